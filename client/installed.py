@@ -1,0 +1,32 @@
+"""The release a device has installed, with the one model object that ranks and trains under it."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from client.training import LocalTraining
+from shared.model import GlobalModel, build_model
+from shared.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A verified release and what was built from it."""
+
+    release: Release
+    digest: str
+    model: GlobalModel
+    training: LocalTraining
+
+
+@lru_cache(maxsize=2)
+def install(directory: Path) -> Installed:
+    """Verify and load the release at `directory`; a second call gives the same objects.
+
+    Raises:
+        Misconfigured, Corrupt: see `Release.load` and `load_backbone`.
+    """
+    release = Release.load(directory)
+    model = build_model(release.federation)
+    model.load(release.vector)
+    return Installed(release, release.digest(), model, LocalTraining(model))

@@ -1,0 +1,35 @@
+"""Where a device's chance comes from: the operating system. Nothing here can be seeded."""
+
+import secrets
+from typing import Protocol
+
+import numpy as np
+import torch
+
+
+class Randomness(Protocol):
+    """Independent generators for one answer of one device."""
+
+    def numpy(self, purpose: str) -> np.random.Generator:
+        """A generator for sampling (windows, negatives)."""
+        ...
+
+    def torch(self, purpose: str) -> torch.Generator:
+        """A generator for noise."""
+        ...
+
+
+class SystemRandomness:
+    """Generators whose state comes from the operating system's entropy, fresh at every call.
+
+    The generators themselves are not cryptographic: event-level noise drawn from them is non-hardened DP-SGD noise.
+    """
+
+    def __repr__(self) -> str:
+        return "SystemRandomness()"
+
+    def numpy(self, purpose: str) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64(secrets.randbits(128)))
+
+    def torch(self, purpose: str) -> torch.Generator:
+        return torch.Generator().manual_seed(secrets.randbits(63))

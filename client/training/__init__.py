@@ -1,0 +1,6 @@
+"""Local training on the device, under differential privacy."""
+
+from client.training.local_step import LocalTraining, Update
+from client.training.windows import Window, cut
+
+__all__ = ["LocalTraining", "Update", "Window", "cut"]

@@ -1,0 +1,271 @@
+"""One device's answer to an `update`: the change its own windows ask of the federated parameters.
+
+The order of operations is the privacy: windows are drawn by a secret coin, each window's gradient is clipped, their sum is clipped,
+event noise is drawn apart from it and never clipped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from client.randomness import Randomness
+from client.training.per_window import PerWindow
+from client.training.windows import Window, cut, draw, rows_of
+from shared.behaviour import Event
+from shared.errors import NotYet
+from shared.model import GlobalModel, Padded, Vector, Windows
+from shared.privacy import SampledGaussian
+from shared.release import Release
+
+# Groups whose part of an update is zero only if something is broken.
+_MUST_MOVE = ("dense", "concepts", "evolution", "bias", "adapters")
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one device would add to the sum.
+
+    Attributes:
+        signal: float32 [d of the groups], the clipped change; enters the norm.
+        noise: float32 [d of the groups], event noise beside it; zero with the engine off.
+        event: what to charge before anything leaves; None with the engine off.
+    """
+
+    signal: Vector
+    noise: Vector
+    event: SampledGaussian | None
+
+    def __repr__(self) -> str:
+        return f"Update(d={len(self.signal)})"
+
+
+class LocalTraining:
+    """Trains one model object for many calls; `update` leaves nothing of one person behind for the next."""
+
+    def __init__(self, model: GlobalModel) -> None:
+        self._model = model
+        self._module = _WindowLosses(model)
+        self._hooked: tuple[tuple[str, ...], PerWindow] | None = None
+        self._texts = lru_cache(maxsize=4096)(self._embed_text)
+        self._texts_under: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"LocalTraining({self._model!r})"
+
+    def update(
+        self,
+        release: Release,
+        vector: Vector,
+        groups: Sequence[str],
+        events: Sequence[Event],
+        randomness: Randomness,
+    ) -> Update:
+        """Train on one device's log.
+
+        Args:
+            release: public; its index gives the vectors of catalogue items.
+            vector: float32 [d_total], the parameters at the start of the round.
+            groups: which of them to train.
+            events: the log, oldest first.
+
+        Raises:
+            NotYet: fewer events than the federation asks for.
+        """
+        settings = release.federation
+        if len(events) < settings.windows.minimum_events:
+            raise NotYet(f"update: expected at least {settings.windows.minimum_events} events, got {len(events)}")
+        private = settings.privacy.level != "none"
+        adapting = "adapters" in groups
+        newest = settings.training.adapter_windows if adapting else settings.windows.per_device
+        expected_windows = newest * settings.windows.sampling_probability
+        windows = cut(events, settings.windows.events)
+        coins = randomness.numpy("windows")
+        start = self._model.layout.extract(vector, groups)
+        change, noise = np.zeros_like(start), np.zeros_like(start)
+        for _ in range(settings.training.local_steps):
+            self._model.load(self._model.layout.insert(vector, groups, start + change))
+            drawn = draw(windows, newest, settings.windows.sampling_probability, coins)
+            gradient, noise = self._step(release, groups, drawn, expected_windows, coins, randomness.torch("noise"))
+            change -= settings.training.local_learning_rate * gradient
+            noise = settings.training.local_learning_rate * noise
+        if not private:
+            return Update(change, noise, None)
+        change *= min(1.0, settings.clipping.update_norm / max(float(np.linalg.norm(change)), 1e-12))
+        event = SampledGaussian(settings.windows.sampling_probability, settings.privacy.event_noise_multiplier)
+        return Update(change, noise, event)
+
+    def _step(
+        self,
+        release: Release,
+        groups: Sequence[str],
+        drawn: Sequence[Window],
+        expected_windows: float,
+        coins: np.random.Generator,
+        generator: torch.Generator,
+    ) -> tuple[Vector, Vector]:
+        """Gradient over the expected number of windows, and the noise beside it; both float32 [d of the groups]."""
+        settings = release.federation
+        parameters = self._model.train_only(groups)
+        private = settings.privacy.level != "none"
+        losses, window_of_text = torch.zeros(0), torch.zeros(0, dtype=torch.int64)
+        engine = self._engine(tuple(groups)) if private else None
+        if drawn:
+            batch, window_of_text = self._batch(release, drawn, "adapters" in groups, coins)
+            losses = (engine.module if engine else self._module)(batch)
+        if engine is not None:
+            summed = engine.clipped_sum(
+                losses,
+                window_of_text,
+                settings.clipping.window_norm,
+                settings.privacy.event_noise_multiplier,
+                expected_windows,
+                generator,
+            )
+            gradient, noise = summed.signal.numpy(), summed.noise.numpy()
+        else:
+            total = losses.sum() / expected_windows
+            parts = torch.autograd.grad(total, parameters, allow_unused=True) if drawn else [None] * len(parameters)
+            gradient = np.concatenate(
+                [
+                    np.zeros(parameter.numel(), np.float32) if part is None else part.numpy().ravel()
+                    for parameter, part in zip(parameters, parts, strict=True)
+                ]
+            )
+            noise = np.zeros_like(gradient)
+        if float(losses.detach().sum()) > 0:
+            self._check_moved(groups, gradient)
+        return gradient, noise
+
+    def _engine(self, groups: tuple[str, ...]) -> PerWindow:
+        """Opacus hooked onto these groups; hooking is dear, so the last one is kept."""
+        if self._hooked is None or self._hooked[0] != groups:
+            if self._hooked is not None:
+                self._hooked[1].close()
+            trained = self._model.train_only(groups)
+            adapters = [p for p in self._model.encoder.adapters.values() if p.requires_grad]
+            heads = [p for p in trained if not any(p is adapter for adapter in adapters)]
+            per_text = trained[len(heads) :]
+            self._hooked = (groups, PerWindow(self._module, heads, per_text))
+        return self._hooked[1]
+
+    def losses(
+        self, release: Release, windows: Sequence[Window], groups: Sequence[str], coins: np.random.Generator
+    ) -> Tensor:
+        """Loss float32 [W] of each window under the parameters in place, differentiable in `groups`."""
+        self._model.train_only(groups)
+        batch, _ = self._batch(release, windows, "adapters" in groups, coins)
+        return cast(Tensor, self._module(batch))
+
+    def _batch(
+        self, release: Release, drawn: Sequence[Window], adapting: bool, coins: np.random.Generator
+    ) -> tuple["_Batch", Tensor]:
+        """Tensors of drawn windows, and the window of each text that the encoder will read with gradient."""
+        settings = release.federation.windows
+        rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins)
+        index, popularity = torch.from_numpy(release.index), torch.from_numpy(release.log_popularity)
+        known = torch.from_numpy(rows.rows >= 0)
+        at = torch.from_numpy(rows.rows.clip(min=0))
+        others = torch.from_numpy(rows.others)
+        targets = index[at] * known.unsqueeze(-1)
+        events = targets.clone()
+        predicted = known.clone()
+        predicted[:, 0] = False
+        places = sorted(rows.texts)
+        texts = [rows.texts[place] for place in places]
+        own = [True] * len(places)
+        if adapting:
+            for w, t in zip(*np.nonzero(rows.rows >= 0), strict=True):
+                if (int(w), int(t)) not in rows.texts:
+                    places.append((int(w), int(t)))
+                    texts.append(release.catalogue[int(rows.rows[w, t])].text)
+                    own.append(False)
+        elif texts:
+            under = self._model.layout.extract(self._model.vector(), ["adapters"]).tobytes()
+            if under != self._texts_under:
+                self._texts.cache_clear()
+                self._texts_under = under
+            encoded = release.whitening.apply(np.stack([self._texts(text) for text in texts]))
+            for (w, t), x in zip(places, encoded, strict=True):
+                events[w, t] = torch.from_numpy(x)
+        windows = Windows(
+            events,
+            targets,
+            predicted,
+            index[others],
+            torch.from_numpy(rows.allowed),
+            popularity[at],
+            popularity[others],
+        )
+        fresh = None
+        if adapting:
+            fresh = _Fresh(
+                self._model.encoder.lower(texts),
+                torch.tensor([w for w, _ in places]),
+                torch.tensor([t for _, t in places]),
+                torch.tensor(own),
+                torch.from_numpy(release.whitening.matrix),
+                torch.from_numpy(release.whitening.mean),
+            )
+        window_of_text = fresh.window if fresh is not None else torch.zeros(0, dtype=torch.int64)
+        return _Batch(windows, fresh), window_of_text
+
+    def _embed_text(self, text: str) -> Vector:
+        return self._model.encoder.embed([text], keep=True)[0]
+
+    def _check_moved(self, groups: Sequence[str], gradient: Vector) -> None:
+        for block in self._model.layout.select(groups).blocks:
+            if block.group in _MUST_MOVE and not gradient[block.slice].any():
+                raise RuntimeError(f"parameter {block.name} of group {block.group} has no gradient: it would never be trained")
+
+
+class _Fresh(NamedTuple):
+    """Texts to encode with gradient: kept lower activations, their (window, place), whether they are the person's own words,
+    and the whitening."""
+
+    padded: Padded
+    window: Tensor
+    place: Tensor
+    own: Tensor
+    matrix: Tensor
+    mean: Tensor
+
+
+class _Batch(NamedTuple):
+    windows: Windows
+    fresh: _Fresh | None
+
+
+class _WindowLosses(nn.Module):
+    """Loss of each window as one module, so that Opacus sees heads and adapters together."""
+
+    def __init__(self, model: GlobalModel) -> None:
+        super().__init__()
+        self.heads = model.heads
+        self.upper = model.encoder.upper
+        self._encode = model.encoder.embed_kept
+
+    def forward(self, batch: _Batch) -> Tensor:
+        windows, fresh = batch
+        if fresh is not None:
+            x = (self._encode(fresh.padded) - fresh.mean) @ fresh.matrix
+            events = windows.events.index_put((fresh.window, fresh.place), x)
+            windows = windows._replace(events=events, targets=self._with_gradient(windows.targets, fresh, x))
+        return self.heads.losses(windows)
+
+    @staticmethod
+    def _with_gradient(targets: Tensor, fresh: _Fresh, x: Tensor) -> Tensor:
+        """Targets keep the index's values, like the items they are contrasted with, and take the gradient of their fresh
+        encoding, less its mean over the window: a shift common to all texts would move those other items as well, so it must
+        not look like progress."""
+        public = ~fresh.own
+        window, place = fresh.window[public], fresh.place[public]
+        change = x[public] - x[public].detach()
+        total = torch.zeros(len(targets), x.shape[1]).index_add(0, window, change)
+        count = torch.zeros(len(targets)).index_add(0, window, torch.ones(len(window))).clamp(min=1)
+        centred = change - (total / count.unsqueeze(1))[window]
+        return targets.index_put((window, place), centred, accumulate=True)

@@ -1,0 +1,120 @@
+"""Per-window gradients of the heads and adapters through Opacus: clipped, summed, and noised apart from the sum."""
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from opacus.grad_sample import GradSampleModule, register_grad_sampler
+from opacus.optimizers import DPOptimizer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shared.model import Concepts, Forgetting, Scales, age_ranks
+
+warnings.filterwarnings("ignore", message="Full backward hook is firing", category=UserWarning)
+
+
+class ClippedSum(NamedTuple):
+    """One step's outcome, both float32 [d of the trained parameters].
+
+    Attributes:
+        signal: sum of the windows' clipped gradients over the expected number of windows.
+        noise: what event-level privacy adds to it, in the same unit; independent of any data.
+    """
+
+    signal: Tensor
+    noise: Tensor
+
+
+class PerWindow:
+    """Opacus around a module whose loss is one number per window."""
+
+    def __init__(self, module: nn.Module, per_window: Sequence[nn.Parameter], per_text: Sequence[nn.Parameter]) -> None:
+        """Hook Opacus onto the parameters that take gradients at present.
+
+        Args:
+            module: holds all of the parameters below.
+            per_window: parameters whose layers see one row per window.
+            per_text: parameters whose layers see one row per encoded text (the adapters); they come last.
+        """
+        self.module = GradSampleModule(module, batch_first=True, loss_reduction="sum", strict=False)
+        self._parameters = [*per_window, *per_text]
+        self._per_text = list(per_text)
+        for part in module.modules():
+            # Opacus looks only at layers in training mode; the rest of a frozen encoder stays in evaluation mode.
+            part.training = any(parameter.requires_grad for parameter in part.parameters(recurse=False))
+
+    def __repr__(self) -> str:
+        return f"PerWindow({len(self._parameters)} parameters)"
+
+    def close(self) -> None:
+        """Take Opacus' hooks off the module again."""
+        self.module.remove_hooks()
+
+    def clipped_sum(
+        self,
+        losses: Tensor,
+        window_of_text: Tensor,
+        clip_norm: float,
+        noise_multiplier: float,
+        expected_windows: float,
+        generator: torch.Generator,
+    ) -> ClippedSum:
+        """Clip each window's gradient to `clip_norm`, sum, and draw the noise.
+
+        Args:
+            losses: float32 [W]; an empty draw of windows has W = 0.
+            window_of_text: int64 [texts], the window that each encoded text belongs to: the adapters' gradients come per
+                text and are added up to windows before clipping.
+            noise_multiplier: standard deviation of the noise on the sum, over `clip_norm`.
+            expected_windows: a constant of the federation, never the number drawn.
+        """
+        optimizer = DPOptimizer(
+            torch.optim.SGD(self._parameters, lr=1.0),
+            noise_multiplier=noise_multiplier,
+            max_grad_norm=clip_norm,
+            expected_batch_size=None,
+            loss_reduction="sum",
+            generator=generator,
+            secure_mode=True,
+        )
+        optimizer.zero_grad()
+        if len(losses):
+            losses.sum().backward()
+        for parameter in self._parameters:
+            sample = parameter.grad_sample
+            if sample is None:
+                parameter.grad_sample = torch.zeros(len(losses), *parameter.shape)
+            elif any(parameter is other for other in self._per_text):
+                by_window = torch.zeros(len(losses), *parameter.shape)
+                parameter.grad_sample = by_window.index_add(0, window_of_text, sample)
+        optimizer.clip_and_accumulate()
+        signal = torch.cat([parameter.summed_grad.flatten() for parameter in self._parameters])
+        optimizer.add_noise()
+        noised = torch.cat([parameter.grad.flatten() for parameter in self._parameters])
+        optimizer.zero_grad(set_to_none=True)
+        return ClippedSum(signal / expected_windows, (noised - signal) / expected_windows)
+
+
+@register_grad_sampler(Concepts)
+def _concepts(layer: Concepts, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
+    length = layer.weight.norm(dim=1, keepdim=True)
+    unit = functional.normalize(layer.weight, dim=1)
+    towards = torch.einsum("ntk,ntd->nkd", backprops, activations[0])
+    along = (towards * unit).sum(-1, keepdim=True)
+    return {layer.weight: ((towards - along * unit) / length).detach()}
+
+
+@register_grad_sampler(Forgetting)
+def _forgetting(layer: Forgetting, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
+    values = activations[0]
+    ages = age_ranks(values.shape[1])
+    slope = -ages.clamp(min=1).log() * layer.weights(values.shape[1])
+    return {layer.gamma: torch.einsum("wtf,tj,wjf->w", backprops, slope, values).unsqueeze(1).detach()}
+
+
+@register_grad_sampler(Scales)
+def _scales(layer: Scales, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
+    samples = torch.einsum("wtc,wtcm->wm", backprops, activations[0]) * layer.log_scale.exp()
+    return {layer.log_scale: samples.detach()}

@@ -1,0 +1,85 @@
+"""Cuts a device's log into windows and draws those that take part. Each event lies in exactly one window, for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.behaviour import Event
+from shared.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Consecutive events of one person; its loss uses no other event."""
+
+    events: tuple[Event, ...]
+
+    def __repr__(self) -> str:
+        return f"Window({len(self.events)} events)"
+
+
+def cut(events: Sequence[Event], length: int) -> list[Window]:
+    """Windows of `length` events, counted from the oldest, so that a new event never moves an old one to another window."""
+    return [Window(tuple(events[start : start + length])) for start in range(0, len(events), length)]
+
+
+def draw(windows: Sequence[Window], newest: int, probability: float, generator: np.random.Generator) -> list[Window]:
+    """Toss a coin for each of the `newest` windows; an empty draw is a valid one and must be answered like any other."""
+    eligible = list(windows[-newest:])
+    return [window for window, coin in zip(eligible, generator.random(len(eligible)), strict=True) if coin < probability]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRows:
+    """Drawn windows as catalogue rows, padded with -1 at the end.
+
+    Attributes:
+        rows: int64 [W, T], catalogue row of each event; -1 for padding, and for events without a known item.
+        texts: the text of each event that has words of its own, by (window, place).
+        others: int64 [W, N + S], catalogue rows each window is contrasted with.
+        allowed: bool [W, T, N + S], whether such a row counts against an event.
+    """
+
+    rows: NDArray[np.int64]
+    texts: dict[tuple[int, int], str]
+    others: NDArray[np.int64]
+    allowed: NDArray[np.bool_]
+
+
+def rows_of(
+    windows: Sequence[Window], catalogue: Catalogue, negatives: int, shown: int, generator: np.random.Generator
+) -> WindowRows:
+    """Look windows up in the catalogue and draw what each is contrasted with.
+
+    Args:
+        negatives: catalogue items drawn uniformly for each window, contrasted with all of its events.
+        shown: at most so many of the items offered beside an event and not taken, contrasted with that event only.
+    """
+    length = max(len(window.events) for window in windows)
+    rows = np.full((len(windows), length), -1, np.int64)
+    texts: dict[tuple[int, int], str] = {}
+    offered: dict[tuple[int, int], NDArray[np.int64]] = {}
+    for w, window in enumerate(windows):
+        for t, event in enumerate(window.events):
+            if event.item is not None and event.item in catalogue:
+                rows[w, t] = catalogue.row(event.item)
+            if event.text:
+                texts[w, t] = event.text
+            beside = [catalogue.row(item) for item in event.shown if item in catalogue]
+            if beside and shown:
+                offered[w, t] = generator.permutation(np.asarray(beside, np.int64))[:shown]
+    drawn = generator.integers(len(catalogue), size=(len(windows), negatives))
+    extra = max((sum(len(r) for (v, _), r in offered.items() if v == w) for w in range(len(windows))), default=0)
+    others = np.concatenate([drawn, np.zeros((len(windows), extra), np.int64)], 1)
+    allowed = np.zeros((len(windows), length, negatives + extra), bool)
+    allowed[:, :, :negatives] = True
+    filled = np.full(len(windows), negatives)
+    for (w, t), beside_rows in offered.items():
+        end = filled[w] + len(beside_rows)
+        others[w, filled[w] : end] = beside_rows
+        allowed[w, t, filled[w] : end] = True
+        filled[w] = end
+    allowed &= others[:, None, :] != rows[:, :, None]
+    return WindowRows(rows, texts, others, allowed)

@@ -1,0 +1,144 @@
+"""The sum over a cohort: the interface, and the plain sum. No aggregator hands out a single device's vector."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from flwr.app import Message, RecordDict
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+
+from server.answer import Declined, Failed, read_answer
+from server.cohort import Member
+from server.exchange import Clock, Exchange
+from server.logs import log_line
+from shared.errors import Corrupt
+
+
+@dataclass(frozen=True, slots=True)
+class SumRequest:
+    """What is asked of a cohort.
+
+    Attributes:
+        message_type: Flower's type of the question: "train.update", "query.statistics".
+        round_number: names the round in messages and logs.
+        content: what each member receives.
+        length: numbers in a summand.
+        wanted: answers after which the others are late.
+        minimum: answers without which there is no sum.
+        deadline_seconds: later answers do not count.
+    """
+
+    message_type: str
+    round_number: int
+    content: RecordDict
+    length: int
+    wanted: int
+    minimum: int
+    deadline_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of each member of a cohort: the counts add up to `selected`.
+
+    Attributes:
+        answered: summands in the sum.
+        not_yet: devices with too little data.
+        refused: devices whose policy or budget said no.
+        failed: error replies by Flower's error code.
+        rejected: replies that were not what they must be.
+        late: no answer within the deadline, or after enough had come.
+        upload_bytes: of the summands in the sum together.
+    """
+
+    selected: int = 0
+    answered: int = 0
+    not_yet: int = 0
+    refused: int = 0
+    failed: Mapping[int, int] = field(default_factory=dict)
+    rejected: int = 0
+    late: int = 0
+    upload_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SumResult:
+    """A sum over `tally.answered` devices.
+
+    Attributes:
+        total: float64 [length]; None when fewer than the minimum answered.
+        tally: what became of the cohort.
+        noise_variance: of one coordinate of the total, as far as the aggregator itself had noise added.
+    """
+
+    total: NDArray[np.float64] | None
+    tally: Tally
+    noise_variance: float = 0.0
+
+
+class Aggregator(Protocol):
+    """Asks a cohort and returns the sum of its summands, the same whatever the order in which they came."""
+
+    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+        """Ask every member of `cohort` once; a member that fails in any way costs its own summand only."""
+        ...
+
+
+class PlainSum:
+    """The server sees each summand and adds it in fixed point (units of 2^-40), which is exact in any order."""
+
+    _UNITS = 2.0**40
+
+    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+        """See `Aggregator.sum`. Memory: one vector, however many devices answer."""
+        total = np.zeros(request.length, np.int64)
+        limit = 2.0**62 / self._UNITS / max(len(cohort), 1)
+        answered = rejected = upload_bytes = 0
+        declined: Counter[str] = Counter()
+        failed: Counter[int] = Counter()
+        questions = [question_for(member, request) for member in cohort]
+        for node, reply in Exchange(grid, questions, clock).replies(request.deadline_seconds):
+            try:
+                answer = read_answer(reply, request.length, limit)
+            except Corrupt as reason:
+                rejected += 1
+                log_line("answer-rejected", round=request.round_number, node=node, reason=str(reason))
+                continue
+            if isinstance(answer, Failed):
+                failed[answer.code] += 1
+            elif isinstance(answer, Declined):
+                declined[answer.status] += 1
+            else:
+                total += np.rint(answer.vector * np.float64(self._UNITS)).astype(np.int64)
+                answered += 1
+                upload_bytes += answer.upload_bytes
+                if answered == request.wanted:
+                    break
+        late = len(cohort) - answered - declined.total() - failed.total() - rejected
+        tally = Tally(
+            len(cohort),
+            answered,
+            declined["not-yet"],
+            declined["refused"],
+            dict(sorted(failed.items())),
+            rejected,
+            late,
+            upload_bytes,
+        )
+        if answered < max(request.minimum, 1):
+            return SumResult(None, tally)
+        return SumResult(total / self._UNITS, tally)
+
+
+def question_for(member: Member, request: SumRequest) -> Message:
+    """The message that carries a request to one member; it is void after the deadline."""
+    return Message(
+        request.content,
+        member.node,
+        request.message_type,
+        ttl=request.deadline_seconds,
+        group_id=str(request.round_number),
+    )

@@ -1,0 +1,55 @@
+"""The Flower ServerApp: opens the federation and lets it run, nothing else."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+
+from server.federation import Federation, RoundObserver
+from shared.errors import Misconfigured
+from shared.model import build_model
+from shared.release import Release
+
+OpenFederation = Callable[[Context], Federation]
+
+
+def make_app(open_federation: OpenFederation, observers: Sequence[RoundObserver] = ()) -> ServerApp:
+    """A ServerApp that runs the federation which `open_federation` gives, to its last round."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        for _ in open_federation(context).run(grid, observers):
+            pass
+
+    return app
+
+
+def open_from_folders(context: Context) -> Federation:
+    """The federation of a release on disk: `release` and `folder` (paths) and `seed` (0) of the run configuration."""
+    settings = context.run_config
+    release_path, folder, seed = settings.get("release"), settings.get("folder"), settings.get("seed", 0)
+    if not isinstance(release_path, str) or not isinstance(folder, str) or not isinstance(seed, int):
+        raise Misconfigured(
+            'run configuration: expected release="FOLDER", folder="FOLDER" and a whole seed, got others'
+        )
+    release = Release.load(Path(release_path))
+
+    def publish(counts: object) -> str:
+        del counts  # devices have the release they installed; popularity enters with the next one
+        return release.digest()
+
+    return Federation(
+        release.federation,
+        build_model(release.federation).layout,
+        release.vector,
+        items=len(release.catalogue),
+        folder=Path(folder),
+        publish=publish,
+        seed=seed,
+        resume=True,
+    )
+
+
+app = make_app(open_from_folders)

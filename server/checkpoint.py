@@ -1,0 +1,130 @@
+"""Where a training stands, as one file that is there whole or not at all. It holds nothing about any one device."""
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as save_tensors
+
+from server.optimizer import OptimizerState
+from server.round import RoundReport, TrainingState
+from shared.errors import Corrupt, Misconfigured
+from shared.files import write_atomically
+
+_FORMAT = "hushrec-checkpoint/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which training a checkpoint belongs to.
+
+    Attributes:
+        federation: digest of the federation file.
+        release: digest of the release it starts from.
+        seed: of the cohorts.
+        dimension: length d of the parameter vector.
+    """
+
+    federation: str
+    release: str
+    seed: int
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything a training needs to go on bit for bit.
+
+    Attributes:
+        identity: which training.
+        state: vector and optimiser after the rounds done.
+        reports: of all rounds done, the count included.
+        counted: the count was tried, whether or not it gave a sum.
+        counts: float64 [items] or None.
+    """
+
+    identity: Identity
+    state: TrainingState
+    reports: tuple[RoundReport, ...] = ()
+    counted: bool = False
+    counts: NDArray[np.float64] | None = None
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint in place of the one before it.
+
+    Raises:
+        Misconfigured: the file cannot be written; the one before it then still stands.
+    """
+    state = checkpoint.state
+    tensors: dict[str, NDArray[Any]] = {"vector": state.vector, "momentum": state.optimizer.momentum}
+    if checkpoint.counts is not None:
+        tensors["counts"] = checkpoint.counts
+    identity = checkpoint.identity
+    content = {
+        "federation": identity.federation,
+        "release": identity.release,
+        "seed": identity.seed,
+        "round": state.round_number,
+        "second_moment": dict(state.optimizer.second_moment),
+        "steps": dict(state.optimizer.steps),
+        "reports": [report.to_json() for report in checkpoint.reports],
+        "counted": checkpoint.counted,
+    }
+    text = json.dumps(content, sort_keys=True)
+    metadata = {"format": _FORMAT, "training": text, "sha256": _digest(tensors, text)}
+    write_atomically(path, save_tensors(tensors, metadata=metadata))
+
+
+def load_checkpoint(path: Path, identity: Identity) -> Checkpoint:
+    """Read a checkpoint of the training that `identity` names.
+
+    Raises:
+        Misconfigured: it belongs to another training.
+        Corrupt: it is damaged, or no checkpoint.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        if metadata["format"] != _FORMAT or metadata["sha256"] != _digest(tensors, metadata["training"]):
+            raise ValueError("its digest does not fit its content")
+        content = json.loads(metadata["training"])
+        vector, momentum = tensors["vector"], tensors["momentum"]
+        found = Identity(content["federation"], content["release"], content["seed"], len(vector))
+        optimizer = OptimizerState(momentum, content["second_moment"], content["steps"])
+        reports = tuple(RoundReport.from_json(report) for report in content["reports"])
+        state = TrainingState(content["round"], vector, optimizer)
+        checkpoint = Checkpoint(found, state, reports, content["counted"], tensors.get("counts"))
+    except OSError as error:
+        raise Misconfigured(f"checkpoint {path}: could not be read ({error.strerror or error})") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise Corrupt(
+            f"checkpoint {path}: expected {_FORMAT}, got a damaged file ({error}); remove it and start anew"
+        ) from None
+    _check(path, found, identity)
+    return checkpoint
+
+
+def _check(path: Path, found: Identity, expected: Identity) -> None:
+    for name in ("federation", "release", "seed", "dimension"):
+        got, wanted = getattr(found, name), getattr(expected, name)
+        if got != wanted:
+            raise Misconfigured(
+                f"checkpoint {path}: expected {name} {str(wanted)[:12]}, got {str(got)[:12]}; it belongs to another "
+                "training: choose another folder, or the settings it was started with"
+            )
+
+
+def _digest(tensors: dict[str, NDArray[Any]], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\0{name} {tensor.dtype} {tensor.shape}\0".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
+    return digest.hexdigest()

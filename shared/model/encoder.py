@@ -1,0 +1,210 @@
+"""Turns texts into embeddings: frozen lower layers (kept), top layers with LoRA adapters (trained).
+
+FFA-LoRA (Sun et al. 2024, arXiv 2403.12313): A is drawn once from a public seed and frozen, only B is trained, so that averaging
+adapters is exact. B starts at zero: the first encoder is the backbone.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from shared.errors import Misconfigured
+from shared.federation import FederationFile
+from shared.model.activations import ActivationStore
+from shared.model.backbone import Backbone
+
+# Query and value projections as the families name them.
+_QUERY_VALUE = (("query", "value"), ("q_lin", "v_lin"), ("q_proj", "v_proj"))
+_BATCH_TOKENS = 4096
+
+Embeddings = NDArray[np.float32]  # shape [texts, width]
+Progress = Callable[[int], None]  # called with the number of texts just encoded
+
+
+class Padded(NamedTuple):
+    """A batch of ragged activations: states float32 [texts, tokens, width], mask bool [texts, tokens]."""
+
+    states: Tensor
+    mask: Tensor
+
+
+class _PassThrough(nn.Module):
+    """Stands where the embedding layer was: hands on what the lower layers made."""
+
+    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Tensor:
+        return inputs_embeds
+
+
+class Encoder:
+    """A backbone cut in two, with adapters on the upper part.
+
+    `adapters` are the trainable B matrices by name, each [out, rank] float32, zero at the start.
+    """
+
+    def __init__(self, backbone: Backbone, federation: FederationFile, memory_bytes: int = 512 * 2**20) -> None:
+        settings = federation.model
+        layers = _layers(backbone.model)
+        if settings.lora_layers > len(layers):
+            raise Misconfigured(
+                f"model.lora_layers: expected at most the encoder's {len(layers)} layers, got {settings.lora_layers}"
+            )
+        split = len(layers) - settings.lora_layers
+        self.width = int(backbone.model.config.hidden_size)
+        self.digest = backbone.digest
+        self.store = ActivationStore(memory_bytes)
+        self._max_tokens = federation.backbone.max_tokens
+        self._tokenizer = backbone.tokenizer
+        self._lower = _part(backbone.model, layers[:split])
+        upper = _part(backbone.model, layers[split:])
+        upper.embeddings = _PassThrough()
+        self.upper = _with_adapters(upper, federation)
+        self.adapters: dict[str, nn.Parameter] = {
+            name: parameter for name, parameter in self.upper.named_parameters() if "lora_B" in name
+        }
+
+    def __repr__(self) -> str:
+        return f"Encoder(width={self.width}, adapters={len(self.adapters)}, kept={len(self.store)})"
+
+    def keep(self, texts: Sequence[str], progress: Progress = lambda _: None) -> None:
+        """Pass texts not met before through the frozen lower layers and keep their activations."""
+        for batch in self._batches(self.store.missing(texts)):
+            states, mask = self._run_lower(batch)
+            for text, state, length in zip(batch, states, mask.sum(1).tolist(), strict=True):
+                self.store.put(text, state[:length].numpy())
+            progress(len(batch))
+
+    def lower(self, texts: Sequence[str]) -> Padded:
+        """Kept activations of these texts, padded to the longest."""
+        self.keep(texts)
+        kept = [self.store.get(text) for text in texts]
+        longest = max(len(state) for state in kept)
+        states = torch.zeros(len(kept), longest, self.width)
+        mask = torch.zeros(len(kept), longest, dtype=torch.bool)
+        for row, state in enumerate(kept):
+            states[row, : len(state)] = torch.from_numpy(state.copy())
+            mask[row, : len(state)] = True
+        return Padded(states, mask)
+
+    def embed_kept(self, padded: Padded) -> Tensor:
+        """Embeddings float32 [texts, width] of kept activations, differentiable in the adapters."""
+        return _mean(self._run_upper(padded), padded.mask)
+
+    def embed(self, texts: Sequence[str], keep: bool = False, progress: Progress = lambda _: None) -> Embeddings:
+        """Embeddings [texts, width] under the present adapters, without gradient.
+
+        Args:
+            keep: also keep the lower activations, for texts that will be encoded again under other adapters.
+        """
+        unique = list(dict.fromkeys(texts))
+        rows = {text: row for row, text in enumerate(unique)}
+        result = np.empty((len(unique), self.width), np.float32)
+        with torch.no_grad():
+            for batch in self._batches(unique):
+                if keep or not self.store.missing(batch):
+                    padded = self.lower(batch)
+                else:
+                    padded = self._run_lower(batch)
+                result[[rows[text] for text in batch]] = self.embed_kept(padded).numpy()
+                progress(len(batch))
+        return result[[rows[text] for text in texts]]
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        # Texts of like length together: padding is work thrown away.
+        ordered = sorted(texts, key=len)
+        size = max(1, _BATCH_TOKENS // self._max_tokens)
+        batch: list[str] = []
+        longest = 0
+        for text in ordered:
+            tokens = min(self._max_tokens, len(text) // 4 + 3)
+            if batch and (len(batch) + 1) * max(longest, tokens) > size * self._max_tokens:
+                yield batch
+                batch, longest = [], 0
+            batch.append(text)
+            longest = max(longest, tokens)
+        if batch:
+            yield batch
+
+    def _run_lower(self, texts: Sequence[str]) -> Padded:
+        tokens = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self._max_tokens, return_tensors="pt"
+        )
+        with torch.no_grad():
+            states = self._lower(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+        return Padded(states.last_hidden_state, tokens["attention_mask"].bool())
+
+    def _run_upper(self, padded: Padded) -> Tensor:
+        output = self.upper(inputs_embeds=padded.states, attention_mask=padded.mask.long())
+        return output.last_hidden_state
+
+
+def _mean(states: Tensor, mask: Tensor) -> Tensor:
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+def _layers(model: Any) -> nn.ModuleList:
+    """The list of transformer layers, wherever the family keeps it."""
+    count = getattr(model.config, "num_hidden_layers", None)
+    for module in model.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return module
+    raise Misconfigured(f"backbone: expected an encoder with a list of {count} layers, {type(model).__name__} has none")
+
+
+def _part(model: Any, layers: Sequence[nn.Module]) -> Any:
+    """A copy of the model that holds these layers only, without pooler."""
+    whole = _layers(model)
+    names = {id(module): name for name, module in model.named_modules()}
+    place = names[id(whole)]
+    part = copy.copy(model)
+    # Copy with the layer list emptied, so that layers left out are not copied.
+    held = list(whole)
+    parent = model.get_submodule(place.rpartition(".")[0])
+    setattr(parent, place.rpartition(".")[2], nn.ModuleList())
+    try:
+        part = copy.deepcopy(model)
+    finally:
+        setattr(parent, place.rpartition(".")[2], nn.ModuleList(held))
+    copied = part.get_submodule(place.rpartition(".")[0])
+    setattr(copied, place.rpartition(".")[2], nn.ModuleList(copy.deepcopy(list(layers))))
+    part.config.num_hidden_layers = len(layers)
+    if getattr(part, "pooler", None) is not None:
+        part.pooler = None
+    for module in part.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return part.eval()
+
+
+def _with_adapters(upper: Any, federation: FederationFile) -> Any:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    settings = federation.model
+    present = {name.rpartition(".")[2] for name, _ in upper.named_modules()}
+    targets = next((list(pair) for pair in _QUERY_VALUE if set(pair) <= present), None)
+    if targets is None:
+        raise Misconfigured(f"backbone: expected query and value projections named as one of {_QUERY_VALUE}, found none")
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_scale * settings.lora_rank,
+        lora_dropout=0.0,
+        target_modules=targets,
+        bias="none",
+    )
+    upper = inject_adapter_in_model(config, upper)
+    generator = torch.Generator().manual_seed(settings.seed)
+    for name, parameter in upper.named_parameters():
+        parameter.requires_grad_("lora_B" in name)
+        if "lora_A" in name:
+            # Kaiming-uniform, as LoRA draws it, but from the public seed: every device has the same A.
+            bound = 1.0 / parameter.shape[1] ** 0.5
+            with torch.no_grad():
+                parameter.copy_(torch.rand(parameter.shape, generator=generator) * 2 * bound - bound)
+        elif "lora_B" in name:
+            nn.init.zeros_(parameter)
+    return upper

@@ -1,0 +1,80 @@
+"""The global concept model: encoder with adapters, heads, and the one vector that names all that is federated."""
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from torch import nn
+
+from shared.errors import Misconfigured
+from shared.federation import GROUPS, FederationFile
+from shared.model.backbone import load_backbone
+from shared.model.concept_model import ConceptModel
+from shared.model.encoder import Encoder
+from shared.model.layout import Layout, Vector
+
+_GROUP_OF = MappingProxyType(
+    {
+        "dense.weight": "dense",
+        "concepts.weight": "concepts",
+        "evolution.weight": "evolution",
+        "forgetting.gamma": "forgetting",
+        "bias.weight": "bias",
+        "scales.log_scale": "scales",
+    }
+)
+
+
+class GlobalModel:
+    """All federated parameters, in canonical order: the groups as `GROUPS` lists them.
+
+    One object serves many devices in turn: `load` puts a round's vector in place.
+    """
+
+    def __init__(self, federation: FederationFile, encoder: Encoder) -> None:
+        self.encoder = encoder
+        self.heads = ConceptModel(federation, encoder.width)
+        named: list[tuple[str, str, nn.Parameter]] = [
+            (name, _GROUP_OF[name], parameter) for name, parameter in self.heads.named_parameters()
+        ]
+        named += [(f"adapters.{name}", "adapters", parameter) for name, parameter in sorted(encoder.adapters.items())]
+        named.sort(key=lambda entry: GROUPS.index(entry[1]))
+        self.layout = Layout.of((name, group, tuple(parameter.shape)) for name, group, parameter in named)
+        self._parameters = [parameter for _, _, parameter in named]
+        self._groups = [group for _, group, _ in named]
+
+    def __repr__(self) -> str:
+        return f"GlobalModel(d={self.layout.size})"
+
+    def vector(self) -> Vector:
+        """A copy of all parameters, float32 [d]."""
+        return np.concatenate([parameter.detach().numpy().ravel() for parameter in self._parameters])
+
+    def load(self, vector: Vector) -> None:
+        """Put a parameter vector, float32 [d], in place.
+
+        Raises:
+            Misconfigured: the vector has another length.
+        """
+        if vector.shape != (self.layout.size,):
+            raise Misconfigured(f"parameter vector: expected {self.layout.size} numbers, got shape {vector.shape}")
+        with torch.no_grad():
+            for block, parameter in zip(self.layout.blocks, self._parameters, strict=True):
+                parameter.copy_(torch.from_numpy(vector[block.slice].reshape(block.shape)))
+
+    def train_only(self, groups: Iterable[str]) -> list[nn.Parameter]:
+        """Let these groups' parameters take gradients and no others; returns them in canonical order."""
+        wanted = set(groups)
+        for parameter, group in zip(self._parameters, self._groups, strict=True):
+            parameter.requires_grad_(group in wanted)
+        return [p for p, group in zip(self._parameters, self._groups, strict=True) if group in wanted]
+
+
+def build_model(federation: FederationFile, memory_bytes: int = 512 * 2**20) -> GlobalModel:
+    """Load the backbone a federation file names and put the (untrained) heads on it.
+
+    Raises:
+        Misconfigured, Corrupt: see `load_backbone`.
+    """
+    return GlobalModel(federation, Encoder(load_backbone(federation), federation, memory_bytes))

@@ -1,0 +1,275 @@
+"""`hushrec-simulate`: turns options into calls and results into tables, JSON and exit statuses. No arithmetic here."""
+
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from shared.errors import HushrecError, Misconfigured
+
+app = typer.Typer(
+    help="Whole federations on one machine, and every figure claimed about them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+COMPARISONS = {
+    "baselines": "this federation beside every baseline, local training only and central training",
+    "adapters": "heads only, adapters only and both: quality, its interval, and what a device pays",
+}
+
+Data = Annotated[
+    str,
+    typer.Option(metavar="SPEC", help="demo, movielens:DIR, mind:DIR, amazon:DIR or events:DIR."),
+]
+Federation = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Federation file; the shipped one when left out.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the federation file; may be repeated."),
+]
+Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds, instead of the federation file's.")]
+Clients = Annotated[int | None, typer.Option(min=1, help="Devices asked per round, instead of the federation file's.")]
+Engine = Annotated[
+    Literal["local", "ray"], typer.Option(help="local: one process. ray: Flower's engine, over several machines.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+List = Annotated[bool, typer.Option("--list", help="Print the names there are, and stop.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps every command a sub-command."""
+
+
+@app.command()
+def run(
+    data: Data = "demo",
+    federation: Federation = None,
+    settings: Settings = None,
+    rounds: Rounds = None,
+    clients_per_round: Clients = None,
+    engine: Engine = "local",
+    privacy: Annotated[
+        Literal["none", "event", "user", "both"],
+        typer.Option(help="What is promised. user and both wait for the private sum."),
+    ] = "event",
+    aggregation: Annotated[
+        Literal["secure", "ideal", "plain"],
+        typer.Option(help="plain: the server sees each summand. secure and ideal wait for the private sum."),
+    ] = "plain",
+    baselines: Annotated[
+        Literal["fast", "all", "none"], typer.Option(help="Which baselines to measure beside the federation.")
+    ] = "fast",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the run; a new one under runs/ when left out.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """One whole federation: train, evaluate, and write a report."""
+    with _explained(debug):
+        _refuse_what_is_not_built(privacy, aggregation)
+        if resume and out is None:
+            raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
+        from simulations.report import Progress, print_result
+        from simulations.run import simulate
+
+        with Progress.on_terminal() as progress:
+            result = simulate(
+                data=data,
+                federation=federation,
+                set=tuple(settings or ()),
+                rounds=rounds,
+                clients_per_round=clients_per_round,
+                engine=engine,
+                privacy=privacy,
+                aggregation=aggregation,
+                seed=seed,
+                out=out or _fresh_folder(data),
+                resume=resume,
+                baselines=baselines,
+                progress=progress,
+            )
+        if as_json:
+            print(result.to_json(), flush=True)
+        else:
+            print_result(result, _console())
+
+
+@app.command()
+def compare(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
+    data: Data = "demo",
+    federation: Federation = None,
+    settings: Settings = None,
+    rounds: Rounds = None,
+    clients_per_round: Clients = None,
+    engine: Engine = "local",
+    seed: Seed = 0,
+    list_only: List = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Several models on the same data, side by side."""
+    with _explained(debug):
+        if list_only:
+            return _print_names(COMPARISONS, as_json)
+        chosen = _chosen(names, COMPARISONS)
+        from simulations.compare import compare as measure
+        from simulations.report import Progress
+
+        with Progress.on_terminal() as progress:
+            records = {
+                name: measure(
+                    name,
+                    data=data,
+                    federation=federation,
+                    set=tuple(settings or ()),
+                    rounds=rounds,
+                    clients_per_round=clients_per_round,
+                    engine=engine,
+                    seed=seed,
+                    progress=progress,
+                )
+                for name in chosen
+            }
+        _print_records("comparisons", records, as_json)
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
+    list_only: List = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """How long the parts take on this machine."""
+    with _explained(debug):
+        from simulations.benchmarks import BENCHMARKS
+
+        if list_only:
+            summaries = {name: (measure.__doc__ or "").partition("\n")[0] for name, measure in BENCHMARKS.items()}
+            return _print_names(summaries, as_json)
+        from simulations.report import Progress
+
+        with Progress.on_terminal() as progress:
+            records = {name: BENCHMARKS[name](progress) for name in _chosen(names, BENCHMARKS)}
+        _print_records("benchmarks", records, as_json)
+
+
+@app.command()
+def report(
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder of a finished run.")] = None,
+    list_only: List = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw report.html and curve.png of a finished run again."""
+    with _explained(debug):
+        from simulations.report import WRITTEN, redraw
+
+        if list_only:
+            return _print_names(WRITTEN, as_json)
+        if directory is None:
+            raise Misconfigured("report: expected DIR, the folder of a finished run, got none; name the folder")
+        page = redraw(directory)
+        print(json.dumps({"report": str(page), "curve": str(directory / "curve.png")}) if as_json else page)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+    app(prog_name="hushrec-simulate")
+
+
+@contextmanager
+def _explained(debug: bool) -> Iterator[None]:
+    """Turns exceptions into a message on standard error and an exit status.
+
+    The message of an unforeseen exception may quote data, so it is shown under --debug only.
+    """
+    try:
+        yield
+    except HushrecError as error:
+        print(f"hushrec-simulate: {error}", file=sys.stderr)
+        raise typer.Exit(error.exit_status) from None
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        print(
+            f"hushrec-simulate: a fault of ours, not of your input: {type(error).__name__} at "
+            f"{Path(place.filename).name}:{place.lineno}; please report it with what --debug prints",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1) from None
+
+
+def _refuse_what_is_not_built(privacy: str, aggregation: str) -> None:
+    if aggregation != "plain":
+        raise Misconfigured(
+            f"--aggregation: expected plain, got {aggregation}; the private sum is not built yet, use plain"
+        )
+    if privacy in ("user", "both"):
+        raise Misconfigured(
+            f"--privacy: expected none or event, got {privacy}; the user-level promise needs the private sum, which is "
+            "not built yet, use --privacy event"
+        )
+
+
+def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise Misconfigured(f"NAME: expected some of {', '.join(known)}, got {', '.join(unknown)}")
+    return list(dict.fromkeys(names or known))
+
+
+def _fresh_folder(data: str) -> Path:
+    """The first free `runs/NAME-N`."""
+    kind, _, place = data.partition(":")
+    name = re.sub(r"[^\w.-]+", "-", Path(place).name or kind)
+    number = 1
+    while (folder := Path("runs") / f"{name}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _print_names(names: Mapping[str, str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(dict(names)))
+        return
+    width = max(map(len, names))
+    for name, summary in names.items():
+        print(f"{name:<{width}}  {summary}")
+
+
+def _print_records(kind: str, records: Mapping[str, Mapping[str, Any]], as_json: bool) -> None:
+    from simulations.report import plain_values, print_record
+
+    if as_json:
+        print(json.dumps({kind: plain_values(records)}, ensure_ascii=False, allow_nan=False))
+        return
+    for name, record in records.items():
+        print_record(name, record, _console())
+
+
+def _console() -> Any:
+    """Standard output; wide where it is not a terminal, so that a pipe or a file gets whole rows."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=200)

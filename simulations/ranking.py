@@ -1,0 +1,112 @@
+"""Scores of the concept model for many people at once, for evaluation: the same functions the device ranks with."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from shared.behaviour import Event
+from shared.model import GlobalModel, Vector
+from shared.release import Release
+
+FloatMatrix = NDArray[np.float32]
+
+
+class ConceptScorer:
+    """Ranks the catalogue for histories of people under given parameters."""
+
+    def __init__(self, release: Release, model: GlobalModel, logs: Sequence[Sequence[Event]]) -> None:
+        """Encode once what stays the same while the heads are trained.
+
+        Args:
+            logs: every person's whole log; the scorer only ever uses the events before those it is asked to rank.
+        """
+        self._release, self._model = release, model
+        words = list(dict.fromkeys(event.text for log in logs for event in log if event.text))
+        self._word_rows = {text: len(release.catalogue) + place for place, text in enumerate(words)}
+        self._words = words
+        self._has_words = [any(event.text for event in log) for log in logs]
+        empty = np.zeros(0, np.int64)
+        self._rows = [
+            self._log_rows(log) if words else (empty, empty) for log, words in zip(logs, self._has_words, strict=True)
+        ]
+        self.install(release)
+
+    def install(self, release: Release) -> None:
+        """Take another release of the same line."""
+        first = getattr(self, "_x", None) is None
+        moved = first or not np.array_equal(release.index, self._release.index)
+        self._release = release
+        self._model.load(release.vector)
+        if moved:
+            x = release.index
+            if self._words:
+                own = release.whitening.apply(self._model.encoder.embed(self._words, keep=True))
+                x = np.concatenate([x, own])
+            self._x = torch.from_numpy(x)
+        heads = self._model.heads
+        items = len(release.catalogue)
+        with torch.no_grad():
+            z, c = heads.view(self._x)
+            self._views = torch.cat([part for part in (z, c) if part is not None], -1).numpy()
+            self._gamma = float(heads.forgetting.gamma)
+            scales = heads.scales.log_scale.exp().numpy()
+            columns = []
+            if z is not None:
+                columns.append(z[:items].numpy() * scales[0])
+            if c is not None:
+                columns.append(c[:items].sqrt().numpy() * scales[len(columns)])
+            self._items = np.ascontiguousarray(np.concatenate(columns, 1).T)
+            self._prior = heads.prior(self._x[:items]).numpy()
+            if release.federation.model.popularity:
+                self._prior = self._prior + scales[-1] * release.log_popularity
+
+    def score(self, people: NDArray[np.int64], histories: Sequence[NDArray[np.int32]]) -> FloatMatrix:
+        """Scores float32 [people, items].
+
+        Args:
+            people: indices into the logs.
+            histories: catalogue rows of the items each person has met before, oldest first.
+        """
+        counts, columns, weights = [0], [], []
+        for person, history in zip(people, histories, strict=True):
+            rows = self._history(int(person), history)
+            columns.append(rows)
+            weights.append(np.arange(len(rows), 0, -1, dtype=np.float32) ** -self._gamma)
+            counts.append(counts[-1] + len(rows))
+        past = csr_matrix(
+            (np.concatenate(weights), np.concatenate(columns), counts), shape=(len(people), len(self._views))
+        )
+        pooled = np.asarray(past @ self._views)
+        heads, leads = self._model.heads, []
+        with torch.no_grad():
+            p, q = heads.split(torch.from_numpy(pooled))
+            if p is not None:
+                leads.append(p.numpy())
+            if q is not None:
+                leads.append(heads.expected(q).numpy())
+        return np.asarray(np.concatenate(leads, 1) @ self._items + self._prior, np.float32)
+
+    def _log_rows(self, log: Sequence[Event]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row of each event's text (its own words, else its item's; what is neither is left out), and where the items stand."""
+        catalogue = self._release.catalogue
+        rows: list[int] = []
+        items: list[int] = []
+        for event in log:
+            known = event.item in catalogue
+            if known:
+                items.append(len(rows))
+            if event.text:
+                rows.append(self._word_rows[event.text])
+            elif event.item is not None and known:
+                rows.append(catalogue.row(event.item))
+        return np.asarray(rows, np.int64), np.asarray(items, np.int64)
+
+    def _history(self, person: int, history: NDArray[np.int32]) -> NDArray[np.int64]:
+        if not self._has_words[person]:
+            return np.asarray(history, np.int64)
+        rows, items = self._rows[person]
+        # With words of one's own, the log itself is the history: up to the event that is to be predicted.
+        return rows[: items[len(history)]] if len(history) < len(items) else rows

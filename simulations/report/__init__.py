@@ -1,0 +1,31 @@
+"""What a person sees of a run: the result, its report and its progress."""
+
+from simulations.report.archive import WRITTEN, read_result, redraw, write_report
+from simulations.report.progress import Progress, Stage
+from simulations.report.result import (
+    CurvePoint,
+    ExampleEvent,
+    ExamplePerson,
+    Recommendation,
+    RunResult,
+    plain_values,
+)
+from simulations.report.terminal import print_record, print_result, print_rows
+
+__all__ = [
+    "WRITTEN",
+    "CurvePoint",
+    "ExampleEvent",
+    "ExamplePerson",
+    "Progress",
+    "Recommendation",
+    "RunResult",
+    "Stage",
+    "plain_values",
+    "print_record",
+    "print_result",
+    "print_rows",
+    "read_result",
+    "redraw",
+    "write_report",
+]

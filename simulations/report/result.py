@@ -1,0 +1,199 @@
+"""What one run found, as plain values: the form that is printed, stored and drawn again. It never computes a figure."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Misconfigured
+from simulations.datasets import Loss
+
+SAMPLED = ("hr@10", "ndcg@10", "auc", "mrr")
+FULL = ("hr@10", "ndcg@10", "mrr")
+IMPRESSIONS = ("auc", "mrr", "ndcg@5", "ndcg@10")
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Validation metrics after a round."""
+
+    round: int
+    metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleEvent:
+    """One event of an example person, in words."""
+
+    when: str
+    what: str
+
+    def __repr__(self) -> str:
+        return f"ExampleEvent({len(self.what)} characters)"
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One recommended item and why: each reason with its share of the score, between -1 and 1."""
+
+    title: str
+    score: float
+    reasons: Sequence[tuple[str, float]] = ()
+
+    def __repr__(self) -> str:
+        return f"Recommendation({len(self.reasons)} reasons)"
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplePerson:
+    """One person of the data set as the report shows them; simulated or public data only."""
+
+    title: str
+    latest: Sequence[ExampleEvent]
+    concepts: Sequence[tuple[str, float]]
+    recommendations: Sequence[Recommendation]
+
+    def __repr__(self) -> str:
+        return f"ExamplePerson({len(self.latest)} events, {len(self.recommendations)} recommendations)"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Everything a run found. None stands for a figure that was not computed.
+
+    Attributes:
+        data: the data specification, as given.
+        rounds: rounds held, skipped ones included.
+        dimension: length d of the federated vector.
+        metrics: `{"sampled": {...}, "full": {...}}` on the test events.
+        baselines: name -> the same as `metrics`, with `"impressions"` where the data has them.
+        cold_start: `{"users": {...}, "items": {...}}`.
+        privacy: `{"user": {...}, "event": {...}}`, each with epsilon and delta.
+        cost: seconds, client_milliseconds, upload_bytes_per_client.
+        impressions: auc, mrr, ndcg@5, ndcg@10 on shown lists; None where the data has none.
+        curve: validation metrics as training went on.
+        rounds_table: one row per round, any columns; `answers` and `skipped` are summed up in the report.
+        load_losses: rows of the data that were not used, and why.
+        examples: a few people, shown in the report.
+        federation_toml: the federation file as resolved.
+        notes: sentences a reader needs to judge the figures.
+        out: folder of the run; None where nothing was written.
+    """
+
+    data: str
+    users: int
+    items: int
+    events: int
+    rounds: int
+    dimension: int
+    metrics: Mapping[str, Figures | None]
+    baselines: Mapping[str, Mapping[str, Figures | None]]
+    cold_start: Mapping[str, Figures | None]
+    privacy: Mapping[str, Figures | None]
+    cost: Figures
+    seed: int
+    impressions: Figures | None = None
+    curve: Sequence[CurvePoint] = field(default=(), repr=False)
+    rounds_table: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    load_losses: Sequence[Loss] = field(default=(), repr=False)
+    examples: Sequence[ExamplePerson] = field(default=(), repr=False)
+    federation_toml: str = field(default="", repr=False)
+    notes: Sequence[str] = field(default=(), repr=False)
+    out: Path | None = None
+
+    @property
+    def release(self) -> Path | None:
+        """Folder of the last model release; None where nothing was written."""
+        return None if self.out is None else self.out / "release"
+
+    def to_record(self) -> dict[str, Any]:
+        """The contract of `hushrec-simulate run --json`, as a dictionary of plain values."""
+        record = {
+            "data": self.data,
+            "users": self.users,
+            "items": self.items,
+            "events": self.events,
+            "rounds": self.rounds,
+            "dimension": self.dimension,
+            "metrics": _scores(self.metrics),
+            "baselines": {name: _scores(scores) for name, scores in self.baselines.items()},
+            "cold_start": {part: dict(self.cold_start.get(part) or {}) for part in ("users", "items")},
+            "privacy": {
+                "user": _complete(("epsilon", "delta"), self.privacy.get("user")) | {"amplification": "none"},
+                "event": _complete(("epsilon", "delta"), self.privacy.get("event")),
+            },
+            "cost": _complete(("seconds", "client_milliseconds", "upload_bytes_per_client"), self.cost),
+            "seed": self.seed,
+        }
+        if self.impressions is not None:
+            record["impressions"] = _complete(IMPRESSIONS, self.impressions)
+        plain: dict[str, Any] = plain_values(record)
+        return plain
+
+    def to_json(self) -> str:
+        """The contract of `hushrec-simulate run --json`, as one line."""
+        return json.dumps(self.to_record(), ensure_ascii=False, allow_nan=False)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row per model: this run first, then the baselines; columns without any figure are left out."""
+        record = self.to_record()
+        models = {"hushrec": {**record["metrics"], "impressions": record.get("impressions")}, **record["baselines"]}
+        columns = [
+            (part, metric)
+            for part, metrics in (("full", FULL), ("sampled", SAMPLED), ("impressions", IMPRESSIONS))
+            for metric in metrics
+            if any(_figure(scores, part, metric) is not None for scores in models.values())
+        ]
+        return [
+            {"model": name} | {f"{part} {metric}": _figure(scores, part, metric) for part, metric in columns}
+            for name, scores in models.items()
+        ]
+
+    def to_frame(self) -> Any:
+        """`table()` as a pandas DataFrame, indexed by the model's name.
+
+        Raises:
+            Misconfigured: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise Misconfigured(
+                "to_frame: expected pandas to be installed, got none; `pip install pandas`, or use table()"
+            ) from None
+        return pandas.DataFrame(self.table()).set_index("model")
+
+
+def plain_values(value: Any) -> Any:
+    """The same value in JSON's own types; numpy numbers become Python's, NaN and infinity become None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_values(part) for key, part in value.items()}
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, Sequence):
+        return [plain_values(part) for part in value]
+    if hasattr(value, "tolist"):
+        return plain_values(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def _complete(keys: Sequence[str], figures: Figures | None) -> dict[str, Any]:
+    """Every key of the contract, then what else there is."""
+    return dict.fromkeys(keys) | dict(figures or {})
+
+
+def _scores(scores: Mapping[str, Figures | None]) -> dict[str, Any]:
+    whole = {"sampled": _complete(SAMPLED, scores.get("sampled")), "full": _complete(FULL, scores.get("full"))}
+    if scores.get("impressions") is not None:
+        whole["impressions"] = _complete(IMPRESSIONS, scores["impressions"])
+    return whole
+
+
+def _figure(scores: Mapping[str, Any], part: str, metric: str) -> float | None:
+    return (scores.get(part) or {}).get(metric)

@@ -1,0 +1,59 @@
+"""How figures are put into words, the same in the terminal and in the report. It never rounds a privacy loss down."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+DASH = "–"
+
+
+def cell(value: Any) -> str:
+    """One figure of a table; None is a dash."""
+    if value is None:
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if value and abs(value) < 0.001:
+            return f"{value:.1e}"
+        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    return str(value)
+
+
+def size(count: float | None) -> str:
+    """A number of bytes."""
+    if count is None:
+        return DASH
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= step:
+            return f"{count / step:.1f} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def spent(seconds: float | None) -> str:
+    """A length of time."""
+    if seconds is None:
+        return DASH
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def milliseconds(value: float | None) -> str:
+    """A short length of time."""
+    return DASH if value is None else f"{value:,.3g} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def epsilon(value: float | None) -> str:
+    """A privacy loss to two decimals, rounded up."""
+    return DASH if value is None else f"{math.ceil(round(value * 100, 6)) / 100:.2f}"
+
+
+def privacy_in_short(promise: Mapping[str, Any]) -> str:
+    """One line on one level of privacy."""
+    if promise["epsilon"] is None:
+        return "no promise"
+    return f"epsilon {epsilon(promise['epsilon'])} at delta {promise['delta']:.0e}"

@@ -1,0 +1,49 @@
+"""Resolves the federation file of a simulation: the shipped default, what suits the kind of data, then the caller's wishes."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from shared.federation import FederationFile, read_federation
+
+KINDS = ("demo", "movielens", "mind", "amazon", "events")
+
+
+def preset(kind: str) -> dict[str, Any]:
+    """The keys in which data of a kind differ from the default, with their reasons in the file itself; {} for none."""
+    file = resources.files("simulations.presets").joinpath(f"{kind}.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def resolve(
+    data: str,
+    federation: Path | None,
+    settings: Sequence[str],
+    rounds: int | None,
+    clients_per_round: int | None,
+    privacy: str,
+) -> FederationFile:
+    """The federation file of a run.
+
+    A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in which
+    the adapters train.
+
+    Raises:
+        Misconfigured, Corrupt: see `read_federation`.
+    """
+    overlays: list[Mapping[str, Any]] = [preset(data.partition(":")[0])] if federation is None else []
+    named = read_federation(federation, settings, overlays)
+    wishes = [*settings, f"privacy.level={privacy}"]
+    if rounds is not None:
+        share = named.training.adapter_rounds / named.training.rounds
+        wishes += [f"training.rounds={rounds}", f"training.adapter_rounds={round(share * rounds)}"]
+    if clients_per_round is not None:
+        fewer = min(clients_per_round, named.training.adapter_clients_per_round)
+        wishes += [
+            f"training.clients_per_round={clients_per_round}",
+            f"training.adapter_clients_per_round={fewer}",
+            f"round.minimum_answers={min(named.round.minimum_answers, clients_per_round)}",
+        ]
+    return read_federation(federation, wishes, overlays)

@@ -1,0 +1,59 @@
+"""A small result with every part filled in by hand; no figure in it was measured."""
+
+from pathlib import Path
+from typing import Any
+
+from simulations.datasets import Loss
+from simulations.report import CurvePoint, ExampleEvent, ExamplePerson, Recommendation, RunResult
+
+TITLE = 'Men & <script>alert("x")</script> http://example.org/film'
+
+
+def sample(**changes: Any) -> RunResult:
+    """The sample, with some fields replaced."""
+    fields: dict[str, Any] = {
+        "data": "demo",
+        "users": 300,
+        "items": 400,
+        "events": 9000,
+        "rounds": 3,
+        "dimension": 60_000,
+        "metrics": {
+            "sampled": {"hr@10": 0.66, "ndcg@10": 0.42, "auc": 0.9, "mrr": 0.36},
+            "full": {"hr@10": 0.18, "ndcg@10": 0.097, "mrr": 0.08},
+        },
+        "baselines": {
+            "popularity": {
+                "sampled": {"hr@10": 0.407, "ndcg@10": 0.225, "auc": None, "mrr": 0.19},
+                "full": {"hr@10": 0.09, "ndcg@10": 0.044, "mrr": None},
+            },
+            "zero-shot": {"sampled": {"hr@10": 0.417}, "full": {"ndcg@10": 0.039}},
+        },
+        "cold_start": {"users": {"full": {"ndcg@10": 0.09}}, "items": None},
+        "privacy": {"user": None, "event": {"epsilon": 3.141, "delta": 1e-5}},
+        "cost": {"seconds": 95.5, "client_milliseconds": 21.3, "upload_bytes_per_client": 240_000},
+        "seed": 7,
+        "curve": [
+            CurvePoint(1, {"ndcg@10": 0.05, "hr@10": 0.10}),
+            CurvePoint(2, {"ndcg@10": 0.08, "hr@10": None}),
+            CurvePoint(3, {"ndcg@10": 0.09, "hr@10": 0.18}),
+        ],
+        "rounds_table": [
+            {"round": 1, "answers": 90, "skipped": False, "seconds": 1.5},
+            {"round": 2, "answers": 3, "skipped": True, "seconds": None},
+            {"round": 3, "answers": 95, "skipped": False, "seconds": 1.25},
+        ],
+        "load_losses": [Loss("a line without a time", 12, ("events.csv:4", "events.csv:9"))],
+        "examples": [
+            ExamplePerson(
+                "Person 12",
+                [ExampleEvent("2 May, 09:00", f"rated {TITLE}")],
+                [("war & drama", 0.625), ("comedy", 0.125)],
+                [Recommendation(TITLE, 4.25, [("like your latest events", 0.7), ("often chosen", 0.3)])],
+            )
+        ],
+        "federation_toml": '[training]\nrounds = 3\nname = "<b>"\n',
+        "notes": ["The catalogue holds 12 items without a plot."],
+        "out": Path("runs/demo-1"),
+    }
+    return RunResult(**fields | changes)

@@ -1,0 +1,120 @@
+"""The page: self-contained, escaped, honest about what is missing."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from simulations.report.page import render
+from tests.simulations.report.sample import TITLE, sample
+
+
+class Page(HTMLParser):
+    """Collects what a browser would fetch, run and show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.fetched: list[str] = []
+        self.styles = ""
+        self.shown: list[str] = []
+        self._in_style = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._in_style = tag == "style"
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+
+    def handle_data(self, data: str) -> None:
+        if self._in_style:
+            self.styles += data
+            self._in_style = False
+        else:
+            self.shown.append(" ".join(data.split()))
+
+
+def test_the_page_fetches_nothing_and_runs_nothing() -> None:
+    page = Page(render(sample()))
+    assert page.fetched == []
+    assert not {"script", "link", "iframe", "img", "object", "base"} & set(page.tags)
+    assert "prefers-color-scheme: dark" in page.styles
+    assert "url(" not in page.styles
+    assert "@import" not in page.styles
+
+
+def test_markup_in_a_title_is_shown_and_not_obeyed() -> None:
+    text = render(sample(data="<i>demo</i>", notes=["<u>note</u>"]))
+    page = Page(text)
+    assert "<script" not in text
+    assert not {"i", "u", "b"} & set(page.tags)
+    assert any(TITLE in shown for shown in page.shown)
+
+
+def test_a_figure_that_was_not_computed_is_a_dash() -> None:
+    nothing = {"sampled": {"hr@10": None}, "full": None}
+    some = {"sampled": {"hr@10": 0.4}, "full": None}
+    text = render(sample(metrics=nothing, baselines={"popularity": some}, cost={}))
+    assert "<td>–</td>" in text
+    assert "None" not in text
+    assert "nan" not in Page(text).shown
+
+
+def test_the_best_figure_of_a_column_is_bold_and_no_other() -> None:
+    text = render(sample())
+    assert "<strong>0.420</strong>" in text
+    assert "<strong>0.225</strong>" not in text
+
+
+def test_a_run_without_rounds_examples_losses_and_notes_still_makes_a_page() -> None:
+    bare = sample(
+        curve=[],
+        rounds_table=[],
+        load_losses=[],
+        examples=[],
+        notes=[],
+        federation_toml="",
+        baselines={},
+        cold_start={},
+    )
+    shown = Page(render(bare)).shown
+    assert "No round was evaluated." in shown
+    assert "Every row was used." in shown
+    assert "Example people" not in shown
+
+
+def test_the_privacy_statement_names_unit_neighbours_loss_and_observer() -> None:
+    shown = " ".join(Page(render(sample())).shown)
+    assert "one window of a person's events in a row" in shown
+    assert "the same device with one window added or removed" in shown
+    assert "3.15" in shown, "epsilon 3.141 is rounded up, never down"
+    assert "1.0e-05" in shown
+    assert "the server first of all" in shown
+    assert "23.1 times" in shown, "e to the power 3.141 is 23.13"
+    assert "This run makes no promise for everything one person ever did." in shown
+
+
+def test_what_a_run_says_about_its_promise_goes_before_the_default_words() -> None:
+    event = {"epsilon": 1.0, "delta": 1e-6, "against": "the server alone"}
+    assert "the server alone" in render(sample(privacy={"user": None, "event": event}))
+
+
+def test_rounds_are_summed_up() -> None:
+    shown = Page(render(sample())).shown
+    # answers 90, 3, 95: fewest 3, median 90, most 95; one round skipped
+    assert "3, 90, 95" in shown
+    at = shown.index("skipped, too few answers")
+    assert shown[at + 1] == "1"
+
+
+@pytest.mark.parametrize("part", ["Latest events", "Concepts", "Recommendations", "like your latest events (70 %)"])
+def test_an_example_person_is_shown_with(part: str) -> None:
+    assert any(part in shown for shown in Page(render(sample())).shown)
+
+
+def test_a_reader_without_eyes_gets_names_for_charts_and_tables() -> None:
+    text = render(sample())
+    assert '<html lang="en">' in text
+    assert 'role="img" aria-labelledby="curve curve-words"' in text
+    assert text.count("<h1>") == 1
+    assert 'scope="col"' in text
+    assert 'scope="row"' in text
