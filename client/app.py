@@ -1,4 +1,4 @@
-"""The Flower ClientApp: routes each message to the device, nothing else. What fails inside leaves no word of itself in a reply."""
+"""The Flower ClientApp: routes each message to the device, nothing else. What fails inside leaves no word behind."""
 
 import logging
 from collections.abc import Callable, Iterator, MutableMapping
@@ -9,7 +9,6 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.clientapp import ClientApp
 
 from client.device import Device, RoundRequest
-from client.installed import install
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.model import Vector
 
@@ -50,17 +49,17 @@ def make_app(open_device: OpenDevice) -> ClientApp:
 
     @app.query("hello")
     def hello(message: Message, context: Context) -> Message:
-        return _reply(message, "device", ConfigRecord({"id": open_device(context).identity}))
+        return _answer(message, lambda: ("device", ConfigRecord({"id": open_device(context).identity})))
 
     @app.train("update")
     def update(message: Message, context: Context) -> Message:
         record = message.content.array_records["model"]
         vector = np.asarray(record["vector"].numpy(), np.float32)
-        return _answer(message, lambda: open_device(context).update(_request(message), vector))
+        return _answer(message, lambda: _summand(open_device(context).update(_request(message), vector)))
 
     @app.query("statistics")
     def statistics(message: Message, context: Context) -> Message:
-        return _answer(message, lambda: open_device(context).statistics(_request(message)))
+        return _answer(message, lambda: _summand(open_device(context).statistics(_request(message))))
 
     return app
 
@@ -76,9 +75,13 @@ def _request(message: Message) -> RoundRequest:
     )
 
 
-def _answer(message: Message, summand: Callable[[], Vector]) -> Message:
+def _summand(vector: Vector) -> tuple[str, ArrayRecord]:
+    return "summand", ArrayRecord({"vector": Array(vector)})
+
+
+def _answer(message: Message, record: Callable[[], tuple[str, ConfigRecord | ArrayRecord]]) -> Message:
     try:
-        vector = summand()
+        return _reply(message, *record())
     except (NotYet, Refused) as reason:
         status = "not-yet" if isinstance(reason, NotYet) else "refused"
         _LOGGER.info("%s: %s: %s", message.metadata.message_type, status, reason)
@@ -90,7 +93,6 @@ def _answer(message: Message, summand: Callable[[], Vector]) -> Message:
         # Flower puts an exception's text into the reply; ours could quote what the device holds.
         _LOGGER.exception("%s failed", message.metadata.message_type)
         raise RuntimeError("the device failed; its own log says why") from None
-    return _reply(message, "summand", ArrayRecord({"vector": Array(vector)}))
 
 
 def _reply(message: Message, name: str, record: ConfigRecord | ArrayRecord) -> Message:

@@ -1,4 +1,4 @@
-"""One person's device: answers rounds from its own log, within its own ledger. Events, texts and interests never leave it."""
+"""One person's device: answers rounds from its own log, within its own ledger. Events, texts, interests never leave."""
 
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
@@ -88,9 +88,10 @@ class Device:
         """
         release = self._installed(request).release
         if release.federation.privacy.level != "none":
-            raise Refused("statistics: counts leave this device only inside a private sum, which this federation has not")
+            raise Refused("statistics: counts leave this device inside a private sum only; this federation has none")
         catalogue = release.catalogue
-        rows = [catalogue.row(event.item) for event in attended(self._log.events()) if event.item in catalogue]
+        met = [event.item for event in attended(self._log.events()) if event.item is not None]
+        rows = [catalogue.row(item) for item in met if item in catalogue]
         newest = list(dict.fromkeys(reversed(rows)))[: release.federation.statistics.items_per_device]
         counts = np.zeros(len(catalogue), np.float32)
         counts[newest] = 1.0

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from client.log import attended
 from shared.behaviour import Event
 from shared.model import GlobalModel
 from shared.release import Release
@@ -75,8 +76,9 @@ class Recommender:
         return f"Recommender({len(self._release.catalogue)} items)"
 
     def interest(self, events: Sequence[Event]) -> Interest:
-        """The interest vector after these events, oldest first."""
-        x = self._vectors(events)
+        """The interest vector after these events, oldest first; what was turned away from gives none."""
+        self._model.load(self._release.vector)  # training may have left other parameters in the model
+        x = self._vectors(attended(events))
         heads = self._model.heads
         with torch.no_grad():
             p, q = heads.interest(x)
@@ -86,7 +88,7 @@ class Recommender:
                 assert z is not None
                 weighted = (torch.arange(len(x), 0, -1.0) ** -heads.forgetting.gamma).unsqueeze(1) * z
                 carried = (weighted / weighted.sum(0).norm().clamp(min=1e-12)).numpy()
-        return Interest(*(None if part is None else part.numpy() for part in (p, q)), carried)
+        return Interest(None if p is None else p.numpy(), None if q is None else q.numpy(), carried)
 
     def recommend(self, events: Sequence[Event], count: int) -> list[Recommendation]:
         """The best `count` items not among the events, each with its reasons."""
@@ -94,7 +96,7 @@ class Recommender:
         parts = self._parts(interest)
         scores = np.sum(list(parts.values()), axis=0)
         for event in events:
-            if event.item in self._release.catalogue:
+            if event.item is not None and event.item in self._release.catalogue:
                 scores[self._release.catalogue.row(event.item)] = -np.inf
         best = np.argsort(-scores, kind="stable")[:count]
         return [
@@ -115,7 +117,7 @@ class Recommender:
         for place, event in enumerate(events):
             if event.text:
                 x[place] = self._release.whitening.apply(self._model.encoder.embed([event.text]))[0]
-            elif event.item in self._release.catalogue:
+            elif event.item is not None and event.item in self._release.catalogue:
                 x[place] = index[self._release.catalogue.row(event.item)]
         return torch.from_numpy(x)
 
@@ -145,7 +147,7 @@ class Recommender:
             reasons.append(Reason("popularity", "", float(parts["popularity"][row])))
         if interest.carried is not None and self._z is not None:
             shares = next(scales) * (interest.carried @ self._z[row].numpy())
-            for event, share in zip(events, shares, strict=True):
+            for event, share in zip(attended(events), shares, strict=True):
                 reasons.append(Reason("event", event.item or "own words", float(share)))
         if interest.concepts is not None and self._c is not None:
             shares = next(scales) * self._lead(interest.concepts) * np.sqrt(self._c[row].numpy())

@@ -1,7 +1,7 @@
 """The aggregation server: asks cohorts for sums and turns each into a step. It imports nothing of a device."""
 
 from server.aggregator import Aggregator, PlainSum, SumRequest, SumResult, Tally
-from server.app import app, make_app
+from server.app import make_app
 from server.cohort import Member
 from server.exchange import Clock, Exchange
 from server.federation import Counts, Federation, Publish, RoundObserver
@@ -21,6 +21,5 @@ __all__ = [
     "SumRequest",
     "SumResult",
     "Tally",
-    "app",
     "make_app",
 ]

@@ -73,8 +73,8 @@ def _read_vector(array: Array, length: int, limit: float) -> NDArray[np.float32]
         if version != (1, 0):
             raise ValueError(f"format version {version}")
         shape, _, dtype = numpy_format.read_array_header_1_0(stream)
-    except ValueError as error:
-        raise Corrupt(f"summand: expected an array in numpy's format 1.0, got other bytes ({error})") from None
+    except ValueError:
+        raise Corrupt("summand: expected an array in numpy's format 1.0, got other bytes") from None
     start = stream.tell()
     if shape != (length,) or dtype != np.dtype("<f4") or len(array.data) != start + 4 * length:
         raise Corrupt(

@@ -8,6 +8,7 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 POLL_SECONDS = 0.1
+_PULLED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,26 @@ class Exchange:
         return list(self._open.values())
 
     def replies(self, seconds: float) -> Iterator[tuple[int, Message]]:
-        """(node asked, its first reply) pairs as they come, until all have come or `seconds` have passed."""
+        """(node asked, its first reply) pairs as they come, until all have come or `seconds` have passed.
+
+        Few replies are pulled at once, so that a large cohort's answers never lie in memory together.
+        """
         end = self._clock.now() + seconds
         while self._open:
-            arrived = False
-            for reply in list(self._grid.pull_messages(self._open.keys())):
-                node = self._open.pop(reply.metadata.reply_to_message_id, None)
-                if node is not None:
-                    arrived = True
-                    yield node, reply
-            if self._clock.now() >= end:
-                return
-            if not arrived:
+            anything = False
+            questions = list(self._open)
+            for start in range(0, len(questions), _PULLED_AT_ONCE):
+                pulled = set(questions[start : start + _PULLED_AT_ONCE])
+                arrived = True
+                while arrived and pulled:
+                    arrived = False
+                    for reply in list(self._grid.pull_messages(pulled)):
+                        question = reply.metadata.reply_to_message_id
+                        if question in pulled:
+                            arrived = anything = True
+                            pulled.discard(question)
+                            yield self._open.pop(question), reply
+                    if self._clock.now() >= end:
+                        return
+            if not anything:
                 self._clock.sleep(POLL_SECONDS)

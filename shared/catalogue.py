@@ -105,15 +105,20 @@ class Catalogue(Sequence[Item]):
             Corrupt: a line is not the JSON object of an item.
         """
         items = []
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 try:
-                    record = json.loads(line)
-                    items.append(
-                        Item(record["id"], record["title"], record["text"], tuple(record.get("categories", ())))
-                    )
+                    items.append(_item(json.loads(line.decode())))
                 except (ValueError, KeyError, TypeError) as error:
                     raise Corrupt(
                         f"{path}:{number}: expected a JSON object with id, title, text, categories ({error})"
                     ) from None
         return cls(items)
+
+
+def _item(record: dict[str, Any]) -> Item:
+    categories = record.get("categories", [])
+    words = [record["id"], record["title"], record["text"], *categories]
+    if not isinstance(categories, list) or not all(isinstance(word, str) for word in words):
+        raise TypeError("a value is not a text")
+    return Item(record["id"], record["title"], record["text"], tuple(categories))

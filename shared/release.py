@@ -1,4 +1,4 @@
-"""A model release: parameters, whitening, catalogue and its index, in safetensors beside a manifest that pins their digests."""
+"""A model release: parameters, whitening, catalogue and its index, beside a manifest that pins their digests."""
 
 import hashlib
 import json
@@ -87,9 +87,11 @@ class Release:
             files = {name: (directory / name).read_bytes() for name in manifest["sha256"]}
             for name, digest in manifest["sha256"].items():
                 if hashlib.sha256(files[name]).hexdigest() != digest:
-                    raise Corrupt(f"release {directory}: {name} is not the file its manifest pins; fetch the release again")
+                    raise Corrupt(f"release {directory}: {name} is not the file its manifest pins; fetch it again")
             if manifest["format"] != _FORMAT:
-                raise Corrupt(f"release {directory}: expected format {_FORMAT}, got {manifest['format']}; update Hushrec")
+                raise Corrupt(
+                    f"release {directory}: expected format {_FORMAT}, got {manifest['format']}; update Hushrec"
+                )
             index, model = load_tensors(files["index.safetensors"]), load_tensors(files["model.safetensors"])
             return cls(
                 read_federation(directory / "federation.toml"),

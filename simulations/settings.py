@@ -34,8 +34,8 @@ def resolve(
         Misconfigured, Corrupt: see `read_federation`.
     """
     overlays: list[Mapping[str, Any]] = [preset(data.partition(":")[0])] if federation is None else []
-    named = read_federation(federation, settings, overlays)
     wishes = [*settings, f"privacy.level={privacy}"]
+    named = read_federation(federation, wishes, overlays)
     if rounds is not None:
         share = named.training.adapter_rounds / named.training.rounds
         wishes += [f"training.rounds={rounds}", f"training.adapter_rounds={round(share * rounds)}"]

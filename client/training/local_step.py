@@ -1,7 +1,7 @@
 """One device's answer to an `update`: the change its own windows ask of the federated parameters.
 
-The order of operations is the privacy: windows are drawn by a secret coin, each window's gradient is clipped, their sum is clipped,
-event noise is drawn apart from it and never clipped.
+The order of operations is the privacy: windows are drawn by a secret coin, each window's gradient is clipped, their sum
+is clipped, event noise is drawn apart from it and never clipped.
 """
 
 from collections.abc import Sequence
@@ -173,9 +173,11 @@ class LocalTraining:
         others = torch.from_numpy(rows.others)
         targets = index[at] * known.unsqueeze(-1)
         events = targets.clone()
-        predicted = known.clone()
-        predicted[:, 0] = False
         places = sorted(rows.texts)
+        met = known.clone()
+        for w, t in places:
+            met[w, t] = True
+        predicted = known & (met.cumsum(1) > met.int())  # something to predict it from stands before it
         texts = [rows.texts[place] for place in places]
         own = [True] * len(places)
         if adapting:
@@ -202,7 +204,7 @@ class LocalTraining:
             popularity[others],
         )
         fresh = None
-        if adapting:
+        if adapting and texts:
             fresh = _Fresh(
                 self._model.encoder.lower(texts),
                 torch.tensor([w for w, _ in places]),
@@ -220,12 +222,14 @@ class LocalTraining:
     def _check_moved(self, groups: Sequence[str], gradient: Vector) -> None:
         for block in self._model.layout.select(groups).blocks:
             if block.group in _MUST_MOVE and not gradient[block.slice].any():
-                raise RuntimeError(f"parameter {block.name} of group {block.group} has no gradient: it would never be trained")
+                raise RuntimeError(
+                    f"parameter {block.name} of group {block.group} has no gradient: it would never move"
+                )
 
 
 class _Fresh(NamedTuple):
-    """Texts to encode with gradient: kept lower activations, their (window, place), whether they are the person's own words,
-    and the whitening."""
+    """Texts to encode with gradient: kept lower activations, their (window, place), whether they are the person's own
+    words, and the whitening."""
 
     padded: Padded
     window: Tensor
@@ -260,8 +264,8 @@ class _WindowLosses(nn.Module):
     @staticmethod
     def _with_gradient(targets: Tensor, fresh: _Fresh, x: Tensor) -> Tensor:
         """Targets keep the index's values, like the items they are contrasted with, and take the gradient of their fresh
-        encoding, less its mean over the window: a shift common to all texts would move those other items as well, so it must
-        not look like progress."""
+        encoding, less its mean over the window: a shift common to all texts would move those other items too, so it
+        must not look like progress."""
         public = ~fresh.own
         window, place = fresh.window[public], fresh.place[public]
         change = x[public] - x[public].detach()

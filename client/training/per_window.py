@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from opacus.grad_sample import GradSampleModule, register_grad_sampler
@@ -65,7 +65,7 @@ class PerWindow:
 
         Args:
             losses: float32 [W]; an empty draw of windows has W = 0.
-            window_of_text: int64 [texts], the window that each encoded text belongs to: the adapters' gradients come per
+            window_of_text: int64 [texts], the window that each encoded text belongs to: adapters' gradients come per
                 text and are added up to windows before clipping.
             noise_multiplier: standard deviation of the noise on the sum, over `clip_norm`.
             expected_windows: a constant of the federation, never the number drawn.
@@ -83,21 +83,21 @@ class PerWindow:
         if len(losses):
             losses.sum().backward()
         for parameter in self._parameters:
-            sample = parameter.grad_sample
+            sample = parameter.grad_sample  # type: ignore[attr-defined]  # by Opacus
             if sample is None:
-                parameter.grad_sample = torch.zeros(len(losses), *parameter.shape)
+                parameter.grad_sample = torch.zeros(len(losses), *parameter.shape)  # type: ignore[attr-defined]
             elif any(parameter is other for other in self._per_text):
                 by_window = torch.zeros(len(losses), *parameter.shape)
-                parameter.grad_sample = by_window.index_add(0, window_of_text, sample)
+                parameter.grad_sample = by_window.index_add(0, window_of_text, sample)  # type: ignore[attr-defined]
         optimizer.clip_and_accumulate()
-        signal = torch.cat([parameter.summed_grad.flatten() for parameter in self._parameters])
+        signal = torch.cat([parameter.summed_grad.flatten() for parameter in self._parameters])  # type: ignore[attr-defined]
         optimizer.add_noise()
-        noised = torch.cat([parameter.grad.flatten() for parameter in self._parameters])
+        noised = torch.cat([cast(Tensor, parameter.grad).flatten() for parameter in self._parameters])
         optimizer.zero_grad(set_to_none=True)
         return ClippedSum(signal / expected_windows, (noised - signal) / expected_windows)
 
 
-@register_grad_sampler(Concepts)
+@register_grad_sampler(Concepts)  # type: ignore[untyped-decorator]
 def _concepts(layer: Concepts, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
     length = layer.weight.norm(dim=1, keepdim=True)
     unit = functional.normalize(layer.weight, dim=1)
@@ -106,7 +106,7 @@ def _concepts(layer: Concepts, activations: list[Tensor], backprops: Tensor) -> 
     return {layer.weight: ((towards - along * unit) / length).detach()}
 
 
-@register_grad_sampler(Forgetting)
+@register_grad_sampler(Forgetting)  # type: ignore[untyped-decorator]
 def _forgetting(layer: Forgetting, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
     values = activations[0]
     ages = age_ranks(values.shape[1])
@@ -114,7 +114,7 @@ def _forgetting(layer: Forgetting, activations: list[Tensor], backprops: Tensor)
     return {layer.gamma: torch.einsum("wtf,tj,wjf->w", backprops, slope, values).unsqueeze(1).detach()}
 
 
-@register_grad_sampler(Scales)
+@register_grad_sampler(Scales)  # type: ignore[untyped-decorator]
 def _scales(layer: Scales, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
     samples = torch.einsum("wtc,wtcm->wm", backprops, activations[0]) * layer.log_scale.exp()
     return {layer.log_scale: samples.detach()}

@@ -21,14 +21,16 @@ class Window:
 
 
 def cut(events: Sequence[Event], length: int) -> list[Window]:
-    """Windows of `length` events, counted from the oldest, so that a new event never moves an old one to another window."""
+    """Windows of `length` events, counted from the oldest: a new event never moves an old one to another window."""
     return [Window(tuple(events[start : start + length])) for start in range(0, len(events), length)]
 
 
 def draw(windows: Sequence[Window], newest: int, probability: float, generator: np.random.Generator) -> list[Window]:
-    """Toss a coin for each of the `newest` windows; an empty draw is a valid one and must be answered like any other."""
+    """Toss a coin for each of the `newest` windows; an empty draw is a valid one, to be answered like any other."""
     eligible = list(windows[-newest:])
-    return [window for window, coin in zip(eligible, generator.random(len(eligible)), strict=True) if coin < probability]
+    return [
+        window for window, coin in zip(eligible, generator.random(len(eligible)), strict=True) if coin < probability
+    ]
 
 
 @dataclass(frozen=True, slots=True)

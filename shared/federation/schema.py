@@ -49,6 +49,8 @@ class Model(_Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
+        if len(set(self.views)) < len(self.views):
+            raise ValueError(f"views: expected each view once, got {list(self.views)}")
         if self.concept_top > self.concepts:
             raise ValueError(f"concept_top: expected at most concepts = {self.concepts}, got {self.concept_top}")
         return self
@@ -106,7 +108,7 @@ class Round(_Section):
 
 
 class Privacy(_Section):
-    """Event-level differential privacy of an update: unit one window, neighbours differ by one window emptied (zero-out)."""
+    """Event-level differential privacy of an update: unit one window, neighbours have one window emptied (zero-out)."""
 
     level: Literal["none", "event"]
     event_epsilon: Positive
@@ -147,8 +149,8 @@ class FederationFile(_Section):
             )
         if self.privacy.level != "none" and self.training.local_steps > 1:
             raise ValueError(
-                f"training.local_steps: expected 1 with privacy.level = {self.privacy.level!r} (each step would need its "
-                f"own noise), got {self.training.local_steps}"
+                f"training.local_steps: expected 1 with privacy.level = {self.privacy.level!r} (each step would need "
+                f"its own noise), got {self.training.local_steps}"
             )
         if self.training.adapter_rounds > self.training.rounds:
             raise ValueError(

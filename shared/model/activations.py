@@ -1,12 +1,13 @@
 """Keeps the frozen lower layers' activations of each text, found again by the text's hash.
 
-What fits the memory budget stays in memory; beyond it, activations lie in an unnamed memory-mapped file that ends with the
-process. Nothing is ever written under a name, because texts may be private.
+What fits the memory budget stays in memory; beyond it, activations lie in an unnamed memory-mapped file that ends with
+the process. Nothing is ever written under a name, because texts may be private.
 """
 
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ class ActivationStore:
         self._held_bytes = 0
         self._held: dict[bytes, Activation] = {}
         self._spilled: dict[bytes, tuple[int, tuple[int, int]]] = {}
-        self._file = None
+        self._file: IO[bytes] | None = None
         self._file_bytes = 0
         self._map: NDArray[np.float32] | None = None
 

@@ -1,5 +1,5 @@
-"""Finds, verifies and loads the frozen transformer. It loads safetensors only, never a pickle, and never a weight whose digest
-is not the pinned one."""
+"""Finds, verifies and loads the frozen transformer. It loads safetensors only, never a pickle, and never a weight whose
+digest is not the pinned one."""
 
 import hashlib
 import importlib.util
@@ -52,11 +52,13 @@ def load_backbone(federation: FederationFile) -> Backbone:
         digests.append(digest)
     model = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return Backbone(model.eval().requires_grad_(False), tokenizer, hashlib.sha256("".join(digests).encode()).hexdigest())
+    return Backbone(
+        model.eval().requires_grad_(False), tokenizer, hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
 
 
 def find_backbone(name: str) -> Path:
-    """The folder of an encoder: a path, the local Hugging Face cache, a package that carries it, the hub; in this order.
+    """The folder of an encoder: a path, a package that carries it, the Hugging Face cache, the hub; in this order.
 
     Raises:
         Misconfigured: none of them has it.
@@ -81,8 +83,8 @@ def find_backbone(name: str) -> Path:
         except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError):
             continue
     raise Misconfigured(
-        f"backbone.name = {name!r}: expected a folder, a model in the Hugging Face cache or hub, or one of the packaged "
-        f"{sorted(_PACKAGED)}; none was found. Give the folder of a Hugging Face encoder"
+        f"backbone.name = {name!r}: expected a folder, a model in the Hugging Face cache or hub, or one of the "
+        f"packaged {sorted(_PACKAGED)}; none was found. Give the folder of a Hugging Face encoder"
     )
 
 

@@ -65,10 +65,10 @@ class Windows(NamedTuple):
     Attributes:
         events: float32 [W, T, D], whitened texts as history; padding is zero and stands last.
         targets: float32 [W, T, D], whitened catalogue texts of the same events as things to be predicted.
-        predicted: bool [W, T], whether the event is a catalogue item and has an event before it.
+        predicted: bool [W, T], whether the event is a catalogue item and has a text before it.
         others: float32 [W, N, D], whitened texts of the items each window is contrasted with.
-        allowed: bool [W, T, N], false where such an item must not count against an event (it is the event's own item, or
-            was offered at another moment only).
+        allowed: bool [W, T, N], false where such an item must not count against an event (it is the event's own item,
+            or was offered at another moment only).
         target_popularity: float32 [W, T], log popularity.
         other_popularity: float32 [W, N], log popularity.
     """
@@ -102,7 +102,7 @@ class ConceptModel(nn.Module):
         self.bias = nn.Linear(width, 1, bias=False)
         nn.init.zeros_(self.bias.weight)
         starts = {"dense": settings.dense_scale, "concepts": settings.concept_scale}
-        scales = [starts[view] for view in self._views]
+        scales = [start for view, start in starts.items() if view in self._views]
         self._popularity = settings.popularity
         self.scales = Scales([*scales, 0.1] if settings.popularity else scales)
 
@@ -123,9 +123,9 @@ class ConceptModel(nn.Module):
         return c.numpy()
 
     def view(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Dense view z [..., k] and concept distribution c [..., K] of whitened texts [..., D]; None for a view left out.
+        """Dense view z [..., k] and concept distribution c [..., K] of whitened texts [..., D].
 
-        A row of zeros gives zeros.
+        A view left out is None; a row of zeros gives zeros.
         """
         z = c = None
         directions = functional.normalize(x, dim=-1)
@@ -154,7 +154,7 @@ class ConceptModel(nn.Module):
         return self.split((ages**-self.forgetting.gamma) @ viewed)
 
     def split(self, past: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Interest (p, q) of weighted sums of views laid side by side [..., k + K]: p a unit vector, q shares that sum to one."""
+        """Interest of weighted sums of views side by side [..., k + K]: p a unit vector, q shares that sum to one."""
         p = q = None
         start = 0
         if "dense" in self._views:
@@ -175,7 +175,10 @@ class ConceptModel(nn.Module):
         return self.bias(x).squeeze(-1)
 
     def losses(self, windows: Windows) -> Tensor:
-        """Softmax loss [W] of each window: its predicted events' losses, summed and divided by its length T."""
+        """Softmax loss [W] of each window: the sum over its predicted events, divided by one more than their number.
+
+        A window's loss depends on nothing outside the window, not even on how far its batch is padded.
+        """
         events, count = windows.events.shape[1], windows.others.shape[1]
         x = torch.cat([windows.events, windows.targets, windows.others], 1)
         z, c = self.view(x)
@@ -201,7 +204,7 @@ class ConceptModel(nn.Module):
         )
         scores = scores.masked_fill(~functional.pad(windows.allowed, (1, 0), value=True), -torch.inf)
         losses = scores.logsumexp(-1) - scores[..., 0]
-        return (losses * windows.predicted).sum(-1) / events
+        return (losses * windows.predicted).sum(-1) / (windows.predicted.sum(-1) + 1)
 
 
 def age_ranks(events: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Turns texts into embeddings: frozen lower layers (kept), top layers with LoRA adapters (trained).
 
-FFA-LoRA (Sun et al. 2024, arXiv 2403.12313): A is drawn once from a public seed and frozen, only B is trained, so that averaging
-adapters is exact. B starts at zero: the first encoder is the backbone.
+FFA-LoRA (Sun et al. 2024, arXiv 2403.12313): A is drawn once from a public seed and frozen, only B is trained, so that
+averaging adapters is exact. B starts at zero: the first encoder is the backbone.
 """
 
 import copy
@@ -59,8 +59,8 @@ class Encoder:
         self.store = ActivationStore(memory_bytes)
         self._max_tokens = federation.backbone.max_tokens
         self._tokenizer = backbone.tokenizer
-        self._lower = _part(backbone.model, layers[:split])
-        upper = _part(backbone.model, layers[split:])
+        self._lower = _part(backbone.model, list(layers)[:split])
+        upper = _part(backbone.model, list(layers)[split:])
         upper.embeddings = _PassThrough()
         self.upper = _with_adapters(upper, federation)
         self.adapters: dict[str, nn.Parameter] = {
@@ -105,10 +105,8 @@ class Encoder:
         result = np.empty((len(unique), self.width), np.float32)
         with torch.no_grad():
             for batch in self._batches(unique):
-                if keep or not self.store.missing(batch):
-                    padded = self.lower(batch)
-                else:
-                    padded = self._run_lower(batch)
+                kept = keep or not self.store.missing(batch)
+                padded = self.lower(batch) if kept else self._run_lower(batch)
                 result[[rows[text] for text in batch]] = self.embed_kept(padded).numpy()
                 progress(len(batch))
         return result[[rows[text] for text in texts]]
@@ -161,7 +159,6 @@ def _part(model: Any, layers: Sequence[nn.Module]) -> Any:
     whole = _layers(model)
     names = {id(module): name for name, module in model.named_modules()}
     place = names[id(whole)]
-    part = copy.copy(model)
     # Copy with the layer list emptied, so that layers left out are not copied.
     held = list(whole)
     parent = model.get_submodule(place.rpartition(".")[0])
@@ -188,10 +185,12 @@ def _with_adapters(upper: Any, federation: FederationFile) -> Any:
     present = {name.rpartition(".")[2] for name, _ in upper.named_modules()}
     targets = next((list(pair) for pair in _QUERY_VALUE if set(pair) <= present), None)
     if targets is None:
-        raise Misconfigured(f"backbone: expected query and value projections named as one of {_QUERY_VALUE}, found none")
+        raise Misconfigured(
+            f"backbone: expected query and value projections named as one of {_QUERY_VALUE}, found none"
+        )
     config = LoraConfig(
         r=settings.lora_rank,
-        lora_alpha=settings.lora_scale * settings.lora_rank,
+        lora_alpha=settings.lora_scale * settings.lora_rank,  # type: ignore[arg-type]  # any number will do
         lora_dropout=0.0,
         target_modules=targets,
         bias="none",

@@ -83,5 +83,7 @@ class Layout:
                 result[block.slice] = part[start : start + block.size]
                 start += block.size
         if start != len(part):
-            raise Misconfigured(f"parameter part: expected {start} numbers for groups {sorted(wanted)}, got {len(part)}")
+            raise Misconfigured(
+                f"parameter part: expected {start} numbers for groups {sorted(wanted)}, got {len(part)}"
+            )
         return result

@@ -22,7 +22,7 @@ class Whitening:
 
     @classmethod
     def fit(cls, embeddings: FloatMatrix) -> "Whitening":
-        """Soft whitening: each principal axis divided by the root of its singular value, so that frequent directions lose
+        """Soft whitening: each principal axis divided by the root of its deviation, so that frequent directions lose
         weight without the rare ones turning into noise; then scaled so that rows have a mean square norm of one.
 
         Args:

@@ -1,4 +1,7 @@
-"""What was released about a person, as immutable events. An event says its unit and its neighbours; it never says what was released."""
+"""What was released about a person, as immutable events.
+
+An event says its unit and its neighbours; it never says what was released.
+"""
 
 from dataclasses import dataclass
 
@@ -11,8 +14,9 @@ from shared.errors import Misconfigured
 class SampledGaussian:
     """One DP-SGD step: windows drawn by a secret Poisson coin, their clipped sum released with Gaussian noise.
 
-    Unit: one window of events. Neighbours: one window emptied, all others keeping their places in the log, so that the same
-    windows stay eligible (zero-out; Kairouz et al. 2021). The mechanism then differs as under add-or-remove, and is accounted so.
+    Unit: one window of events. Neighbours: one window emptied, all others keeping their places in the log, so that the
+    same windows stay eligible (zero-out; Kairouz et al. 2021). The mechanism then differs as under add-or-remove, and
+    is accounted so.
 
     Attributes:
         sampling_probability: chance of each window, in (0, 1].

@@ -1,4 +1,4 @@
-"""The ledger of one device: which events were charged, how often. It is charged before anything leaves and never refunded."""
+"""The ledger of one device: which events were charged, how often; before anything leaves, and never refunded."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from dp_accounting import NeighboringRelation, SelfComposedDpEvent
 from dp_accounting.rdp import RdpAccountant
 
-from shared.errors import Corrupt, Refused
+from shared.errors import Corrupt, Misconfigured, Refused
 from shared.privacy.events import SampledGaussian
 
 
@@ -44,8 +44,8 @@ class Ledger:
         epsilon = spent_epsilon(after, self.delta)
         if epsilon > self.epsilon_budget:
             raise Refused(
-                f"event-level budget: epsilon {epsilon:.3f} at delta {self.delta:g} would exceed {self.epsilon_budget:g}; "
-                "this device goes on recommending and contributes no more"
+                f"event-level budget: epsilon {epsilon:.3f} at delta {self.delta:g} would exceed "
+                f"{self.epsilon_budget:g}; this device goes on recommending and contributes no more"
             )
         self._charged = after
 
@@ -67,8 +67,13 @@ class Ledger:
             Corrupt: the text is not a ledger.
         """
         try:
-            charged = {SampledGaussian(q, z): int(count) for q, z, count in json.loads(text)}
-        except (ValueError, TypeError) as error:
+            entries = json.loads(text)
+            charged = {SampledGaussian(q, z): count for q, z, count in entries}
+            if not isinstance(entries, list) or len(charged) < len(entries):
+                raise ValueError("an event stands twice")
+            if not all(type(count) is int and count > 0 for count in charged.values()):
+                raise ValueError("a count is not a whole number above 0")
+        except (ValueError, TypeError, Misconfigured) as error:
             raise Corrupt(f"ledger: expected a list of [probability, multiplier, count] ({error})") from None
         return cls(epsilon_budget, delta, charged)
 

@@ -6,7 +6,6 @@ another topic. A model that learns from behaviour finds that; similarity of text
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 
 import numpy as np
 
@@ -33,8 +32,7 @@ _SEARCHING_SHARE = 0.4
 _SEARCH_SHARE = 0.15
 _RATING_SHARE = 0.15
 _SECONDS_APART = 120
-_HABITS = ((Habit.STEADY, 0.4), (Habit.DRIFT, 0.2), (Habit.SWITCH, 0.2), (Habit.HOURS, 0.2))
-_HOURS = tuple(MappingProxyType({"hour": f"{hour:02d}"}) for hour in range(24))
+_HABIT_SHARES = {Habit.STEADY: 0.4, Habit.DRIFT: 0.2, Habit.SWITCH: 0.2, Habit.HOURS: 0.2}
 
 
 def make_demo(seed: int) -> Dataset:
@@ -95,36 +93,38 @@ class _World:
             meaningless = rng.random() < _CHANCE_SHARE
             going_on = last is not None and rng.random() < _FOLLOW_SHARE
             subtopic = int(self.follows[last] if going_on else rng.choice(len(self.follows), p=interests.at(time)))
-            candidates = unread if meaningless else unread & (places == subtopic)
-            if not candidates.any():  # everything there is read
-                meaningless, candidates = True, unread
-            weights = self.popularity * candidates
+            weights = self.popularity * (unread if meaningless else unread & (places == subtopic))
+            if not weights.any():  # everything there is read: on to their other interests
+                going_on = False
+                weights = self.popularity * unread * np.array(interests.at(time))[places]
             row = int(rng.choice(len(self.items), p=weights / weights.sum()))
+            subtopic = int(places[row])
             unread[row] = False
-            context = _HOURS[datetime.fromtimestamp(time, UTC).hour]
             if searches and not meaningless and rng.random() < _SEARCH_SHARE:
                 words = write_search(self.subtopics[subtopic], rng)
-                events.append(Event(time - _SECONDS_APART / 2, EventKind.SEARCH, text=words, context=context))
+                asked = time - _SECONDS_APART / 2
+                events.append(Event(asked, EventKind.SEARCH, text=words, context=_context(asked)))
             if meaningless:
                 chance.add(len(events))
             else:
                 last = None if going_on else subtopic
-            events.append(_reading(time, self.items[row][1].id, meaningless, context, rng))
+            events.append(_reading(time, self.items[row][1].id, meaningless, rng))
         return tuple(events), frozenset(chance)
 
 
-def _reading(
-    time: float, item: str, meaningless: bool, context: MappingProxyType[str, str], rng: np.random.Generator
-) -> Event:
+def _reading(time: float, item: str, meaningless: bool, rng: np.random.Generator) -> Event:
     if rng.random() >= _RATING_SHARE:
-        return Event(time, EventKind.CLICK, item, context=context)
+        return Event(time, EventKind.CLICK, item, context=_context(time))
     stars = rng.integers(1, 4) if meaningless else rng.integers(3, 6)
-    return Event(time, EventKind.RATING, item, value=float(stars), context=context)
+    return Event(time, EventKind.RATING, item, value=float(stars), context=_context(time))
+
+
+def _context(time: float) -> tuple[tuple[str, str], ...]:
+    return (("hour", f"{datetime.fromtimestamp(time, UTC).hour:02d}"),)
 
 
 def _interests(subtopics: int, times: list[float], rng: np.random.Generator) -> Interests:
-    habits, shares = zip(*_HABITS, strict=True)
-    habit = habits[int(rng.choice(len(habits), p=shares))]
+    habit = list(_HABIT_SHARES)[int(rng.choice(len(_HABIT_SHARES), p=list(_HABIT_SHARES.values())))]
     switch = None
     if habit is Habit.SWITCH:
         switch = times[0] + float(rng.uniform(0.35, 0.65)) * (times[-1] - times[0])

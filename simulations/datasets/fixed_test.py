@@ -41,7 +41,10 @@ def read_test_items(folder: Path, tally: Tally) -> PublishedTests:
         tally.kept += 1
     items: dict[str, tuple[str, int]] = {}
     for line, (person, item, _, _) in table(path, tally, separator="\t", columns=4):
-        items[_person(person, path, line)] = (_name(item, names, path, line), line)
+        person_id = _person(person, path, line)
+        if person_id in items:
+            raise Corrupt(f"{path}:{line}: expected one test item a person, got a second one")
+        items[person_id] = (_name(item, names, path, line), line)
     return PublishedTests(path, items, names)
 
 
@@ -84,8 +87,8 @@ def read_negatives(folder: Path, tests: PublishedTests, known: Set[str], tally: 
         tally.read += len(listed)
         person_id = _person(person, path, line)
         test_item = _name(item, tests.names, path, line)
-        if tests.items.get(person_id, ("", 0))[0] != test_item:
-            tally.lose("negatives of another test item", path, line, 1 + len(listed))
+        if tests.items.get(person_id, ("", 0))[0] != test_item or person_id in negatives:
+            tally.lose("negatives of another test item, or given twice", path, line, 1 + len(listed))
             continue
         offered = [name for name in listed if name in known]
         kept = tuple(name for name in offered if name != test_item)

@@ -129,7 +129,7 @@ def finite(text: object, path: Path, line: int, what: str) -> float:
     """
     try:
         number = float(text)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise Corrupt(f"{path}:{line}: expected a number as {what}, got something else; the line is damaged")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Literal
 
-from flwr.app import ArrayRecord, ConfigRecord, Context, Error, Message, Metadata, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, Context, Error, Message, Metadata, RecordDict
 from flwr.app.message import make_message
 from flwr.app.user_config import UserConfigValue
 from flwr.clientapp import ClientApp
@@ -198,19 +198,13 @@ def _identifier(name: str) -> int:
 
 
 def _copy(content: RecordDict) -> RecordDict:
-    """New records and new lists around the same immutable bytes."""
+    """New records and new lists around the same arrays, whose bytes never change."""
     copied = RecordDict()
     for name, record in content.items():
-        if isinstance(record, ArrayRecord):
-            copied[name] = ArrayRecord.from_array_dict(dict(record.items()))
-        else:
-            copied[name] = _copy_values(record)
-    return copied
-
-
-def _copy_values(record: ConfigRecord | MetricRecord) -> ConfigRecord | MetricRecord:
-    copied = record.copy()
-    for key, value in record.items():
-        if isinstance(value, list):
-            copied[key] = value.copy()  # type: ignore[assignment]
+        fresh = record.copy()
+        if not isinstance(fresh, ArrayRecord):
+            for key, value in fresh.items():
+                if isinstance(value, list):
+                    fresh[key] = value.copy()  # type: ignore[assignment]
+        copied[name] = fresh
     return copied

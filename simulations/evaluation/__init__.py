@@ -1,0 +1,6 @@
+"""The protocol every figure follows: what is held out, what is asked, how it is counted."""
+
+from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
+from simulations.evaluation.split import Questions, Rows, ShownList, Split, split, training_events
+
+__all__ = ["Evaluation", "Figures", "Questions", "Rows", "Scorer", "ShownList", "Split", "evaluate", "split", "training_events"]

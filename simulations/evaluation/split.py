@@ -1,0 +1,187 @@
+"""What is kept for validation and test, and what is left to learn from. Leave one out by time; shown lists where the data has them.
+
+Without shown lists, a person's last item event is the test and the one before it the validation; neither is in any training,
+popularity included. With shown lists, those are the test, and each person's last event is the validation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.behaviour import Event
+from shared.catalogue import Catalogue
+from simulations.datasets import Dataset
+
+NEGATIVES = 99
+_FEWEST_EVENTS = 3
+
+Rows = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownList:
+    """Catalogue rows shown together, and which of them were clicked."""
+
+    candidates: Rows
+    clicked: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Things to be predicted, m of them.
+
+    Attributes:
+        items: length of the catalogue.
+        people: int64 [m], positions in the data set.
+        histories: catalogue rows each person met before, oldest first.
+        targets: int32 [m], the row to be found.
+        negatives: int32 [m, 99], rows the person never met; -1 where there are fewer.
+        lists: for each question the list shown, or None.
+    """
+
+    items: int
+    people: NDArray[np.int64]
+    histories: Sequence[Rows]
+    targets: Rows
+    negatives: Rows
+    lists: Sequence[ShownList | None]
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def of(self, people: NDArray[np.int64]) -> "Questions":
+        """Those of these people only."""
+        kept = np.flatnonzero(np.isin(self.people, people))
+        return Questions(
+            self.items,
+            self.people[kept],
+            [self.histories[i] for i in kept],
+            self.targets[kept],
+            self.negatives[kept],
+            [self.lists[i] for i in kept],
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """A data set, split.
+
+    Attributes:
+        items: length of the catalogue.
+        training: rows of every person's training events, oldest first.
+        validation, test: what is asked.
+    """
+
+    items: int
+    training: Sequence[Rows]
+    validation: Questions
+    test: Questions
+
+    def counts(self) -> NDArray[np.float64]:
+        """Training events of each item, float64 [items]."""
+        if not self.training:
+            return np.zeros(self.items)
+        return np.bincount(np.concatenate(self.training), minlength=self.items).astype(np.float64)
+
+
+def item_places(events: Sequence[Event], catalogue: Catalogue) -> list[int]:
+    """Positions of the events that concern a catalogue item."""
+    return [place for place, event in enumerate(events) if event.item in catalogue]
+
+
+def training_events(events: Sequence[Event], catalogue: Catalogue, shown_lists: bool) -> Sequence[Event]:
+    """The part of a log that may be learnt from: all before the validation event; all of a log too short to be asked about."""
+    places = item_places(events, catalogue)
+    if len(places) < _FEWEST_EVENTS:
+        return events
+    return events[: places[-1 if shown_lists else -2]]
+
+
+def split(dataset: Dataset, seed: int) -> Split:
+    """Split a data set.
+
+    Args:
+        seed: of the sampled negatives, where the data set does not fix them.
+    """
+    catalogue = dataset.catalogue
+    sequences = [
+        np.asarray([catalogue.row(events[place].item) for place in item_places(events, catalogue)], np.int32)  # type: ignore[arg-type]
+        for events in (person.events for person in dataset.people)
+    ]
+    chance = np.random.default_rng([seed, NEGATIVES])
+    shown_lists = bool(dataset.impressions)
+    asked = [person for person, rows in enumerate(sequences) if len(rows) >= _FEWEST_EVENTS]
+    drawn = {person: _negatives(dataset, person, sequences[person], chance) for person in asked}
+    back = 1 if shown_lists else 2
+    validation = Questions(
+        len(catalogue),
+        np.asarray(asked, np.int64),
+        [sequences[person][:-back] for person in asked],
+        np.asarray([sequences[person][-back] for person in asked], np.int32),
+        _stack([drawn[person] for person in asked]),
+        [_list_of(dataset, person, catalogue) if shown_lists else None for person in asked],
+    )
+    if shown_lists:
+        test = _impressions(dataset, sequences, chance)
+    else:
+        test = Questions(
+            len(catalogue),
+            validation.people,
+            [sequences[person][:-1] for person in asked],
+            np.asarray([sequences[person][-1] for person in asked], np.int32),
+            validation.negatives,
+            [None] * len(asked),
+        )
+    short = set(range(len(sequences))) - set(asked)
+    training = [rows if person in short else rows[:-back] for person, rows in enumerate(sequences)]
+    return Split(len(catalogue), training, validation, test)
+
+
+def _negatives(dataset: Dataset, person: int, rows: Rows, chance: np.random.Generator) -> Rows:
+    fixed = dataset.negatives.get(dataset.people[person].id)
+    if fixed is not None:
+        return np.asarray([dataset.catalogue.row(item) for item in fixed], np.int32)
+    return _unseen(rows, len(dataset.catalogue), chance)
+
+
+def _unseen(seen: Rows, items: int, chance: np.random.Generator) -> Rows:
+    """Up to 99 distinct rows that are not among those seen, drawn uniformly."""
+    drawn = chance.choice(items, min(items, NEGATIVES + len(np.unique(seen))), replace=False)
+    return drawn[~np.isin(drawn, seen)][:NEGATIVES].astype(np.int32)
+
+
+def _stack(drawn: Sequence[Rows]) -> Rows:
+    negatives = np.full((len(drawn), NEGATIVES), -1, np.int32)
+    for question, rows in enumerate(drawn):
+        negatives[question, : len(rows)] = rows[:NEGATIVES]
+    return negatives
+
+
+def _list_of(dataset: Dataset, person: int, catalogue: Catalogue) -> ShownList | None:
+    """The list in which a person's last item event was clicked, if it is known."""
+    events = dataset.people[person].events
+    event = events[item_places(events, catalogue)[-1]]
+    beside = [catalogue.row(item) for item in event.shown if item in catalogue and item != event.item]
+    if not beside or event.item is None:
+        return None
+    rows = np.asarray([catalogue.row(event.item), *beside], np.int32)
+    return ShownList(rows, np.arange(len(rows)) == 0)
+
+
+def _impressions(dataset: Dataset, sequences: Sequence[Rows], chance: np.random.Generator) -> Questions:
+    """One question per list shown in the test period; its target is the first item clicked."""
+    catalogue = dataset.catalogue
+    lists, histories, targets, negatives = [], [], [], []
+    for impression in dataset.impressions:
+        rows = np.asarray([catalogue.row(item) for item in impression.candidates], np.int32)
+        clicked = np.asarray(impression.clicked, bool)
+        history = np.asarray([catalogue.row(item) for item in impression.history if item in catalogue], np.int32)
+        met = np.concatenate([sequences[impression.person], history, rows[clicked]])
+        lists.append(ShownList(rows, clicked))
+        histories.append(history)
+        targets.append(rows[clicked][0])
+        negatives.append(_unseen(met, len(catalogue), chance))
+    people = np.asarray([impression.person for impression in dataset.impressions], np.int64)
+    return Questions(len(catalogue), people, histories, np.asarray(targets, np.int32), _stack(negatives), lists)

@@ -1,0 +1,169 @@
+"""One whole federation on this machine: from a data specification to figures and a report."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from client import Recommender
+from shared.errors import Misconfigured
+from shared.federation import write_toml
+from shared.model import build_model
+from simulations.baselines import measure_baselines
+from simulations.evaluation import evaluate
+from simulations.examples import describe
+from simulations.report import Progress, RunResult, write_report
+from simulations.run_folder import RunFolder
+from simulations.settings import resolve
+from simulations.training import Trained, train
+from simulations.world import World
+from simulations.datasets import load
+
+_EXAMPLES = 3
+_EXAMPLE_EVENTS = 5
+
+
+def simulate(
+    data: str = "demo",
+    *,
+    federation: Path | None = None,
+    set: Sequence[str] = (),
+    rounds: int | None = None,
+    clients_per_round: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    privacy: Literal["none", "event"] = "event",
+    aggregation: Literal["plain"] = "plain",
+    seed: int = 0,
+    out: Path | str | None = None,
+    resume: bool = False,
+    baselines: Literal["fast", "all", "none"] = "fast",
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run one whole federation and measure it.
+
+    Args:
+        data: demo, movielens:DIR, mind:DIR, amazon:DIR or events:DIR.
+        federation: file to use instead of the shipped default and the preset for this kind of data.
+        set: single settings, "section.key=value".
+        rounds, clients_per_round: instead of the federation file's.
+        engine: local (this process) or ray (Flower's engine).
+        privacy: level of the promise; see the federation file.
+        aggregation: how summands are added.
+        seed: of the demo's world, of cohorts, of devices' chance and of sampled negatives.
+        out: folder for report, figures and release; a temporary folder is used and removed when left out.
+        resume: go on with the unfinished run in `out`.
+        baselines: fast (popularity, zero-shot, neighbours), all, or none.
+        progress: where stages are shown.
+
+    Raises:
+        Misconfigured, Corrupt: the input is wrong; nothing is left half-written.
+    """
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="hushrec-run-") as folder:
+            root = Path(folder) / "run"
+            result = simulate(
+                data, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine,
+                privacy=privacy, aggregation=aggregation, seed=seed, out=root, baselines=baselines, progress=progress,
+            )  # fmt: skip
+            return replace(result, out=None)
+    started = time.perf_counter()
+    if aggregation != "plain" or privacy not in ("none", "event"):
+        raise Misconfigured(f"expected aggregation plain and privacy none or event, got {aggregation} and {privacy}")
+    if resume and engine == "ray":
+        raise Misconfigured("--resume: expected --engine local, got ray, which keeps no device's state; start anew")
+    shown = progress or Progress()
+    settings = resolve(data, federation, set, rounds, clients_per_round, privacy)
+    with shown.stage("loading"):
+        dataset = load(data, seed)
+        world = World.of(dataset, seed)
+    folder = RunFolder.open(Path(out), f"{data} seed {seed} federation {settings.digest()}", resume)
+    trained = train(world, settings, folder, engine, seed, shown)
+    result = _measured(world, trained, data, baselines, seed, shown)
+    with shown.stage("writing the report"):
+        trained.release.save(folder.release)
+        result = replace(
+            result,
+            cost={"seconds": time.perf_counter() - started, **result.cost},
+            federation_toml=write_toml(settings),
+            out=folder.root,
+        )
+        write_report(result, folder.root)
+        folder.finish()
+    return result
+
+
+def _measured(
+    world: World, trained: Trained, data: str, baselines: str, seed: int, progress: Progress
+) -> RunResult:
+    """Every figure of a finished training; the test part is looked at here and nowhere else."""
+    dataset, settings = world.dataset, trained.release.federation
+    with progress.stage("evaluating"):
+        metrics = evaluate(trained.scorer, world.split)
+        cold = {}
+    others = measure_baselines(world, trained, baselines, seed, progress)
+    with progress.stage("finding examples"):
+        examples = _examples(world, trained, seed)
+    updates = [report for report in trained.reports if report.task == "update"]
+    answered = sum(report.answered for report in updates)
+    event = None
+    if trained.epsilon is not None:
+        event = {
+            "epsilon": trained.epsilon,
+            "delta": settings.privacy.event_delta,
+            "unit": f"one window of {settings.windows.events} consecutive events",
+            "neighbours": "one window emptied (zero-out)",
+            "against": "the server, other devices and whoever reads a release; noise is not hardened",
+        }
+    figures = metrics.to_json()
+    return RunResult(
+        data=data,
+        users=len(dataset.people),
+        items=len(dataset.catalogue),
+        events=sum(len(person.events) for person in dataset.people),
+        rounds=len(updates),
+        dimension=len(trained.release.vector),
+        metrics={part: figures[part] for part in ("sampled", "full")},
+        baselines=others,
+        cold_start=cold,
+        privacy={"user": None, "event": event},
+        cost={
+            "client_milliseconds": 1000 * sum(r.seconds for r in updates) / max(sum(r.selected for r in updates), 1),
+            "upload_bytes_per_client": sum(report.upload_bytes for report in updates) / max(answered, 1),
+        },
+        seed=seed,
+        impressions=figures.get("impressions"),
+        curve=trained.curve,
+        rounds_table=[report.to_row() for report in trained.reports],
+        load_losses=dataset.report.losses,
+        examples=examples,
+        notes=_notes(world, trained),
+    )
+
+
+def _examples(world: World, trained: Trained, seed: int) -> list[Any]:
+    """A few people with some history, drawn by the seed."""
+    recommender = Recommender(trained.release, build_model(trained.release.federation))
+    logs = world.logs
+    eligible = [person for person, log in enumerate(logs) if len(log) >= _EXAMPLE_EVENTS]
+    drawn = np.random.default_rng([seed, 7]).permutation(eligible)[:_EXAMPLES]
+    return [
+        describe(recommender, trained.release, logs[int(person)], f"Person {number}")
+        for number, person in enumerate(drawn, start=1)
+    ]
+
+
+def _notes(world: World, trained: Trained) -> list[str]:
+    notes = [
+        "Aggregation is the plain sum: the server sees each device's summand.",
+        f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
+    ]
+    skipped = sum(report.skipped for report in trained.reports)
+    if skipped:
+        notes.append(f"{skipped} rounds were skipped because too few devices answered.")
+    if trained.epsilon is not None:
+        notes.append("Item counts do not leave a device without a private sum: the popularity prior is flat in this run.")
+    return notes

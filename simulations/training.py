@@ -1,0 +1,163 @@
+"""The federated training of a simulation: puts the unmodified ServerApp and ClientApp together and watches them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from flwr.app import ConfigRecord
+
+from client.app import make_app as make_client_app
+from client.device import LEDGER
+from server import Clock, Counts, Federation, RoundReport
+from server.app import make_app as make_server_app
+from shared.federation import FederationFile
+from shared.files import write_atomically
+from shared.model import Vector, build_model
+from shared.privacy import Ledger
+from shared.release import Release, first_release, next_release
+from simulations.embedding_cache import embed_catalogue
+from simulations.evaluation import evaluate
+from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
+from simulations.population import OpenSimulatedDevice, write_logs
+from simulations.ranking import ConceptScorer
+from simulations.report import CurvePoint, Progress
+from simulations.report.progress import Stage
+from simulations.run_folder import RunFolder
+from simulations.world import World
+
+_CURVE_POINTS = 12
+_SHOWN = ("sampled ndcg@10", "impressions auc")
+
+Engine = Literal["local", "ray"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training led to.
+
+    Attributes:
+        start: release zero, before anybody taught it anything.
+        release: the final one.
+        scorer: ranks under the final release.
+        reports: of every round, the count included.
+        curve: validation metrics as it went on.
+        epsilon: event-level, of the device that spent most; None without a promise.
+    """
+
+    start: Release
+    release: Release
+    scorer: ConceptScorer
+    reports: tuple[RoundReport, ...]
+    curve: tuple[CurvePoint, ...]
+    epsilon: float | None
+
+
+def train(
+    world: World, settings: FederationFile, folder: RunFolder, engine: Engine, seed: int, progress: Progress
+) -> Trained:
+    """Run the federation of `settings` over the people of a world, to its last round."""
+    model = build_model(settings)
+    catalogue = world.dataset.catalogue
+    with progress.stage("encoding texts", total=len(catalogue)) as stage:
+        embeddings = embed_catalogue(model, catalogue, settings.backbone.max_tokens, stage.advance)
+        start = first_release(settings, catalogue, model, embeddings)
+    releases = [start]
+
+    def publish(counts: Counts | None) -> str:
+        releases[0] = start if counts is None else start.with_popularity(counts)
+        return folder.publish(releases[0])
+
+    if not folder.resumed:
+        write_logs(folder.work / "population", [world.training_log(person) for person in world.members])
+    clock = simulated_clock() if engine == "local" else Clock()
+    federation = Federation(
+        settings,
+        model.layout,
+        start.vector,
+        items=len(catalogue),
+        folder=folder.work,
+        publish=publish,
+        seed=seed,
+        resume=folder.resumed,
+        clock=clock,
+    )
+    states = DeviceStates()
+    journal = StateJournal(folder.work / "states", states)
+    if folder.resumed:
+        journal.restore(federation.round_number)
+    with progress.stage("encoding people's words"):
+        scorer = ConceptScorer(start, model, world.logs)
+    with progress.stage("training rounds", total=settings.training.rounds) as stage:
+        stage.advance(federation.round_number)
+        curve = _Curve(world, settings, scorer, releases, folder.work / "curve.json", federation.round_number, stage)
+        server_app = make_server_app(lambda _: federation, [journal, curve])
+        client_app = make_client_app(OpenSimulatedDevice(folder.work, seed))
+        run = run_local if engine == "local" else run_ray
+        run(server_app, client_app, len(world.members), states=states)
+    with progress.stage("encoding texts again", total=len(catalogue)) as stage:
+        release = next_release(releases[0], model, federation.vector, federation.round_number, stage.advance)
+    scorer.install(release)
+    curve.add(federation.round_number)
+    return Trained(start, release, scorer, federation.reports, curve.points, _epsilon(settings, states, len(world.members)))
+
+
+class _Curve:
+    """Observer of rounds: validation metrics of a part of the people, now and then."""
+
+    def __init__(
+        self,
+        world: World,
+        settings: FederationFile,
+        scorer: ConceptScorer,
+        releases: Sequence[Release],
+        path: Path,
+        resumed_at: int,
+        stage: Stage,
+    ) -> None:
+        self._world, self._settings, self._scorer = world, settings, scorer
+        self._releases, self._path, self._stage = releases, path, stage
+        self._every = max(1, settings.training.rounds // _CURVE_POINTS)
+        self._detail = ""
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        self._points = [CurvePoint(**point) for point in kept if point["round"] <= resumed_at]
+
+    @property
+    def points(self) -> tuple[CurvePoint, ...]:
+        return tuple(self._points)
+
+    def on_round(self, report: RoundReport, vector: Vector) -> None:
+        """See `RoundObserver`. Rounds that move the adapters are measured at the end, when the catalogue is encoded anew."""
+        adapting = "adapters" in report.groups
+        if report.number % self._every == 0 and not adapting and report.number < self._settings.training.rounds:
+            release = replace(self._releases[0], vector=vector.copy(), round_number=report.number)
+            self._scorer.install(release)
+            self.add(report.number)
+        self._stage.advance(1 if report.number else 0, self._detail)
+
+    def add(self, number: int) -> None:
+        """Measure what the scorer has installed."""
+        part = evaluate(self._scorer, self._world.split, "validation", self._world.curve_people)
+        figures = {
+            f"{way} {name}": value
+            for way, metrics in part.to_json().items()
+            for name, value in metrics.items()
+            if name in ("hr@10", "ndcg@10", "auc") and value is not None
+        }
+        self._points.append(CurvePoint(number, figures))
+        self._detail = " ".join(f"{name} {value:.3f}" for name, value in figures.items() if name in _SHOWN)
+        write_atomically(self._path, json.dumps([asdict(point) for point in self._points]).encode())
+
+
+def _epsilon(settings: FederationFile, states: DeviceStates, devices: int) -> float | None:
+    """Event-level epsilon of the device that spent most."""
+    if settings.privacy.level == "none":
+        return None
+    privacy, most = settings.privacy, 0.0
+    for device in range(devices):
+        record = states.take(device).get("device")
+        if isinstance(record, ConfigRecord) and LEDGER in record:
+            ledger = Ledger.from_json(privacy.event_epsilon, privacy.event_delta, str(record[LEDGER]))
+            most = max(most, ledger.epsilon())
+    return most

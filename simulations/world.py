@@ -1,0 +1,60 @@
+"""The people of a simulation: who takes part, what each device holds, what is kept for the test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.behaviour import Event
+from simulations.datasets import Dataset
+from simulations.evaluation import Split, split
+
+_HELD_OUT_SHARE = 0.05
+_CURVE_PEOPLE = 1000
+
+
+@dataclass(frozen=True)
+class World:
+    """A data set, split.
+
+    Attributes:
+        split: training rows and targets of every person.
+        members: int64, the people who have a device in the federation.
+        strangers: bool [people], those who never take part, so that what the model gives to new people can be measured.
+    """
+
+    dataset: Dataset
+    split: Split
+    members: NDArray[np.int64]
+    strangers: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, dataset: Dataset, seed: int) -> "World":
+        """Split a data set and draw one person in twenty as a stranger."""
+        people = len(dataset.people)
+        strangers = np.zeros(people, bool)
+        drawn = np.random.default_rng([seed, 5]).choice(people, int(_HELD_OUT_SHARE * people), replace=False)
+        strangers[drawn] = True
+        return cls(dataset, split(dataset, seed), np.flatnonzero(~strangers), strangers)
+
+    @property
+    def curve_people(self) -> NDArray[np.int64]:
+        """The people whom the learning curve is measured on: all, or a fixed sample of them."""
+        people = len(self.dataset.people)
+        if people <= _CURVE_PEOPLE:
+            return np.arange(people)
+        return np.sort(np.random.default_rng(_CURVE_PEOPLE).choice(people, _CURVE_PEOPLE, replace=False))
+
+    @property
+    def logs(self) -> Sequence[Sequence[Event]]:
+        """Every person's whole log, test events included: for evaluation only."""
+        return [person.events for person in self.dataset.people]
+
+    def training_log(self, person: int) -> Sequence[Event]:
+        """What a person's device may hold during training: everything before the validation event."""
+        events = self.dataset.people[person].events
+        if self.dataset.impressions:
+            return events
+        items = [place for place, event in enumerate(events) if event.item in self.dataset.catalogue]
+        return events[: items[-2]] if len(items) >= 3 else events

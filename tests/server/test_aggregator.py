@@ -1,0 +1,119 @@
+"""The plain sum: what it adds, what it counts, and what it never adds."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from flwr.app import Array, ArrayRecord, Message, RecordDict
+
+from server.aggregator import PlainSum, SumRequest, Tally
+from server.cohort import Member, Roster
+from server.exchange import Clock
+from simulations.grid import Dropouts, InProcessGrid, simulated_clock
+
+MALFORMED = [
+    "too long",
+    "nan",
+    "infinite",
+    "huge",
+    "float64",
+    "matrix",
+    "extra record",
+    "extra array",
+    "garbage",
+    "claims too much",
+    "nothing",
+    "maybe",
+    "status and more",
+]
+
+
+def ask(toy, behave=lambda device, kind: "answer", devices=6, wanted=6, minimum=1, **grid_choices):
+    grid, clock = InProcessGrid(toy.client_app(behave), devices, **grid_choices), simulated_clock()
+    cohort = sorted(Roster().refresh(grid, 10, clock), key=lambda member: grid.get_node_ids().index(member.node))
+    request = SumRequest("query.statistics", 0, RecordDict(), toy.items, wanted, minimum, 60.0)
+    return PlainSum().sum(grid, cohort, request, clock), clock
+
+
+def test_the_sum_is_that_of_the_summands(toy):
+    result, _ = ask(toy)
+    # devices 0 to 5 each count the item of their index modulo 5: item 0 twice
+    assert result.total.tolist() == [2, 1, 1, 1, 1]
+    assert result.total.dtype == np.float64
+    assert result.tally == Tally(selected=6, answered=6, upload_bytes=6 * (128 + 5 * 4))
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_a_malformed_answer_is_rejected_and_changes_nothing_of_the_sum(toy, what):
+    result, _ = ask(toy, lambda device, kind: what if device == 5 else "answer")
+    assert result.total.tolist() == [1, 1, 1, 1, 1]
+    assert (result.tally.answered, result.tally.rejected, result.tally.late) == (5, 1, 0)
+
+
+def test_every_way_of_not_answering_is_counted_once(toy):
+    ways = ["answer", "not-yet", "not-yet", "refused", "raise", "nan"]
+    result, _ = ask(toy, lambda device, kind: ways[device])
+    assert result.tally == Tally(6, 1, not_yet=2, refused=1, failed={2: 1}, rejected=1, late=0, upload_bytes=148)
+
+
+def test_a_gone_node_fails_with_the_code_of_flower(toy):
+    result, _ = ask(toy, dropouts=Dropouts(unavailable=1.0))
+    assert result.total is None
+    assert result.tally == Tally(6, 0, failed={5: 6})
+
+
+def test_silent_devices_are_late_once_the_deadline_has_passed(toy):
+    result, clock = ask(toy, dropouts=Dropouts(silent=1.0))
+    assert result.total is None
+    assert result.tally == Tally(6, 0, late=6)
+    assert 60.0 <= clock.now() < 61.0
+
+
+def test_answers_beyond_those_wanted_are_late(toy):
+    result, _ = ask(toy, wanted=4)
+    assert result.total.tolist() == [1, 1, 1, 1, 0]
+    assert (result.tally.answered, result.tally.late) == (4, 2)
+
+
+def test_fewer_answers_than_the_minimum_give_no_sum(toy):
+    result, _ = ask(toy, lambda device, kind: "answer" if device < 3 else "not-yet", minimum=4)
+    assert result.total is None
+    assert result.tally.answered == 3
+
+
+def test_no_cohort_gives_no_sum(toy):
+    result, _ = ask(toy, devices=0)
+    assert result.total is None
+    assert result.tally == Tally()
+
+
+class Answered:
+    """A grid without devices: the summands are there already, and come in an order of our choice."""
+
+    def __init__(self, vectors, next_of):
+        self._vectors = vectors
+        self._next_of = next_of
+
+    def push_messages(self, messages):
+        self._messages = list(messages)
+        for index, message in enumerate(self._messages):
+            message.metadata.__dict__["_message_id"] = str(index)
+        return [str(index) for index in range(len(self._messages))]
+
+    def pull_messages(self, message_ids):
+        index = self._next_of(map(int, message_ids))
+        content = RecordDict({"summand": ArrayRecord({"vector": Array(self._vectors[index])})})
+        return [Message(content, reply_to=self._messages[index])]
+
+
+def test_the_sum_is_the_same_to_the_last_bit_in_any_order():
+    InProcessGrid(None, 1)  # names this process's task, which messages ask for
+    chance = np.random.default_rng(0)
+    vectors = [(chance.normal(size=200) * 10.0 ** chance.integers(-9, 3, 200)).astype(np.float32) for _ in range(50)]
+    request = SumRequest("query.statistics", 0, RecordDict(), 200, 50, 1, 60.0)
+    cohort = [Member(f"{index:08x}", index + 2) for index in range(50)]
+    forth, back = (PlainSum().sum(Answered(vectors, next_of), cohort, request, Clock()).total for next_of in (min, max))
+    assert forth.tobytes() == back.tobytes()
+    # the slow twin: the exact rational sum, each number rounded to a multiple of 2^-40 as the sum says it does
+    exact = [sum(Fraction(round(Fraction(float(v[i])) * 2**40), 2**40) for v in vectors) for i in range(200)]
+    assert forth.tolist() == [float(number) for number in exact]

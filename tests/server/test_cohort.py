@@ -1,0 +1,94 @@
+"""Who takes part in a round."""
+
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from server.cohort import Member, Roster, choose
+from simulations.grid import InProcessGrid, simulated_clock
+
+MEMBERS = [Member(f"{index:08x}", 1000 - index) for index in range(50)]
+
+
+def hello_app(identity):
+    app = ClientApp()
+
+    @app.query("hello")
+    def hello(message, context):
+        return Message(RecordDict({"device": ConfigRecord(identity(context))}), reply_to=message)
+
+    return app
+
+
+def test_the_cohort_depends_on_device_ids_and_not_on_nodes_or_order():
+    chosen = choose(MEMBERS, 10, 1.0, seed=3, round_number=5)
+    elsewhere = [Member(member.device, member.node * 7) for member in reversed(MEMBERS)]
+    assert [m.device for m in choose(elsewhere, 10, 1.0, 3, 5)] == [m.device for m in chosen]
+    assert len(set(chosen)) == 10
+
+
+def test_another_round_or_another_seed_asks_others():
+    chosen = choose(MEMBERS, 10, 1.0, 3, 5)
+    assert choose(MEMBERS, 10, 1.0, 3, 6) != chosen
+    assert choose(MEMBERS, 10, 1.0, 4, 5) != chosen
+
+
+def test_over_selection_asks_more_and_never_more_than_there_are():
+    assert len(choose(MEMBERS, 10, 1.25, 0, 1)) == 13  # 12.5 rounded up
+    assert len(choose(MEMBERS, 49, 2.0, 0, 1)) == 50
+    assert choose([], 10, 1.0, 0, 1) == []
+
+
+def test_every_device_takes_part_about_equally_often():
+    counts = dict.fromkeys(MEMBERS, 0)
+    for number in range(1, 501):
+        for member in choose(MEMBERS, 10, 1.0, 0, number):
+            counts[member] += 1
+    # 500 rounds of 10 of 50: expected 100, standard deviation sqrt(500 * .2 * .8) = 8.9
+    assert all(60 < count < 140 for count in counts.values())
+
+
+def test_new_nodes_are_asked_once_and_gone_nodes_are_left_out(toy):
+    grid = InProcessGrid(toy.client_app(), 6)
+    all_nodes = grid.get_node_ids()
+    grid.get_node_ids = lambda: all_nodes[:4]
+    roster, clock = Roster(), simulated_clock()
+    assert len(roster.refresh(grid, 10, clock)) == 4
+    grid.get_node_ids = lambda: all_nodes[2:]
+    pushed = []
+    push = grid.push_messages
+    grid.push_messages = lambda messages: push([pushed.append(m) or m for m in messages])
+    members = roster.refresh(grid, 10, clock)
+    assert {member.node for member in members} == set(all_nodes[2:])
+    assert [message.metadata.dst_node_id for message in pushed] == all_nodes[4:]
+
+
+def test_a_device_id_named_twice_counts_once():
+    grid = InProcessGrid(hello_app(lambda context: {"id": "ab" * 16}), 3)
+    members = Roster().refresh(grid, 10, simulated_clock())
+    assert members == [Member("ab" * 16, grid.get_node_ids()[0])]
+
+
+def test_a_hello_that_is_no_id_leaves_the_node_out():
+    wrong = [{"id": 5}, {"id": "not hex"}, {"name": "ab" * 16}, {"id": "ab" * 16, "age": 30}]
+    grid = InProcessGrid(hello_app(lambda context: wrong[context.node_config["partition-id"]]), 4)
+    assert Roster().refresh(grid, 10, simulated_clock()) == []
+
+
+def test_waiting_for_devices_ends_at_the_deadline(toy):
+    clock = simulated_clock()
+    grid = InProcessGrid(toy.client_app(), 2)
+    assert len(Roster().wait_for(grid, 5, 30.0, clock)) == 2
+    assert 30.0 <= clock.now() < 31.0
+
+
+def test_a_node_that_never_says_hello_is_waited_for_once(toy):
+    grid = InProcessGrid(toy.client_app(), 3)
+    answer = grid._answer
+    silent = grid.get_node_ids()[1]
+    grid._answer = lambda question: None if question.metadata.dst_node_id == silent else answer(question)
+    roster, clock = Roster(), simulated_clock()
+    assert len(roster.refresh(grid, 30.0, clock)) == 2
+    assert clock.now() >= 30.0
+    waited = clock.now()
+    assert len(roster.refresh(grid, 30.0, clock)) == 2
+    assert clock.now() == waited

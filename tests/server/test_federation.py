@@ -1,0 +1,280 @@
+"""Whole trainings with toy devices: what a round does, what it leaves alone, and what a resumption gives."""
+
+import csv
+import io
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from server import make_app
+from server.round import RoundReport, event_noise_variance
+from shared.errors import Corrupt, Misconfigured
+from simulations.grid import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
+
+
+def train(toy, *settings, devices=10, dropouts=None, behave=None, until=None, observers=(), states=None, **choices):
+    federation = toy.federation(*settings, **({"clock": simulated_clock()} | choices))
+    app = toy.client_app(behave) if behave else toy.client_app()
+    grid = InProcessGrid(app, devices, dropouts=dropouts, states=states)
+    return federation, list(federation.run(grid, observers, until))
+
+
+def timeless(reports):
+    return [report.to_json() | {"seconds": 0} for report in reports]
+
+
+def test_a_round_is_the_optimisers_step_along_the_plain_mean(toy):
+    federation, _ = train(toy, "training.clients_per_round=3", devices=3, until=1)
+    start = np.linspace(-1, 1, 9, dtype=np.float32)
+    # the slow twin: what each of the three devices answers, written out, for the six numbers of dense and bias
+    answers = [np.sin(np.arange(6) + device).astype(np.float32) / 3 - start[:6] / 7 for device in range(3)]
+    mean = np.mean(np.array(answers, np.float64), axis=0)
+    expected = start.astype(np.float64)
+    for place in (slice(0, 4), slice(4, 6)):
+        expected[place] += 0.1 * mean[place] / (np.sqrt(np.mean(mean[place] ** 2)) + 1e-8)
+    assert federation.vector == pytest.approx(expected, abs=1e-6)
+    assert federation.reports[0].update_norm == pytest.approx(np.linalg.norm(mean), rel=1e-9)
+
+
+def test_groups_and_clients_follow_the_federation_file(toy):
+    _, reports = train(toy)
+    assert [(r.number, r.groups, r.selected) for r in reports] == [
+        *[(number, ("dense", "bias"), 4) for number in range(1, 5)],
+        *[(number, ("dense", "bias", "adapters"), 3) for number in (5, 6)],
+    ]
+
+
+def test_reports_account_for_every_device_asked(toy):
+    ways = ["answer", "not-yet", "refused", "raise", "nan", "answer", "answer", "answer"]
+    _, reports = train(
+        toy,
+        "training.clients_per_round=6",
+        "round.over_selection=1.2",
+        devices=8,
+        behave=lambda device, kind: ways[device],
+        dropouts=Dropouts(0.2, 0.1, seed=1),
+    )
+    for report in reports:
+        parts = [report.answered, report.not_yet, report.refused, report.rejected, report.late, *report.failed.values()]
+        assert sum(parts) == report.selected
+
+
+def test_a_round_with_too_few_answers_changes_nothing_but_its_number(toy, caplog):
+    caplog.set_level(logging.INFO, "hushrec.server")
+    settings = ("round.minimum_answers=3",)
+    federation, _ = train(toy, *settings, until=2)
+    before = federation._at.state
+    grid = InProcessGrid(toy.client_app(lambda device, kind: "not-yet"), 10)
+    (report,) = federation.run(grid, until=3)
+    after = federation._at.state
+    assert report.skipped
+    assert (report.answered, report.not_yet, report.update_norm) == (0, 4, 0)
+    assert after.round_number == 3
+    assert after.vector.tobytes() == before.vector.tobytes()
+    assert after.optimizer == before.optimizer
+    line = caplog.records[-1].getMessage()
+    assert line.startswith("round-skipped number=3")
+    assert "\n" not in line
+
+
+def test_a_round_without_any_device_is_skipped_at_its_deadline(toy):
+    _, reports = train(toy, devices=0)
+    assert [report.skipped for report in reports] == [True] * 6
+    assert {report.selected for report in reports} == {0}
+
+
+def test_over_selection_counts_the_same_answers_every_time(toy):
+    settings = ("round.over_selection=2.0",)
+    (one, first), (two, second) = (
+        train(toy, *settings, folder=toy.folder / name, dropouts=Dropouts(0.2, seed=4)) for name in "ab"
+    )
+    assert timeless(first) == timeless(second)
+    assert one.vector.tobytes() == two.vector.tobytes()
+    assert any(report.late for report in first)
+
+
+def test_the_count_sums_over_all_devices_and_changes_the_release(toy):
+    published, releases = [], []
+
+    def publish(counts):
+        published.append(counts)
+        return "release-0" if counts is None else "release-1"
+
+    app = toy.client_app()
+    federation = toy.federation("model.popularity=true", publish=publish)
+    grid = InProcessGrid(app, 12)
+    push = grid.push_messages
+
+    def spy(messages):
+        for message in messages:
+            if "round" in message.content:
+                releases.append((message.metadata.message_type, message.content["round"]["release"]))
+        return push(messages)
+
+    grid.push_messages = spy
+    reports = list(federation.run(grid, until=1))
+    assert (reports[0].number, reports[0].task, reports[0].groups, reports[0].answered) == (0, "statistics", (), 12)
+    assert published[0] is None
+    assert published[1].tolist() == [3, 3, 2, 2, 2]  # 12 devices over 5 items
+    assert published[1].dtype == np.float64
+    assert set(releases) == {("query.statistics", "release-0"), ("train.update", "release-1")}
+
+
+def test_a_count_that_devices_refuse_is_tried_once_and_training_goes_on(toy):
+    def behave(device, kind):
+        return "refused" if kind == "query.statistics" else "answer"
+
+    federation, reports = train(toy, "model.popularity=true", behave=behave)
+    assert reports[0].skipped
+    assert reports[0].refused == 10
+    assert [report.number for report in reports] == [0, 1, 2, 3, 4, 5, 6]
+    assert federation._release == "release-0"
+
+
+@pytest.mark.parametrize("stop", [0, 1, 3, 5])
+def test_a_resumed_training_ends_bit_for_bit_like_one_without_a_break(toy, stop):
+    settings = ("model.popularity=true", "round.over_selection=1.5")
+    dropouts = Dropouts(0.2, 0.1, seed=9)
+    whole_states = DeviceStates()
+    whole, reports = train(toy, *settings, folder=toy.folder / "whole", dropouts=dropouts, states=whole_states)
+
+    folder, states = toy.folder / "broken", DeviceStates()
+    journal = StateJournal(folder / "devices", states)
+    train(toy, *settings, folder=folder, dropouts=dropouts, states=states, observers=[journal], until=stop)
+    states = DeviceStates()
+    journal = StateJournal(folder / "devices", states)
+    resumed = toy.federation(*settings, folder=folder, clock=simulated_clock(), resume=True)
+    journal.restore(resumed.round_number)
+    list(resumed.run(InProcessGrid(toy.client_app(), 10, dropouts=dropouts, states=states), [journal]))
+
+    assert resumed.round_number == 6
+    assert resumed.vector.tobytes() == whole.vector.tobytes()
+    assert timeless(resumed.reports) == timeless(reports)
+    assert resumed._at.state.optimizer.momentum.tobytes() == whole._at.state.optimizer.momentum.tobytes()
+    assert resumed._at.state.optimizer.second_moment == whole._at.state.optimizer.second_moment
+    assert states.export_changes() == {}  # all stored by the journal
+    assert states._resting == whole_states.export_changes()
+
+
+def test_an_observer_that_fails_leaves_the_round_to_be_done_again(toy):
+    class Fails:
+        def on_round(self, report, vector):
+            if report.number == 3:
+                raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        train(toy, observers=[Fails()])
+    resumed, _ = train(toy, resume=True)
+    whole, _ = train(toy, folder=toy.folder / "whole")
+    assert resumed.vector.tobytes() == whole.vector.tobytes()
+
+
+def test_a_folder_with_a_training_is_refused_unless_resumed(toy):
+    train(toy, until=1)
+    with pytest.raises(Misconfigured, match="resume it or choose another"):
+        toy.federation()
+
+
+@pytest.mark.parametrize(
+    ("settings", "choices", "named"),
+    [
+        (("optimizer.learning_rate=0.3",), {}, "federation"),
+        ((), {"seed": 8}, "seed"),
+        ((), {"publish": lambda counts: "another"}, "release"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(toy, settings, choices, named):
+    train(toy, until=1)
+    with pytest.raises(Misconfigured, match=f"expected {named}"):
+        toy.federation(*settings, resume=True, **choices)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other", "header"])
+def test_a_damaged_checkpoint_is_corrupt(toy, damage):
+    train(toy, until=1)
+    path = toy.folder / "checkpoint.safetensors"
+    content = bytearray(path.read_bytes())
+    if damage == "flipped":
+        content[-3] ^= 1
+    if damage == "header":
+        place = content.index(b"second_moment") + 20
+        content[place] = ord("9") if content[place] != ord("9") else ord("8")
+    cut = {"cut": content[:-10], "empty": b"", "other": b"\x89PNG" * 50}.get(damage, content)
+    path.write_bytes(bytes(cut))
+    with pytest.raises(Corrupt, match="remove it and start anew"):
+        toy.federation(resume=True)
+
+
+def test_resuming_an_empty_folder_starts_from_the_beginning(toy):
+    federation, reports = train(toy, resume=True)
+    assert len(reports) == federation.round_number == 6
+
+
+def test_a_vector_that_does_not_fit_is_refused(toy):
+    from server import Federation
+
+    with pytest.raises(Misconfigured, match="expected 9 numbers in float32"):
+        Federation(
+            toy.file(), toy.layout, np.zeros(8, np.float32), items=5, folder=toy.folder, publish=lambda counts: ""
+        )
+
+
+def test_a_round_that_would_train_nothing_is_refused(toy):
+    with pytest.raises(Misconfigured, match="some to train in round 1"):
+        toy.federation("training.groups=['adapters']")
+
+
+def test_event_noise_in_the_mean_reaches_the_optimiser(toy):
+    file = toy.file("privacy.level=event")
+    windows, clipping, z = file.windows, file.clipping, file.privacy.event_noise_multiplier
+    # by hand: one device's noise is z * C_w over the expected number of windows
+    expected = z * clipping.window_norm / (windows.per_device * windows.sampling_probability)
+    assert event_noise_variance(file, 1) == pytest.approx(expected**2)
+    adapting = z * clipping.window_norm / (file.training.adapter_windows * windows.sampling_probability)
+    assert event_noise_variance(file, 6) == pytest.approx(adapting**2)
+    assert event_noise_variance(toy.file(), 1) == 0.0
+    federation, _ = train(toy, "privacy.level=event", until=1, devices=4)
+    start = np.linspace(-1, 1, 9, dtype=np.float32)
+    plain, _ = train(toy, until=1, devices=4, folder=toy.folder / "plain")
+    step, plain_step = federation.vector - start, plain.vector - start
+    ratio = step[:4] / plain_step[:4]
+    square = plain._at.state.optimizer.second_moment["dense"] / (1 - file.optimizer.second_moment_decay)
+    variance = event_noise_variance(file, 1) / 4
+    # first step: the floor is the whole noise variance
+    scale = np.sqrt(max(square - variance, variance))
+    assert ratio == pytest.approx(np.full(4, np.sqrt(square) / scale), rel=1e-3)
+
+
+def test_reports_become_rows_and_come_back_from_json(toy):
+    _, reports = train(toy, dropouts=Dropouts(0.4, seed=2))
+    rows = [report.to_row() for report in reports]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    assert text.getvalue().count("\n") == 7
+    assert rows[5]["groups"] == "dense bias adapters"
+    assert rows[0]["failed"] == reports[0].failed.get(5, 0)
+    assert [RoundReport.from_json(json.loads(json.dumps(report.to_json()))) for report in reports] == reports
+
+
+def test_the_server_app_runs_the_federation_to_its_end(toy):
+    federation = toy.federation(clock=simulated_clock())
+    seen = []
+
+    class Observer:
+        def on_round(self, report, vector):
+            seen.append((report.number, vector.shape))
+
+    run_local(make_app(lambda context: federation, [Observer()]), toy.client_app(), 10)
+    assert seen == [(number, (9,)) for number in range(1, 7)]
+
+
+def test_the_log_of_the_server_is_one_line_a_round_without_any_answer(toy, caplog):
+    caplog.set_level(logging.DEBUG, "hushrec.server")
+    train(toy, behave=lambda device, kind: "raise" if device % 2 else "answer")
+    lines = [record.getMessage() for record in caplog.records if record.name == "hushrec.server"]
+    assert sum(line.split()[0] in ("round", "round-skipped") for line in lines) == 6
+    assert not any("secret" in line or "\n" in line for line in lines)

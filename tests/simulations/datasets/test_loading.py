@@ -1,0 +1,41 @@
+"""Specifications of data sets, and the balance of a load."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Misconfigured
+from simulations.datasets import load
+from simulations.datasets.tally import Tally
+
+
+@pytest.mark.parametrize("spec", ["", "demos", "demo:", "netflix:/tmp", "movielens", "movielens:"])
+def test_an_unknown_specification_names_the_known_ones(spec: str) -> None:
+    with pytest.raises(Misconfigured, match="demo, movielens:DIR, mind:DIR"):
+        load(spec)
+
+
+@pytest.mark.parametrize("query", ["language=fr", "language=zh&depth=2", "depth=2", "language", ""])
+def test_an_unknown_option_is_refused(tmp_path: Path, query: str) -> None:
+    with pytest.raises(Misconfigured, match="the only option is"):
+        load(f"mind:{tmp_path}?{query}" if query else f"movielens:{tmp_path}?language=zh")
+
+
+def test_two_events_files_are_refused(tmp_path: Path) -> None:
+    for name in ("events.csv", "events.jsonl"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(Misconfigured, match="found 2 of them"):
+        load(f"events:{tmp_path}")
+
+
+def test_a_loss_keeps_a_few_places_and_the_whole_count() -> None:
+    tally = Tally(read=20)
+    for line in range(1, 21):
+        tally.lose("torn", Path("folder/rows.tsv"), line)
+    (loss,) = tally.report().losses
+    assert (loss.count, loss.examples) == (20, tuple(f"rows.tsv:{line}" for line in range(1, 6)))
+
+
+def test_an_account_that_does_not_balance_is_never_closed() -> None:
+    with pytest.raises(AssertionError, match="3 read, 1 kept, 0 reported"):
+        Tally(read=3, kept=1).report()
