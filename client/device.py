@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from client.installed import Installed
 from client.log import BehaviourLog, attended
 from client.randomness import Randomness, SystemRandomness
+from client.training import round_event
 from shared.errors import Misconfigured, Refused
 from shared.model import Vector
 from shared.privacy import Ledger
+from shared.release import Release
 
 Summand = NDArray[np.float32]
 LEDGER = "ledger"  # key of the ledger in a device's state
@@ -71,12 +73,10 @@ class Device:
         """
         installed = self._installed(request)
         release = installed.release
+        ledger = self._charged(release)
         events = attended(self._log.events())
         update = installed.training.update(release, vector, request.groups, events, self._randomness(request.number))
-        if update.event is not None:
-            privacy = release.federation.privacy
-            ledger = Ledger.from_json(privacy.event_epsilon, privacy.event_delta, self._state.get(LEDGER, "[]"))
-            ledger.charge(update.event)
+        if ledger is not None:
             self._state[LEDGER] = ledger.to_json()
         return update.signal + update.noise
 
@@ -96,6 +96,16 @@ class Device:
         counts = np.zeros(len(catalogue), np.float32)
         counts[newest] = 1.0
         return counts
+
+    def _charged(self, release: Release) -> Ledger | None:
+        """The ledger as it stands once this round is charged; asked before the work, stored before anything leaves."""
+        event = round_event(release.federation)
+        if event is None:
+            return None
+        privacy = release.federation.privacy
+        ledger = Ledger.from_json(privacy.event_epsilon, privacy.event_delta, self._state.get(LEDGER, "[]"))
+        ledger.charge(event)
+        return ledger
 
     def _installed(self, request: RoundRequest) -> Installed:
         installed = self._find_release(request.release)

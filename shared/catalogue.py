@@ -116,7 +116,9 @@ class Catalogue(Sequence[Item]):
         return cls(items)
 
 
-def _item(record: dict[str, Any]) -> Item:
+def _item(record: Any) -> Item:
+    if not isinstance(record, dict):
+        raise TypeError("not an object")
     categories = record.get("categories", [])
     words = [record["id"], record["title"], record["text"], *categories]
     if not isinstance(categories, list) or not all(isinstance(word, str) for word in words):

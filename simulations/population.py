@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from flwr.app import Context
 
-from client import Device, Installed, install
-from client.app import NodeState
+from client import Device, Installed, NodeState, install
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt
 from shared.files import write_atomically

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from shared.behaviour import Event
-from shared.model import GlobalModel, Vector
+from shared.model import GlobalModel, Progress
 from shared.release import Release
 
 FloatMatrix = NDArray[np.float32]
@@ -17,7 +17,13 @@ FloatMatrix = NDArray[np.float32]
 class ConceptScorer:
     """Ranks the catalogue for histories of people under given parameters."""
 
-    def __init__(self, release: Release, model: GlobalModel, logs: Sequence[Sequence[Event]]) -> None:
+    def __init__(
+        self,
+        release: Release,
+        model: GlobalModel,
+        logs: Sequence[Sequence[Event]],
+        progress: Progress = lambda _: None,
+    ) -> None:
         """Encode once what stays the same while the heads are trained.
 
         Args:
@@ -32,6 +38,7 @@ class ConceptScorer:
         self._rows = [
             self._log_rows(log) if words else (empty, empty) for log, words in zip(logs, self._has_words, strict=True)
         ]
+        self._progress = progress
         self.install(release)
 
     def install(self, release: Release) -> None:
@@ -43,7 +50,7 @@ class ConceptScorer:
         if moved:
             x = release.index
             if self._words:
-                own = release.whitening.apply(self._model.encoder.embed(self._words, keep=True))
+                own = release.whitening.apply(self._model.encoder.embed(self._words, progress=self._progress))
                 x = np.concatenate([x, own])
             self._x = torch.from_numpy(x)
         heads = self._model.heads

@@ -13,15 +13,15 @@ from client import Recommender
 from shared.errors import Misconfigured
 from shared.federation import write_toml
 from shared.model import build_model
-from simulations.baselines import measure_baselines
-from simulations.evaluation import evaluate
+from simulations.beside import measure_baselines
+from simulations.datasets import load
+from simulations.evaluation import Evaluation, evaluate
 from simulations.examples import describe
 from simulations.report import Progress, RunResult, write_report
 from simulations.run_folder import RunFolder
 from simulations.settings import resolve
 from simulations.training import Trained, train
 from simulations.world import World
-from simulations.datasets import load
 
 _EXAMPLES = 3
 _EXAMPLE_EVENTS = 5
@@ -102,9 +102,8 @@ def _measured(
     """Every figure of a finished training; the test part is looked at here and nowhere else."""
     dataset, settings = world.dataset, trained.release.federation
     with progress.stage("evaluating"):
-        metrics = evaluate(trained.scorer, world.split)
-        cold = {}
-    others = measure_baselines(world, trained, baselines, seed, progress)
+        evaluation = evaluate(trained.scorer, world.split.test)
+    others = measure_baselines(world, trained, baselines, progress)
     with progress.stage("finding examples"):
         examples = _examples(world, trained, seed)
     updates = [report for report in trained.reports if report.task == "update"]
@@ -118,7 +117,7 @@ def _measured(
             "neighbours": "one window emptied (zero-out)",
             "against": "the server, other devices and whoever reads a release; noise is not hardened",
         }
-    figures = metrics.to_json()
+    figures = evaluation.figures()
     return RunResult(
         data=data,
         users=len(dataset.people),
@@ -128,7 +127,7 @@ def _measured(
         dimension=len(trained.release.vector),
         metrics={part: figures[part] for part in ("sampled", "full")},
         baselines=others,
-        cold_start=cold,
+        cold_start=_cold_start(world, evaluation),
         privacy={"user": None, "event": event},
         cost={
             "client_milliseconds": 1000 * sum(r.seconds for r in updates) / max(sum(r.selected for r in updates), 1),
@@ -142,6 +141,14 @@ def _measured(
         examples=examples,
         notes=_notes(world, trained),
     )
+
+
+def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    """Figures of people who never took part, and of wanted items that nobody's training holds."""
+    asked = evaluation.questions
+    unknown = world.split.counts()[asked.targets] == 0
+    subsets = {"users": world.strangers[asked.people], "items": unknown}
+    return {name: {"questions": int(among.sum()), **evaluation.figures(among)} for name, among in subsets.items()}
 
 
 def _examples(world: World, trained: Trained, seed: int) -> list[Any]:

@@ -1,20 +1,25 @@
 """Resolves the federation file of a simulation: the shipped default, what suits the kind of data, then the caller's wishes."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from shared.federation import FederationFile, read_federation
 
-KINDS = ("demo", "movielens", "mind", "amazon", "events")
+def preset(kind: str, privacy: str) -> list[dict[str, Any]]:
+    """What data of a kind and a level of privacy change in the default, with the reasons in the files themselves.
 
-
-def preset(kind: str) -> dict[str, Any]:
-    """The keys in which data of a kind differ from the default, with their reasons in the file itself; {} for none."""
-    file = resources.files("simulations.presets").joinpath(f"{kind}.toml")
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    A file `KIND.toml` holds tables `always`, and one for each level of privacy it knows, each laid over the default.
+    """
+    overlays = []
+    for name in ("default", kind):
+        file = resources.files("simulations.presets").joinpath(f"{name}.toml")
+        if file.is_file():
+            content = tomllib.loads(file.read_text(encoding="utf-8"))
+            overlays += [content.get("always", {}), content.get(privacy, {})]
+    return overlays
 
 
 def resolve(
@@ -33,7 +38,7 @@ def resolve(
     Raises:
         Misconfigured, Corrupt: see `read_federation`.
     """
-    overlays: list[Mapping[str, Any]] = [preset(data.partition(":")[0])] if federation is None else []
+    overlays = preset(data.partition(":")[0], privacy) if federation is None else []
     wishes = [*settings, f"privacy.level={privacy}"]
     named = read_federation(federation, wishes, overlays)
     if rounds is not None:

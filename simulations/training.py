@@ -1,17 +1,19 @@
 """The federated training of a simulation: puts the unmodified ServerApp and ClientApp together and watches them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
 from flwr.app import ConfigRecord
 
-from client.app import make_app as make_client_app
-from client.device import LEDGER
+from client import LEDGER
+from client import make_app as make_client_app
 from server import Clock, Counts, Federation, RoundReport
-from server.app import make_app as make_server_app
+from server import make_app as make_server_app
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Vector, build_model
@@ -22,12 +24,12 @@ from simulations.evaluation import evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
 from simulations.population import OpenSimulatedDevice, write_logs
 from simulations.ranking import ConceptScorer
-from simulations.report import CurvePoint, Progress
-from simulations.report.progress import Stage
+from simulations.report import CurvePoint, Progress, Stage
 from simulations.run_folder import RunFolder
 from simulations.world import World
 
 _CURVE_POINTS = 12
+_CURVES = ("hr@10", "ndcg@10", "auc")
 _SHOWN = ("sampled ndcg@10", "impressions auc")
 
 Engine = Literal["local", "ray"]
@@ -87,20 +89,33 @@ def train(
     journal = StateJournal(folder.work / "states", states)
     if folder.resumed:
         journal.restore(federation.round_number)
-    with progress.stage("encoding people's words"):
-        scorer = ConceptScorer(start, model, world.logs)
+    words = sum(bool(event.text) for log in world.logs for event in log)
+    with progress.stage("encoding people's words", total=words) as stage:
+        scorer = ConceptScorer(start, model, world.logs, stage.advance)
     with progress.stage("training rounds", total=settings.training.rounds) as stage:
         stage.advance(federation.round_number)
         curve = _Curve(world, settings, scorer, releases, folder.work / "curve.json", federation.round_number, stage)
         server_app = make_server_app(lambda _: federation, [journal, curve])
         client_app = make_client_app(OpenSimulatedDevice(folder.work, seed))
         run = run_local if engine == "local" else run_ray
-        run(server_app, client_app, len(world.members), states=states)
+        with _one_thread():
+            run(server_app, client_app, len(world.members), states=states)
     with progress.stage("encoding texts again", total=len(catalogue)) as stage:
         release = next_release(releases[0], model, federation.vector, federation.round_number, stage.advance)
     scorer.install(release)
     curve.add(federation.round_number)
     return Trained(start, release, scorer, federation.reports, curve.points, _epsilon(settings, states, len(world.members)))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A device's work is many small steps: more threads slow them down, and sums in another order change the last digits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Curve:
@@ -116,8 +131,9 @@ class _Curve:
         resumed_at: int,
         stage: Stage,
     ) -> None:
-        self._world, self._settings, self._scorer = world, settings, scorer
+        self._settings, self._scorer = settings, scorer
         self._releases, self._path, self._stage = releases, path, stage
+        self._questions = world.split.validation.of(world.curve_people)
         self._every = max(1, settings.training.rounds // _CURVE_POINTS)
         self._detail = ""
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
@@ -138,12 +154,9 @@ class _Curve:
 
     def add(self, number: int) -> None:
         """Measure what the scorer has installed."""
-        part = evaluate(self._scorer, self._world.split, "validation", self._world.curve_people)
+        measured = evaluate(self._scorer, self._questions).figures()
         figures = {
-            f"{way} {name}": value
-            for way, metrics in part.to_json().items()
-            for name, value in metrics.items()
-            if name in ("hr@10", "ndcg@10", "auc") and value is not None
+            f"{way} {name}": metrics[name] for way, metrics in measured.items() for name in _CURVES if name in metrics
         }
         self._points.append(CurvePoint(number, figures))
         self._detail = " ".join(f"{name} {value:.3f}" for name, value in figures.items() if name in _SHOWN)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.behaviour import Event
 from simulations.datasets import Dataset
-from simulations.evaluation import Split, split
+from simulations.evaluation import Split, split, training_events
 
 _HELD_OUT_SHARE = 0.05
 _CURVE_PEOPLE = 1000
@@ -53,8 +53,4 @@ class World:
 
     def training_log(self, person: int) -> Sequence[Event]:
         """What a person's device may hold during training: everything before the validation event."""
-        events = self.dataset.people[person].events
-        if self.dataset.impressions:
-            return events
-        items = [place for place, event in enumerate(events) if event.item in self.dataset.catalogue]
-        return events[: items[-2]] if len(items) >= 3 else events
+        return training_events(self.logs[person], self.dataset.catalogue, bool(self.dataset.impressions))

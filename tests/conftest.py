@@ -13,6 +13,7 @@ from flwr.clientapp import ClientApp
 from server import Federation
 from shared.federation import FederationFile, read_federation
 from shared.model import Layout
+from tests.tiny import FAMILIES, Tiny, write_encoder
 
 LAYOUT = Layout.of([("P", "dense", (2, 2)), ("b", "bias", (2,)), ("B", "adapters", (3,))])
 ITEMS = 5
@@ -138,3 +139,10 @@ class Toy:
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
     return Toy(tmp_path / "training")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Federation files, models and releases over random encoders, four layers of width 32."""
+    folder = tmp_path_factory.mktemp("encoders")
+    return Tiny({family: write_encoder(folder / family, family) for family in FAMILIES})

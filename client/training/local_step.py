@@ -18,6 +18,7 @@ from client.training.per_window import PerWindow
 from client.training.windows import Window, cut, draw, rows_of
 from shared.behaviour import Event
 from shared.errors import NotYet
+from shared.federation import FederationFile
 from shared.model import GlobalModel, Padded, Vector, Windows
 from shared.privacy import SampledGaussian
 from shared.release import Release
@@ -33,15 +34,20 @@ class Update:
     Attributes:
         signal: float32 [d of the groups], the clipped change; enters the norm.
         noise: float32 [d of the groups], event noise beside it; zero with the engine off.
-        event: what to charge before anything leaves; None with the engine off.
     """
 
     signal: Vector
     noise: Vector
-    event: SampledGaussian | None
 
     def __repr__(self) -> str:
         return f"Update(d={len(self.signal)})"
+
+
+def round_event(federation: FederationFile) -> SampledGaussian | None:
+    """What one round releases about a window of a device: to be charged before anything leaves; None with the engine off."""
+    if federation.privacy.level == "none":
+        return None
+    return SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)
 
 
 class LocalTraining:
@@ -94,10 +100,9 @@ class LocalTraining:
             change -= settings.training.local_learning_rate * gradient
             noise = settings.training.local_learning_rate * noise
         if not private:
-            return Update(change, noise, None)
+            return Update(change, noise)
         change *= min(1.0, settings.clipping.update_norm / max(float(np.linalg.norm(change)), 1e-12))
-        event = SampledGaussian(settings.windows.sampling_probability, settings.privacy.event_noise_multiplier)
-        return Update(change, noise, event)
+        return Update(change, noise)
 
     def _step(
         self,
@@ -129,7 +134,9 @@ class LocalTraining:
             gradient, noise = summed.signal.numpy(), summed.noise.numpy()
         else:
             total = losses.sum() / expected_windows
-            parts = torch.autograd.grad(total, parameters, allow_unused=True) if drawn else [None] * len(parameters)
+            parts: Sequence[Tensor | None] = [None] * len(parameters)
+            if total.requires_grad:
+                parts = torch.autograd.grad(total, parameters, allow_unused=True)
             gradient = np.concatenate(
                 [
                     np.zeros(parameter.numel(), np.float32) if part is None else part.numpy().ravel()
@@ -144,8 +151,7 @@ class LocalTraining:
     def _engine(self, groups: tuple[str, ...]) -> PerWindow:
         """Opacus hooked onto these groups; hooking is dear, so the last one is kept."""
         if self._hooked is None or self._hooked[0] != groups:
-            if self._hooked is not None:
-                self._hooked[1].close()
+            self._unhook()
             trained = self._model.train_only(groups)
             adapters = [p for p in self._model.encoder.adapters.values() if p.requires_grad]
             heads = [p for p in trained if not any(p is adapter for adapter in adapters)]
@@ -153,10 +159,16 @@ class LocalTraining:
             self._hooked = (groups, PerWindow(self._module, heads, per_text))
         return self._hooked[1]
 
+    def _unhook(self) -> None:
+        if self._hooked is not None:
+            self._hooked[1].close()
+            self._hooked = None
+
     def losses(
         self, release: Release, windows: Sequence[Window], groups: Sequence[str], coins: np.random.Generator
     ) -> Tensor:
         """Loss float32 [W] of each window under the parameters in place, differentiable in `groups`."""
+        self._unhook()  # Opacus would wait for a backward pass that may never come
         self._model.train_only(groups)
         batch, _ = self._batch(release, windows, "adapters" in groups, coins)
         return cast(Tensor, self._module(batch))
@@ -263,7 +275,7 @@ class _WindowLosses(nn.Module):
 
     @staticmethod
     def _with_gradient(targets: Tensor, fresh: _Fresh, x: Tensor) -> Tensor:
-        """Targets keep the index's values, like the items they are contrasted with, and take the gradient of their fresh
+        """Targets keep the index's values, as the items they are contrasted with do, and take the gradient of their own
         encoding, less its mean over the window: a shift common to all texts would move those other items too, so it
         must not look like progress."""
         public = ~fresh.own

@@ -80,7 +80,7 @@ class PerWindow:
             secure_mode=True,
         )
         optimizer.zero_grad()
-        if len(losses):
+        if losses.requires_grad:
             losses.sum().backward()
         for parameter in self._parameters:
             sample = parameter.grad_sample  # type: ignore[attr-defined]  # by Opacus

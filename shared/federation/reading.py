@@ -97,7 +97,7 @@ def _validate(content: dict[str, Any]) -> FederationFile:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"]) or "file"
+            key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "file"
             expected = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
             got = "" if problem["type"] in ("missing", "value_error") else f", got {problem['input']!r}"
             lines.append(f"federation file: {key}: expected {expected}{got}".replace("expected expected", "expected"))

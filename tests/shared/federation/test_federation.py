@@ -1,0 +1,180 @@
+"""The federation file: strict, and the same bytes for the same meaning."""
+
+import re
+import tomllib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import Corrupt, Misconfigured
+from shared.federation import GROUPS, default_text, read_federation, write_toml
+
+DEFAULT = read_federation()
+
+
+def written(tmp_path, text):
+    path = tmp_path / "federation.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_default_validates_and_promises_what_the_design_says():
+    assert DEFAULT.model.lora_rank == 4
+    assert DEFAULT.windows.events == 32
+    assert DEFAULT.privacy.event_epsilon == 8.0
+    assert DEFAULT.training.groups == GROUPS
+
+
+def test_every_section_of_the_default_is_complete():
+    # Nothing is left to a value hidden in the code: the shipped text alone gives every key.
+    shipped = tomllib.loads(default_text())
+    assert shipped.keys() == DEFAULT.model_dump().keys()
+    for section, values in DEFAULT.model_dump().items():
+        if isinstance(values, dict):
+            assert shipped[section].keys() == values.keys(), section
+
+
+def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
+    commented = False
+    for line in default_text().splitlines():
+        if re.match(r"\w+ = ", line):
+            assert "#" in line or commented, line
+        else:
+            commented = line.startswith("#")
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "expected"),
+    [
+        ("round.deadline_seconds=5s", "round.deadline_seconds", "a number (the unit stands in the key's name), got '5s'"),
+        ("training.rounds=2.5", "training.rounds", "expected"),
+        ("training.rounds=true", "training.rounds", "a whole number, got True"),
+        ("training.rounds='2'", "training.rounds", "a whole number, got '2'"),
+        ("training.round=5", "training.round", "a known key, got 5"),
+        ("trainings.rounds=5", "trainings", "a known key"),
+        ("model.lora_rank=0", "model.lora_rank", "got 0"),
+        ("model.popularity=1", "model.popularity", "true or false, got 1"),
+        ("model.views=['dense', 'dense']", "model", "views: expected each view once"),
+        ("model.views=[]", "model.views", "expected"),
+        ("model.concept_top=65", "model", "concept_top: expected at most concepts = 64, got 65"),
+        ("training.adapter_rounds=101", "file", "training.adapter_rounds: expected at most training.rounds = 100"),
+        ("training.local_steps=2", "file", "training.local_steps: expected 1 with privacy.level = 'event'"),
+        ("windows.minimum_events=257", "file", "windows.minimum_events: expected at most"),
+        ("round.minimum_answers=101", "file", "round.minimum_answers: expected at most training.clients_per_round"),
+        ("windows.sampling_probability=0.0", "windows.sampling_probability", "got 0.0"),
+        ("clipping.window_norm=inf", "clipping.window_norm", "got inf"),
+        ("clipping.window_norm=nan", "clipping.window_norm", "got nan"),
+        ("privacy.event_delta=1.0", "privacy.event_delta", "got 1.0"),
+        ("privacy.level=user", "privacy.level", "got 'user'"),
+        ("optimizer.group_rates={dence=1.0}", "optimizer.group_rates.dence", "expected"),
+        ("backbone.model_sha256=abc", "backbone.model_sha256", "got 'abc'"),
+        ("model=5", "model", "got 5"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_its_key_named(setting, key, expected):
+    with pytest.raises(Misconfigured) as error:
+        read_federation(settings=[setting])
+    assert f"{key}: " in str(error.value)
+    assert expected in str(error.value)
+
+
+def test_every_wrong_key_is_named_at_once():
+    with pytest.raises(Misconfigured) as error:
+        read_federation(settings=["model.lora_rank=0", "training.rounds=0"])
+    assert "model.lora_rank" in str(error.value)
+    assert "training.rounds" in str(error.value)
+
+
+def test_several_local_steps_are_possible_without_event_noise():
+    assert read_federation(settings=["training.local_steps=2", "privacy.level=none"]).training.local_steps == 2
+
+
+@pytest.mark.parametrize("setting", ["training.rounds", "=5", "training.=5", ".rounds=5"])
+def test_a_setting_without_key_or_value_is_refused_with_an_example(setting):
+    with pytest.raises(Misconfigured, match=r"section\.key=value"):
+        read_federation(settings=[setting])
+
+
+def test_settings_take_toml_values_and_bare_words():
+    file = read_federation(
+        settings=[
+            "name=a = b",
+            "training.groups=['bias', 'dense']",
+            "optimizer.name=fedavg",
+            "optimizer.learning_rate=1",
+            "optimizer.group_rates.adapters=0.5",
+        ]
+    )
+    assert file.name == "a = b"
+    assert file.training.groups == ("bias", "dense")
+    assert file.optimizer.name == "fedavg"
+    assert file.optimizer.learning_rate == 1.0
+    assert file.optimizer.group_rates == {"adapters": 0.5}
+
+
+def test_each_source_overrides_the_one_before_key_by_key(tmp_path):
+    path = written(tmp_path, "[training]\nrounds = 20\nclients_per_round = 30\n")
+    file = read_federation(path, ["training.clients_per_round=40"], [{"training": {"rounds": 11, "adapter_rounds": 3}}])
+    training = file.training
+    assert (training.rounds, training.clients_per_round, training.adapter_rounds) == (20, 40, 3)
+
+
+def test_a_missing_file_and_one_that_is_not_toml_are_told_apart(tmp_path):
+    with pytest.raises(Misconfigured, match="could not be read"):
+        read_federation(tmp_path / "nowhere.toml")
+    with pytest.raises(Corrupt, match="expected TOML"):
+        read_federation(written(tmp_path, "rounds 5"))
+    (tmp_path / "federation.toml").write_bytes(b'name = "\xff"')
+    with pytest.raises(Corrupt, match="expected TOML"):
+        read_federation(tmp_path / "federation.toml")
+
+
+def test_order_and_comments_do_not_enter_the_canonical_bytes(tmp_path):
+    one = "[training]\nrounds = 20 # short\nadapter_rounds = 2\n[optimizer]\nlearning_rate = 1\n"
+    other = "# another hand\n[optimizer]\nlearning_rate = 1.0\n[training]\nadapter_rounds = 2\nrounds = 20\n"
+    first, second = (read_federation(written(tmp_path, text)) for text in (one, other))
+    assert first.canonical_bytes() == second.canonical_bytes()
+    assert first.digest() == second.digest() != DEFAULT.digest()
+
+
+def test_every_value_enters_the_digest():
+    digests = {
+        read_federation(settings=[setting]).digest()
+        for setting in ("name=x", "model.seed=1", "training.groups=['dense']", "privacy.event_delta=1e-7")
+    }
+    assert len({*digests, DEFAULT.digest()}) == 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64),
+    rate=st.floats(1e-300, 1e300),
+    seed=st.integers(0, 2**62),
+    groups=st.lists(st.sampled_from(GROUPS), min_size=1),
+    rates=st.dictionaries(st.sampled_from(GROUPS), st.floats(0, 10)),
+)
+def test_a_written_file_reads_back_equal(tmp_path_factory, name, rate, seed, groups, rates):
+    overlay = {
+        "name": name,
+        "model": {"seed": seed},
+        "training": {"groups": groups},
+        "optimizer": {"learning_rate": rate, "group_rates": rates},
+    }
+    file = read_federation(overlays=[overlay])
+    path = tmp_path_factory.mktemp("written") / "federation.toml"
+    path.write_bytes(write_toml(file).encode())
+    assert read_federation(path) == file
+    assert read_federation(path).digest() == file.digest()
+
+
+def test_adapters_join_in_the_last_rounds_only():
+    file = read_federation(settings=["training.rounds=10", "training.adapter_rounds=3"])
+    assert [number for number in range(1, 11) if file.adapters_train_in(number)] == [8, 9, 10]
+    assert "adapters" not in file.groups_in(7)
+    assert file.groups_in(8) == GROUPS
+
+
+def test_groups_of_a_round_stand_in_canonical_order():
+    file = read_federation(settings=["training.groups=['bias', 'evolution', 'dense']"])
+    assert file.groups_in(1) == ("dense", "evolution", "bias")

@@ -1,0 +1,32 @@
+"""One behaviour event."""
+
+import dataclasses
+
+import pytest
+
+from shared.behaviour import Event, EventKind
+from shared.errors import Misconfigured
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), -float("inf")])
+def test_a_time_that_is_not_finite_is_refused(time):
+    with pytest.raises(Misconfigured, match="finite number of seconds"):
+        Event(time, EventKind.CLICK, "a")
+
+
+def test_an_event_needs_an_item_or_a_text():
+    with pytest.raises(Misconfigured, match="item id or a text"):
+        Event(0.0, EventKind.SEARCH)
+    assert Event(0.0, EventKind.SEARCH, text="knee pain").item is None
+
+
+def test_an_event_prints_none_of_what_its_person_did():
+    event = Event(1234567.0, EventKind.SEARCH, "secret-item", "knee pain", 4.5, ("shown-item",), (("place", "hospital"),))
+    for private in ("1234567", "secret-item", "knee", "4.5", "shown-item", "hospital"):
+        assert private not in f"{event!r} {event} {[event]}"
+    assert repr(event) == "Event(search, 9 characters)"
+
+
+def test_an_event_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Event(0.0, EventKind.CLICK, "a").item = "b"

@@ -1,0 +1,168 @@
+"""Tiny random encoders, a small catalogue and a federation file over them, so that tests need no network and no seconds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+)
+
+from shared.behaviour import Event, EventKind
+from shared.catalogue import Catalogue, Item
+from shared.federation import FederationFile, read_federation
+from shared.model import GlobalModel, build_model
+from shared.release import Release, first_release, next_release
+
+FAMILIES = ("bert", "roberta", "distilbert")
+WIDTH, LAYERS = 32, 4
+TOPICS = {
+    "garden": "rose tulip spade soil seed hedge lawn pond",
+    "music": "guitar drum piano string chord bass amp pick",
+    "kitchen": "pan knife oven spoon whisk bowl salt plate",
+    "cycling": "wheel chain pedal saddle brake helmet pump tyre",
+}
+WORDS = [*" ".join(TOPICS.values()).split(), *TOPICS, "a", "the", "for", "with"]
+
+
+def write_encoder(folder: Path, family: str = "bert") -> Path:
+    """A random encoder of a family: safetensors, config and tokenizer."""
+    vocabulary = {word: place for place, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    ).save_pretrained(folder)
+    shape = {
+        "vocab_size": len(vocabulary),
+        "hidden_size": WIDTH,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": 40,
+        "pad_token_id": 0,
+        "initializer_range": 0.3,
+    }
+    torch.manual_seed(FAMILIES.index(family))
+    model = {
+        "bert": lambda: BertModel(BertConfig(**shape)),
+        "roberta": lambda: RobertaModel(RobertaConfig(**shape)),
+        "distilbert": lambda: DistilBertModel(DistilBertConfig(**{**shape, "hidden_dim": 64})),
+    }[family]()
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def catalogue() -> Catalogue:
+    """Twenty-four items, six of each topic, every text another."""
+    items = []
+    for topic, words in TOPICS.items():
+        names = words.split()
+        for place in range(6):
+            text = f"{names[place]} {names[place + 1]} for the {topic} with {names[(3 * place + 5) % 8]}"
+            items.append(Item(f"{topic}-{place}", names[place], text, (topic,)))
+    return Catalogue(items)
+
+
+def events(items: Sequence[str | None], words: dict[int, str] | None = None, **rest: object) -> list[Event]:
+    """One click per item, a second apart; `words` puts a person's own text at a place."""
+    return [
+        Event(float(place), EventKind.CLICK, item, (words or {}).get(place, ""), **rest)  # type: ignore[arg-type]
+        for place, item in enumerate(items)
+    ]
+
+
+def person(seed: int, count: int) -> list[Event]:
+    """A log of catalogue items drawn by a seed."""
+    ids = [item.id for item in catalogue()]
+    return events([ids[row] for row in np.random.default_rng(seed).integers(len(ids), size=count)])
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Chance that tests can repeat."""
+
+    seed: int = 0
+
+    def numpy(self, purpose: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, len(purpose)])
+
+    def torch(self, purpose: str) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed)
+
+
+@dataclass(frozen=True)
+class Log:
+    """A behaviour log in memory."""
+
+    kept: Sequence[Event]
+
+    def events(self) -> Sequence[Event]:
+        return self.kept
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A federation over tiny encoders.
+
+    Attributes:
+        folders: where the encoder of each family lies.
+    """
+
+    folders: dict[str, Path]
+
+    def file(self, *settings: str, family: str = "bert") -> FederationFile:
+        return read_federation(
+            settings=[
+                f"backbone.name={self.folders[family]}",
+                "backbone.model_sha256=",
+                "backbone.tokenizer_sha256=",
+                "backbone.max_tokens=16",
+                "model.dense_width=8",
+                "model.concepts=6",
+                "model.concept_top=3",
+                "model.concept_temperature=0.3",
+                "model.lora_rank=2",
+                "windows.events=4",
+                "windows.per_device=3",
+                "windows.negatives=6",
+                "windows.shown=2",
+                "training.rounds=4",
+                "training.clients_per_round=3",
+                "training.adapter_rounds=2",
+                "training.adapter_windows=3",
+                "privacy.event_noise_multiplier=1.5",
+                *settings,
+            ]
+        )
+
+    def model(self, *settings: str, family: str = "bert") -> GlobalModel:
+        return build_model(self.file(*settings, family=family))
+
+    def release(self, *settings: str) -> tuple[Release, GlobalModel]:
+        """Release zero and its model."""
+        file = self.file(*settings)
+        model = build_model(file)
+        items = catalogue()
+        return first_release(file, items, model, model.encoder.embed(items.texts, keep=True)), model
+
+    def moved(self, *settings: str, seed: int = 0) -> tuple[Release, GlobalModel]:
+        """A release whose every parameter, adapters included, has been moved off its start; popularity is not flat."""
+        release, model = self.release(*settings)
+        chance = np.random.default_rng(seed)
+        steps = chance.normal(0, 0.1, model.layout.size).astype(np.float32)
+        release = next_release(release, model, release.vector + steps, 1)
+        return replace(release, log_popularity=chance.normal(size=len(release.catalogue)).astype(np.float32)), model
