@@ -87,10 +87,10 @@ def _answer(message: Message, record: Callable[[], tuple[str, ConfigRecord | Arr
         _LOGGER.info("%s: %s: %s", message.metadata.message_type, status, reason)
         return _reply(message, "answer", ConfigRecord({"status": status}))
     except (Misconfigured, Corrupt) as reason:
-        _LOGGER.warning("%s: %s", message.metadata.message_type, reason)
-        raise
-    except Exception:
         # Flower puts an exception's text into the reply; ours could quote what the device holds.
+        _LOGGER.warning("%s: %s", message.metadata.message_type, reason)
+        raise type(reason)("this device cannot answer as it is set up; its own log says why") from None
+    except Exception:
         _LOGGER.exception("%s failed", message.metadata.message_type)
         raise RuntimeError("the device failed; its own log says why") from None
 

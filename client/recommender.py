@@ -70,7 +70,7 @@ class Recommender:
             index = torch.from_numpy(release.index)
             self._z, self._c = model.heads.view(index)
             self._prior = model.heads.prior(index)
-            self._scales = model.heads.scales.log_scale.exp().numpy()
+            self._scales = model.heads.scales.weights().numpy()
 
     def __repr__(self) -> str:
         return f"Recommender({len(self._release.catalogue)} items)"

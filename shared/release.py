@@ -18,6 +18,7 @@ from shared.model import GlobalModel, Progress, Vector, Whitening, find_concepts
 
 FloatMatrix = NDArray[np.float32]
 _FORMAT = 1
+_PINNED = {"federation.toml", "catalogue.jsonl", "index.safetensors", "model.safetensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,10 @@ class Release:
         try:
             manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
             files = {name: (directory / name).read_bytes() for name in manifest["sha256"]}
+            if set(files) != _PINNED:
+                raise Corrupt(
+                    f"release {directory}: expected a manifest that pins {sorted(_PINNED)}, got {sorted(files)}"
+                )
             for name, digest in manifest["sha256"].items():
                 if hashlib.sha256(files[name]).hexdigest() != digest:
                     raise Corrupt(f"release {directory}: {name} is not the file its manifest pins; fetch it again")
@@ -93,8 +98,11 @@ class Release:
                     f"release {directory}: expected format {_FORMAT}, got {manifest['format']}; update Hushrec"
                 )
             index, model = load_tensors(files["index.safetensors"]), load_tensors(files["model.safetensors"])
+            federation = read_federation(directory / "federation.toml")
+            if federation.digest() != manifest["federation"]:
+                raise Corrupt(f"release {directory}: its federation file means something else here; update Hushrec")
             return cls(
-                read_federation(directory / "federation.toml"),
+                federation,
                 Catalogue.load(directory / "catalogue.jsonl"),
                 Whitening(model["mean"], model["matrix"]),
                 index["index"],

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from shared.errors import HushrecError, Misconfigured
+from simulations.modes import Aggregation, Privacy, require_built
 
 app = typer.Typer(
     help="Whole federations on one machine, and every figure claimed about them.",
@@ -62,11 +63,11 @@ def run(
     clients_per_round: Clients = None,
     engine: Engine = "local",
     privacy: Annotated[
-        Literal["none", "event", "user", "both"],
+        Privacy,
         typer.Option(help="What is promised. user and both wait for the private sum."),
-    ] = "event",
+    ] = "none",
     aggregation: Annotated[
-        Literal["secure", "ideal", "plain"],
+        Aggregation,
         typer.Option(help="plain: the server sees each summand. secure and ideal wait for the private sum."),
     ] = "plain",
     baselines: Annotated[
@@ -82,7 +83,7 @@ def run(
 ) -> None:
     """One whole federation: train, evaluate, and write a report."""
     with _explained(debug):
-        _refuse_what_is_not_built(privacy, aggregation)
+        require_built(privacy, aggregation)
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
         from simulations.report import Progress, print_result
@@ -217,18 +218,6 @@ def _explained(debug: bool) -> Iterator[None]:
             file=sys.stderr,
         )
         raise typer.Exit(1) from None
-
-
-def _refuse_what_is_not_built(privacy: str, aggregation: str) -> None:
-    if aggregation != "plain":
-        raise Misconfigured(
-            f"--aggregation: expected plain, got {aggregation}; the private sum is not built yet, use plain"
-        )
-    if privacy in ("user", "both"):
-        raise Misconfigured(
-            f"--privacy: expected none or event, got {privacy}; the user-level promise needs the private sum, which is "
-            "not built yet, use --privacy event"
-        )
 
 
 def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:

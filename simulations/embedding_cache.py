@@ -1,4 +1,4 @@
-"""Embeddings of public catalogues, kept between runs in the user's cache folder. Never a text, never anything of a person."""
+"""Embeddings of public catalogues, kept between runs in the user's cache folder. Never a text, nothing of a person."""
 
 import hashlib
 import os

@@ -59,7 +59,7 @@ class ConceptScorer:
             z, c = heads.view(self._x)
             self._views = torch.cat([part for part in (z, c) if part is not None], -1).numpy()
             self._gamma = float(heads.forgetting.gamma)
-            scales = heads.scales.log_scale.exp().numpy()
+            scales = heads.scales.weights().numpy()
             columns = []
             if z is not None:
                 columns.append(z[:items].numpy() * scales[0])
@@ -97,7 +97,7 @@ class ConceptScorer:
         return np.asarray(np.concatenate(leads, 1) @ self._items + self._prior, np.float32)
 
     def _log_rows(self, log: Sequence[Event]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row of each event's text (its own words, else its item's; what is neither is left out), and where the items stand."""
+        """Row of each event's text (its own words, else its item's; others are left out), and where the items stand."""
         catalogue = self._release.catalogue
         rows: list[int] = []
         items: list[int] = []

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +13,15 @@ from client import Recommender
 from shared.errors import Misconfigured
 from shared.federation import write_toml
 from shared.model import build_model
-from simulations.beside import measure_baselines
+from simulations.beside import Which, measure_baselines
 from simulations.datasets import load
 from simulations.evaluation import Evaluation, evaluate
 from simulations.examples import describe
-from simulations.report import Progress, RunResult, write_report
+from simulations.modes import Aggregation, Privacy, require_built
+from simulations.report import ExamplePerson, Progress, RunResult, write_report
 from simulations.run_folder import RunFolder
 from simulations.settings import resolve
-from simulations.training import Trained, train
+from simulations.training import Engine, Trained, train
 from simulations.world import World
 
 _EXAMPLES = 3
@@ -34,13 +35,13 @@ def simulate(
     set: Sequence[str] = (),
     rounds: int | None = None,
     clients_per_round: int | None = None,
-    engine: Literal["local", "ray"] = "local",
-    privacy: Literal["none", "event"] = "event",
-    aggregation: Literal["plain"] = "plain",
+    engine: Engine = "local",
+    privacy: Privacy = "none",
+    aggregation: Aggregation = "plain",
     seed: int = 0,
     out: Path | str | None = None,
     resume: bool = False,
-    baselines: Literal["fast", "all", "none"] = "fast",
+    baselines: Which = "fast",
     progress: Progress | None = None,
 ) -> RunResult:
     """Run one whole federation and measure it.
@@ -63,16 +64,15 @@ def simulate(
         Misconfigured, Corrupt: the input is wrong; nothing is left half-written.
     """
     if out is None:
-        with tempfile.TemporaryDirectory(prefix="hushrec-run-") as folder:
-            root = Path(folder) / "run"
+        with tempfile.TemporaryDirectory(prefix="hushrec-run-") as place:
             result = simulate(
                 data, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine,
-                privacy=privacy, aggregation=aggregation, seed=seed, out=root, baselines=baselines, progress=progress,
+                privacy=privacy, aggregation=aggregation, seed=seed, out=Path(place) / "run", baselines=baselines,
+                progress=progress,
             )  # fmt: skip
             return replace(result, out=None)
     started = time.perf_counter()
-    if aggregation != "plain" or privacy not in ("none", "event"):
-        raise Misconfigured(f"expected aggregation plain and privacy none or event, got {aggregation} and {privacy}")
+    require_built(privacy, aggregation)
     if resume and engine == "ray":
         raise Misconfigured("--resume: expected --engine local, got ray, which keeps no device's state; start anew")
     shown = progress or Progress()
@@ -96,9 +96,7 @@ def simulate(
     return result
 
 
-def _measured(
-    world: World, trained: Trained, data: str, baselines: str, seed: int, progress: Progress
-) -> RunResult:
+def _measured(world: World, trained: Trained, data: str, baselines: Which, seed: int, progress: Progress) -> RunResult:
     """Every figure of a finished training; the test part is looked at here and nowhere else."""
     dataset, settings = world.dataset, trained.release.federation
     with progress.stage("evaluating"):
@@ -109,13 +107,15 @@ def _measured(
     updates = [report for report in trained.reports if report.task == "update"]
     answered = sum(report.answered for report in updates)
     event = None
-    if trained.epsilon is not None:
+    if trained.spent is not None:
         event = {
-            "epsilon": trained.epsilon,
+            "epsilon": trained.spent.towards_server,
+            "epsilon, readers of a release": trained.spent.towards_readers,
             "delta": settings.privacy.event_delta,
             "unit": f"one window of {settings.windows.events} consecutive events",
             "neighbours": "one window emptied (zero-out)",
-            "against": "the server, other devices and whoever reads a release; noise is not hardened",
+            "against": "the server, which sees each summand; readers of a release gain from the noise of the whole cohort, "
+            "as long as they hold no device of it. The noise is not hardened",
         }
     figures = evaluation.figures()
     return RunResult(
@@ -151,7 +151,7 @@ def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any
     return {name: {"questions": int(among.sum()), **evaluation.figures(among)} for name, among in subsets.items()}
 
 
-def _examples(world: World, trained: Trained, seed: int) -> list[Any]:
+def _examples(world: World, trained: Trained, seed: int) -> list[ExamplePerson]:
     """A few people with some history, drawn by the seed."""
     recommender = Recommender(trained.release, build_model(trained.release.federation))
     logs = world.logs
@@ -171,6 +171,8 @@ def _notes(world: World, trained: Trained) -> list[str]:
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:
         notes.append(f"{skipped} rounds were skipped because too few devices answered.")
-    if trained.epsilon is not None:
-        notes.append("Item counts do not leave a device without a private sum: the popularity prior is flat in this run.")
+    if trained.spent is not None:
+        notes.append(
+            "Item counts do not leave a device without a private sum: the popularity prior is flat in this run."
+        )
     return notes

@@ -41,8 +41,8 @@ class RunFolder:
             identity: what must be equal for a run to go on: data, seed, federation digest.
 
         Raises:
-            Misconfigured: the folder holds another run or a finished one, holds an unfinished one and `resume` is off, holds
-                none and `resume` is on, or its disk is full.
+            Misconfigured: the folder holds another run or a finished one, or an unfinished one and `resume` is off, or
+                none and `resume` is on; or its disk is full.
         """
         marker = root / "work" / "identity"
         if (root / "metrics.json").exists():
@@ -54,7 +54,9 @@ class RunFolder:
                     f"{root}: expected the run ({identity}), found another federation's ({held}); choose another --out"
                 )
             if not resume:
-                raise Misconfigured(f"{root}: an unfinished run lies here; add --resume to go on, or choose another --out")
+                raise Misconfigured(
+                    f"{root}: an unfinished run lies here; add --resume to go on, or choose another --out"
+                )
             return cls(root, True)
         if resume:
             raise Misconfigured(f"{root}: expected an unfinished run to resume, found none; leave out --resume")

@@ -1,4 +1,4 @@
-"""Resolves the federation file of a simulation: the shipped default, what suits the kind of data, then the caller's wishes."""
+"""Resolves a simulation's federation file: the shipped default, what suits the kind of data, the caller's wishes."""
 
 import tomllib
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.federation import FederationFile, read_federation
+
 
 def preset(kind: str, privacy: str) -> list[dict[str, Any]]:
     """What data of a kind and a level of privacy change in the default, with the reasons in the files themselves.
@@ -32,8 +33,8 @@ def resolve(
 ) -> FederationFile:
     """The federation file of a run.
 
-    A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in which
-    the adapters train.
+    A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in
+    which the adapters train.
 
     Raises:
         Misconfigured, Corrupt: see `read_federation`.

@@ -17,7 +17,7 @@ from server import make_app as make_server_app
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Vector, build_model
-from shared.privacy import Ledger
+from shared.privacy import Ledger, SampledGaussian, spent_epsilon
 from shared.release import Release, first_release, next_release
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import evaluate
@@ -36,6 +36,19 @@ Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
+class EventSpending:
+    """Event-level epsilon of the device that took part most, at the federation's delta.
+
+    Attributes:
+        towards_server: who sees each summand: the device's own noise alone.
+        towards_readers: who see releases only and hold no device of the federation: the noise of the smallest cohort.
+    """
+
+    towards_server: float
+    towards_readers: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """What a training led to.
 
@@ -45,7 +58,7 @@ class Trained:
         scorer: ranks under the final release.
         reports: of every round, the count included.
         curve: validation metrics as it went on.
-        epsilon: event-level, of the device that spent most; None without a promise.
+        spent: event-level; None without a promise.
     """
 
     start: Release
@@ -53,7 +66,7 @@ class Trained:
     scorer: ConceptScorer
     reports: tuple[RoundReport, ...]
     curve: tuple[CurvePoint, ...]
-    epsilon: float | None
+    spent: EventSpending | None
 
 
 def train(
@@ -104,12 +117,13 @@ def train(
         release = next_release(releases[0], model, federation.vector, federation.round_number, stage.advance)
     scorer.install(release)
     curve.add(federation.round_number)
-    return Trained(start, release, scorer, federation.reports, curve.points, _epsilon(settings, states, len(world.members)))
+    spent = _spent(settings, states, len(world.members), federation.reports)
+    return Trained(start, release, scorer, federation.reports, curve.points, spent)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """A device's work is many small steps: more threads slow them down, and sums in another order change the last digits."""
+    """A device's work is many small steps: more threads slow them down, and another order of sums changes last digits."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -144,7 +158,7 @@ class _Curve:
         return tuple(self._points)
 
     def on_round(self, report: RoundReport, vector: Vector) -> None:
-        """See `RoundObserver`. Rounds that move the adapters are measured at the end, when the catalogue is encoded anew."""
+        """See `RoundObserver`. Rounds that move the adapters are measured at the end, with the catalogue encoded anew."""
         adapting = "adapters" in report.groups
         if report.number % self._every == 0 and not adapting and report.number < self._settings.training.rounds:
             release = replace(self._releases[0], vector=vector.copy(), round_number=report.number)
@@ -163,14 +177,21 @@ class _Curve:
         write_atomically(self._path, json.dumps([asdict(point) for point in self._points]).encode())
 
 
-def _epsilon(settings: FederationFile, states: DeviceStates, devices: int) -> float | None:
-    """Event-level epsilon of the device that spent most."""
+def _spent(
+    settings: FederationFile, states: DeviceStates, devices: int, reports: Sequence[RoundReport]
+) -> EventSpending | None:
+    """What the device that took part most has spent."""
     if settings.privacy.level == "none":
         return None
-    privacy, most = settings.privacy, 0.0
+    privacy, most = settings.privacy, Ledger(settings.privacy.event_epsilon, settings.privacy.event_delta)
     for device in range(devices):
         record = states.take(device).get("device")
         if isinstance(record, ConfigRecord) and LEDGER in record:
             ledger = Ledger.from_json(privacy.event_epsilon, privacy.event_delta, str(record[LEDGER]))
-            most = max(most, ledger.epsilon())
-    return most
+            most = max(most, ledger, key=lambda one: sum(one.charged.values()))
+    fewest = min((report.answered for report in reports if report.task == "update" and not report.skipped), default=1)
+    in_the_sum = {
+        SampledGaussian(event.sampling_probability, event.noise_multiplier * fewest**0.5): count
+        for event, count in most.charged.items()
+    }
+    return EventSpending(most.epsilon(), spent_epsilon(in_the_sum, privacy.event_delta))

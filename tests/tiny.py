@@ -1,4 +1,4 @@
-"""Tiny random encoders, a small catalogue and a federation file over them, so that tests need no network and no seconds."""
+"""Tiny random encoders, a small catalogue and a federation file over them: tests need no network and no seconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -44,7 +44,7 @@ class Update:
 
 
 def round_event(federation: FederationFile) -> SampledGaussian | None:
-    """What one round releases about a window of a device: to be charged before anything leaves; None with the engine off."""
+    """What one round releases about a window: to be charged before anything leaves; None with the engine off."""
     if federation.privacy.level == "none":
         return None
     return SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)

@@ -116,5 +116,5 @@ def _forgetting(layer: Forgetting, activations: list[Tensor], backprops: Tensor)
 
 @register_grad_sampler(Scales)  # type: ignore[untyped-decorator]
 def _scales(layer: Scales, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
-    samples = torch.einsum("wtc,wtcm->wm", backprops, activations[0]) * layer.log_scale.exp()
-    return {layer.log_scale: samples.detach()}
+    samples = torch.einsum("wtc,wtcm->wm", backprops, activations[0]) * layer.weights() / 10.0
+    return {layer.levels: samples.detach()}

@@ -49,6 +49,9 @@ class WindowRows:
     others: NDArray[np.int64]
     allowed: NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        return f"WindowRows({len(self.rows)} windows)"
+
 
 def rows_of(
     windows: Sequence[Window], catalogue: Catalogue, negatives: int, shown: int, generator: np.random.Generator

@@ -42,6 +42,7 @@ class Model(_Section):
     concept_scale: Positive
     forgetting: Annotated[float, Field(ge=0, le=4)]
     popularity: bool
+    popularity_scale: Positive
     lora_rank: Annotated[int, Field(ge=1, le=64)]
     lora_layers: Annotated[int, Field(ge=1)]
     lora_scale: Positive
@@ -174,11 +175,12 @@ class FederationFile(_Section):
         return hashlib.sha256(self.canonical_bytes()).hexdigest()
 
     def groups_in(self, round_number: int) -> tuple[str, ...]:
-        """Groups trained in a round (1-based), in canonical order: adapters join in the last `adapter_rounds`."""
-        wanted = set(self.training.groups)
-        if not self.adapters_train_in(round_number):
-            wanted.discard("adapters")
-        return tuple(group for group in GROUPS if group in wanted)
+        """Groups trained in a round (1-based), in canonical order: the heads first, in the last `adapter_rounds` the adapters.
+
+        Never both: the few devices that can pay for the encoder would make the heads noisier than they were.
+        """
+        adapting = self.adapters_train_in(round_number)
+        return tuple(group for group in GROUPS if group in self.training.groups and (group == "adapters") == adapting)
 
     def adapters_train_in(self, round_number: int) -> bool:
         """Whether the LoRA adapters move in this round (1-based)."""

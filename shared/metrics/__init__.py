@@ -1,6 +1,6 @@
 """Ranking metrics and how sure they are."""
 
 from shared.metrics.intervals import bootstrap_interval
-from shared.metrics.ranking import auc_of_rank, hit_rate, list_metrics, ndcg, ranks, reciprocal_rank
+from shared.metrics.ranking import Standing, list_metrics, standing
 
-__all__ = ["auc_of_rank", "bootstrap_interval", "hit_rate", "list_metrics", "ndcg", "ranks", "reciprocal_rank"]
+__all__ = ["Standing", "bootstrap_interval", "list_metrics", "standing"]

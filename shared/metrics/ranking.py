@@ -1,68 +1,100 @@
-"""Ranking metrics of one wanted item, or of a list with several. Ties count half."""
+"""Ranking metrics of one wanted item, or of a list with several. Ties are taken in expectation: each metric is its mean
+over all orders of the items that score the same, so nobody gains or loses by giving equal scores."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
-def ranks(wanted: NDArray[np.float32], others: NDArray[np.float32], counted: NDArray[np.bool_]) -> FloatArray:
-    """Rank of each wanted item among its others: 1 + those above + half of those level with it.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where m wanted items stand, each among its others.
+
+    An item with 8 others above it and 3 level with it holds place 9, 10, 11 or 12 with equal chance: its rank is 10.5
+    (ties count half), its HR@10 is 2/4, and its nDCG@10 is the mean of 1/log2(10), 1/log2(11), 0 and 0.
+
+    Attributes:
+        above, level, others: int64 [m], how many others score more, score the same, and compete at all.
+    """
+
+    above: Counts
+    level: Counts
+    others: Counts
+
+    @property
+    def rank(self) -> FloatArray:
+        """Mean place, counted from 1."""
+        return 1.0 + self.above + 0.5 * self.level
+
+    def hit_rate(self, k: int) -> FloatArray:
+        """Chance of a place among the first k."""
+        return self._mean_gain(np.ones(k))
+
+    def ndcg(self, k: int) -> FloatArray:
+        """Mean of 1 / log2(place + 1) over places up to k, 0 beyond: the ideal gain of a single wanted item is 1."""
+        return self._mean_gain(discounts(k))
+
+    def reciprocal_rank(self) -> FloatArray:
+        """Mean of 1 / place."""
+        return self._mean_gain(1.0 / np.arange(1, self.others.max(initial=0) + 2))
+
+    def auc(self) -> FloatArray:
+        """Share of the others that score less, ties half; NaN without others."""
+        with np.errstate(invalid="ignore"):
+            return 1.0 - (self.above + 0.5 * self.level) / self.others
+
+    def _mean_gain(self, gains: FloatArray) -> FloatArray:
+        """Mean over the possible places of the gain of each place; places past the last gain have none."""
+        sums = np.concatenate([[0.0], np.cumsum(gains)])
+        first = np.minimum(self.above, len(gains))
+        last = np.minimum(self.above + self.level + 1, len(gains))
+        return (sums[last] - sums[first]) / (self.level + 1)
+
+
+def standing(wanted: NDArray[np.float32], others: NDArray[np.float32], counted: NDArray[np.bool_]) -> Standing:
+    """Compare each wanted item with its others.
 
     Args:
         wanted: float32 [m], score of the wanted item.
-        others: float32 [m, n], scores of the others.
-        counted: bool [m, n], which of the others compete.
+        others: float32 [m, n], scores of the others; no NaN, which would stand neither above nor below.
+        counted: bool [m, n], which of the others compete; never the wanted item itself.
     """
-    above = ((others > wanted[:, None]) & counted).sum(1)
-    level = ((others == wanted[:, None]) & counted).sum(1)
-    return 1.0 + above + 0.5 * level
+    above = np.count_nonzero((others > wanted[:, None]) & counted, axis=1)
+    level = np.count_nonzero((others == wanted[:, None]) & counted, axis=1)
+    return Standing(np.asarray(above), np.asarray(level), np.asarray(np.count_nonzero(counted, axis=1)))
 
 
-def hit_rate(rank: FloatArray, k: int) -> FloatArray:
-    """1 where the rank is at most k, else 0."""
-    return (rank <= k).astype(np.float64)
-
-
-def ndcg(rank: FloatArray, k: int) -> FloatArray:
-    """1 / log2(rank + 1) where the rank is at most k, else 0: the ideal gain of a single wanted item is 1."""
-    return np.where(rank <= k, 1.0 / np.log2(rank + 1.0), 0.0)
-
-
-def reciprocal_rank(rank: FloatArray) -> FloatArray:
-    """1 / rank."""
-    return 1.0 / rank
-
-
-def auc_of_rank(rank: FloatArray, others: NDArray[np.int64]) -> FloatArray:
-    """Share of the `others` (count) that lie below the wanted item, ties half; NaN without others."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(others > 0, 1.0 - (rank - 1.0) / others, np.nan)
+def discounts(k: int) -> FloatArray:
+    """1 / log2(place + 1) for places 1 to k."""
+    return 1.0 / np.log2(np.arange(2, k + 2))
 
 
 def list_metrics(scores: NDArray[np.float32], clicked: NDArray[np.bool_]) -> dict[str, float]:
     """AUC, MRR, nDCG@5 and nDCG@10 of one shown list, as the MIND benchmark defines them (Wu et al., ACL 2020).
 
-    MRR is the mean of the clicked items' reciprocal ranks. Items that tie are ranked in expectation for AUC (half each) and in
-    the list's order otherwise.
+    MRR is the mean of the clicked items' reciprocal places in the whole list, the other clicked items included.
 
     Args:
         scores: float32 [n].
         clicked: bool [n]; at least one true and one false.
     """
-    order = np.argsort(-scores, kind="stable")
-    gains = clicked[order].astype(np.float64)
-    places = np.arange(1, len(scores) + 1)
-    positives = int(clicked.sum())
-    pairs = scores[clicked][:, None] - scores[~clicked][None, :]
-    discounts = 1.0 / np.log2(places + 1.0)
+    wanted = scores[clicked]
+    beside = np.ones((len(wanted), len(scores)), bool)
+    beside[np.arange(len(wanted)), np.flatnonzero(clicked)] = False
+    unclicked = beside & ~clicked
+    everyone = np.broadcast_to(scores, beside.shape)
+    in_list = standing(wanted, everyone, beside)
 
-    def at(k: int) -> float:
-        return float((gains[:k] * discounts[:k]).sum() / discounts[: min(k, positives)].sum())
+    def ndcg(k: int) -> float:
+        return float(in_list.ndcg(k).sum() / discounts(k)[: len(wanted)].sum())
 
     return {
-        "auc": float(((pairs > 0) + 0.5 * (pairs == 0)).mean()),
-        "mrr": float((gains / places).sum() / positives),
-        "ndcg@5": at(5),
-        "ndcg@10": at(10),
+        "auc": float(standing(wanted, everyone, unclicked).auc().mean()),
+        "mrr": float(in_list.reciprocal_rank().mean()),
+        "ndcg@5": ndcg(5),
+        "ndcg@10": ndcg(10),
     }

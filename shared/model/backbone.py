@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile
@@ -50,6 +51,7 @@ def load_backbone(federation: FederationFile) -> Backbone:
         if pinned and digest != pinned:
             raise Corrupt(f"backbone {path}: expected SHA-256 {pinned}, got {digest}; this is not the agreed encoder")
         digests.append(digest)
+    transformers_logging.disable_progress_bar()
     model = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return Backbone(

@@ -48,15 +48,23 @@ class Forgetting(nn.Module):
 
 
 class Scales(nn.Module):
-    """How much each part of the score counts; `log_scale` float32 [parts], positive weights by construction."""
+    """How much each part of the score counts: `weights` = exp(levels / 10), positive by construction.
 
-    def __init__(self, scales: list[float]) -> None:
+    `levels` float32 [parts] are in tenths because every event pulls them the same way: in whole units their gradient
+    would take up a window's clipping norm and leave nothing for the matrices.
+    """
+
+    def __init__(self, weights: list[float]) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(scales).log())
+        self.levels = nn.Parameter(10.0 * torch.tensor(weights).log())
+
+    def weights(self) -> Tensor:
+        """Float32 [parts]."""
+        return (self.levels / 10.0).exp()
 
     def forward(self, parts: Tensor) -> Tensor:
         """Scores [...] of parts [..., parts]."""
-        return parts @ self.log_scale.exp()
+        return parts @ self.weights()
 
 
 class Windows(NamedTuple):
@@ -104,7 +112,7 @@ class ConceptModel(nn.Module):
         starts = {"dense": settings.dense_scale, "concepts": settings.concept_scale}
         scales = [start for view, start in starts.items() if view in self._views]
         self._popularity = settings.popularity
-        self.scales = Scales([*scales, 0.1] if settings.popularity else scales)
+        self.scales = Scales([*scales, settings.popularity_scale] if settings.popularity else scales)
 
     @property
     def views(self) -> tuple[str, ...]:

@@ -36,8 +36,9 @@ class Padded(NamedTuple):
 class _PassThrough(nn.Module):
     """Stands where the embedding layer was: hands on what the lower layers made."""
 
-    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Tensor:
-        return inputs_embeds
+    def forward(self, *given: Any, inputs_embeds: Tensor | None = None, **_: Any) -> Tensor:
+        # DistilBERT hands them over by position, the others by name.
+        return next(states for states in (inputs_embeds, *given) if states is not None)
 
 
 class Encoder:

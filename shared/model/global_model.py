@@ -21,7 +21,7 @@ _GROUP_OF = MappingProxyType(
         "evolution.weight": "evolution",
         "forgetting.gamma": "forgetting",
         "bias.weight": "bias",
-        "scales.log_scale": "scales",
+        "scales.levels": "scales",
     }
 )
 

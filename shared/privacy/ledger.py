@@ -11,8 +11,8 @@ from dp_accounting.rdp import RdpAccountant
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.privacy.events import SampledGaussian
 
-
-# Whole orders have a closed form at every noise level; fractional ones are a series that small noise does not let converge.
+# Whole orders have a closed form at every noise level; fractional ones are a series that small noise keeps from
+# converging.
 _ORDERS = [*range(2, 65), 80, 96, 128, 192, 256, 512]
 
 

@@ -48,10 +48,11 @@ def train_centrally(
     windows_per_step: int = 64,
     progress: Callable[[int, float], None] = lambda _epoch, _metric: None,
 ) -> Vector:
-    """The parameters [d] that Adam finds when all logs lie in one place: windows of all people shuffled together, heads only,
-    stopped when `validate` has not risen for `patience` epochs."""
+    """The parameters [d] that Adam finds when all logs lie in one place: windows of all people shuffled together, heads
+    only, stopped when `validate` has not risen for `patience` epochs."""
     groups = [group for group in release.federation.training.groups if group != "adapters"]
-    windows = [window for log in logs for window in cut(log, release.federation.windows.events) if len(window.events) > 1]
+    length = release.federation.windows.events
+    windows = [window for log in logs for window in cut(log, length) if len(window.events) > 1]
     return _descend(
         release, model, windows, groups, validate, np.random.default_rng(seed), epochs, patience, learning_rate,
         windows_per_step, progress,

@@ -3,4 +3,15 @@
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
 from simulations.evaluation.split import Questions, Rows, ShownList, Split, split, training_events
 
-__all__ = ["Evaluation", "Figures", "Questions", "Rows", "Scorer", "ShownList", "Split", "evaluate", "split", "training_events"]
+__all__ = [
+    "Evaluation",
+    "Figures",
+    "Questions",
+    "Rows",
+    "Scorer",
+    "ShownList",
+    "Split",
+    "evaluate",
+    "split",
+    "training_events",
+]

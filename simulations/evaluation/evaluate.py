@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.metrics import auc_of_rank, bootstrap_interval, hit_rate, list_metrics, ndcg, ranks, reciprocal_rank
+from shared.errors import Misconfigured
+from shared.metrics import Standing, bootstrap_interval, list_metrics, standing
 from simulations.evaluation.split import Questions, Rows
 
 _BATCH_SCORES = 2**23  # scores held at once: 32 MiB in float32
@@ -25,13 +26,13 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics of each question: way ("sampled", "full", "impressions") -> metric -> float64 [m], NaN where not asked."""
+    """Metrics of each question: way ("sampled", "full", "impressions") to metric to float64 [m], NaN if not asked."""
 
     questions: Questions
     values: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
     def figures(self, among: NDArray[np.bool_] | None = None) -> Figures:
-        """Means over the questions, or over those `among`; None where there are none. Impressions only where there are lists."""
+        """Means over the questions, or over those `among`; None where there are none. `impressions` only with lists."""
         result: Figures = {}
         for way, metrics in self.values.items():
             result[way] = {}
@@ -41,49 +42,47 @@ class Evaluation:
                 result[way][name] = float(asked.mean()) if len(asked) else None
         return result
 
+    @property
+    def headline(self) -> float:
+        """The one figure settings are chosen by: AUC of shown lists where there are any, else sampled nDCG@10."""
+        figures = self.figures()
+        value = figures.get("impressions", {}).get("auc") or figures["sampled"]["ndcg@10"]
+        return value if value is not None else 0.0
+
     def interval(self, way: str, name: str, seed: int = 0) -> tuple[float, float]:
-        """95 % bootstrap interval of one mean."""
+        """95 % bootstrap interval of one mean, under resampling of people."""
         values = self.values[way][name]
-        return bootstrap_interval(values[~np.isnan(values)], seed)
+        asked = ~np.isnan(values)
+        return bootstrap_interval(values[asked], seed, people=self.questions.people[asked])
 
 
 def evaluate(scorer: Scorer, questions: Questions, progress: Callable[[int], None] = lambda _: None) -> Evaluation:
     """Ask all questions, in batches of bounded memory.
 
-    `sampled`: the target among its 99 negatives. `full`: among all items but those in the history.
-    `impressions`: the shown list of each question that has one.
+    `sampled`: the target among its 99 negatives. `full`: among all items but those in the history and, where a list was
+    shown, the others clicked in it. `impressions`: the shown list of each question that has one. A target met before is
+    asked for all the same.
+
+    Raises:
+        Misconfigured: a score is not a number, or the scores have another shape than [people, items].
     """
-    sampled: list[NDArray[np.float64]] = []
-    full: list[NDArray[np.float64]] = []
-    lists: list[dict[str, float]] = []
+    sampled: list[Standing] = []
+    full: list[Standing] = []
+    lists: list[Mapping[str, float]] = []
     size = max(1, _BATCH_SCORES // questions.items)
     for start in range(0, len(questions), size):
-        batch = slice(start, start + size)
-        scores = scorer.score(questions.people[batch], questions.histories[batch])
-        targets, negatives = questions.targets[batch], questions.negatives[batch]
-        at = np.arange(len(targets))
-        wanted = scores[at, targets]
-        known = negatives >= 0
-        sampled.append(ranks(wanted, scores[at[:, None], negatives.clip(min=0)], known))
-        for row, shown in enumerate(questions.lists[batch]):
-            lists.append({} if shown is None else list_metrics(scores[row, shown.candidates], shown.clicked))
-        competing = np.ones(scores.shape, bool)
-        for row, history in enumerate(questions.histories[batch]):
-            competing[row, history] = False
-        competing[at, targets] = False
-        full.append(ranks(wanted, scores, competing))
-        progress(len(targets))
-    rank, rank_full = (np.concatenate(parts) if parts else np.zeros(0) for parts in (sampled, full))
-    others = (questions.negatives >= 0).sum(1)
-    values: dict[str, dict[str, NDArray[np.float64]]] = {
-        "sampled": {
-            "hr@10": hit_rate(rank, 10),
-            "ndcg@10": ndcg(rank, 10),
-            "auc": auc_of_rank(rank, others),
-            "mrr": reciprocal_rank(rank),
-        },
-        "full": {"hr@10": hit_rate(rank_full, 10), "ndcg@10": ndcg(rank_full, 10), "mrr": reciprocal_rank(rank_full)},
-    }
+        batch = questions.at(np.arange(start, min(start + size, len(questions))))
+        scores = _scores(scorer, batch)
+        asked = np.arange(len(batch))
+        wanted = scores[asked, batch.targets]
+        known = batch.negatives >= 0
+        sampled.append(standing(wanted, scores[asked[:, None], batch.negatives.clip(min=0)], known))
+        full.append(standing(wanted, scores, _competing(batch)))
+        for row, shown in zip(scores, batch.lists, strict=True):
+            lists.append({} if shown is None else list_metrics(row[shown.candidates], shown.clicked))
+        progress(len(batch))
+    values = {"sampled": _metrics(_joined(sampled)), "full": _metrics(_joined(full))}
+    del values["full"]["auc"]
     if any(lists):
         values["impressions"] = {
             name: np.asarray([metrics.get(name, np.nan) for metrics in lists])
@@ -91,3 +90,40 @@ def evaluate(scorer: Scorer, questions: Questions, progress: Callable[[int], Non
         }
     return Evaluation(questions, values)
 
+
+def _scores(scorer: Scorer, batch: Questions) -> NDArray[np.float32]:
+    scores = scorer.score(batch.people, batch.histories)
+    if scores.shape != (len(batch), batch.items):
+        raise Misconfigured(
+            f"{type(scorer).__name__}: expected scores {(len(batch), batch.items)}, got {scores.shape}; "
+            "score the whole catalogue for each person"
+        )
+    if np.isnan(scores).any():
+        raise Misconfigured(
+            f"{type(scorer).__name__}: expected numbers as scores, got NaN; it has diverged, lower its learning rate"
+        )
+    return scores
+
+
+def _competing(batch: Questions) -> NDArray[np.bool_]:
+    """Which items the target is ranked against in `full`, bool [m, items]."""
+    competing = np.ones((len(batch), batch.items), bool)
+    for row, (history, shown) in enumerate(zip(batch.histories, batch.lists, strict=True)):
+        competing[row, history] = False
+        if shown is not None:
+            competing[row, shown.candidates[shown.clicked]] = False
+    competing[np.arange(len(batch)), batch.targets] = False
+    return competing
+
+
+def _joined(parts: Sequence[Standing]) -> Standing:
+    none = [np.zeros(0, np.int64)]
+    return Standing(
+        np.concatenate([part.above for part in parts] or none),
+        np.concatenate([part.level for part in parts] or none),
+        np.concatenate([part.others for part in parts] or none),
+    )
+
+
+def _metrics(of: Standing) -> dict[str, NDArray[np.float64]]:
+    return {"hr@10": of.hit_rate(10), "ndcg@10": of.ndcg(10), "auc": of.auc(), "mrr": of.reciprocal_rank()}

@@ -1,10 +1,11 @@
-"""What is kept for validation and test, and what is left to learn from. Leave one out by time; shown lists where the data has them.
+"""What is kept for validation and test, and what is left to learn from. It never lets a kept event into training.
 
-Without shown lists, a person's last item event is the test and the one before it the validation; neither is in any training,
-popularity included. With shown lists, those are the test, and each person's last event is the validation.
+Without shown lists, a person's last item event is the test and the one before it the validation; neither is in any
+training, popularity included. With shown lists, those are the test, and each person's last event is the validation.
+People with fewer than three item events are not asked about; what they did is learnt from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,14 +54,17 @@ class Questions:
 
     def of(self, people: NDArray[np.int64]) -> "Questions":
         """Those of these people only."""
-        kept = np.flatnonzero(np.isin(self.people, people))
+        return self.at(np.flatnonzero(np.isin(self.people, people)))
+
+    def at(self, places: NDArray[np.int64]) -> "Questions":
+        """Those at these places only."""
         return Questions(
             self.items,
-            self.people[kept],
-            [self.histories[i] for i in kept],
-            self.targets[kept],
-            self.negatives[kept],
-            [self.lists[i] for i in kept],
+            self.people[places],
+            [self.histories[place] for place in places],
+            self.targets[places],
+            self.negatives[places],
+            [self.lists[place] for place in places],
         )
 
 
@@ -79,6 +83,12 @@ class Split:
     validation: Questions
     test: Questions
 
+    def without(self, strangers: NDArray[np.bool_]) -> "Split":
+        """The same questions, with nothing learnt from the people marked in `strangers`, bool [people]."""
+        nothing = np.zeros(0, np.int32)
+        training = [nothing if out else rows for rows, out in zip(self.training, strangers, strict=True)]
+        return Split(self.items, training, self.validation, self.test)
+
     def counts(self) -> NDArray[np.float64]:
         """Training events of each item, float64 [items]."""
         if not self.training:
@@ -92,7 +102,7 @@ def item_places(events: Sequence[Event], catalogue: Catalogue) -> list[int]:
 
 
 def training_events(events: Sequence[Event], catalogue: Catalogue, shown_lists: bool) -> Sequence[Event]:
-    """The part of a log that may be learnt from: all before the validation event; all of a log too short to be asked about."""
+    """What of a log may be learnt from: all before the validation event; all, if it is too short to be asked about."""
     places = item_places(events, catalogue)
     if len(places) < _FEWEST_EVENTS:
         return events
@@ -106,10 +116,7 @@ def split(dataset: Dataset, seed: int) -> Split:
         seed: of the sampled negatives, where the data set does not fix them.
     """
     catalogue = dataset.catalogue
-    sequences = [
-        np.asarray([catalogue.row(events[place].item) for place in item_places(events, catalogue)], np.int32)  # type: ignore[arg-type]
-        for events in (person.events for person in dataset.people)
-    ]
+    sequences = [_rows((event.item for event in person.events), catalogue) for person in dataset.people]
     chance = np.random.default_rng([seed, NEGATIVES])
     shown_lists = bool(dataset.impressions)
     asked = [person for person, rows in enumerate(sequences) if len(rows) >= _FEWEST_EVENTS]
@@ -139,10 +146,15 @@ def split(dataset: Dataset, seed: int) -> Split:
     return Split(len(catalogue), training, validation, test)
 
 
+def _rows(items: Iterable[str | None], catalogue: Catalogue) -> Rows:
+    """Rows of those items that the catalogue holds, in their order."""
+    return np.asarray([catalogue.row(item) for item in items if item is not None and item in catalogue], np.int32)
+
+
 def _negatives(dataset: Dataset, person: int, rows: Rows, chance: np.random.Generator) -> Rows:
     fixed = dataset.negatives.get(dataset.people[person].id)
     if fixed is not None:
-        return np.asarray([dataset.catalogue.row(item) for item in fixed], np.int32)
+        return _rows(fixed, dataset.catalogue)
     return _unseen(rows, len(dataset.catalogue), chance)
 
 
@@ -163,11 +175,8 @@ def _list_of(dataset: Dataset, person: int, catalogue: Catalogue) -> ShownList |
     """The list in which a person's last item event was clicked, if it is known."""
     events = dataset.people[person].events
     event = events[item_places(events, catalogue)[-1]]
-    beside = [catalogue.row(item) for item in event.shown if item in catalogue and item != event.item]
-    if not beside or event.item is None:
-        return None
-    rows = np.asarray([catalogue.row(event.item), *beside], np.int32)
-    return ShownList(rows, np.arange(len(rows)) == 0)
+    rows = _rows((event.item, *(item for item in event.shown if item != event.item)), catalogue)
+    return ShownList(rows, np.arange(len(rows)) == 0) if len(rows) > 1 else None
 
 
 def _impressions(dataset: Dataset, sequences: Sequence[Rows], chance: np.random.Generator) -> Questions:
@@ -177,7 +186,7 @@ def _impressions(dataset: Dataset, sequences: Sequence[Rows], chance: np.random.
     for impression in dataset.impressions:
         rows = np.asarray([catalogue.row(item) for item in impression.candidates], np.int32)
         clicked = np.asarray(impression.clicked, bool)
-        history = np.asarray([catalogue.row(item) for item in impression.history if item in catalogue], np.int32)
+        history = _rows(impression.history, catalogue)
         met = np.concatenate([sequences[impression.person], history, rows[clicked]])
         lists.append(ShownList(rows, clicked))
         histories.append(history)

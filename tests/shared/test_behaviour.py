@@ -21,7 +21,9 @@ def test_an_event_needs_an_item_or_a_text():
 
 
 def test_an_event_prints_none_of_what_its_person_did():
-    event = Event(1234567.0, EventKind.SEARCH, "secret-item", "knee pain", 4.5, ("shown-item",), (("place", "hospital"),))
+    event = Event(
+        1234567.0, EventKind.SEARCH, "secret-item", "knee pain", 4.5, ("shown-item",), (("place", "hospital"),)
+    )
     for private in ("1234567", "secret-item", "knee", "4.5", "shown-item", "hospital"):
         assert private not in f"{event!r} {event} {[event]}"
     assert repr(event) == "Event(search, 9 characters)"

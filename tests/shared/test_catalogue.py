@@ -49,7 +49,9 @@ def test_the_digest_is_that_of_one_json_line_an_item():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(words, words, words, st.lists(words, max_size=2)), min_size=1, unique_by=lambda item: item[0]))
+@given(
+    st.lists(st.tuples(words, words, words, st.lists(words, max_size=2)), min_size=1, unique_by=lambda item: item[0])
+)
 def test_a_catalogue_of_any_words_comes_back_from_its_file(tmp_path_factory, rows):
     items = [Item(name, title, "t" + text, tuple(categories)) for name, title, text, categories in rows]
     path = tmp_path_factory.mktemp("catalogue") / "catalogue.jsonl"

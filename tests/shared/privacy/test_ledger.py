@@ -1,5 +1,7 @@
 """The ledger of a device, against Opacus' accountant and the closed form of the Gaussian mechanism."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from opacus.accountants import RDPAccountant
@@ -43,7 +45,7 @@ def test_charges_are_carried_and_never_start_again():
         ledger.charge(STEP)
         ledger = Ledger.from_json(1e9, DELTA, ledger.to_json())
         spent.append(ledger.epsilon())
-    assert all(later > earlier for earlier, later in zip(spent, spent[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(spent))
     assert spent[5] == spent_epsilon({STEP: 5}, DELTA)
     assert spent[5] == pytest.approx(by_opacus([(0.5, 0.8, 5)]), rel=0.02)
 

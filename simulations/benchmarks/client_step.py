@@ -1,0 +1,50 @@
+"""What one device pays for one answer."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from client.training import LocalTraining
+from shared.behaviour import Event
+from shared.model import build_model
+from shared.release import Release, first_release
+from simulations.benchmarks.timing import median_milliseconds
+from simulations.datasets import load
+from simulations.embedding_cache import embed_catalogue
+from simulations.population import SeededRandomness
+from simulations.report import Progress
+from simulations.settings import resolve
+from simulations.world import World
+
+_REPEATS = 20
+_HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
+
+
+def client_step(progress: Progress) -> dict[str, Any]:
+    """One device's update on the demo: heads and adapters, with and without per-window privacy."""
+    world = World.of(load("demo", 0), 0)
+    longest = max(world.members, key=lambda person: len(world.training_log(int(person))))
+    events = world.training_log(int(longest))
+    variants = {}
+    for privacy in ("none", "event"):
+        settings = resolve("demo", None, ["model.dense_width=64"], None, None, privacy)
+        model = build_model(settings)
+        catalogue = world.dataset.catalogue
+        release = first_release(
+            settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens)
+        )
+        training = LocalTraining(model)
+        for part, groups in {"heads": _HEADS, "heads and adapters": (*_HEADS, "adapters")}.items():
+            variants[f"{part}, privacy {privacy}"] = _step(training, release, groups, events)
+    with progress.stage("client step"):
+        milliseconds = median_milliseconds(variants, _REPEATS)
+    return {
+        "events": len(events),
+        "rows": [{"variant": name, "milliseconds": value} for name, value in milliseconds.items()],
+        "privacy over none, heads": milliseconds["heads, privacy event"] / milliseconds["heads, privacy none"],
+    }
+
+
+def _step(
+    training: LocalTraining, release: Release, groups: Sequence[str], events: Sequence[Event]
+) -> Callable[[], object]:
+    return lambda: training.update(release, release.vector, groups, events, SeededRandomness(0, 0, 1))

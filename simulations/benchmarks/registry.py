@@ -1,0 +1,14 @@
+"""The benchmarks by name."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from simulations.benchmarks.client_step import client_step
+from simulations.benchmarks.encoder import encoder
+from simulations.benchmarks.grid import grid
+from simulations.report import Progress
+
+BENCHMARKS: Mapping[str, Callable[[Progress], dict[str, Any]]] = MappingProxyType(
+    {"client-step": client_step, "encoder": encoder, "grid": grid}
+)

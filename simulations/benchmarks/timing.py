@@ -1,0 +1,19 @@
+"""Times several variants in turn, many times over, so that a busy machine slows all of them alike."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+
+def median_milliseconds(variants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median wall-clock milliseconds of each variant; one untimed call of each comes first."""
+    for run in variants.values():
+        run()
+    taken: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(repeats):
+        for name, run in variants.items():
+            started = time.perf_counter()
+            run()
+            taken[name].append(1000.0 * (time.perf_counter() - started))
+    return {name: float(np.median(values)) for name, values in taken.items()}

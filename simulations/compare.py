@@ -1,0 +1,120 @@
+"""Several models on the same data, the same split and the same questions, side by side."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.metrics import bootstrap_interval
+from simulations.beside import measure_baselines
+from simulations.datasets import load
+from simulations.evaluation import Evaluation, evaluate
+from simulations.report import Progress
+from simulations.run_folder import RunFolder
+from simulations.settings import resolve
+from simulations.training import Engine, Trained, train
+from simulations.world import World
+
+_HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
+
+
+def compare(
+    name: str,
+    *,
+    data: str = "demo",
+    federation: Path | None = None,
+    set: Sequence[str] = (),
+    rounds: int | None = None,
+    clients_per_round: int | None = None,
+    engine: Engine = "local",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure one comparison without privacy: `baselines` or `adapters`.
+
+    Returns:
+        {"rows": one dictionary per model, ...}: test figures, 95 % bootstrap intervals, cost of a device.
+    """
+    shown = progress or Progress()
+    world = World.of(load(data, seed), seed)
+
+    def trained_with(*settings: str) -> Trained:
+        resolved = resolve(data, federation, [*set, *settings], rounds, clients_per_round, "none")
+        with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
+            folder = RunFolder.open(Path(place) / "run", resolved.digest(), resume=False)
+            return train(world, resolved, folder, engine, seed, shown)
+
+    rows = _COMPARISONS[name](world, trained_with, shown)
+    return {"data": data, "seed": seed, "privacy": "none", "rows": rows}
+
+
+def _baselines(world: World, trained_with: Callable[..., Trained], progress: Progress) -> list[dict[str, Any]]:
+    trained = trained_with()
+    evaluation = evaluate(trained.scorer, world.split.test)
+    rows = [_row("hushrec", evaluation) | _cost(trained)]
+    figures = measure_baselines(world, trained, "all", progress)
+    return rows + [{"model": model} | _flat(values) for model, values in figures.items()]
+
+
+def _adapters(world: World, trained_with: Callable[..., Trained], progress: Progress) -> list[dict[str, Any]]:
+    """Equal numbers of rounds: the heads alone, the adapters alone, the heads and then both."""
+    heads = ", ".join(f'"{group}"' for group in _HEADS)
+    variants = {
+        "heads only": [f"training.groups=[{heads}]", "training.adapter_rounds=0"],
+        "adapters only": ['training.groups=["adapters"]', "training.rounds=10", "training.adapter_rounds=10"],
+        "heads, then both": [],
+    }
+    rows, first = [], None
+    for model, settings in variants.items():
+        trained = trained_with(*settings)
+        evaluation = evaluate(trained.scorer, world.split.test)
+        row = _row(model, evaluation) | _cost(trained)
+        if first is None:
+            first = evaluation
+        else:
+            difference = _difference(evaluation, first)
+            row |= {"gain over heads": difference[0], "gain interval": difference[1]}
+        moved = np.linalg.norm(trained.release.vector - trained.start.vector)
+        rows.append(row | {"parameters moved": float(moved)})
+    return rows
+
+
+_COMPARISONS = {"baselines": _baselines, "adapters": _adapters}
+
+
+def _row(model: str, evaluation: Evaluation) -> dict[str, Any]:
+    way, name = ("impressions", "auc") if "impressions" in evaluation.values else ("sampled", "ndcg@10")
+    low, high = evaluation.interval(way, name)
+    return {"model": model} | _flat(evaluation.figures()) | {f"{way} {name} interval": f"{low:.4f} to {high:.4f}"}
+
+
+def _flat(figures: dict[str, dict[str, float | None]]) -> dict[str, float | None]:
+    return {
+        f"{way} {name}": value
+        for way, metrics in figures.items()
+        for name, value in metrics.items()
+        if name in ("hr@10", "ndcg@10", "auc")
+    }
+
+
+def _cost(trained: Trained) -> dict[str, float]:
+    updates = [report for report in trained.reports if report.task == "update"]
+    asked = sum(report.selected for report in updates)
+    adapting = [report for report in updates if "adapters" in report.groups]
+    return {
+        "client milliseconds": 1000 * sum(report.seconds for report in updates) / max(asked, 1),
+        "client milliseconds, adapter rounds": 1000
+        * sum(report.seconds for report in adapting)
+        / max(sum(report.selected for report in adapting), 1),
+    }
+
+
+def _difference(evaluation: Evaluation, other: Evaluation) -> tuple[float, str]:
+    """Mean gain of the headline metric over the same questions, with the interval of the paired differences."""
+    way, name = ("impressions", "auc") if "impressions" in evaluation.values else ("sampled", "ndcg@10")
+    gains = evaluation.values[way][name] - other.values[way][name]
+    gains = gains[~np.isnan(gains)]
+    low, high = bootstrap_interval(gains, seed=0)
+    return float(gains.mean()), f"{low:+.4f} to {high:+.4f}"

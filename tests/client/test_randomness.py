@@ -1,0 +1,32 @@
+"""A device's chance: never seeded, never the same twice."""
+
+import random
+
+import numpy as np
+import torch
+
+from client.randomness import SystemRandomness
+
+
+def test_seeding_everything_that_can_be_seeded_changes_nothing():
+    seen = set()
+    for _ in range(3):
+        random.seed(0)
+        np.random.seed(0)
+        torch.manual_seed(0)
+        chance = SystemRandomness()
+        seen.add(float(chance.numpy("windows").random()))
+        seen.add(float(torch.rand(1, generator=chance.torch("noise"), dtype=torch.float64)))
+    assert len(seen) == 6
+
+
+def test_two_calls_for_one_purpose_differ():
+    chance = SystemRandomness()
+    assert chance.numpy("windows").random() != chance.numpy("windows").random()
+    first, second = (torch.rand(1, generator=chance.torch("noise"), dtype=torch.float64) for _ in range(2))
+    assert first != second
+
+
+def test_it_holds_nothing_that_could_be_told():
+    assert vars(SystemRandomness()) == {}
+    assert repr(SystemRandomness()) == "SystemRandomness()"

@@ -1,0 +1,66 @@
+"""Soft whitening: its mathematics, against numpy's singular value decomposition."""
+
+import numpy as np
+import pytest
+
+from shared.model import Whitening
+
+
+def sample(rows: int, width: int, seed: int = 0) -> np.ndarray:
+    chance = np.random.default_rng(seed)
+    axes = np.linalg.qr(chance.normal(size=(width, width)))[0]
+    return (chance.normal(size=(rows, width)) * 1.4 ** -np.arange(width) @ axes + chance.normal(size=width)).astype(
+        np.float32
+    )
+
+
+def test_whitened_texts_have_mean_zero_and_mean_square_norm_one():
+    embeddings = sample(300, 8)
+    x = Whitening.fit(embeddings).apply(embeddings)
+    assert x.dtype == np.float32
+    assert np.allclose(x.mean(0), 0, atol=1e-5)
+    assert np.square(x).sum(1).mean() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_variance_along_each_axis_is_proportional_to_the_deviation_it_had():
+    # Dividing an axis of deviation s by sqrt(s) leaves deviation sqrt(s), variance s.
+    embeddings = sample(300, 8)
+    deviations = np.linalg.svd(embeddings - embeddings.mean(0), compute_uv=False) / np.sqrt(300)
+    x = Whitening.fit(embeddings).apply(embeddings)
+    covariance = np.cov(x.T, bias=True)
+    assert np.allclose(np.diag(covariance), deviations / deviations.sum(), atol=1e-5)
+    assert np.allclose(covariance, np.diag(np.diag(covariance)), atol=1e-5)
+
+
+def test_the_widest_axis_comes_first_so_that_a_narrow_dense_view_starts_on_it():
+    embeddings = sample(300, 8)
+    deviations = Whitening.fit(embeddings).apply(embeddings).std(0)
+    assert np.all(np.diff(deviations) < 0)
+
+
+def test_the_same_texts_give_the_same_coordinates_in_any_order():
+    embeddings = sample(300, 8)
+    one, again = Whitening.fit(embeddings), Whitening.fit(embeddings.copy())
+    assert np.array_equal(one.matrix, again.matrix)
+    assert np.array_equal(one.mean, again.mean)
+    shuffled = Whitening.fit(embeddings[::-1].copy())
+    assert np.allclose(one.matrix, shuffled.matrix, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_fewer_texts_than_dimensions_give_finite_numbers(rows):
+    embeddings = sample(rows, 8)
+    x = Whitening.fit(embeddings).apply(np.concatenate([embeddings, sample(3, 8, seed=1)]))
+    assert np.isfinite(x).all()
+    if rows > 1:
+        assert np.square(x[:rows]).sum(1).mean() == pytest.approx(1, abs=1e-4)
+
+
+def test_it_is_fitted_on_the_catalogue_alone_and_then_only_applied(tiny):
+    release, model = tiny.release()
+    texts = release.catalogue.texts
+    fitted = Whitening.fit(model.encoder.embed(texts))
+    assert np.allclose(release.whitening.matrix, fitted.matrix, atol=1e-3)
+    before = release.whitening.matrix.copy()
+    release.whitening.apply(model.encoder.embed(["rose drum oven saddle"]))
+    assert np.array_equal(release.whitening.matrix, before)

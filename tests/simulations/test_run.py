@@ -1,0 +1,189 @@
+"""Whole runs over a tiny encoder and two dozen people: what comes out, and that it comes out again."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from server import RoundReport
+from shared.errors import Corrupt, Misconfigured
+from shared.federation import write_toml
+from shared.files import write_atomically
+from shared.release import Release
+from simulations import simulate
+from simulations.grid import StateJournal
+from simulations.report import RunResult
+from tests.tiny import Tiny, catalogue, person
+
+CONTRACT = {
+    "data", "users", "items", "events", "rounds", "dimension", "metrics", "baselines", "cold_start", "privacy", "cost",
+    "seed",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in the `events` layout: 24 people with 5 to 14 events, some with words of their own."""
+    folder = tmp_path_factory.mktemp("events")
+    items = [{"id": i.id, "title": i.title, "text": i.text, "categories": list(i.categories)} for i in catalogue()]
+    rows = []
+    for number in range(24):
+        for place, event in enumerate(person(number, 5 + number % 10)):
+            row = {"person": f"p{number}", "time_seconds": event.time_seconds, "kind": "click", "item": event.item}
+            rows.append(row | ({"text": "a rose for the garden"} if number % 6 == 0 and place == 1 else {}))
+    write_atomically(folder / "items.jsonl", "".join(json.dumps(row) + "\n" for row in items).encode())
+    write_atomically(folder / "events.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return folder
+
+
+@pytest.fixture
+def federation(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "federation.toml"
+    groups = '["dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"]'
+    path.write_text(write_toml(tiny.file(f"training.groups={groups}", "training.clients_per_round=8")))
+    return path
+
+
+def run(world: Path, federation: Path, out: Path, **options: object) -> RunResult:
+    return simulate(f"events:{world}", federation=federation, out=out, baselines="none", **options)  # type: ignore[arg-type]
+
+
+def test_a_run_gives_every_figure_of_the_contract_and_every_file(world: Path, federation: Path, tmp_path: Path) -> None:
+    result = simulate(f"events:{world}", federation=federation, out=tmp_path / "run", baselines="fast")
+    record = json.loads(result.to_json())
+    assert record.keys() >= CONTRACT
+    assert record["users"] == 24 and record["items"] == 24 and record["rounds"] == 4
+    assert 0 < record["metrics"]["sampled"]["ndcg@10"] <= 1
+    assert record["baselines"].keys() == {"popularity", "zero-shot", "item-knn"}
+    for name in ("report.html", "metrics.json", "rounds.csv", "curve.png", "federation.toml", "release/manifest.json"):
+        assert (tmp_path / "run" / name).stat().st_size > 0
+    assert not (tmp_path / "run" / "work").exists()
+    assert len(result.examples) == 3
+    assert all(len(person.recommendations) == 10 for person in result.examples)
+
+
+def test_every_parameter_group_moves_and_the_index_follows_the_adapters(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    result = run(world, federation, tmp_path / "run")
+    assert result.release is not None
+    release = Release.load(result.release)
+    without = run(world, federation, tmp_path / "other", set=["training.adapter_rounds=0"])
+    assert without.release is not None
+    start = Release.load(without.release)
+    adapters = release.vector[-(4 * 2 * 32) :]
+    assert adapters.any() and not start.vector[-(4 * 2 * 32) :].any()
+    assert not np.array_equal(release.index, start.index)
+
+
+def test_equal_seeds_give_equal_models_and_other_seeds_others(world: Path, federation: Path, tmp_path: Path) -> None:
+    vectors = []
+    for number, seed in enumerate((3, 3, 4)):
+        result = run(world, federation, tmp_path / str(number), seed=seed)
+        assert result.release is not None
+        vectors.append(Release.load(result.release).vector)
+    assert np.array_equal(vectors[0], vectors[1])
+    assert not np.array_equal(vectors[0], vectors[2])
+
+
+@pytest.mark.parametrize("privacy", ["none", "event"])
+def test_a_run_that_was_cut_off_goes_on_bit_for_bit(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, privacy: str
+) -> None:
+    options = {"privacy": privacy, "set": ["privacy.event_epsilon=100"]}
+    whole = run(world, federation, tmp_path / "whole", **options)
+    on_round = StateJournal.on_round
+
+    def cut_off(journal: StateJournal, report: RoundReport, vector: object) -> None:
+        on_round(journal, report, vector)
+        if report.number == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(StateJournal, "on_round", cut_off)
+        run(world, federation, tmp_path / "cut", **options)
+    with pytest.raises(Misconfigured, match="--resume"):
+        run(world, federation, tmp_path / "cut", **options)
+    resumed = run(world, federation, tmp_path / "cut", resume=True, **options)
+    assert resumed.release is not None and whole.release is not None
+    assert np.array_equal(Release.load(resumed.release).vector, Release.load(whole.release).vector)
+    assert replace(resumed, cost={}, out=None, rounds_table=()) == replace(whole, cost={}, out=None, rounds_table=())
+
+
+def test_event_level_privacy_is_accounted_over_all_rounds_of_a_device(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    result = run(world, federation, tmp_path / "run", privacy="event", clients_per_round=24, rounds=4)
+    event = result.privacy["event"]
+    assert event is not None
+    # Every device takes part in all four rounds at q = 0.5 and noise multiplier 1.5; Opacus' accountant is the oracle.
+    from opacus.accountants import RDPAccountant
+
+    oracle = RDPAccountant()
+    oracle.history = [(1.5, 0.5, 4)]
+    expected = oracle.get_epsilon(event["delta"], alphas=[*range(2, 65), 80, 96, 128, 192, 256, 512])
+    assert event["epsilon"] == pytest.approx(expected, rel=1e-3)
+    assert event["epsilon, readers of a release"] < event["epsilon"]
+
+
+def test_a_spent_budget_stops_a_device_and_the_rounds_are_skipped(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    result = run(world, federation, tmp_path / "run", privacy="event", set=["privacy.event_epsilon=0.5"])
+    rows = [row for row in result.rounds_table if row["task"] == "update"]
+    assert all(row["skipped"] and row["refused"] for row in rows)
+    assert result.privacy["event"] is not None and result.privacy["event"]["epsilon"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"resume": True}, "unfinished run to resume"),
+        ({"set": ["model.concepts=25"]}, "model.concepts"),
+        ({"set": ["model.dense_width=33"]}, "model.dense_width"),
+        ({"aggregation": "secure"}, "aggregation"),
+        ({"privacy": "user"}, "privacy"),
+        ({"engine": "ray", "resume": True}, "local"),
+    ],
+)
+def test_bad_options_say_what_to_do_and_leave_no_report(
+    world: Path, federation: Path, tmp_path: Path, options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        run(world, federation, tmp_path / "run", **options)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_folder_of_another_run_is_left_alone(world: Path, federation: Path, tmp_path: Path) -> None:
+    run(world, federation, tmp_path / "run")
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    with pytest.raises(Misconfigured, match="finished run"):
+        run(world, federation, tmp_path / "run", seed=1)
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("words")
+    with pytest.raises(Misconfigured, match="other files"):
+        run(world, federation, tmp_path / "mine")
+
+
+def test_an_unfinished_run_of_another_federation_is_not_continued(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "run" / "work" / "identity"
+    write_atomically(marker, b"events:elsewhere seed 0 federation 00")
+    with pytest.raises(Misconfigured, match="another federation"):
+        run(world, federation, tmp_path / "run", resume=True)
+
+
+def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:
+    from simulations.population import Logs, write_logs
+
+    write_logs(tmp_path, [person(0, 3), [], person(1, 2)])
+    logs = Logs(tmp_path)
+    assert len(logs) == 3 and logs.read(0) == person(0, 3) and logs.read(1) == [] and logs.read(2) == person(1, 2)
+    (tmp_path / "starts.u64").unlink()
+    with pytest.raises(Corrupt, match="simulated logs"):
+        Logs(tmp_path)
