@@ -18,7 +18,7 @@ from simulations.world import World
 
 Which = Literal["fast", "all", "none"]
 
-_ALONE_PEOPLE = 100
+_ALONE_PEOPLE = 50
 _FORGETTING = (0.0, 0.5, 1.0)
 
 

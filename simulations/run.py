@@ -76,10 +76,9 @@ def simulate(
     if resume and engine == "ray":
         raise Misconfigured("--resume: expected --engine local, got ray, which keeps no device's state; start anew")
     shown = progress or Progress()
-    settings = resolve(data, federation, set, rounds, clients_per_round, privacy)
     with shown.stage("loading"):
-        dataset = load(data, seed)
-        world = World.of(dataset, seed)
+        world = World.of(load(data, seed), seed)
+    settings = resolve(data, world.events, federation, set, rounds, clients_per_round, privacy)
     folder = RunFolder.open(Path(out), f"{data} seed {seed} federation {settings.digest()}", resume)
     trained = train(world, settings, folder, engine, seed, shown)
     result = _measured(world, trained, data, baselines, seed, shown)
@@ -114,15 +113,15 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
             "delta": settings.privacy.event_delta,
             "unit": f"one window of {settings.windows.events} consecutive events",
             "neighbours": "one window emptied (zero-out)",
-            "against": "the server, which sees each summand; readers of a release gain from the noise of the whole cohort, "
-            "as long as they hold no device of it. The noise is not hardened",
+            "against": "the server, which sees each summand; readers of a release face the noise of the whole cohort, as "
+            "long as they hold no device of it. The noise is not hardened",
         }
     figures = evaluation.figures()
     return RunResult(
         data=data,
         users=len(dataset.people),
         items=len(dataset.catalogue),
-        events=sum(len(person.events) for person in dataset.people),
+        events=world.events,
         rounds=len(updates),
         dimension=len(trained.release.vector),
         metrics={part: figures[part] for part in ("sampled", "full")},

@@ -8,14 +8,17 @@ from typing import Any
 
 from shared.federation import FederationFile, read_federation
 
+_LARGE_EVENTS = 300_000
 
-def preset(kind: str, privacy: str) -> list[dict[str, Any]]:
-    """What data of a kind and a level of privacy change in the default, with the reasons in the files themselves.
 
-    A file `KIND.toml` holds tables `always`, and one for each level of privacy it knows, each laid over the default.
+def preset(kind: str, events: int, privacy: str) -> list[dict[str, Any]]:
+    """What data of a kind and a size and a level of privacy change in the default, with the reasons in the files themselves.
+
+    `KIND.toml`, and `KIND-large.toml` for data with many events, hold a table `always` and one for each level of privacy
+    they know, each laid over the default.
     """
     overlays = []
-    for name in ("default", kind):
+    for name in ("default", kind, *([f"{kind}-large"] if events >= _LARGE_EVENTS else [])):
         file = resources.files("simulations.presets").joinpath(f"{name}.toml")
         if file.is_file():
             content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -25,13 +28,14 @@ def preset(kind: str, privacy: str) -> list[dict[str, Any]]:
 
 def resolve(
     data: str,
+    events: int,
     federation: Path | None,
     settings: Sequence[str],
     rounds: int | None,
     clients_per_round: int | None,
     privacy: str,
 ) -> FederationFile:
-    """The federation file of a run.
+    """The federation file of a run over data with so many events.
 
     A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in
     which the adapters train.
@@ -39,7 +43,7 @@ def resolve(
     Raises:
         Misconfigured, Corrupt: see `read_federation`.
     """
-    overlays = preset(data.partition(":")[0], privacy) if federation is None else []
+    overlays = preset(data.partition(":")[0], events, privacy) if federation is None else []
     wishes = [*settings, f"privacy.level={privacy}"]
     named = read_federation(federation, wishes, overlays)
     if rounds is not None:

@@ -36,7 +36,12 @@ class World:
         strangers = np.zeros(people, bool)
         drawn = np.random.default_rng([seed, 5]).choice(people, int(_HELD_OUT_SHARE * people), replace=False)
         strangers[drawn] = True
-        return cls(dataset, split(dataset, seed), np.flatnonzero(~strangers), strangers)
+        return cls(dataset, split(dataset, seed).without(strangers), np.flatnonzero(~strangers), strangers)
+
+    @property
+    def events(self) -> int:
+        """Events of all people together."""
+        return sum(map(len, self.logs))
 
     @property
     def curve_people(self) -> NDArray[np.int64]:
@@ -53,4 +58,4 @@ class World:
 
     def training_log(self, person: int) -> Sequence[Event]:
         """What a person's device may hold during training: everything before the validation event."""
-        return training_events(self.logs[person], self.dataset.catalogue, bool(self.dataset.impressions))
+        return training_events(self.logs[person], self.dataset.catalogue, int(self.split.held_back[person]))

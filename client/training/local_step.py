@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from client.randomness import Randomness
@@ -178,7 +179,7 @@ class LocalTraining:
     ) -> tuple["_Batch", Tensor]:
         """Tensors of drawn windows, and the window of each text that the encoder will read with gradient."""
         settings = release.federation.windows
-        rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins)
+        rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins, _likelihood(release))
         index, popularity = torch.from_numpy(release.index), torch.from_numpy(release.log_popularity)
         known = torch.from_numpy(rows.rows >= 0)
         at = torch.from_numpy(rows.rows.clip(min=0))
@@ -237,6 +238,14 @@ class LocalTraining:
                 raise RuntimeError(
                     f"parameter {block.name} of group {block.group} has no gradient: it would never move"
                 )
+
+
+def _likelihood(release: Release) -> NDArray[np.float64] | None:
+    """Cumulative chance of each item to be a negative; None where all are alike."""
+    exponent = release.federation.windows.negative_popularity
+    if exponent == 0:
+        return None
+    return np.cumsum(np.exp(exponent * release.log_popularity.astype(np.float64)))
 
 
 class _Fresh(NamedTuple):

@@ -54,12 +54,18 @@ class WindowRows:
 
 
 def rows_of(
-    windows: Sequence[Window], catalogue: Catalogue, negatives: int, shown: int, generator: np.random.Generator
+    windows: Sequence[Window],
+    catalogue: Catalogue,
+    negatives: int,
+    shown: int,
+    generator: np.random.Generator,
+    likelihood: NDArray[np.float64] | None = None,
 ) -> WindowRows:
     """Look windows up in the catalogue and draw what each is contrasted with.
 
     Args:
         negatives: catalogue items drawn uniformly for each window, contrasted with all of its events.
+        likelihood: float64 [items], cumulative chance of each item to be drawn; uniform when None.
         shown: at most so many of the items offered beside an event and not taken, contrasted with that event only.
     """
     length = max(len(window.events) for window in windows)
@@ -75,7 +81,11 @@ def rows_of(
             beside = [catalogue.row(item) for item in event.shown if item in catalogue]
             if beside and shown:
                 offered[w, t] = generator.permutation(np.asarray(beside, np.int64))[:shown]
-    drawn = generator.integers(len(catalogue), size=(len(windows), negatives))
+    size = (len(windows), negatives)
+    if likelihood is None:
+        drawn = generator.integers(len(catalogue), size=size)
+    else:
+        drawn = np.searchsorted(likelihood, generator.random(size) * likelihood[-1], side="right")
     extra = max((sum(len(r) for (v, _), r in offered.items() if v == w) for w in range(len(windows))), default=0)
     others = np.concatenate([drawn, np.zeros((len(windows), extra), np.int64)], 1)
     allowed = np.zeros((len(windows), length, negatives + extra), bool)

@@ -65,6 +65,7 @@ class Windows(_Section):
     sampling_probability: Annotated[float, Field(gt=0, le=1)]
     minimum_events: Annotated[int, Field(ge=2)]
     negatives: Annotated[int, Field(ge=1)]
+    negative_popularity: Share
     shown: Annotated[int, Field(ge=0)]
 
 
@@ -174,13 +175,19 @@ class FederationFile(_Section):
         """SHA-256 of the canonical bytes, in hexadecimal."""
         return hashlib.sha256(self.canonical_bytes()).hexdigest()
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The trained groups above the encoder, in canonical order; those of a view left out are not there to be trained."""
+        views = {"dense": "dense", "concepts": "concepts", "evolution": "concepts"}
+        held = [group for group in GROUPS[:-1] if views.get(group) in (None, *self.model.views)]
+        return tuple(group for group in held if group in self.training.groups)
+
     def groups_in(self, round_number: int) -> tuple[str, ...]:
-        """Groups trained in a round (1-based), in canonical order: the heads first, in the last `adapter_rounds` the adapters.
+        """Groups trained in a round (1-based): the heads first, the adapters in the last `adapter_rounds`.
 
         Never both: the few devices that can pay for the encoder would make the heads noisier than they were.
         """
-        adapting = self.adapters_train_in(round_number)
-        return tuple(group for group in GROUPS if group in self.training.groups and (group == "adapters") == adapting)
+        return ("adapters",) if self.adapters_train_in(round_number) else self.heads
 
     def adapters_train_in(self, round_number: int) -> bool:
         """Whether the LoRA adapters move in this round (1-based)."""

@@ -112,6 +112,7 @@ class ConceptModel(nn.Module):
         starts = {"dense": settings.dense_scale, "concepts": settings.concept_scale}
         scales = [start for view, start in starts.items() if view in self._views]
         self._popularity = settings.popularity
+        self._popular_negatives = federation.windows.negative_popularity > 0
         self.scales = Scales([*scales, settings.popularity_scale] if settings.popularity else scales)
 
     @property
@@ -203,8 +204,10 @@ class ConceptModel(nn.Module):
             own.append((lead * roots[:, events : 2 * events]).sum(-1))
             against.append(lead @ roots[:, 2 * events :].mT)
         if self._popularity:
-            own.append(windows.target_popularity)
-            against.append(windows.other_popularity.unsqueeze(1).expand(-1, events, -1))
+            # Negatives drawn by popularity already stand for it: the loss then leaves it out.
+            share = 0.0 if self._popular_negatives else 1.0
+            own.append(share * windows.target_popularity)
+            against.append(share * windows.other_popularity.unsqueeze(1).expand(-1, events, -1))
         stacked = torch.cat([torch.stack(own, -1).unsqueeze(2), torch.stack(against, -1)], 2)
         prior = self.prior(x[:, events:])
         scores = self.scales(stacked) + torch.cat(

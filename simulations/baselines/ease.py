@@ -1,4 +1,4 @@
-"""EASE: the linear item-to-item model with a closed form (Steck, WWW 2019). Never holds more than one dense item matrix."""
+"""EASE: the linear item-to-item model with a closed form (Steck, WWW 2019). Never holds two dense item matrices."""
 
 from collections.abc import Sequence
 
@@ -26,14 +26,15 @@ class Ease:
     """
 
     def __init__(
-        self, training: Sequence[Rows], items: int, regularisation: float = 300.0, forgetting: float = 0.5
+        self, training: Sequence[Rows], items: int, regularisation: float = 1000.0, forgetting: float = 1.0
     ) -> None:
         people = met(training, items)
         self._items, self._forgetting = items, forgetting
         self._known = np.flatnonzero(np.asarray(people.sum(0)).ravel())  # the rest have no weights at all
         if len(self._known) > _MOST_ITEMS:
             raise Misconfigured(
-                f"EASE: expected at most {_MOST_ITEMS} items in training, got {len(self._known)}; leave this baseline out"
+                f"EASE: expected at most {_MOST_ITEMS} items in training, got {len(self._known)}; "
+                "leave this baseline out"
             )
         known = people[:, self._known]
         gram = np.zeros((len(self._known),) * 2, np.float32)

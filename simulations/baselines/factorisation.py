@@ -20,7 +20,7 @@ class IAls:
     Args:
         factors: length of an item's vector.
         regularisation: of both sides.
-        confidence: weight of an event that happened over one that did not.
+        confidence: weight of an error on an item that was met; on one that was not it is 1.
         forgetting: weight a^-forgetting for an event of age rank a, in the history that is folded in.
     """
 
@@ -29,9 +29,9 @@ class IAls:
         training: Sequence[Rows],
         items: int,
         factors: int = 64,
-        regularisation: float = 1.0,
-        confidence: float = 4.0,
-        forgetting: float = 0.5,
+        regularisation: float = 30.0,
+        confidence: float = 20.0,
+        forgetting: float = 1.0,
         iterations: int = 15,
         seed: int = 0,
     ) -> None:
@@ -51,7 +51,7 @@ class IAls:
         for person in range(len(people)):
             span = slice(pooled.indptr[person], pooled.indptr[person + 1])
             met_items, weight = self._factors[pooled.indices[span]], self._confidence * pooled.data[span]
-            normal = self._gram + met_items.T @ (met_items * weight[:, None])
+            normal = self._gram + met_items.T @ (met_items * (weight[:, None] - 1.0))
             solved[person] = np.linalg.solve(normal, met_items.T @ weight)
         return solved @ self._factors.T
 
@@ -69,7 +69,7 @@ class Bpr:
         items: int,
         factors: int = 64,
         learning_rate: float = 0.05,
-        regularisation: float = 0.01,
+        regularisation: float = 0.03,
         epochs: int = 100,
         seed: int = 0,
     ) -> None:
@@ -81,7 +81,7 @@ class Bpr:
         self._items = np.asarray(model.item_factors, np.float32)
         self._people = np.asarray(model.user_factors, np.float32)
         absent = np.asarray([len(rows) == 0 for rows in training], bool)
-        self._people[absent] = self._people[~absent].mean(0)
+        self._people[absent] = self._people[~absent].mean(0) if not absent.all() else 0.0
 
     def score(self, people: NDArray[np.int64], histories: Sequence[Rows]) -> NDArray[np.float32]:
         """See `Scorer`; the histories are not used, for this model learns a vector of each person instead."""

@@ -1,4 +1,4 @@
-"""Item neighbours by the people they share (Sarwar et al., WWW 2001), with shrinkage. Never builds a dense item matrix."""
+"""Item neighbours by the people they share (Sarwar et al., WWW 2001). Never builds a dense item matrix."""
 
 from collections.abc import Sequence
 
@@ -25,9 +25,9 @@ class ItemKnn:
         self,
         training: Sequence[Rows],
         items: int,
-        neighbours: int = 100,
-        shrinkage: float = 10.0,
-        forgetting: float = 0.5,
+        neighbours: int = 1000,
+        shrinkage: float = 20.0,
+        forgetting: float = 1.0,
     ) -> None:
         people = met(training, items)
         self._similarity = _nearest(people, neighbours, shrinkage)

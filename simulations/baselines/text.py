@@ -50,7 +50,7 @@ def train_centrally(
 ) -> Vector:
     """The parameters [d] that Adam finds when all logs lie in one place: windows of all people shuffled together, heads
     only, stopped when `validate` has not risen for `patience` epochs."""
-    groups = [group for group in release.federation.training.groups if group != "adapters"]
+    groups = release.federation.heads
     length = release.federation.windows.events
     windows = [window for log in logs for window in cut(log, length) if len(window.events) > 1]
     return _descend(
@@ -60,10 +60,10 @@ def train_centrally(
 
 
 def train_alone(
-    release: Release, model: GlobalModel, log: Sequence[Event], seed: int, steps: int = 20, learning_rate: float = 1e-3
+    release: Release, model: GlobalModel, log: Sequence[Event], seed: int, steps: int = 10, learning_rate: float = 1e-3
 ) -> Vector:
     """The parameters [d] that one device finds with nobody's help, heads only."""
-    groups = [group for group in release.federation.training.groups if group != "adapters"]
+    groups = release.federation.heads
     windows = [window for window in cut(log, release.federation.windows.events) if len(window.events) > 1]
     if not windows:
         return release.vector

@@ -26,7 +26,7 @@ def client_step(progress: Progress) -> dict[str, Any]:
     events = world.training_log(int(longest))
     variants = {}
     for privacy in ("none", "event"):
-        settings = resolve("demo", None, ["model.dense_width=64"], None, None, privacy)
+        settings = resolve("demo", world.events, None, ["model.dense_width=64"], None, None, privacy)
         model = build_model(settings)
         catalogue = world.dataset.catalogue
         release = first_release(

@@ -1,7 +1,7 @@
 """What is kept for validation and test, and what is left to learn from. It never lets a kept event into training.
 
 Without shown lists, a person's last item event is the test and the one before it the validation; neither is in any
-training, popularity included. With shown lists, those are the test, and each person's last event is the validation.
+training, popularity included. With shown lists, those are the test, and the last events of some people the validation.
 People with fewer than three item events are not asked about; what they did is learnt from.
 """
 
@@ -17,6 +17,7 @@ from simulations.datasets import Dataset
 
 NEGATIVES = 99
 _FEWEST_EVENTS = 3
+_EVERY = 4  # with shown lists, one person in so many is asked for validation
 
 Rows = NDArray[np.int32]
 
@@ -75,11 +76,13 @@ class Split:
     Attributes:
         items: length of the catalogue.
         training: rows of every person's training events, oldest first.
+        held_back: int64 [people], how many of a person's last item events are kept out of training.
         validation, test: what is asked.
     """
 
     items: int
     training: Sequence[Rows]
+    held_back: NDArray[np.int64]
     validation: Questions
     test: Questions
 
@@ -87,7 +90,7 @@ class Split:
         """The same questions, with nothing learnt from the people marked in `strangers`, bool [people]."""
         nothing = np.zeros(0, np.int32)
         training = [nothing if out else rows for rows, out in zip(self.training, strangers, strict=True)]
-        return Split(self.items, training, self.validation, self.test)
+        return Split(self.items, training, self.held_back, self.validation, self.test)
 
     def counts(self) -> NDArray[np.float64]:
         """Training events of each item, float64 [items]."""
@@ -101,12 +104,9 @@ def item_places(events: Sequence[Event], catalogue: Catalogue) -> list[int]:
     return [place for place, event in enumerate(events) if event.item in catalogue]
 
 
-def training_events(events: Sequence[Event], catalogue: Catalogue, shown_lists: bool) -> Sequence[Event]:
-    """What of a log may be learnt from: all before the validation event; all, if it is too short to be asked about."""
-    places = item_places(events, catalogue)
-    if len(places) < _FEWEST_EVENTS:
-        return events
-    return events[: places[-1 if shown_lists else -2]]
+def training_events(events: Sequence[Event], catalogue: Catalogue, held_back: int) -> Sequence[Event]:
+    """What of a log may be learnt from: all before the last `held_back` events that concern a catalogue item."""
+    return events[: item_places(events, catalogue)[-held_back]] if held_back else events
 
 
 def split(dataset: Dataset, seed: int) -> Split:
@@ -120,6 +120,9 @@ def split(dataset: Dataset, seed: int) -> Split:
     chance = np.random.default_rng([seed, NEGATIVES])
     shown_lists = bool(dataset.impressions)
     asked = [person for person, rows in enumerate(sequences) if len(rows) >= _FEWEST_EVENTS]
+    if shown_lists:
+        # The test holds nobody's own events back, so a sample is enough: those whose last event has its list.
+        asked = [person for person in asked[::_EVERY] if _list_of(dataset, person, catalogue) is not None]
     drawn = {person: _negatives(dataset, person, sequences[person], chance) for person in asked}
     back = 1 if shown_lists else 2
     validation = Questions(
@@ -141,9 +144,10 @@ def split(dataset: Dataset, seed: int) -> Split:
             validation.negatives,
             [None] * len(asked),
         )
-    short = set(range(len(sequences))) - set(asked)
-    training = [rows if person in short else rows[:-back] for person, rows in enumerate(sequences)]
-    return Split(len(catalogue), training, validation, test)
+    held_back = np.zeros(len(sequences), np.int64)
+    held_back[asked] = back
+    training = [rows[: len(rows) - held] for rows, held in zip(sequences, held_back, strict=True)]
+    return Split(len(catalogue), training, held_back, validation, test)
 
 
 def _rows(items: Iterable[str | None], catalogue: Catalogue) -> Rows:

@@ -52,7 +52,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "rounds": None,
         "clients_per_round": None,
         "engine": "local",
-        "privacy": "event",
+        "privacy": "none",
         "aggregation": "plain",
         "seed": 0,
         "out": Path("runs/demo-1"),

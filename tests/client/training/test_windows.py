@@ -107,3 +107,14 @@ def test_a_window_prints_its_length_and_nothing_of_its_events():
     window = cut(events(["secret-item"], words={0: "knee pain"}), 2)[0]
     assert repr(window) == "Window(1 events)"
     assert "knee" not in repr(rows_of([window], ITEMS, 1, 1, np.random.default_rng(0)))
+
+
+def test_popular_items_are_drawn_as_often_as_their_likelihood_says():
+    likelihood = np.cumsum(np.arange(len(ITEMS), dtype=np.float64))
+    windows = cut(events([ITEMS[0].id, ITEMS[1].id]), 2)
+    rows = rows_of(windows, ITEMS, 20_000, 0, np.random.default_rng(0), likelihood)
+    shares = np.bincount(rows.others[0], minlength=len(ITEMS)) / 20_000
+    expected = np.arange(len(ITEMS)) / np.arange(len(ITEMS)).sum()
+    # Binomial(20,000, at most 0.083): standard deviation at most 0.002, five of them allowed.
+    assert np.abs(shares - expected).max() < 0.01
+    assert shares[0] == 0

@@ -161,7 +161,7 @@ def test_the_parts_a_device_ranks_with_make_the_score_of_the_slow_twin(tiny, vie
 def test_scales_start_as_the_federation_says_whatever_the_order_of_the_views(tiny):
     for views in VIEWS[:2]:
         heads = ConceptModel(tiny.file(views, "model.dense_scale=5.0", "model.concept_scale=2.0"), WIDTH)
-        assert heads.scales.weights().tolist() == pytest.approx([5.0, 2.0, 0.1])
+        assert heads.scales.weights().tolist() == pytest.approx([5.0, 2.0, 0.5])
 
 
 def test_a_concept_distribution_has_exactly_the_top_entries_and_sums_to_one(tiny):
@@ -253,3 +253,25 @@ def test_gradients_at_the_start_are_finite_and_reach_every_parameter(tiny):
     for name, parameter in heads.named_parameters():
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.any(), name
+
+
+def test_negatives_drawn_by_popularity_leave_popularity_out_of_the_loss(tiny):
+    losses = []
+    for settings in (("windows.negative_popularity=1.0",), ("model.popularity=false",)):
+        release, model = tiny.release(*settings)
+        index = torch.from_numpy(release.index)
+        popularity = torch.arange(len(index), dtype=torch.float32)
+        events = index[[0, 1, 2, 3]].unsqueeze(0)
+        others = torch.tensor([[4, 5, 6]])
+        windows = Windows(
+            events,
+            events,
+            torch.tensor([[False, True, True, True]]),
+            index[others],
+            torch.ones(1, 4, 3, dtype=torch.bool),
+            popularity[[0, 1, 2, 3]].unsqueeze(0),
+            popularity[others],
+        )
+        losses.append(model.heads.losses(windows))
+    assert torch.allclose(losses[0], losses[1])
+    assert losses[0].item() > 0

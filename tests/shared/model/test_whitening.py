@@ -38,6 +38,12 @@ def test_the_widest_axis_comes_first_so_that_a_narrow_dense_view_starts_on_it():
     assert np.all(np.diff(deviations) < 0)
 
 
+def test_the_sign_of_an_axis_is_fixed_by_its_largest_entry():
+    # The eigenvectors of a library come with signs of its own choice.
+    matrix = Whitening.fit(sample(300, 8)).matrix
+    assert (matrix[np.abs(matrix).argmax(0), np.arange(8)] > 0).all()
+
+
 def test_the_same_texts_give_the_same_coordinates_in_any_order():
     embeddings = sample(300, 8)
     one, again = Whitening.fit(embeddings), Whitening.fit(embeddings.copy())
