@@ -113,8 +113,8 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
             "delta": settings.privacy.event_delta,
             "unit": f"one window of {settings.windows.events} consecutive events",
             "neighbours": "one window emptied (zero-out)",
-            "against": "the server, which sees each summand; readers of a release face the noise of the whole cohort, as "
-            "long as they hold no device of it. The noise is not hardened",
+            "against": "the server, which sees each summand; readers of a release face the noise of the whole cohort, "
+            "as long as they hold no device of it. The noise is not hardened",
         }
     figures = evaluation.figures()
     return RunResult(

@@ -12,10 +12,10 @@ _LARGE_EVENTS = 300_000
 
 
 def preset(kind: str, events: int, privacy: str) -> list[dict[str, Any]]:
-    """What data of a kind and a size and a level of privacy change in the default, with the reasons in the files themselves.
+    """What a kind and a size of data and a level of privacy change in the default; the files themselves say why.
 
-    `KIND.toml`, and `KIND-large.toml` for data with many events, hold a table `always` and one for each level of privacy
-    they know, each laid over the default.
+    `KIND.toml`, and `KIND-large.toml` for data with many events, hold a table `always` and one for each level of
+    privacy they know, each laid over the default.
     """
     overlays = []
     for name in ("default", kind, *([f"{kind}-large"] if events >= _LARGE_EVENTS else [])):

@@ -123,7 +123,7 @@ def train(
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """A device's work is many small steps: more threads slow them down, and another order of sums changes last digits."""
+    """A device's work is many small steps: more threads slow it down, and another order of sums changes last digits."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -158,7 +158,7 @@ class _Curve:
         return tuple(self._points)
 
     def on_round(self, report: RoundReport, vector: Vector) -> None:
-        """See `RoundObserver`. Rounds that move the adapters are measured at the end, with the catalogue encoded anew."""
+        """See `RoundObserver`. Rounds that move the adapters are measured at the end, after encoding anew."""
         adapting = "adapters" in report.groups
         if report.number % self._every == 0 and not adapting and report.number < self._settings.training.rounds:
             release = replace(self._releases[0], vector=vector.copy(), round_number=report.number)

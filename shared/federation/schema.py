@@ -177,7 +177,7 @@ class FederationFile(_Section):
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The trained groups above the encoder, in canonical order; those of a view left out are not there to be trained."""
+        """The trained groups above the encoder, in canonical order; those of a view left out do not exist."""
         views = {"dense": "dense", "concepts": "concepts", "evolution": "concepts"}
         held = [group for group in GROUPS[:-1] if views.get(group) in (None, *self.model.views)]
         return tuple(group for group in held if group in self.training.groups)

@@ -55,7 +55,9 @@ def test_a_run_gives_every_figure_of_the_contract_and_every_file(world: Path, fe
     result = simulate(f"events:{world}", federation=federation, out=tmp_path / "run", baselines="fast")
     record = json.loads(result.to_json())
     assert record.keys() >= CONTRACT
-    assert record["users"] == 24 and record["items"] == 24 and record["rounds"] == 4
+    assert record["users"] == 24
+    assert record["items"] == 24
+    assert record["rounds"] == 4
     assert 0 < record["metrics"]["sampled"]["ndcg@10"] <= 1
     assert record["baselines"].keys() == {"popularity", "zero-shot", "item-knn"}
     for name in ("report.html", "metrics.json", "rounds.csv", "curve.png", "federation.toml", "release/manifest.json"):
@@ -75,7 +77,8 @@ def test_every_parameter_group_moves_and_the_index_follows_the_adapters(
     assert without.release is not None
     start = Release.load(without.release)
     adapters = release.vector[-(4 * 2 * 32) :]
-    assert adapters.any() and not start.vector[-(4 * 2 * 32) :].any()
+    assert adapters.any()
+    assert not start.vector[-(4 * 2 * 32) :].any()
     assert not np.array_equal(release.index, start.index)
 
 
@@ -102,13 +105,15 @@ def test_a_run_that_was_cut_off_goes_on_bit_for_bit(
         if report.number == 3:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(StateJournal, "on_round", cut_off)
+    monkeypatch.setattr(StateJournal, "on_round", cut_off)
+    with pytest.raises(KeyboardInterrupt):
         run(world, federation, tmp_path / "cut", **options)
+    monkeypatch.setattr(StateJournal, "on_round", on_round)
     with pytest.raises(Misconfigured, match="--resume"):
         run(world, federation, tmp_path / "cut", **options)
     resumed = run(world, federation, tmp_path / "cut", resume=True, **options)
-    assert resumed.release is not None and whole.release is not None
+    assert resumed.release is not None
+    assert whole.release is not None
     assert np.array_equal(Release.load(resumed.release).vector, Release.load(whole.release).vector)
     assert replace(resumed, cost={}, out=None, rounds_table=()) == replace(whole, cost={}, out=None, rounds_table=())
 
@@ -135,7 +140,8 @@ def test_a_spent_budget_stops_a_device_and_the_rounds_are_skipped(
     result = run(world, federation, tmp_path / "run", privacy="event", set=["privacy.event_epsilon=0.5"])
     rows = [row for row in result.rounds_table if row["task"] == "update"]
     assert all(row["skipped"] and row["refused"] for row in rows)
-    assert result.privacy["event"] is not None and result.privacy["event"]["epsilon"] == 0
+    assert result.privacy["event"] is not None
+    assert result.privacy["event"]["epsilon"] == 0
 
 
 @pytest.mark.parametrize(
@@ -183,7 +189,10 @@ def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_pat
 
     write_logs(tmp_path, [person(0, 3), [], person(1, 2)])
     logs = Logs(tmp_path)
-    assert len(logs) == 3 and logs.read(0) == person(0, 3) and logs.read(1) == [] and logs.read(2) == person(1, 2)
+    assert len(logs) == 3
+    assert logs.read(0) == person(0, 3)
+    assert logs.read(1) == []
+    assert logs.read(2) == person(1, 2)
     (tmp_path / "starts.u64").unlink()
     with pytest.raises(Corrupt, match="simulated logs"):
         Logs(tmp_path)

@@ -137,8 +137,15 @@ def test_a_missing_file_and_one_that_is_not_toml_are_told_apart(tmp_path):
 
 
 def test_order_and_comments_do_not_enter_the_canonical_bytes(tmp_path):
-    one = "[training]\nrounds = 20 # short\nadapter_rounds = 2\n[optimizer]\nlearning_rate = 1\n"
-    other = "# another hand\n[optimizer]\nlearning_rate = 1.0\n[training]\nadapter_rounds = 2\nrounds = 20\n"
+    # Groups for which the default has no rate, which would fix their order.
+    rates, turned = "{dense = 2.0, evolution = 3.0}", "{evolution = 3.0, dense = 2.0}"
+    one = (
+        f"[training]\nrounds = 20 # short\nadapter_rounds = 2\n[optimizer]\nlearning_rate = 1\ngroup_rates = {rates}\n"
+    )
+    other = (
+        f"# another hand\n[optimizer]\ngroup_rates = {turned}\nlearning_rate = 1.0\n"
+        "[training]\nadapter_rounds = 2\nrounds = 20\n"
+    )
     first, second = (read_federation(written(tmp_path, text)) for text in (one, other))
     assert first.canonical_bytes() == second.canonical_bytes()
     assert first.digest() == second.digest() != DEFAULT.digest()
