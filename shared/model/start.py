@@ -10,17 +10,23 @@ from scipy.cluster.vq import kmeans2
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 
+_SAMPLE = 4096
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def find_concepts(x: NDArray[np.float32], concepts: int, seed: int) -> NDArray[np.float32]:
     """Unit centres float32 [K, D] of the whitened catalogue texts x [n, D], by k-means over directions.
 
+    Beyond 4,096 texts, a sample drawn by the seed stands for the catalogue: the time grows with texts times K squared.
+
     Raises:
         Misconfigured: more concepts than catalogue items.
     """
     if concepts > len(x):
         raise Misconfigured(f"model.concepts: expected at most the {len(x)} catalogue items, got {concepts}")
+    sample = max(_SAMPLE, concepts)
+    if len(x) > sample:
+        x = x[np.sort(np.random.default_rng(seed).choice(len(x), sample, replace=False))]
     directions = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     centres, _ = kmeans2(directions.astype(np.float64), concepts, iter=20, minit="++", seed=seed, missing="warn")
     return np.asarray(centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12), np.float32)
