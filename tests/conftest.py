@@ -120,6 +120,8 @@ class Toy:
                 "training.adapter_clients_per_round=3",
                 "model.popularity=false",
                 "privacy.level=none",
+                "optimizer.learning_rate=0.1",
+                "optimizer.group_rates={bias=1.0, forgetting=1.0, scales=1.0, adapters=1.0}",
                 *settings,
             ]
         )
