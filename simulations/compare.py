@@ -59,12 +59,12 @@ def _baselines(world: World, trained_with: Callable[..., Trained], progress: Pro
 
 
 def _adapters(world: World, trained_with: Callable[..., Trained], progress: Progress) -> list[dict[str, Any]]:
-    """Equal numbers of rounds: the heads alone, the adapters alone, the heads and then both."""
+    """Equal numbers of rounds: the heads alone, the adapters alone, the heads and then the adapters."""
     heads = ", ".join(f'"{group}"' for group in _HEADS)
     variants = {
         "heads only": [f"training.groups=[{heads}]", "training.adapter_rounds=0"],
         "adapters only": ['training.groups=["adapters"]', "training.rounds=10", "training.adapter_rounds=10"],
-        "heads, then both": [],
+        "heads, then adapters": [],
     }
     rows, first = [], None
     for model, settings in variants.items():
