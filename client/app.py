@@ -1,6 +1,7 @@
 """The Flower ClientApp: routes each message to the device, nothing else. What fails inside leaves no word behind."""
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 
@@ -90,8 +91,11 @@ def _answer(message: Message, record: Callable[[], tuple[str, ConfigRecord | Arr
         # Flower puts an exception's text into the reply; ours could quote what the device holds.
         _LOGGER.warning("%s: %s", message.metadata.message_type, reason)
         raise type(reason)("this device cannot answer as it is set up; its own log says why") from None
-    except Exception:
-        _LOGGER.exception("%s failed", message.metadata.message_type)
+    except Exception as error:
+        # Its text may quote the person's words, so the device's own log has the place and the kind of it only.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        _LOGGER.error("%s: failed: %s at %s", message.metadata.message_type, type(error).__name__, where)
         raise RuntimeError("the device failed; its own log says why") from None
 
 

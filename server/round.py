@@ -136,7 +136,7 @@ def event_noise_variance(federation: FederationFile, round_number: int) -> float
     newest = federation.training.adapter_windows if federation.adapters_train_in(round_number) else windows.per_device
     expected_windows = newest * windows.sampling_probability
     deviation = federation.privacy.event_noise_multiplier * federation.clipping.window_norm / expected_windows
-    return deviation**2
+    return (federation.training.local_learning_rate * deviation) ** 2
 
 
 def advance(

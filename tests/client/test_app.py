@@ -113,10 +113,11 @@ def test_a_device_that_cannot_be_opened_leaves_no_word_of_itself(kind):
 
 
 @pytest.mark.parametrize("kind", ["train.update", "query.statistics"])
-def test_the_own_log_of_the_device_does_say_why(kind, caplog):
+def test_the_own_log_of_the_device_says_what_failed_and_where_and_quotes_nothing(kind, caplog):
     with pytest.raises(RuntimeError):
-        make_app(lambda _: Answering(ValueError("the disk is gone")))(question(kind), context())
-    assert "the disk is gone" in caplog.text
+        make_app(lambda _: Answering(ValueError(CANARY)))(question(kind), context())
+    assert "ValueError at test_app.py:" in caplog.text
+    assert "knee" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["query.log", "query", "train", "evaluate", "train.other"])

@@ -235,6 +235,9 @@ def test_event_noise_in_the_mean_reaches_the_optimiser(toy):
     adapting = z * clipping.window_norm / (file.training.adapter_windows * windows.sampling_probability)
     assert event_noise_variance(file, 6) == pytest.approx(adapting**2)
     assert event_noise_variance(toy.file(), 1) == 0.0
+    faster = toy.file("privacy.level=event", "training.local_learning_rate=3.0")
+    slower = toy.file("privacy.level=event")
+    assert event_noise_variance(faster, 1) == pytest.approx(9 * event_noise_variance(slower, 1))
     federation, _ = train(toy, "privacy.level=event", until=1, devices=4)
     start = np.linspace(-1, 1, 9, dtype=np.float32)
     plain, _ = train(toy, until=1, devices=4, folder=toy.folder / "plain")
