@@ -9,42 +9,17 @@ import pytest
 
 from server import RoundReport
 from shared.errors import Corrupt, Misconfigured
-from shared.federation import write_toml
 from shared.files import write_atomically
 from shared.release import Release
 from simulations import simulate
 from simulations.grid import StateJournal
 from simulations.report import RunResult
-from tests.tiny import Tiny, catalogue, person
+from tests.tiny import person
 
 CONTRACT = {
     "data", "users", "items", "events", "rounds", "dimension", "metrics", "baselines", "cold_start", "privacy", "cost",
     "seed",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in the `events` layout: 24 people with 5 to 14 events, some with words of their own."""
-    folder = tmp_path_factory.mktemp("events")
-    items = [{"id": i.id, "title": i.title, "text": i.text, "categories": list(i.categories)} for i in catalogue()]
-    rows = []
-    for number in range(24):
-        for place, event in enumerate(person(number, 5 + number % 10)):
-            row = {"person": f"p{number}", "time_seconds": event.time_seconds, "kind": "click", "item": event.item}
-            rows.append(row | ({"text": "a rose for the garden"} if number % 6 == 0 and place == 1 else {}))
-    write_atomically(folder / "items.jsonl", "".join(json.dumps(row) + "\n" for row in items).encode())
-    write_atomically(folder / "events.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
-    return folder
-
-
-@pytest.fixture
-def federation(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    path = tmp_path / "federation.toml"
-    groups = '["dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"]'
-    path.write_text(write_toml(tiny.file(f"training.groups={groups}", "training.clients_per_round=8")))
-    return path
 
 
 def run(world: Path, federation: Path, out: Path, **options: object) -> RunResult:
