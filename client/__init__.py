@@ -1,23 +1,28 @@
 """One person's device: trains on its own log, ranks on its own, sends only summands."""
 
 from client.app import NodeState, make_app
-from client.device import LEDGER, Device, RoundRequest
+from client.device import Device
 from client.installed import Installed, install
 from client.log import BehaviourLog
+from client.promises import LEDGER, budget
 from client.randomness import Randomness
 from client.recommender import Reason, Recommendation, Recommender
+from client.session import RoundRequest
+from client.summand import Membership
 
 __all__ = [
     "LEDGER",
     "BehaviourLog",
     "Device",
     "Installed",
+    "Membership",
     "NodeState",
     "Randomness",
     "Reason",
     "Recommendation",
     "Recommender",
     "RoundRequest",
+    "budget",
     "install",
     "make_app",
 ]

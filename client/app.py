@@ -9,29 +9,37 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from client.device import Device, RoundRequest
+from client.device import Device
+from client.session import RoundRequest
+from client.summand import Value
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.model import Vector
+from shared.privacy import TASKS
 
 _LOGGER = logging.getLogger(__name__)
+
+# What each later phase of the secure sum brings, in the order of the arguments of the device's role.
+PHASES = {"share": ("roster",), "mask": ("u1", "inbox"), "agree": ("u2", "signatures"), "unmask": ("agreements",)}
 
 OpenDevice = Callable[[Context], Device]
 
 
-class NodeState(MutableMapping[str, str]):
-    """Text values in a Flower node's own state, which never leaves the node."""
+class NodeState(MutableMapping[str, Value]):
+    """One record of named values in a Flower node's own state, which never leaves the node."""
 
-    def __init__(self, context: Context) -> None:
-        if "device" not in context.state:
-            context.state["device"] = ConfigRecord()
-        record = context.state["device"]
+    def __init__(self, context: Context, name: str) -> None:
+        if name not in context.state:
+            context.state[name] = ConfigRecord()
+        record = context.state[name]
         assert isinstance(record, ConfigRecord)
         self._record = record
 
-    def __getitem__(self, key: str) -> str:
-        return str(self._record[key])
+    def __getitem__(self, key: str) -> Value:
+        value = self._record[key]
+        assert isinstance(value, int | float | str | bytes)
+        return value
 
-    def __setitem__(self, key: str, value: str) -> None:
+    def __setitem__(self, key: str, value: Value) -> None:
         self._record[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -52,23 +60,59 @@ def make_app(open_device: OpenDevice) -> ClientApp:
     def hello(message: Message, context: Context) -> Message:
         return _answer(message, lambda: ("device", ConfigRecord({"id": open_device(context).identity})))
 
-    @app.train("update")
-    def update(message: Message, context: Context) -> Message:
-        record = message.content.array_records["model"]
-        vector = np.asarray(record["vector"].numpy(), np.float32)
-        return _answer(message, lambda: _summand(open_device(context).update(_request(message), vector)))
+    @app.train("join")
+    def join(message: Message, context: Context) -> Message:
+        def advert() -> tuple[str, ConfigRecord]:
+            configuration = _bytes(message.content, "configuration")
+            return _part(open_device(context).join(_request(message), _vector(message), configuration))
 
-    @app.query("statistics")
-    def statistics(message: Message, context: Context) -> Message:
-        return _answer(message, lambda: _summand(open_device(context).statistics(_request(message))))
+        return _answer(message, advert)
+
+    @app.query("reveal")
+    def reveal(message: Message, context: Context) -> Message:
+        def words() -> tuple[str, ConfigRecord]:
+            cohort = message.content.config_records["sum"]["cohort"]
+            if not isinstance(cohort, int):
+                raise Corrupt("reveal: expected a whole number of members, got something else")
+            return _part(open_device(context).reveal(_bytes(message.content, "round"), cohort))
+
+        return _answer(message, words)
+
+    for phase, parts in PHASES.items():
+        app.query(phase)(_phase_handler(open_device, phase, parts))
+
+    @app.train("plain")
+    def plain(message: Message, context: Context) -> Message:
+        def summand() -> tuple[str, ArrayRecord]:
+            return "summand", ArrayRecord(
+                {"vector": Array(open_device(context).plain(_request(message), _vector(message)))}
+            )
+
+        return _answer(message, summand)
 
     return app
 
 
+def _phase_handler(
+    open_device: OpenDevice, phase: str, names: tuple[str, ...]
+) -> Callable[[Message, Context], Message]:
+    def handle(message: Message, context: Context) -> Message:
+        def answer() -> tuple[str, ConfigRecord]:
+            parts = [_bytes(message.content, name) for name in names]
+            return _part(open_device(context).phase(phase, _bytes(message.content, "round"), parts))
+
+        return _answer(message, answer)
+
+    return handle
+
+
 def _request(message: Message) -> RoundRequest:
     record = message.content.config_records["round"]
-    groups = record.get("groups", [])
+    task, groups = record["task"], record.get("groups", [])
+    if task not in TASKS:
+        raise Corrupt(f"round: expected a task out of {TASKS}, got another")
     return RoundRequest(
+        task,
         str(record["federation"]),
         str(record["release"]),
         int(record["round"]),  # type: ignore[arg-type]
@@ -76,8 +120,21 @@ def _request(message: Message) -> RoundRequest:
     )
 
 
-def _summand(vector: Vector) -> tuple[str, ArrayRecord]:
-    return "summand", ArrayRecord({"vector": Array(vector)})
+def _vector(message: Message) -> Vector | None:
+    if "model" not in message.content.array_records:
+        return None
+    return np.asarray(message.content.array_records["model"]["vector"].numpy(), np.float32)
+
+
+def _bytes(content: RecordDict, name: str) -> bytes:
+    value = content.config_records["sum"].get(name)
+    if not isinstance(value, bytes):
+        raise Corrupt(f"message: expected bytes under {name}, got something else")
+    return value
+
+
+def _part(content: bytes) -> tuple[str, ConfigRecord]:
+    return "sum", ConfigRecord({"message": content})
 
 
 def _answer(message: Message, record: Callable[[], tuple[str, ConfigRecord | ArrayRecord]]) -> Message:

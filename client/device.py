@@ -1,38 +1,40 @@
 """One person's device: answers rounds from its own log, within its own ledger. Events, texts, interests never leave."""
 
-from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from client.evaluation import measure
 from client.installed import Installed
 from client.log import BehaviourLog, attended
+from client.promises import Promises
 from client.randomness import Randomness, SystemRandomness
-from client.training import round_event
-from shared.errors import Misconfigured, Refused
+from client.recommender import Recommender
+from client.session import RoundRequest, Session, Turn
+from client.summand import (
+    Agreed,
+    Contribution,
+    Joined,
+    Masked,
+    Membership,
+    Prepared,
+    RoleState,
+    Shared,
+    Summand,
+    Value,
+    noised_words,
+)
+from shared.errors import Corrupt, Misconfigured, Refused
+from shared.federation import FederationFile
 from shared.model import Vector
-from shared.privacy import Ledger
+from shared.privacy import RandomBytes
 from shared.release import Release
-
-Summand = NDArray[np.float32]
-LEDGER = "ledger"  # key of the ledger in a device's state
-
-
-@dataclass(frozen=True, slots=True)
-class RoundRequest:
-    """What a server asks in one round.
-
-    Attributes:
-        federation, release: digests that must be those the device has.
-        number: 1-based round.
-        groups: parameter groups to train; empty for a count.
-    """
-
-    federation: str
-    release: str
-    number: int
-    groups: tuple[str, ...] = ()
+from shared.secure_sum import RoundConfiguration
+from shared.terms import METRICS, Terms, subject_of, terms_of
 
 
 class Device:
@@ -40,55 +42,178 @@ class Device:
 
     def __init__(
         self,
-        identity: str,
+        membership: Membership,
         log: BehaviourLog,
         find_release: Callable[[str], Installed],
         state: MutableMapping[str, str],
+        session: MutableMapping[str, Value],
         randomness: Callable[[int], Randomness] = lambda _: SystemRandomness(),
+        now_seconds: Callable[[], float] = time.time,
+        simulated: bool = False,
     ) -> None:
         """Put a device together.
 
         Args:
-            identity: public id, hexadecimal.
             find_release: the installed release of a digest; raises Misconfigured where there is none.
             state: what survives between messages on this device only; holds the ledger.
+            session: what one private sum needs between its phases; holds secrets, and is emptied when it ends.
             randomness: the chance of one round.
+            now_seconds: since 1970 UTC.
+            simulated: whether the person is made up, so that sums without masks or noise may be asked for.
         """
-        self.identity = identity
+        self._member = membership
         self._log = log
         self._find_release = find_release
-        self._state = state
+        self._promises = Promises(state)
+        self._session = Session(session)
         self._randomness = randomness
+        self._now_seconds = now_seconds
+        self._simulated = simulated
 
     def __repr__(self) -> str:
         return f"Device({self.identity[:8]})"
 
-    def update(self, request: RoundRequest, vector: Vector) -> Summand:
-        """This device's summand of an `update`, float32 [d of the groups].
+    @property
+    def identity(self) -> str:
+        """Public id, hexadecimal."""
+        return self._member.identity.device.hex()
+
+    def plain(self, request: RoundRequest, vector: Vector | None) -> NDArray[np.float32]:
+        """A summand in the open, float32 [d]: for simulations that study the model alone.
 
         Raises:
             NotYet: too little data.
-            Refused: the budget is spent.
+            Refused: this is a person's device, the federation asks for more, or the budget is spent.
             Misconfigured: the round is not of the federation or of a release this device has.
         """
         installed = self._installed(request)
-        release = installed.release
-        ledger = self._charged(release)
-        events = attended(self._log.events())
-        update = installed.training.update(release, vector, request.groups, events, self._randomness(request.number))
-        if ledger is not None:
-            self._state[LEDGER] = ledger.to_json()
-        return update.signal + update.noise
+        self._check_mode(installed.release.federation, "plain")
+        self._promises.afford(installed.release.federation, request.task)
+        contribution = self._contribute(request, installed, vector)
+        self._promises.pay(installed.release.federation, request.task)
+        if not len(contribution.event_noise):
+            return contribution.vector
+        return contribution.vector + contribution.event_noise
 
-    def statistics(self, request: RoundRequest) -> Summand:
-        """This device's item counts, float32 [items]: its newest distinct items, one each.
+    def join(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
+        """Work for a private sum, keep the result, and say that one takes part.
+
+        Args:
+            configuration: what the server says all are asked; must be what this device derives itself.
+
+        Returns:
+            The advert of phase 0; nothing in the ideal sum.
 
         Raises:
-            Refused: counts would leave without noise although the federation promises event-level privacy.
+            NotYet, Refused, Misconfigured: as `plain`; or the round was answered before.
         """
-        release = self._installed(request).release
-        if release.federation.privacy.level != "none":
-            raise Refused("statistics: counts leave this device inside a private sum only; this federation has none")
+        self._session.wipe()
+        installed = self._installed(request)
+        federation = installed.release.federation
+        terms = self._terms(request, installed, vector)
+        if configuration != terms.configuration.encode():
+            raise Misconfigured(
+                f"round {request.number} of {request.task}: expected the configuration that follows from the "
+                "federation file and the release, got another"
+            )
+        if not terms.configuration.noise and not self._simulated:
+            raise Refused("policy: this federation promises no user-level privacy; this device sends no sum without it")
+        self._promises.afford(federation, request.task)
+        self._promises.answer_once(request.task, request.number)
+        contribution = self._contribute(request, installed, vector)
+        until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
+        if federation.sum.mode == "ideal":
+            self._check_mode(federation, "ideal")
+            kept = Prepared(configuration, contribution.vector.tobytes(), contribution.event_noise.tobytes())
+            self._session.put(Turn(request, terms.event_noise_over_clip, until, kept))
+            return b""
+        self._check_mode(federation, "secure")
+        role = self._role(request, "join", terms.event_noise_over_clip)
+        advert, joined = role.join(terms.configuration, contribution)
+        self._session.put(Turn(request, terms.event_noise_over_clip, until, joined))
+        return advert
+
+    def reveal(self, ch: bytes, cohort: int) -> bytes:
+        """The words that would enter the secure sum of a cohort of this size, without masks: the ideal functionality.
+
+        Raises:
+            Refused: as `phase`; or this is a person's device.
+        """
+        turn = self._session.take("reveal", ch, self._now_seconds())
+        federation = self._installed(turn.request).release.federation
+        self._check_mode(federation, "ideal")
+        assert isinstance(turn.state, Prepared)
+        configuration = RoundConfiguration.decode(turn.state.configuration)
+        parameters = configuration.for_cohort(cohort, turn.event_noise_over_clip)
+        self._promises.pay(federation, turn.request.task)
+        words = noised_words(
+            Contribution.of(turn.state), configuration, parameters, self._secrets(turn.request, "reveal")
+        )
+        return words.astype("<u4", copy=False).tobytes()
+
+    def phase(self, name: str, ch: bytes, parts: Sequence[bytes]) -> bytes:
+        """Answer a later phase of the secure sum: share, mask, agree or unmask.
+
+        Args:
+            ch: hash of the configuration of the round that is meant.
+            parts: the message, in the order of the arguments of `Summand`'s methods.
+
+        Raises:
+            Refused: out of turn, too late, of another round, or the budget is spent.
+            Corrupt: the message is not what it must be. The round is then lost for this device.
+        """
+        turn = self._session.take(name, ch, self._now_seconds())
+        federation = self._installed(turn.request).release.federation
+        role = self._role(turn.request, name, turn.event_noise_over_clip)
+        following: RoleState
+        match name, turn.state, parts:
+            case "share", Joined() as joined, (roster,):
+                answer, following = role.share(joined, roster)
+            case "mask", Shared() as shared, (u1, inbox):
+                answer, following = role.mask(
+                    shared, u1, inbox, charge=lambda: self._promises.pay(federation, turn.request.task)
+                )
+            case "agree", Masked() as masked, (u2, signatures):
+                answer, following = role.agree(masked, u2, signatures)
+            case "unmask", Agreed() as agreed, (agreements,):
+                return role.unmask(agreed, agreements)
+            case _:
+                raise Corrupt(f"{name}: expected the parts of this phase, got {len(parts)}")
+        until = self._now_seconds() + federation.sum.phase_seconds
+        self._session.put(Turn(turn.request, turn.event_noise_over_clip, until, following))
+        return answer
+
+    def _role(self, request: RoundRequest, phase: str, event_noise_over_clip: float) -> Summand:
+        return Summand(self._member, self._secrets(request, phase), self._now_seconds, event_noise_over_clip)
+
+    def _secrets(self, request: RoundRequest, phase: str) -> RandomBytes:
+        """Chance of one phase; `mask` and `reveal` make the same words of the same chance."""
+        purpose = "words" if phase in ("mask", "reveal") else phase
+        return self._randomness(request.number).bytes(f"{request.task} {purpose}")
+
+    def _contribute(self, request: RoundRequest, installed: Installed, vector: Vector | None) -> Contribution:
+        release, nothing = installed.release, np.zeros(0, np.float32)
+        events = attended(self._log.events())
+        if request.task == "statistics":
+            return Contribution(self._counts(release), nothing)
+        if vector is None:
+            raise Misconfigured(f"{request.task}: expected a parameter vector, got none")
+        if request.task == "evaluation":
+            coins = self._randomness(request.number).numpy("evaluation")
+            figures = measure(
+                _recommender(installed, vector.tobytes()),
+                release.catalogue,
+                events,
+                self._log.held_out(),
+                release.federation.evaluation.negatives,
+                coins,
+            )
+            return Contribution(figures, nothing)
+        update = installed.training.update(release, vector, request.groups, events, self._randomness(request.number))
+        return Contribution(update.signal, update.noise if release.federation.privacy.event else nothing)
+
+    def _counts(self, release: Release) -> NDArray[np.float32]:
+        """The newest distinct items of the log, one each, float32 [items]."""
         catalogue = release.catalogue
         met = [event.item for event in attended(self._log.events()) if event.item is not None]
         rows = [catalogue.row(item) for item in met if item in catalogue]
@@ -97,15 +222,29 @@ class Device:
         counts[newest] = 1.0
         return counts
 
-    def _charged(self, release: Release) -> Ledger | None:
-        """The ledger as it stands once this round is charged; asked before the work, stored before anything leaves."""
-        event = round_event(release.federation)
-        if event is None:
-            return None
-        privacy = release.federation.privacy
-        ledger = Ledger.from_json(privacy.event_epsilon, privacy.event_delta, self._state.get(LEDGER, "[]"))
-        ledger.charge(event)
-        return ledger
+    def _terms(self, request: RoundRequest, installed: Installed, vector: Vector | None) -> Terms:
+        release = installed.release
+        dimension = {
+            "update": installed.model.layout.select(request.groups).size,
+            "statistics": len(release.catalogue),
+            "evaluation": len(METRICS),
+        }[request.task]
+        subject = subject_of(
+            request.task,
+            request.federation,
+            request.release,
+            request.number,
+            request.groups,
+            b"" if vector is None else vector.tobytes(),
+        )
+        return terms_of(release.federation, request.task, request.number, dimension, subject, self._member.registry)
+
+    def _check_mode(self, federation: FederationFile, mode: str) -> None:
+        """A sum goes out as the federation file says, and open ones in simulations only."""
+        if federation.sum.mode != mode:
+            raise Refused(f"policy: expected the {federation.sum.mode} sum of the federation file, got the {mode} one")
+        if mode != "secure" and not self._simulated:
+            raise Refused(f"policy: a person's device takes part in secure sums only, not in {mode} ones")
 
     def _installed(self, request: RoundRequest) -> Installed:
         installed = self._find_release(request.release)
@@ -115,3 +254,10 @@ class Device:
                 f"round {request.number}: expected federation {held[:12]}, got {request.federation[:12]}"
             )
         return installed
+
+
+@lru_cache(maxsize=1)
+def _recommender(installed: Installed, vector: bytes) -> Recommender:
+    """The ranking under a round's parameters; the devices of a simulation share it."""
+    release = replace(installed.release, vector=np.frombuffer(vector, np.float32).copy())
+    return Recommender(release, installed.model)

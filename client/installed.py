@@ -9,7 +9,7 @@ from shared.model import GlobalModel, build_model
 from shared.release import Release
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Installed:
     """A verified release and what was built from it."""
 

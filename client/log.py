@@ -13,7 +13,11 @@ class BehaviourLog(Protocol):
     """One person's events, oldest first."""
 
     def events(self) -> Sequence[Event]:
-        """All events kept, oldest first."""
+        """All events to learn from, oldest first."""
+        ...
+
+    def held_out(self) -> Sequence[Event]:
+        """Newer events, oldest first, that training never sees: what the device is measured on. May be none."""
         ...
 
 

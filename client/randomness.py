@@ -1,10 +1,13 @@
 """Where a device's chance comes from: the operating system. Nothing here can be seeded."""
 
+import os
 import secrets
 from typing import Protocol
 
 import numpy as np
 import torch
+
+from shared.privacy import RandomBytes
 
 
 class Randomness(Protocol):
@@ -15,14 +18,19 @@ class Randomness(Protocol):
         ...
 
     def torch(self, purpose: str) -> torch.Generator:
-        """A generator for noise."""
+        """A generator for event-level noise."""
+        ...
+
+    def bytes(self, purpose: str) -> RandomBytes:
+        """A source of secrets and of user-level noise."""
         ...
 
 
 class SystemRandomness:
     """Generators whose state comes from the operating system's entropy, fresh at every call.
 
-    The generators themselves are not cryptographic: event-level noise drawn from them is non-hardened DP-SGD noise.
+    The generators of numpy and torch are not cryptographic: event-level noise drawn from them is non-hardened DP-SGD
+    noise. Secrets and user-level noise come from the operating system itself.
     """
 
     def __repr__(self) -> str:
@@ -33,3 +41,6 @@ class SystemRandomness:
 
     def torch(self, purpose: str) -> torch.Generator:
         return torch.Generator().manual_seed(secrets.randbits(63))
+
+    def bytes(self, purpose: str) -> RandomBytes:
+        return os.urandom

@@ -90,6 +90,10 @@ class Recommender:
                 carried = (weighted / weighted.sum(0).norm().clamp(min=1e-12)).numpy()
         return Interest(None if p is None else p.numpy(), None if q is None else q.numpy(), carried)
 
+    def scores(self, events: Sequence[Event]) -> FloatVector:
+        """Score of every catalogue item after these events, float32 [items]."""
+        return np.asarray(np.sum(list(self._parts(self.interest(events)).values()), axis=0), np.float32)
+
     def recommend(self, events: Sequence[Event], count: int) -> list[Recommendation]:
         """The best `count` items not among the events, each with its reasons."""
         interest = self.interest(events)

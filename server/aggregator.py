@@ -15,6 +15,8 @@ from server.cohort import Member
 from server.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt
+from shared.privacy import Task
+from shared.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +24,29 @@ class SumRequest:
     """What is asked of a cohort.
 
     Attributes:
-        message_type: Flower's type of the question: "train.update", "query.statistics".
+        task: what the sum is for.
         round_number: names the round in messages and logs.
         content: what each member receives.
-        length: numbers in a summand.
+        terms: of the round, as every member derives them too.
         wanted: answers after which the others are late.
         minimum: answers without which there is no sum.
-        deadline_seconds: later answers do not count.
+        deadline_seconds: time for the work; later answers do not count.
+        phase_seconds: time for each later phase of a private sum.
     """
 
-    message_type: str
+    task: Task
     round_number: int
     content: RecordDict
-    length: int
+    terms: Terms
     wanted: int
     minimum: int
     deadline_seconds: float
+    phase_seconds: float
+
+    @property
+    def length(self) -> int:
+        """Numbers in a summand."""
+        return self.terms.configuration.dimension
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class SumResult:
     Attributes:
         total: float64 [length]; None when fewer than the minimum answered.
         tally: what became of the cohort.
-        noise_variance: of one coordinate of the total, as far as the aggregator itself had noise added.
+        noise_variance: of one coordinate of the total.
     """
 
     total: NDArray[np.float64] | None
@@ -87,6 +96,11 @@ class Aggregator(Protocol):
         ...
 
 
+def group_of(request: SumRequest) -> str:
+    """What names a round in Flower's messages."""
+    return f"{request.task} {request.round_number}"
+
+
 class PlainSum:
     """The server sees each summand and adds it in fixed point (units of 2^-40), which is exact in any order."""
 
@@ -99,7 +113,16 @@ class PlainSum:
         answered = rejected = upload_bytes = 0
         declined: Counter[str] = Counter()
         failed: Counter[int] = Counter()
-        questions = [question_for(member, request) for member in cohort]
+        questions = [
+            Message(
+                request.content,
+                member.node,
+                "train.plain",
+                ttl=request.deadline_seconds,
+                group_id=group_of(request),
+            )
+            for member in cohort
+        ]
         for node, reply in Exchange(grid, questions, clock).replies(request.deadline_seconds):
             try:
                 answer = read_answer(reply, request.length, limit)
@@ -130,15 +153,5 @@ class PlainSum:
         )
         if answered < max(request.minimum, 1):
             return SumResult(None, tally)
-        return SumResult(total / self._UNITS, tally)
-
-
-def question_for(member: Member, request: SumRequest) -> Message:
-    """The message that carries a request to one member; it is void after the deadline."""
-    return Message(
-        request.content,
-        member.node,
-        request.message_type,
-        ttl=request.deadline_seconds,
-        group_id=str(request.round_number),
-    )
+        deviation = request.terms.event_noise_over_clip * request.terms.configuration.clip_norm
+        return SumResult(total / self._UNITS, tally, answered * deviation**2)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord
 from numpy.lib import format as numpy_format
 from numpy.typing import NDArray
 
@@ -39,7 +39,7 @@ class Failed:
 
 
 def read_answer(reply: Message, length: int, limit: float) -> Summand | Declined | Failed:
-    """Read one reply to a question for a summand.
+    """Read one reply to a question for a summand in the open.
 
     Args:
         length: numbers expected in the summand.
@@ -48,21 +48,47 @@ def read_answer(reply: Message, length: int, limit: float) -> Summand | Declined
     Raises:
         Corrupt: the reply is none of the three, or holds anything beside; nothing of it may be used.
     """
+    found = _only_record(reply)
+    if not isinstance(found, tuple):
+        return found
+    name, record = found
+    if name == "summand" and isinstance(record, ArrayRecord) and list(record) == ["vector"]:
+        array = record["vector"]
+        return Summand(_read_vector(array, length, limit), len(array.data))
+    raise Corrupt('answer: expected a record "summand" with one array "vector", or "answer", got something else')
+
+
+def read_message(reply: Message) -> bytes | Declined | Failed:
+    """Read one reply within a private sum: the bytes of a protocol message, which the collector decodes.
+
+    Raises:
+        Corrupt: as `read_answer`.
+    """
+    found = _only_record(reply)
+    if not isinstance(found, tuple):
+        return found
+    name, record = found
+    if name == "sum" and isinstance(record, ConfigRecord) and len(record) == 1:
+        content = record.get("message")
+        if isinstance(content, bytes):
+            return content
+    raise Corrupt('answer: expected a record "sum" with bytes under "message", or "answer", got something else')
+
+
+def _only_record(reply: Message) -> tuple[str, ArrayRecord | ConfigRecord | MetricRecord] | Declined | Failed:
+    """The one record of a reply, or the word why there is none."""
     if reply.has_error():
         return Failed(reply.error.code)
     content = reply.content
     if len(content) != 1:
         raise Corrupt(f"answer: expected one record, got {len(content)}")
     name, record = next(iter(content.items()))
-    if name == "answer" and isinstance(record, ConfigRecord):
-        status = record.get("status")
-        if len(record) != 1 or status not in STATUSES:
-            raise Corrupt(f"answer: expected a status out of {STATUSES} and nothing else, got {len(record)} entries")
-        return Declined(str(status))
-    if name == "summand" and isinstance(record, ArrayRecord) and list(record) == ["vector"]:
-        array = record["vector"]
-        return Summand(_read_vector(array, length, limit), len(array.data))
-    raise Corrupt('answer: expected a record "summand" with one array "vector", or "answer", got something else')
+    if name != "answer" or not isinstance(record, ConfigRecord):
+        return name, record
+    status = record.get("status")
+    if len(record) != 1 or status not in STATUSES:
+        raise Corrupt(f"answer: expected a status out of {STATUSES} and nothing else, got {len(record)} entries")
+    return Declined(str(status))
 
 
 def _read_vector(array: Array, length: int, limit: float) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """The Flower ServerApp: opens the federation and lets it run, nothing else."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,17 +28,28 @@ def make_app(open_federation: OpenFederation, observers: Sequence[RoundObserver]
 
 
 def open_from_folders(context: Context) -> Federation:
-    """The federation of a release on disk: `release` and `folder` (paths) and `seed` (0) of the run configuration."""
+    """The federation of a release on disk.
+
+    The run configuration has `release` and `folder` (paths), `registry` (public key, hexadecimal) and `seed` (0).
+    """
     settings = context.run_config
     release_path, folder, seed = settings.get("release"), settings.get("folder"), settings.get("seed", 0)
-    if not isinstance(release_path, str) or not isinstance(folder, str) or not isinstance(seed, int):
+    registry = settings.get("registry")
+    if not (
+        isinstance(release_path, str)
+        and isinstance(folder, str)
+        and isinstance(seed, int)
+        and isinstance(registry, str)
+        and re.fullmatch("[0-9a-f]{64}", registry)
+    ):
         raise Misconfigured(
-            'run configuration: expected release="FOLDER", folder="FOLDER" and a whole seed, got others'
+            'run configuration: expected release="FOLDER", folder="FOLDER", registry="64 HEXADECIMAL DIGITS" and a '
+            "whole seed, got others"
         )
     release = Release.load(Path(release_path))
 
-    def publish(counts: object) -> str:
-        del counts  # devices have the release they installed; popularity enters with the next one
+    def publish(counts: object, noise: float) -> str:
+        del counts, noise  # devices have the release they installed; popularity enters with the next one
         return release.digest()
 
     return Federation(
@@ -49,6 +61,7 @@ def open_from_folders(context: Context) -> Federation:
         publish=publish,
         seed=seed,
         resume=True,
+        registry=bytes.fromhex(registry),
     )
 
 

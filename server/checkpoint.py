@@ -47,6 +47,7 @@ class Checkpoint:
         reports: of all rounds done, the count included.
         counted: the count was tried, whether or not it gave a sum.
         counts: float64 [items] or None.
+        counts_noise: standard deviation of the noise in one of them.
     """
 
     identity: Identity
@@ -54,6 +55,7 @@ class Checkpoint:
     reports: tuple[RoundReport, ...] = ()
     counted: bool = False
     counts: NDArray[np.float64] | None = None
+    counts_noise: float = 0.0
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -76,6 +78,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "steps": dict(state.optimizer.steps),
         "reports": [report.to_json() for report in checkpoint.reports],
         "counted": checkpoint.counted,
+        "counts_noise": checkpoint.counts_noise,
     }
     text = json.dumps(content, sort_keys=True)
     metadata = {"format": _FORMAT, "training": text, "sha256": _digest(tensors, text)}
@@ -101,7 +104,9 @@ def load_checkpoint(path: Path, identity: Identity) -> Checkpoint:
         optimizer = OptimizerState(momentum, content["second_moment"], content["steps"])
         reports = tuple(RoundReport.from_json(report) for report in content["reports"])
         state = TrainingState(content["round"], vector, optimizer)
-        checkpoint = Checkpoint(found, state, reports, content["counted"], tensors.get("counts"))
+        checkpoint = Checkpoint(
+            found, state, reports, content["counted"], tensors.get("counts"), content["counts_noise"]
+        )
     except OSError as error:
         raise Misconfigured(f"checkpoint {path}: could not be read ({error.strerror or error})") from None
     except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:

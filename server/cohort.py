@@ -1,12 +1,12 @@
 """Who takes part: which devices are there, and which of them a round asks. It looks at ids, never at behaviour."""
 
+import hashlib
 import logging
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
@@ -92,18 +92,19 @@ def _device_id(content: RecordDict) -> str | None:
 
 
 def choose(
-    members: Sequence[Member], clients: int, over_selection: float, seed: int, round_number: int
+    members: Sequence[Member], clients: int, over_selection: float, stream: str, asked_before: int
 ) -> list[Member]:
     """The cohort of a round, in the order in which it is asked.
 
-    It depends on the seed, the round and the set of device ids alone, not on node ids or the order of `members`.
+    All devices take turns in one shuffled circle, so that none is asked again before all others were: the number of
+    answers a device has to have a budget for is the smallest there can be. The circle is no secret, and nothing claims
+    amplification by it. It depends on the stream and the device ids alone, not on node ids or the order of `members`.
 
     Args:
         clients: answers the round wants; `over_selection` times as many are asked, as far as there are.
+        stream: names the circle.
+        asked_before: how many were asked in all rounds before, which says whose turn it is.
     """
-    by_id = sorted(members)
-    size = min(len(by_id), math.ceil(clients * over_selection))
-    if not size:
-        return []
-    drawn = np.random.default_rng([seed, round_number]).choice(len(by_id), size, replace=False)
-    return [by_id[place] for place in drawn]
+    circle = sorted(members, key=lambda member: hashlib.sha256(f"{stream} {member.device}".encode()).digest())
+    size = min(len(circle), math.ceil(clients * over_selection))
+    return [circle[(asked_before + place) % len(circle)] for place in range(size)]

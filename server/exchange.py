@@ -13,10 +13,17 @@ _PULLED_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time that deadlines are measured in; a simulation brings its own."""
+    """The time that deadlines are measured in; a simulation brings its own.
+
+    Attributes:
+        now: monotonic seconds.
+        sleep: waits for so many.
+        wall: seconds since 1970 UTC, in which certificates expire.
+    """
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    wall: Callable[[], float] = time.time
 
 
 class Exchange:

@@ -1,7 +1,9 @@
 """A whole training: the count before it, its rounds, its checkpoints. It sees sums over cohorts, no single answer."""
 
 import logging
+import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,19 +12,22 @@ import numpy as np
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from server.aggregator import Aggregator, PlainSum, SumRequest, SumResult
+from server.aggregator import Aggregator, PlainSum, SumRequest, SumResult, Tally
 from server.checkpoint import Checkpoint, Identity, load_checkpoint, save_checkpoint
 from server.cohort import Member, Roster, choose
 from server.exchange import Clock
 from server.logs import log_line
 from server.optimizer import optimizer_for
-from server.round import RoundReport, TrainingState, advance, report_of, statistics_request, update_request
+from server.private_sum import IdealSum, SecureSum
+from server.round import RoundReport, TrainingState, advance, clients_in, report_of, request_for
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
+from shared.privacy import Task
+from shared.terms import METRICS
 
 Counts = NDArray[np.float64]
-Publish = Callable[[Counts | None], str]
+Publish = Callable[[Counts | None, float], str]
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 
@@ -52,7 +57,7 @@ class Federation:
         publish: Publish,
         seed: int = 0,
         resume: bool = False,
-        aggregator: Aggregator | None = None,
+        registry: bytes = bytes(32),
         clock: Clock | None = None,
     ) -> None:
         """Start a training, or go on with the one in `folder`.
@@ -61,11 +66,12 @@ class Federation:
             vector: float32 [d], the parameters to start from.
             items: length of the catalogue.
             folder: where the checkpoint lies.
-            publish: called with no counts at first and with the item counts (float64 [items]) when there are some, also
-                after a resumption; returns the digest of the release that devices then train under.
+            publish: called with no counts at first and, when there are some, with the item counts (float64 [items]) and
+                the standard deviation of their noise, also after a resumption; returns the digest of the release that
+                devices then train under.
             seed: of the choice of cohorts.
             resume: go on from the checkpoint in `folder` if there is one.
-            aggregator: makes the sums; plain by default.
+            registry: Ed25519 public key that certifies the devices of private sums.
             clock: in which deadlines are measured.
 
         Raises:
@@ -85,11 +91,12 @@ class Federation:
         self._items = items
         self._publish = publish
         self._seed = seed
-        self._aggregator = aggregator or PlainSum()
+        self._registry = registry
+        self._aggregator = _aggregator_for(file, registry)
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
         self._roster = Roster()
-        self._release = publish(None)
+        self._release = publish(None, 0.0)
         self._path = folder / CHECKPOINT_NAME
         identity = Identity(file.digest(), self._release, seed, layout.size)
         if not self._path.exists():
@@ -98,7 +105,7 @@ class Federation:
         elif resume:
             self._at = load_checkpoint(self._path, identity)
             if self._at.counts is not None:
-                self._release = publish(self._at.counts)
+                self._release = publish(self._at.counts, self._at.counts_noise)
             log_line("resumed", round=self.round_number, federation=identity.federation[:12])
         else:
             raise Misconfigured(
@@ -136,34 +143,63 @@ class Federation:
     def count(self, grid: Grid, observers: Sequence[RoundObserver] = ()) -> tuple[Counts | None, RoundReport]:
         """Sum the item counts of all devices there are, publish them, and write a checkpoint.
 
+        More devices than a cohort may have are summed in several, each with noise of its own.
+
         Returns:
             float64 [items], or None when too few devices answered; and the report, number 0.
         """
         started = time.perf_counter()
         members = self._members(grid)
-        request = statistics_request(self.file, self._release, self._items, len(members))
-        result = self._sum(grid, members, request)
+        cohorts = -(-len(members) // self.file.sum.maximum_cohort) or 1
+        results = []
+        for start in range(cohorts):
+            cohort = members[start::cohorts]
+            request = self._request("statistics", 0, self._items, len(cohort))
+            results.append(self._sum(grid, cohort, request))
+        result = _joined(results)
+        noise = math.sqrt(result.noise_variance)
         if result.total is not None:
-            self._release = self._publish(result.total)
-        seconds = time.perf_counter() - started
-        report = report_of(request, (), result.tally, seconds, 0.0, result.total is None)
-        self._close(report, self._at.state, result.total, observers)
+            self._release = self._publish(result.total, noise)
+        report = report_of(request, (), result, time.perf_counter() - started)
+        self._close([report], self._at.state, result.total, noise, observers)
         return result.total, report
 
     def _round(self, grid: Grid, observers: Sequence[RoundObserver]) -> RoundReport:
         started = time.perf_counter()
         state = self._at.state
         number = state.round_number + 1
-        request = update_request(self.file, self._layout, self._release, state.vector, number)
-        members = self._members(grid)
-        cohort = choose(members, request.wanted, self.file.round.over_selection, self._seed, number)
-        result = self._sum(grid, cohort, request)
-        following, norm = advance(self.file, self._layout, self._optimizer, state, result)
-        seconds = time.perf_counter() - started
         groups = self.file.groups_in(number)
-        report = report_of(request, groups, result.tally, seconds, norm, result.total is None)
-        self._close(report, following, self._at.counts, observers)
-        return report
+        wanted = clients_in(self.file, number)
+        request = self._request("update", number, self._layout.select(groups).size, wanted, state.vector)
+        result = self._sum(grid, self._cohort(grid, "update", wanted), request)
+        following, norm = advance(self.file, self._layout, self._optimizer, state, result)
+        reports = [report_of(request, groups, result, time.perf_counter() - started, norm)]
+        every = self.file.evaluation.every_rounds
+        if every and number % every == 0 and "adapters" not in groups:
+            reports.append(self._evaluate(grid, number, following.vector))
+        self._close(reports, following, self._at.counts, self._at.counts_noise, observers)
+        return reports[0]
+
+    def _evaluate(self, grid: Grid, number: int, vector: Vector) -> RoundReport:
+        """Metrics of these parameters on devices that kept something out of training. They change nothing here."""
+        started = time.perf_counter()
+        wanted = self.file.evaluation.clients
+        request = self._request("evaluation", number, len(METRICS), wanted, vector)
+        result = self._sum(grid, self._cohort(grid, "evaluation", wanted), request)
+        metrics = {}
+        if result.total is not None:
+            means = result.total / result.tally.answered + 0.5
+            metrics = dict(zip(METRICS, (float(min(max(mean, 0.0), 1.0)) for mean in means), strict=True))
+        return report_of(request, (), result, time.perf_counter() - started, metrics=metrics)
+
+    def _request(
+        self, task: Task, number: int, dimension: int, wanted: int, vector: Vector | None = None
+    ) -> SumRequest:
+        return request_for(self.file, task, self._release, number, dimension, self._registry, wanted, vector)
+
+    def _cohort(self, grid: Grid, task: Task, wanted: int) -> list[Member]:
+        asked = sum(report.selected for report in self.reports if report.task == task)
+        return choose(self._members(grid), wanted, self.file.round.over_selection, f"{self._seed} {task}", asked)
 
     def _members(self, grid: Grid) -> list[Member]:
         settings = self.file.round
@@ -173,15 +209,51 @@ class Federation:
         return self._aggregator.sum(grid, cohort, request, self._clock)
 
     def _close(
-        self, report: RoundReport, state: TrainingState, counts: Counts | None, observers: Sequence[RoundObserver]
+        self,
+        reports: Sequence[RoundReport],
+        state: TrainingState,
+        counts: Counts | None,
+        counts_noise: float,
+        observers: Sequence[RoundObserver],
     ) -> None:
-        """Log, tell the observers, then let the round count by writing its checkpoint."""
-        row = report.to_row()
-        log_line(
-            "round-skipped" if report.skipped else "round", logging.WARNING if report.skipped else logging.INFO, **row
-        )
+        """Log, tell the observers of the first, then let the round count by writing its checkpoint."""
+        for report in reports:
+            level = logging.WARNING if report.skipped else logging.INFO
+            log_line("round-skipped" if report.skipped else "round", level, **report.to_row())
         for observer in observers:
-            observer.on_round(report, state.vector)
-        closed = Checkpoint(self._at.identity, state, (*self._at.reports, report), True, counts)
+            observer.on_round(reports[0], state.vector)
+        closed = Checkpoint(self._at.identity, state, (*self._at.reports, *reports), True, counts, counts_noise)
         save_checkpoint(self._path, closed)
         self._at = closed
+
+
+def _aggregator_for(file: FederationFile, registry: bytes) -> Aggregator:
+    match file.sum.mode:
+        case "secure":
+            return SecureSum(registry)
+        case "ideal":
+            return IdealSum()
+        case "plain":
+            return PlainSum()
+
+
+def _joined(results: Sequence[SumResult]) -> SumResult:
+    """Several sums as one; those that came to nothing are left out."""
+    done = [result for result in results if result.total is not None]
+    tallies = [result.tally for result in results]
+    failed: Counter[int] = Counter()
+    for tally in tallies:
+        failed.update(tally.failed)
+    tally = Tally(
+        selected=sum(tally.selected for tally in tallies),
+        answered=sum(result.tally.answered for result in done),
+        not_yet=sum(tally.not_yet for tally in tallies),
+        refused=sum(tally.refused for tally in tallies),
+        failed=dict(sorted(failed.items())),
+        rejected=sum(tally.rejected for tally in tallies),
+        late=sum(tally.late for tally in tallies),
+        upload_bytes=sum(result.tally.upload_bytes for result in done),
+    )
+    totals = [result.total for result in done if result.total is not None]
+    total = np.sum(totals, axis=0) if totals else None
+    return SumResult(total, tally, sum(result.noise_variance for result in done))

@@ -1,16 +1,19 @@
 """One round: what is asked, what came of it, and the step it gives. A skipped round changes nothing but its number."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
-from server.aggregator import SumRequest, SumResult, Tally
+from server.aggregator import SumRequest, SumResult
 from server.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
+from shared.privacy import Task
+from shared.terms import subject_of, terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,7 @@ class RoundReport:
     """What happened in a round.
 
     Attributes:
-        number: 1-based; 0 for the count that comes before training.
-        task: "update" or "statistics".
+        number: 1-based; 0 for the count that comes before training. An evaluation has that of the update before it.
         groups: parameter groups trained.
         selected, answered, not_yet, refused, rejected, late: devices, see `Tally`.
         failed: devices by Flower's error code.
@@ -42,10 +44,11 @@ class RoundReport:
         seconds: wall clock of the round.
         upload_bytes: of the answers in the sum together.
         update_norm: L2 norm of the mean summand; 0 if skipped.
+        metrics: of an evaluation, means over the devices, noise and all.
     """
 
     number: int
-    task: Literal["update", "statistics"]
+    task: Task
     groups: tuple[str, ...]
     selected: int
     answered: int
@@ -58,6 +61,7 @@ class RoundReport:
     seconds: float
     upload_bytes: int
     update_norm: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def to_row(self) -> dict[str, str | int | float]:
         """Flat values for one line of `rounds.csv`."""
@@ -66,6 +70,7 @@ class RoundReport:
         row["failed"] = sum(self.failed.values())
         row["failed_codes"] = " ".join(f"{code}:{count}" for code, count in self.failed.items())
         row["skipped"] = int(self.skipped)
+        row["metrics"] = " ".join(f"{name}:{value:.4f}" for name, value in self.metrics.items())
         return row
 
     def to_json(self) -> dict[str, Any]:
@@ -86,57 +91,48 @@ def clients_in(federation: FederationFile, round_number: int) -> int:
     return training.adapter_clients_per_round if adapting else training.clients_per_round
 
 
-def update_request(
-    federation: FederationFile, layout: Layout, release: str, vector: Vector, round_number: int
+def request_for(
+    federation: FederationFile,
+    task: Task,
+    release: str,
+    round_number: int,
+    dimension: int,
+    registry: bytes,
+    wanted: int,
+    vector: Vector | None = None,
 ) -> SumRequest:
-    """The question of a training round.
+    """The question of a round.
 
     Args:
-        release: digest of the release that the devices train under.
-        vector: float32 [d], sent whole.
+        release: digest of the release that the devices work under.
+        dimension: numbers in a summand.
+        registry: Ed25519 public key that certifies devices.
+        wanted: answers after which the others are late.
+        vector: float32 [d], parameters to train from or to rank with, sent whole; None for a count.
     """
-    groups = federation.groups_in(round_number)
-    content = RecordDict(
-        {
-            "round": _round_record(federation, release, round_number, groups),
-            "model": ArrayRecord({"vector": Array(vector)}),
-        }
-    )
-    wanted = clients_in(federation, round_number)
+    groups = federation.groups_in(round_number) if task == "update" else ()
+    sent = b"" if vector is None else vector.tobytes()
+    subject = subject_of(task, federation.digest(), release, round_number, groups, sent)
+    record: dict[str, str | int | list[str]] = {
+        "task": task,
+        "federation": federation.digest(),
+        "release": release,
+        "round": round_number,
+        "groups": list(groups),
+    }
+    content = RecordDict({"round": ConfigRecord(dict(record))})
+    if vector is not None:
+        content["model"] = ArrayRecord({"vector": Array(vector)})
     return SumRequest(
-        "train.update",
+        task,
         round_number,
         content,
-        layout.select(groups).size,
+        terms_of(federation, task, round_number, dimension, subject, registry),
         wanted,
         min(federation.round.minimum_answers, wanted),
         federation.round.deadline_seconds,
+        federation.sum.phase_seconds,
     )
-
-
-def statistics_request(federation: FederationFile, release: str, items: int, devices: int) -> SumRequest:
-    """The question for item counts, to all `devices`, before training."""
-    content = RecordDict({"round": _round_record(federation, release, 0, ())})
-    return SumRequest(
-        "query.statistics",
-        0,
-        content,
-        items,
-        devices,
-        federation.round.minimum_answers,
-        federation.round.deadline_seconds,
-    )
-
-
-def event_noise_variance(federation: FederationFile, round_number: int) -> float:
-    """Variance that event-level noise gives one coordinate of one device's update in a round (1-based)."""
-    if federation.privacy.level == "none":
-        return 0.0
-    windows = federation.windows
-    newest = federation.training.adapter_windows if federation.adapters_train_in(round_number) else windows.per_device
-    expected_windows = newest * windows.sampling_probability
-    deviation = federation.privacy.event_noise_multiplier * federation.clipping.window_norm / expected_windows
-    return (federation.training.local_learning_rate * deviation) ** 2
 
 
 def advance(
@@ -151,19 +147,24 @@ def advance(
     if result.total is None:
         return TrainingState(number, state.vector, state.optimizer), 0.0
     count = result.tally.answered
-    noise_variance = event_noise_variance(federation, number) / count + result.noise_variance / count**2
-    mean = Mean(federation.groups_in(number), result.total / count, noise_variance)
+    mean = Mean(federation.groups_in(number), result.total / count, result.noise_variance / count**2)
     vector, optimized = optimizer.apply(layout, state.optimizer, state.vector, mean, rate_in(federation, number))
     return TrainingState(number, vector, optimized), float(np.linalg.norm(mean.values))
 
 
 def report_of(
-    request: SumRequest, groups: tuple[str, ...], tally: Tally, seconds: float, update_norm: float, skipped: bool
+    request: SumRequest,
+    groups: tuple[str, ...],
+    result: SumResult,
+    seconds: float,
+    update_norm: float = 0.0,
+    metrics: Mapping[str, float] = MappingProxyType({}),
 ) -> RoundReport:
     """The report of a finished round."""
+    tally = result.tally
     return RoundReport(
         number=request.round_number,
-        task="update" if request.message_type == "train.update" else "statistics",
+        task=request.task,
         groups=groups,
         selected=tally.selected,
         answered=tally.answered,
@@ -172,14 +173,9 @@ def report_of(
         failed=tally.failed,
         rejected=tally.rejected,
         late=tally.late,
-        skipped=skipped,
+        skipped=result.total is None,
         seconds=seconds,
         upload_bytes=tally.upload_bytes,
         update_norm=update_norm,
-    )
-
-
-def _round_record(federation: FederationFile, release: str, round_number: int, groups: tuple[str, ...]) -> ConfigRecord:
-    return ConfigRecord(
-        {"federation": federation.digest(), "release": release, "round": round_number, "groups": list(groups)}
+        metrics=dict(metrics),
     )

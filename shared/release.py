@@ -114,9 +114,15 @@ class Release:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Corrupt(f"release {directory}: could not be read ({type(error).__name__}: {error})") from None
 
-    def with_popularity(self, counts: NDArray[np.float64]) -> "Release":
-        """The release with the popularity prior of a count per item, shrunk and centred."""
-        shrunk = np.log(np.maximum(counts, 0.0) + self.federation.statistics.shrinkage)
+    def with_popularity(self, counts: NDArray[np.float64], noise: float = 0.0) -> "Release":
+        """The release with the popularity prior of a count per item, shrunk and centred.
+
+        Args:
+            counts: float64 [items].
+            noise: standard deviation of the noise in each. Counts within it tell nothing, so it is added to the
+                shrinkage: the logarithm of noise would be far louder than that of counts.
+        """
+        shrunk = np.log(np.maximum(counts, 0.0) + self.federation.statistics.shrinkage + noise)
         return replace(self, log_popularity=np.asarray(shrunk - shrunk.mean(), np.float32))
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from shared.errors import HushrecError, Misconfigured
-from simulations.modes import Aggregation, Privacy, require_built
+from simulations.modes import Aggregation, Privacy
 
 app = typer.Typer(
     help="Whole federations on one machine, and every figure claimed about them.",
@@ -64,12 +64,15 @@ def run(
     engine: Engine = "local",
     privacy: Annotated[
         Privacy,
-        typer.Option(help="What is promised. user and both wait for the private sum."),
-    ] = "none",
+        typer.Option(help="What is promised: to each window of events, to each person, both, or nothing."),
+    ] = "both",
     aggregation: Annotated[
         Aggregation,
-        typer.Option(help="plain: the server sees each summand. secure and ideal wait for the private sum."),
-    ] = "plain",
+        typer.Option(
+            help="secure: masked, the server reads the sum alone. ideal: the same sum without masks, for large "
+            "studies. plain: no private sum at all."
+        ),
+    ] = "secure",
     baselines: Annotated[
         Literal["fast", "all", "none"], typer.Option(help="Which baselines to measure beside the federation.")
     ] = "fast",
@@ -83,7 +86,6 @@ def run(
 ) -> None:
     """One whole federation: train, evaluate, and write a report."""
     with _explained(debug):
-        require_built(privacy, aggregation)
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
         from simulations.report import Progress, print_result

@@ -41,7 +41,17 @@ def compare(
     world = World.of(load(data, seed), seed)
 
     def trained_with(*settings: str) -> Trained:
-        resolved = resolve(data, world.events, federation, [*set, *settings], rounds, clients_per_round, "none")
+        resolved = resolve(
+            data,
+            world.events,
+            len(world.members),
+            federation,
+            ["evaluation.every_rounds=0", *set, *settings],
+            rounds,
+            clients_per_round,
+            "none",
+            "plain",
+        )
         with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
             folder = RunFolder.open(Path(place) / "run", resolved.digest(), resume=False)
             return train(world, resolved, folder, engine, seed, shown)

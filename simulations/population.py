@@ -5,18 +5,26 @@ Logs are written once and read a slice at a time, so that any process (this one,
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Context
 
-from client import Device, Installed, NodeState, install
+from client import Device, Installed, Membership, NodeState, install
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt
 from shared.files import write_atomically
+from shared.privacy import Keystream, RandomBytes
+from shared.secure_sum import Identity, issue_certificate
+
+POPULATION = "population"  # folder of what devices learn from
+HELD_OUT = "held-out"  # folder of what they are measured on
+_NEVER_SECONDS = 2**63
 
 
 def write_logs(directory: Path, logs: Sequence[Sequence[Event]]) -> None:
@@ -68,21 +76,27 @@ class SeededRandomness:
     def torch(self, purpose: str) -> torch.Generator:
         return torch.Generator().manual_seed(self._seed(purpose))
 
+    def bytes(self, purpose: str) -> RandomBytes:
+        return Keystream(hashlib.sha256(f"{self._words} {purpose} bytes".encode()).digest())
+
 
 class _SimulatedLog:
-    def __init__(self, directory: Path, device: int) -> None:
-        self._directory, self._device = directory, device
+    def __init__(self, home: Path, device: int) -> None:
+        self._home, self._device = home, device
 
     def events(self) -> Sequence[Event]:
-        return _events(self._directory, self._device)
+        return _events(self._home / POPULATION, self._device)
+
+    def held_out(self) -> Sequence[Event]:
+        return _logs(self._home / HELD_OUT).read(self._device)
 
 
 class OpenSimulatedDevice:
     """Opens the device of a Flower node by its partition id; can be sent to another process.
 
     Args:
-        home: folder that holds `population/` (logs) and `releases/` (one folder per digest).
-        seed: of all devices' chance.
+        home: folder that holds `population/` and `held-out/` (logs) and `releases/` (one folder per digest).
+        seed: of all devices' chance, and of the keys of devices and registry.
     """
 
     def __init__(self, home: Path, seed: int) -> None:
@@ -91,20 +105,35 @@ class OpenSimulatedDevice:
     def __call__(self, context: Context) -> Device:
         device = int(context.node_config["partition-id"])
         return Device(
-            device_identity(device),
-            _SimulatedLog(self._home / "population", device),
+            membership(self._seed, device),
+            _SimulatedLog(self._home, device),
             self._find_release,
-            NodeState(context),
+            cast(MutableMapping[str, str], NodeState(context, "device")),
+            NodeState(context, "sum"),
             lambda number: SeededRandomness(self._seed, device, number),
+            now_seconds=lambda: 0.0,
+            simulated=True,
         )
 
     def _find_release(self, digest: str) -> Installed:
         return install(self._home / "releases" / digest)
 
 
-def device_identity(device: int) -> str:
-    """Public id of a simulated device, hexadecimal."""
-    return hashlib.sha256(f"simulated device {device}".encode()).hexdigest()[:32]
+def registry_key(seed: int) -> Ed25519PrivateKey:
+    """The key of a simulation's registry: made up with its devices, and of no use to people."""
+    return _key(f"simulated registry {seed}")
+
+
+@lru_cache(maxsize=65536)
+def membership(seed: int, device: int) -> Membership:
+    """What makes a simulated device a member."""
+    registry, identity = registry_key(seed), Identity(_key(f"simulated device {seed} {device}"))
+    certificate = issue_certificate(registry, identity.public_key, _NEVER_SECONDS)
+    return Membership(identity, certificate, registry.public_key().public_bytes_raw())
+
+
+def _key(name: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
 
 
 @lru_cache(maxsize=4)

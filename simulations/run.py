@@ -17,7 +17,7 @@ from simulations.beside import Which, measure_baselines
 from simulations.datasets import load
 from simulations.evaluation import Evaluation, evaluate
 from simulations.examples import describe
-from simulations.modes import Aggregation, Privacy, require_built
+from simulations.modes import Aggregation, Privacy
 from simulations.report import ExamplePerson, Progress, RunResult, write_report
 from simulations.run_folder import RunFolder
 from simulations.settings import resolve
@@ -36,8 +36,8 @@ def simulate(
     rounds: int | None = None,
     clients_per_round: int | None = None,
     engine: Engine = "local",
-    privacy: Privacy = "none",
-    aggregation: Aggregation = "plain",
+    privacy: Privacy = "both",
+    aggregation: Aggregation = "secure",
     seed: int = 0,
     out: Path | str | None = None,
     resume: bool = False,
@@ -72,13 +72,14 @@ def simulate(
             )  # fmt: skip
             return replace(result, out=None)
     started = time.perf_counter()
-    require_built(privacy, aggregation)
     if resume and engine == "ray":
         raise Misconfigured("--resume: expected --engine local, got ray, which keeps no device's state; start anew")
     shown = progress or Progress()
     with shown.stage("loading"):
         world = World.of(load(data, seed), seed)
-    settings = resolve(data, world.events, federation, set, rounds, clients_per_round, privacy)
+    settings = resolve(
+        data, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
+    )
     folder = RunFolder.open(Path(out), f"{data} seed {seed} federation {settings.digest()}", resume)
     trained = train(world, settings, folder, engine, seed, shown)
     result = _measured(world, trained, data, baselines, seed, shown)
@@ -97,7 +98,7 @@ def simulate(
 
 def _measured(world: World, trained: Trained, data: str, baselines: Which, seed: int, progress: Progress) -> RunResult:
     """Every figure of a finished training; the test part is looked at here and nowhere else."""
-    dataset, settings = world.dataset, trained.release.federation
+    dataset = world.dataset
     with progress.stage("evaluating"):
         evaluation = evaluate(trained.scorer, world.split.test)
     others = measure_baselines(world, trained, baselines, progress)
@@ -105,17 +106,6 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
         examples = _examples(world, trained, seed)
     updates = [report for report in trained.reports if report.task == "update"]
     answered = sum(report.answered for report in updates)
-    event = None
-    if trained.spent is not None:
-        event = {
-            "epsilon": trained.spent.towards_server,
-            "epsilon, readers of a release": trained.spent.towards_readers,
-            "delta": settings.privacy.event_delta,
-            "unit": f"one window of {settings.windows.events} consecutive events",
-            "neighbours": "one window emptied (zero-out)",
-            "against": "the server, which sees each summand; readers of a release face the noise of the whole cohort, "
-            "as long as they hold no device of it. The noise is not hardened",
-        }
     figures = evaluation.figures()
     return RunResult(
         data=data,
@@ -127,7 +117,7 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
         metrics={part: figures[part] for part in ("sampled", "full")},
         baselines=others,
         cold_start=_cold_start(world, evaluation),
-        privacy={"user": None, "event": event},
+        privacy={"user": trained.spent.user, "event": trained.spent.event},
         cost={
             "client_milliseconds": 1000 * sum(r.seconds for r in updates) / max(sum(r.selected for r in updates), 1),
             "upload_bytes_per_client": sum(report.upload_bytes for report in updates) / max(answered, 1),

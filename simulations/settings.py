@@ -1,5 +1,6 @@
 """Resolves a simulation's federation file: the shipped default, what suits the kind of data, the caller's wishes."""
 
+import math
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -29,13 +30,18 @@ def preset(kind: str, events: int, privacy: str) -> list[dict[str, Any]]:
 def resolve(
     data: str,
     events: int,
+    devices: int,
     federation: Path | None,
     settings: Sequence[str],
     rounds: int | None,
     clients_per_round: int | None,
     privacy: str,
+    aggregation: str,
 ) -> FederationFile:
-    """The federation file of a run over data with so many events.
+    """The federation file of a run over data with so many events and devices.
+
+    Where user-level privacy is promised, the budget is spread over as many answers as the circle of devices asks of
+    each (`server.cohort.choose`), unless the caller says otherwise: a device has no use for what it never spends.
 
     A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in
     which the adapters train.
@@ -44,7 +50,7 @@ def resolve(
         Misconfigured, Corrupt: see `read_federation`.
     """
     overlays = preset(data.partition(":")[0], events, privacy) if federation is None else []
-    wishes = [*settings, f"privacy.level={privacy}"]
+    wishes = [f"sum.mode={aggregation}", *settings, f"privacy.level={privacy}"]
     named = read_federation(federation, wishes, overlays)
     if rounds is not None:
         share = named.training.adapter_rounds / named.training.rounds
@@ -56,4 +62,21 @@ def resolve(
             f"training.adapter_clients_per_round={fewer}",
             f"round.minimum_answers={min(named.round.minimum_answers, clients_per_round)}",
         ]
-    return read_federation(federation, wishes, overlays)
+    resolved = read_federation(federation, wishes, overlays)
+    if not resolved.privacy.user:
+        return resolved
+    return read_federation(federation, [*_participations(resolved, devices), *wishes], overlays)
+
+
+def _participations(file: FederationFile, devices: int) -> list[str]:
+    """Answers that a training asks of one device, by task."""
+    training, every = file.training, file.evaluation.every_rounds
+    heads = training.rounds - training.adapter_rounds
+    asked = heads * training.clients_per_round + training.adapter_rounds * training.adapter_clients_per_round
+    evaluated = (heads // every if every else 0) * file.evaluation.clients
+    counts = {
+        "update": math.ceil(asked * file.round.over_selection / devices),
+        "evaluation": math.ceil(evaluated * file.round.over_selection / devices),
+    }
+    most = {"update": training.rounds, "evaluation": heads // every if every else 1}
+    return [f"privacy.{task}_participations={max(1, min(count, most[task]))}" for task, count in counts.items()]

@@ -8,24 +8,22 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from flwr.app import ConfigRecord
 
-from client import LEDGER
 from client import make_app as make_client_app
 from server import Clock, Counts, Federation, RoundReport
 from server import make_app as make_server_app
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Vector, build_model
-from shared.privacy import Ledger, SampledGaussian, spent_epsilon
 from shared.release import Release, first_release, next_release
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
-from simulations.population import OpenSimulatedDevice, write_logs
+from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
 from simulations.ranking import ConceptScorer
 from simulations.report import CurvePoint, Progress, Stage
 from simulations.run_folder import RunFolder
+from simulations.spending import Spending, spending
 from simulations.world import World
 
 _CURVE_POINTS = 12
@@ -33,19 +31,6 @@ _CURVES = ("hr@10", "ndcg@10", "auc")
 _SHOWN = ("sampled ndcg@10", "impressions auc")
 
 Engine = Literal["local", "ray"]
-
-
-@dataclass(frozen=True, slots=True)
-class EventSpending:
-    """Event-level epsilon of the device that took part most, at the federation's delta.
-
-    Attributes:
-        towards_server: who sees each summand: the device's own noise alone.
-        towards_readers: who see releases only and hold no device of the federation: the noise of the smallest cohort.
-    """
-
-    towards_server: float
-    towards_readers: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +43,7 @@ class Trained:
         scorer: ranks under the final release.
         reports: of every round, the count included.
         curve: validation metrics as it went on.
-        spent: event-level; None without a promise.
+        spent: what the device that took part most has spent, at each level that is promised.
     """
 
     start: Release
@@ -66,7 +51,7 @@ class Trained:
     scorer: ConceptScorer
     reports: tuple[RoundReport, ...]
     curve: tuple[CurvePoint, ...]
-    spent: EventSpending | None
+    spent: Spending
 
 
 def train(
@@ -80,12 +65,13 @@ def train(
         start = first_release(settings, catalogue, model, embeddings)
     releases = [start]
 
-    def publish(counts: Counts | None) -> str:
-        releases[0] = start if counts is None else start.with_popularity(counts)
+    def publish(counts: Counts | None, noise: float) -> str:
+        releases[0] = start if counts is None else start.with_popularity(counts, noise)
         return folder.publish(releases[0])
 
     if not folder.resumed:
-        write_logs(folder.work / "population", [world.training_log(person) for person in world.members])
+        write_logs(folder.work / POPULATION, [world.training_log(person) for person in world.members])
+        write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
     clock = simulated_clock() if engine == "local" else Clock()
     federation = Federation(
         settings,
@@ -96,6 +82,7 @@ def train(
         publish=publish,
         seed=seed,
         resume=folder.resumed,
+        registry=registry_key(seed).public_key().public_bytes_raw(),
         clock=clock,
     )
     states = DeviceStates()
@@ -117,7 +104,7 @@ def train(
         release = next_release(releases[0], model, federation.vector, federation.round_number, stage.advance)
     scorer.install(release)
     curve.add(federation.round_number)
-    spent = _spent(settings, states, len(world.members), federation.reports)
+    spent = spending(settings, states, len(world.members), federation.reports)
     return Trained(start, release, scorer, federation.reports, curve.points, spent)
 
 
@@ -175,23 +162,3 @@ class _Curve:
         self._points.append(CurvePoint(number, figures))
         self._detail = " ".join(f"{name} {value:.3f}" for name, value in figures.items() if name in _SHOWN)
         write_atomically(self._path, json.dumps([asdict(point) for point in self._points]).encode())
-
-
-def _spent(
-    settings: FederationFile, states: DeviceStates, devices: int, reports: Sequence[RoundReport]
-) -> EventSpending | None:
-    """What the device that took part most has spent."""
-    if settings.privacy.level == "none":
-        return None
-    privacy, most = settings.privacy, Ledger(settings.privacy.event_epsilon, settings.privacy.event_delta)
-    for device in range(devices):
-        record = states.take(device).get("device")
-        if isinstance(record, ConfigRecord) and LEDGER in record:
-            ledger = Ledger.from_json(privacy.event_epsilon, privacy.event_delta, str(record[LEDGER]))
-            most = max(most, ledger, key=lambda one: sum(one.charged.values()))
-    fewest = min((report.answered for report in reports if report.task == "update" and not report.skipped), default=1)
-    in_the_sum = {
-        SampledGaussian(event.sampling_probability, event.noise_multiplier * fewest**0.5): count
-        for event, count in most.charged.items()
-    }
-    return EventSpending(most.epsilon(), spent_epsilon(in_the_sum, privacy.event_delta))

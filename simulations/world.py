@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.behaviour import Event
 from simulations.datasets import Dataset
-from simulations.evaluation import Split, split, training_events
+from simulations.evaluation import Split, split, training_events, validation_event
 
 _HELD_OUT_SHARE = 0.05
 _CURVE_PEOPLE = 1000
@@ -59,3 +59,7 @@ class World:
     def training_log(self, person: int) -> Sequence[Event]:
         """What a person's device may hold during training: everything before the validation event."""
         return training_events(self.logs[person], self.dataset.catalogue, int(self.split.held_back[person]))
+
+    def held_out(self, person: int) -> Sequence[Event]:
+        """What a person's device may be measured on: the validation event, or nothing. Never the test event."""
+        return validation_event(self.logs[person], self.dataset.catalogue, int(self.split.held_back[person]))

@@ -46,7 +46,7 @@ class Update:
 
 def round_event(federation: FederationFile) -> SampledGaussian | None:
     """What one round releases about a window: to be charged before anything leaves; None with the engine off."""
-    if federation.privacy.level == "none":
+    if not federation.privacy.event:
         return None
     return SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)
 
@@ -86,7 +86,6 @@ class LocalTraining:
         settings = release.federation
         if len(events) < settings.windows.minimum_events:
             raise NotYet(f"update: expected at least {settings.windows.minimum_events} events, got {len(events)}")
-        private = settings.privacy.level != "none"
         adapting = "adapters" in groups
         newest = settings.training.adapter_windows if adapting else settings.windows.per_device
         expected_windows = newest * settings.windows.sampling_probability
@@ -100,7 +99,7 @@ class LocalTraining:
             gradient, noise = self._step(release, groups, drawn, expected_windows, coins, randomness.torch("noise"))
             change -= settings.training.local_learning_rate * gradient
             noise = settings.training.local_learning_rate * noise
-        if not private:
+        if settings.privacy.level == "none":
             return Update(change, noise)
         change *= min(1.0, settings.clipping.update_norm / max(float(np.linalg.norm(change)), 1e-12))
         return Update(change, noise)
@@ -117,9 +116,8 @@ class LocalTraining:
         """Gradient over the expected number of windows, and the noise beside it; both float32 [d of the groups]."""
         settings = release.federation
         parameters = self._model.train_only(groups)
-        private = settings.privacy.level != "none"
         losses, window_of_text = torch.zeros(0), torch.zeros(0, dtype=torch.int64)
-        engine = self._engine(tuple(groups)) if private else None
+        engine = self._engine(tuple(groups)) if settings.privacy.event else None
         if drawn:
             batch, window_of_text = self._batch(release, drawn, "adapters" in groups, coins)
             losses = (engine.module if engine else self._module)(batch)

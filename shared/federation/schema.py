@@ -106,16 +106,56 @@ class Round(_Section):
 
     deadline_seconds: Positive
     over_selection: Annotated[float, Field(ge=1, le=4)]
-    minimum_answers: Annotated[int, Field(ge=1)]
+    minimum_answers: Annotated[int, Field(ge=2)]
+
+
+class Sum(_Section):
+    """The private sum that everything a device sends is a part of."""
+
+    mode: Literal["secure", "ideal", "plain"]
+    maximum_cohort: Annotated[int, Field(ge=2, le=4096)]
+    corrupt_share: Annotated[float, Field(gt=0, le=0.2)]
+    dropout_share: Annotated[float, Field(gt=0, le=0.3)]
+    phase_seconds: Positive
 
 
 class Privacy(_Section):
-    """Event-level differential privacy of an update: unit one window, neighbours have one window emptied (zero-out)."""
+    """Differential privacy of what a device sends.
 
-    level: Literal["none", "event"]
+    User level: unit one person, neighbours have that person's vectors made zero, against a server that colludes with at
+    most `sum.corrupt_share` of a cohort. Event level: unit one window, neighbours have one window emptied (zero-out).
+    """
+
+    level: Literal["none", "event", "user", "both"]
+    user_epsilon: Positive
+    user_delta: Annotated[float, Field(gt=0, lt=0.1)]
+    update_participations: Annotated[int, Field(ge=1)]
+    statistics_participations: Annotated[int, Field(ge=1)]
+    statistics_share: Share
+    evaluation_participations: Annotated[int, Field(ge=1)]
+    evaluation_share: Share
     event_epsilon: Positive
     event_delta: Annotated[float, Field(gt=0, lt=0.1)]
     event_noise_multiplier: Positive
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.statistics_share + self.evaluation_share >= 1:
+            raise ValueError(
+                "statistics_share + evaluation_share: expected less than 1, the rest being the updates' share, got "
+                f"{self.statistics_share + self.evaluation_share:g}"
+            )
+        return self
+
+    @property
+    def user(self) -> bool:
+        """Whether the promise is at user level, alone or with event level."""
+        return self.level in ("user", "both")
+
+    @property
+    def event(self) -> bool:
+        """Whether the promise is at event level, alone or with user level."""
+        return self.level in ("event", "both")
 
 
 class Statistics(_Section):
@@ -123,6 +163,14 @@ class Statistics(_Section):
 
     items_per_device: Annotated[int, Field(ge=1)]
     shrinkage: Positive
+
+
+class Evaluation(_Section):
+    """Federated metrics: each device ranks what it kept out of training, and sends how well that went."""
+
+    every_rounds: Annotated[int, Field(ge=0)]
+    clients: Annotated[int, Field(ge=2)]
+    negatives: Annotated[int, Field(ge=1)]
 
 
 class FederationFile(_Section):
@@ -139,8 +187,10 @@ class FederationFile(_Section):
     training: Training
     optimizer: Optimizer
     round: Round
+    sum: Sum
     privacy: Privacy
     statistics: Statistics
+    evaluation: Evaluation
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -149,10 +199,20 @@ class FederationFile(_Section):
                 "windows.minimum_events: expected at most windows.events * windows.per_device "
                 f"= {self.windows.events * self.windows.per_device}, got {self.windows.minimum_events}"
             )
-        if self.privacy.level != "none" and self.training.local_steps > 1:
+        if self.privacy.event and self.training.local_steps > 1:
             raise ValueError(
                 f"training.local_steps: expected 1 with privacy.level = {self.privacy.level!r} (each step would need "
                 f"its own noise), got {self.training.local_steps}"
+            )
+        if self.privacy.user and self.sum.mode == "plain":
+            raise ValueError(
+                f"sum.mode: expected secure (or ideal, in simulations) with privacy.level = {self.privacy.level!r}, "
+                "whose noise is spread over the cohort, got plain"
+            )
+        if self.round.minimum_answers > self.sum.maximum_cohort:
+            raise ValueError(
+                f"round.minimum_answers: expected at most sum.maximum_cohort = {self.sum.maximum_cohort}, "
+                f"got {self.round.minimum_answers}"
             )
         if self.training.adapter_rounds > self.training.rounds:
             raise ValueError(

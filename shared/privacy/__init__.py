@@ -1,6 +1,59 @@
-"""Privacy accounting: immutable events, the ledger that holds them."""
+"""Privacy: what was released, what it amounts to, what is left, and the noise that pays for it."""
 
-from shared.privacy.events import SampledGaussian
-from shared.privacy.ledger import Ledger, spent_epsilon
+from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant, spent_epsilon
+from shared.privacy.adaptive_clip import next_clip, read_indicator, with_indicator
+from shared.privacy.budget import LedgerBudget, TaskShares
+from shared.privacy.calibration import (
+    READERS_CONDITION,
+    Cohort,
+    Participations,
+    Plan,
+    ReadersEpsilon,
+    allot,
+    plan,
+    readers_epsilon,
+    rho_for,
+)
+from shared.privacy.discrete_gaussian import GaussianTable, sample
+from shared.privacy.events import TASKS, Event, Level, SampledGaussian, SummedGaussian, Task
+from shared.privacy.keystream import Keystream, RandomBytes
+from shared.privacy.ledger import Ledger
+from shared.privacy.ledger_file import Charge, LedgerFile
+from shared.privacy.quantise import clip, quantise, squared_norm
 
-__all__ = ["Ledger", "SampledGaussian", "spent_epsilon"]
+__all__ = [
+    "READERS_CONDITION",
+    "TASKS",
+    "Accountant",
+    "Charge",
+    "Cohort",
+    "ConcentratedAccountant",
+    "Event",
+    "GaussianTable",
+    "Keystream",
+    "Ledger",
+    "LedgerBudget",
+    "LedgerFile",
+    "Level",
+    "Participations",
+    "Plan",
+    "RandomBytes",
+    "ReadersEpsilon",
+    "RenyiAccountant",
+    "SampledGaussian",
+    "SummedGaussian",
+    "Task",
+    "TaskShares",
+    "allot",
+    "clip",
+    "next_clip",
+    "plan",
+    "quantise",
+    "read_indicator",
+    "readers_epsilon",
+    "rho_for",
+    "sample",
+    "spent_epsilon",
+    "squared_norm",
+    "with_indicator",
+]

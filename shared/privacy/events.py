@@ -3,11 +3,20 @@
 An event says its unit and its neighbours; it never says what was released.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 import dp_accounting
 
 from shared.errors import Misconfigured
+
+Level = Literal["event", "user"]  # what is protected: one window of events, or everything of a person
+Task = Literal["update", "statistics", "evaluation"]
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,9 @@ class SampledGaussian:
         noise_multiplier: standard deviation of the noise over the clipping norm.
     """
 
+    level: ClassVar[Level] = "event"
+    task: ClassVar[Task] = "update"
+
     sampling_probability: float
     noise_multiplier: float
 
@@ -37,3 +49,59 @@ class SampledGaussian:
         return dp_accounting.PoissonSampledDpEvent(
             self.sampling_probability, dp_accounting.GaussianDpEvent(self.noise_multiplier)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SummedGaussian:
+    """One part in a private sum: a vector of bounded norm, hidden among others' and under everybody's shares of noise.
+
+    Unit: one person, with everything they ever did. Neighbours: the person's vector made zero; that they took part is
+    public (zero-out). Holds against a server that colludes with at most the share of devices that the noise was
+    calibrated for, and against everybody who reads what it releases. No amplification by sampling: the server picks.
+
+    Attributes:
+        task: what the sum was for.
+        rho: zero-concentrated differential privacy of it (Bun, Steinke 2016): squared norm bound over twice the
+            variance of the noise that honest survivors surely add. A discrete Gaussian has it too (Canonne, Kamath,
+            Steinke 2020), and so has a sum of them at variances of 256 and more, but for less than 1e-300 (Kairouz,
+            Liu, Steinke 2021).
+    """
+
+    level: ClassVar[Level] = "user"
+
+    task: Task
+    rho: float
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise Misconfigured(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
+        if not 0 < self.rho < math.inf:
+            raise Misconfigured(f"rho: expected a number above 0, got {self.rho}")
+
+    def dp_event(self) -> dp_accounting.DpEvent:
+        """The event in the words of `dp_accounting`: concentrated, as the Gaussian's own profile is not promised."""
+        return dp_accounting.ZCDpEvent(self.rho)
+
+
+Event = SampledGaussian | SummedGaussian
+
+
+def fields_of(event: Event) -> list[str | float]:
+    """Level, task and numbers of an event: what `event_of` reads."""
+    if isinstance(event, SummedGaussian):
+        return [event.level, event.task, float(event.rho)]
+    return [event.level, event.task, float(event.sampling_probability), float(event.noise_multiplier)]
+
+
+def event_of(fields: Sequence[object]) -> Event:
+    """The event of such fields.
+
+    Raises:
+        Misconfigured: they are not those of an event.
+    """
+    match fields:
+        case [SummedGaussian.level, str() as task, float() as rho] if task in TASKS:
+            return SummedGaussian(task, rho)
+        case [SampledGaussian.level, SampledGaussian.task, float() as probability, float() as multiplier]:
+            return SampledGaussian(probability, multiplier)
+    raise Misconfigured("event: expected its level, its task and its numbers, got something else")

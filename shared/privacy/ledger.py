@@ -1,70 +1,71 @@
 """The ledger of one device: which events were charged, how often; before anything leaves, and never refunded."""
 
 import json
+import math
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 
-from dp_accounting import NeighboringRelation, SelfComposedDpEvent
-from dp_accounting.rdp import RdpAccountant
-
 from shared.errors import Corrupt, Misconfigured, Refused
-from shared.privacy.events import SampledGaussian
+from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant
+from shared.privacy.budget import LedgerBudget
+from shared.privacy.calibration import rho_for
+from shared.privacy.events import LEVELS, TASKS, Event, Level, SummedGaussian, event_of, fields_of
 
-# Whole orders have a closed form at every noise level; fractional ones are a series that small noise keeps from
-# converging.
-_ORDERS = [*range(2, 65), 80, 96, 128, 192, 256, 512]
+_ACCOUNTANTS: Mapping[Level, Accountant] = {"user": ConcentratedAccountant(), "event": RenyiAccountant()}
 
 
 class Ledger:
-    """Counts of charged events, against a budget.
+    """Counts of charged events at both levels, against a budget; kept in memory, carried as text.
 
     Attributes:
-        epsilon_budget, delta: the event-level promise over the device's whole life.
+        budget: the promises over the device's whole life.
     """
 
-    def __init__(
-        self, epsilon_budget: float, delta: float, charged: Mapping[SampledGaussian, int] = MappingProxyType({})
-    ) -> None:
-        self.epsilon_budget = epsilon_budget
-        self.delta = delta
+    def __init__(self, budget: LedgerBudget, charged: Mapping[Event, int] = MappingProxyType({})) -> None:
+        self.budget = budget
         self._charged = dict(charged)
 
     def __repr__(self) -> str:
         return f"Ledger({sum(self._charged.values())} charges)"
 
     @property
-    def charged(self) -> Mapping[SampledGaussian, int]:
+    def charged(self) -> Mapping[Event, int]:
         """How often each event was charged."""
         return MappingProxyType(self._charged)
 
-    def charge(self, event: SampledGaussian) -> None:
-        """Add one event.
+    def charge(self, *events: Event) -> None:
+        """Add events: all of them, or none.
 
         Raises:
-            Refused: the budget would be exceeded; the ledger is then as it was.
+            Refused: a budget would be exceeded; the message names it, and the ledger is as it was.
         """
-        after = {**self._charged, event: self._charged.get(event, 0) + 1}
-        epsilon = spent_epsilon(after, self.delta)
-        if epsilon > self.epsilon_budget:
-            raise Refused(
-                f"event-level budget: epsilon {epsilon:.3f} at delta {self.delta:g} would exceed "
-                f"{self.epsilon_budget:g}; this device goes on recommending and contributes no more"
-            )
-        self._charged = after
+        self._charged = self.after(*events)._charged
 
-    def epsilon(self) -> float:
-        """Epsilon spent so far at `delta`."""
-        return spent_epsilon(self._charged, self.delta)
+    def after(self, *events: Event) -> "Ledger":
+        """The ledger with these events charged; this one stays as it is.
+
+        Raises:
+            Refused: as `charge`.
+        """
+        charged = dict(self._charged)
+        for event in events:
+            charged[event] = charged.get(event, 0) + 1
+        later = Ledger(self.budget, charged)
+        for level in LEVELS:
+            if any(event.level == level for event in events):
+                later._check(level)
+        return later
+
+    def epsilon(self, level: Level) -> float:
+        """Epsilon of a level spent so far, at the delta of its budget."""
+        return _ACCOUNTANTS[level].epsilon(self._of(level), self.budget.of(level)[1])
 
     def to_json(self) -> str:
         """All charges, in a form `from_json` reads."""
-        return json.dumps(
-            [[event.sampling_probability, event.noise_multiplier, count] for event, count in self._charged.items()]
-        )
+        return json.dumps([[*fields_of(event), count] for event, count in self._charged.items()])
 
     @classmethod
-    def from_json(cls, epsilon_budget: float, delta: float, text: str) -> "Ledger":
+    def from_json(cls, budget: LedgerBudget, text: str) -> "Ledger":
         """Read what `to_json` wrote.
 
         Raises:
@@ -72,26 +73,36 @@ class Ledger:
         """
         try:
             entries = json.loads(text)
-            charged = {SampledGaussian(q, z): count for q, z, count in entries}
+            charged = {event_of(fields): count for *fields, count in entries}
             if not isinstance(entries, list) or len(charged) < len(entries):
                 raise ValueError("an event stands twice")
             if not all(type(count) is int and count > 0 for count in charged.values()):
                 raise ValueError("a count is not a whole number above 0")
-        except (ValueError, TypeError, Misconfigured) as error:
-            raise Corrupt(f"ledger: expected a list of [probability, multiplier, count] ({error})") from None
-        return cls(epsilon_budget, delta, charged)
+        except (ValueError, TypeError, RecursionError, Misconfigured) as error:
+            raise Corrupt(f"ledger: expected a list of [level, task, numbers of the event, count] ({error})") from None
+        return cls(budget, charged)
 
+    def _of(self, level: Level) -> dict[Event, int]:
+        return {event: count for event, count in self._charged.items() if event.level == level}
 
-def spent_epsilon(charged: Mapping[SampledGaussian, int], delta: float) -> float:
-    """Epsilon of composed events by Renyi accounting (Mironov 2017; sampled Gaussian: Mironov, Talwar, Zhang 2019)."""
-    return _epsilon(tuple(sorted(charged.items(), key=lambda entry: repr(entry[0]))), delta)
-
-
-@lru_cache(maxsize=4096)
-def _epsilon(charged: tuple[tuple[SampledGaussian, int], ...], delta: float) -> float:
-    if not charged:
-        return 0.0
-    accountant = RdpAccountant(_ORDERS, neighboring_relation=NeighboringRelation.ADD_OR_REMOVE_ONE)
-    for event, count in charged:
-        accountant.compose(SelfComposedDpEvent(event.dp_event(), count))
-    return float(accountant.get_epsilon(delta))
+    def _check(self, level: Level) -> None:
+        allowed, delta = self.budget.of(level)
+        epsilon = self.epsilon(level)
+        if epsilon > allowed or not allowed:
+            raise Refused(
+                f"{level}-level budget: epsilon {epsilon:.3f} at delta {delta:g} would exceed {allowed:g}; "
+                "this device goes on recommending and contributes no more"
+            )
+        if level == "user" and self.budget.shares is not None:
+            whole = rho_for(allowed, delta)
+            for task in TASKS:
+                rho = math.fsum(
+                    event.rho * count
+                    for event, count in self._charged.items()
+                    if isinstance(event, SummedGaussian) and event.task == task
+                )
+                if rho > whole * self.budget.shares.of(task):
+                    raise Refused(
+                        f"user-level budget of task {task!r}: rho {rho:.3g} would exceed its share "
+                        f"{self.budget.shares.of(task):g} of {whole:.3g}; this device answers no more such rounds"
+                    )

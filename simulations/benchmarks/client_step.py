@@ -26,7 +26,9 @@ def client_step(progress: Progress) -> dict[str, Any]:
     events = world.training_log(int(longest))
     variants = {}
     for privacy in ("none", "event"):
-        settings = resolve("demo", world.events, None, ["model.dense_width=64"], None, None, privacy)
+        settings = resolve(
+            "demo", world.events, len(world.members), None, ["model.dense_width=64"], None, None, privacy, "plain"
+        )
         model = build_model(settings)
         catalogue = world.dataset.catalogue
         release = first_release(

@@ -16,7 +16,7 @@ _REPEATS = 5
 
 def encoder(progress: Progress) -> dict[str, Any]:
     """Encoding 64 demo texts from scratch against from kept lower activations, and their largest difference."""
-    settings = resolve("demo", 0, None, [], None, None, "none")
+    settings = resolve("demo", 0, 1, None, [], None, None, "none", "plain")
     whole: Encoder = build_model(settings).encoder
     kept: Encoder = build_model(settings).encoder
     texts = load("demo", 0).catalogue.texts[:_TEXTS]

@@ -1,7 +1,7 @@
 """The protocol every figure follows: what is held out, what is asked, how it is counted."""
 
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
-from simulations.evaluation.split import Questions, Rows, ShownList, Split, split, training_events
+from simulations.evaluation.split import Questions, Rows, ShownList, Split, split, training_events, validation_event
 
 __all__ = [
     "Evaluation",
@@ -14,4 +14,5 @@ __all__ = [
     "evaluate",
     "split",
     "training_events",
+    "validation_event",
 ]

@@ -109,6 +109,11 @@ def training_events(events: Sequence[Event], catalogue: Catalogue, held_back: in
     return events[: item_places(events, catalogue)[-held_back]] if held_back else events
 
 
+def validation_event(events: Sequence[Event], catalogue: Catalogue, held_back: int) -> Sequence[Event]:
+    """The first of the last `held_back` events that concern a catalogue item; none where nothing is held back."""
+    return [events[item_places(events, catalogue)[-held_back]]] if held_back else []
+
+
 def split(dataset: Dataset, seed: int) -> Split:
     """Split a data set.
 

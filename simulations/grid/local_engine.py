@@ -20,7 +20,7 @@ def simulated_clock() -> Clock:
     def sleep(seconds: float) -> None:
         elapsed[0] += seconds
 
-    return Clock(now=lambda: elapsed[0], sleep=sleep)
+    return Clock(now=lambda: elapsed[0], sleep=sleep, wall=lambda: elapsed[0])
 
 
 def run_local(

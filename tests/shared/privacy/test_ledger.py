@@ -1,16 +1,32 @@
-"""The ledger of a device, against Opacus' accountant and the closed form of the Gaussian mechanism."""
+"""The ledger of a device at both levels, in memory and in its file: one suite for both."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opacus.accountants import RDPAccountant
 
 from shared.errors import Corrupt, Misconfigured, Refused
-from shared.privacy import Ledger, SampledGaussian, spent_epsilon
+from shared.privacy import (
+    ConcentratedAccountant,
+    Ledger,
+    LedgerBudget,
+    LedgerFile,
+    SampledGaussian,
+    SummedGaussian,
+    TaskShares,
+    rho_for,
+    spent_epsilon,
+)
 
 DELTA = 1e-6
 STEP = SampledGaussian(0.5, 0.8)
+UPDATE = SummedGaussian("update", 0.125)
+COUNT = SummedGaussian("statistics", 0.25)
+WIDE = LedgerBudget(1e9, DELTA, 1e9, DELTA)
 
 
 def by_opacus(steps: list[tuple[float, float, int]]) -> float:
@@ -20,72 +36,179 @@ def by_opacus(steps: list[tuple[float, float, int]]) -> float:
     return accountant.get_epsilon(DELTA)
 
 
-def gaussian_by_hand(multiplier: float, count: int) -> float:
-    """Epsilon of Gaussians without sampling: Renyi divergence a n / (2 z^2), converted as Canonne et al. 2020 do."""
+def gaussian_by_hand(rho: float) -> float:
+    """Epsilon of Gaussians without sampling: Renyi divergence a rho, converted as Canonne et al. 2020 do."""
     a = np.linspace(1.01, 200, 200_000)
-    return float((a * count / (2 * multiplier**2) + np.log1p(-1 / a) - np.log(DELTA * a) / (a - 1)).min())
+    return float((a * rho + np.log1p(-1 / a) - np.log(DELTA * a) / (a - 1)).min())
+
+
+class InMemory:
+    """A ledger that goes through its text after every charge."""
+
+    def __init__(self, budget: LedgerBudget, path: Path) -> None:
+        self.ledger = Ledger(budget)
+
+    def charge(self, *events):
+        self.ledger.charge(*events)
+        self.ledger = Ledger.from_json(self.ledger.budget, self.ledger.to_json())
+
+    def epsilon(self, level):
+        return self.ledger.epsilon(level)
+
+    def content(self):
+        return dict(self.ledger.charged)
+
+
+class InFile:
+    """A ledger whose file is closed and opened again after every charge."""
+
+    def __init__(self, budget: LedgerBudget, path: Path) -> None:
+        self.budget, self.path = budget, path / "ledger"
+
+    def charge(self, *events):
+        with LedgerFile(self.path, self.budget) as ledger:
+            ledger.charge(*events, round_number=7)
+
+    def epsilon(self, level):
+        with LedgerFile(self.path, self.budget) as ledger:
+            return ledger.epsilon(level)
+
+    def content(self):
+        counts = {}
+        with LedgerFile(self.path, self.budget) as ledger:
+            for charge in ledger.charges:
+                counts[charge.event] = counts.get(charge.event, 0) + 1
+        return counts
+
+
+@pytest.fixture(params=[InMemory, InFile])
+def start(request, tmp_path):
+    """Starts an empty ledger with a budget."""
+    return lambda budget: request.param(budget, tmp_path)
 
 
 @pytest.mark.parametrize("steps", [[(0.5, 0.8, 1)], [(0.1, 1.0, 100)], [(0.5, 2.0, 20), (0.25, 1.0, 3)]])
 def test_composed_epsilon_is_that_of_opacus(steps):
-    spent = spent_epsilon({SampledGaussian(q, z): n for q, z, n in steps}, DELTA)
-    assert spent == pytest.approx(by_opacus(steps), rel=0.03)
+    ledger = Ledger(WIDE, {SampledGaussian(q, z): n for q, z, n in steps})
+    assert ledger.epsilon("event") == pytest.approx(by_opacus(steps), rel=0.03)
 
 
-@pytest.mark.parametrize(("multiplier", "count"), [(1.0, 1), (4.0, 10), (20.0, 300)])
-def test_without_sampling_epsilon_is_the_closed_form(multiplier, count):
-    spent = spent_epsilon({SampledGaussian(1.0, multiplier): count}, DELTA)
-    assert spent >= gaussian_by_hand(multiplier, count) - 1e-6
-    assert spent == pytest.approx(gaussian_by_hand(multiplier, count), rel=0.01)
+@pytest.mark.parametrize(("rho", "count"), [(0.5, 1), (0.03, 10), (0.001, 300)])
+def test_sums_cost_what_the_closed_form_says(rho, count):
+    ledger = Ledger(WIDE, {SummedGaussian("update", rho): count})
+    assert ledger.epsilon("user") == pytest.approx(gaussian_by_hand(rho * count), rel=1e-4)
 
 
-def test_charges_are_carried_and_never_start_again():
-    ledger, spent = Ledger(1e9, DELTA), [0.0]
+def test_an_empty_ledger_has_spent_nothing(start):
+    assert (start(WIDE).epsilon("user"), start(WIDE).epsilon("event")) == (0.0, 0.0)
+
+
+def test_charges_are_carried_and_never_start_again(start):
+    ledger, spent = start(WIDE), [(0.0, 0.0)]
     for _ in range(5):
-        ledger.charge(STEP)
-        ledger = Ledger.from_json(1e9, DELTA, ledger.to_json())
-        spent.append(ledger.epsilon())
-    assert all(later > earlier for earlier, later in pairwise(spent))
-    assert spent[5] == spent_epsilon({STEP: 5}, DELTA)
-    assert spent[5] == pytest.approx(by_opacus([(0.5, 0.8, 5)]), rel=0.02)
+        ledger.charge(STEP, UPDATE)
+        spent.append((ledger.epsilon("user"), ledger.epsilon("event")))
+    assert all(later[0] > earlier[0] and later[1] > earlier[1] for earlier, later in pairwise(spent))
+    assert spent[5] == (ConcentratedAccountant().epsilon({UPDATE: 5}, DELTA), spent_epsilon({STEP: 5}, DELTA))
+    assert spent[5][1] == pytest.approx(by_opacus([(0.5, 0.8, 5)]), rel=0.02)
+    assert ledger.content() == {STEP: 5, UPDATE: 5}
 
 
-def test_a_refused_charge_leaves_the_ledger_as_it_was():
-    budget = spent_epsilon({STEP: 3}, DELTA)
-    ledger = Ledger(budget, DELTA)
+def test_a_refused_charge_leaves_the_ledger_as_it_was(start):
+    ledger = start(LedgerBudget(event_epsilon=spent_epsilon({STEP: 3}, DELTA)))
     for _ in range(3):
         ledger.charge(STEP)
-    before = ledger.to_json()
     for _ in range(3):
-        with pytest.raises(Refused, match="would exceed"):
+        with pytest.raises(Refused, match=r"event-level budget: epsilon .* would exceed"):
             ledger.charge(STEP)
-    assert ledger.to_json() == before
-    assert dict(ledger.charged) == {STEP: 3}
-    assert ledger.epsilon() == budget
+    assert ledger.content() == {STEP: 3}
+    assert ledger.epsilon("event") == spent_epsilon({STEP: 3}, DELTA)
 
 
-def test_what_one_event_has_spent_counts_against_another():
-    ledger = Ledger(spent_epsilon({STEP: 3}, DELTA), DELTA)
+def test_the_user_level_has_a_budget_of_its_own(start):
+    ledger = start(LedgerBudget(ConcentratedAccountant().epsilon({UPDATE: 2}, DELTA), DELTA, 1e9, DELTA))
+    ledger.charge(UPDATE)
+    ledger.charge(UPDATE)
+    with pytest.raises(Refused, match=r"user-level budget: epsilon .* at delta 1e-06 would exceed"):
+        ledger.charge(UPDATE)
+    ledger.charge(STEP)
+    assert ledger.content() == {UPDATE: 2, STEP: 1}
+
+
+def test_of_two_events_one_refused_means_neither_charged(start):
+    ledger = start(LedgerBudget(user_epsilon=8.0, event_epsilon=spent_epsilon({STEP: 1}, DELTA)))
+    ledger.charge(UPDATE, STEP)
+    with pytest.raises(Refused, match="event-level"):
+        ledger.charge(UPDATE, STEP)
+    assert ledger.content() == {UPDATE: 1, STEP: 1}
+
+
+def test_a_level_without_a_promise_takes_no_charge(start):
+    ledger = start(LedgerBudget(event_epsilon=8.0))
+    with pytest.raises(Refused, match=r"user-level .* would exceed 0"):
+        ledger.charge(SummedGaussian("update", 1e-12))
+    ledger.charge(STEP)
+
+
+def test_what_one_event_has_spent_counts_against_another(start):
+    ledger = start(LedgerBudget(event_epsilon=spent_epsilon({STEP: 3}, DELTA)))
     other = SampledGaussian(0.25, 0.8)
     for _ in range(3):
         ledger.charge(STEP)
     with pytest.raises(Refused):
         ledger.charge(other)
-    ledger = Ledger(1e9, DELTA)
-    ledger.charge(STEP)
-    ledger.charge(other)
-    assert ledger.epsilon() > max(spent_epsilon({STEP: 1}, DELTA), spent_epsilon({other: 1}, DELTA))
+    mixed = Ledger(WIDE, {STEP: 1, other: 1})
+    assert mixed.epsilon("event") > max(spent_epsilon({STEP: 1}, DELTA), spent_epsilon({other: 1}, DELTA))
+
+
+def test_what_one_task_has_spent_counts_against_another(start):
+    ledger = start(LedgerBudget(ConcentratedAccountant().epsilon({COUNT: 1}, DELTA)))
+    ledger.charge(UPDATE)
+    with pytest.raises(Refused, match="user-level budget: epsilon"):
+        ledger.charge(COUNT)
+
+
+def test_a_task_stays_within_its_share(start):
+    epsilon = ConcentratedAccountant().epsilon({SummedGaussian("update", 1.001): 1}, DELTA)
+    ledger = start(LedgerBudget(epsilon, shares=TaskShares(update=0.75, statistics=0.25)))
+    for _ in range(6):
+        ledger.charge(UPDATE)
+    with pytest.raises(Refused, match=r"task 'update': rho 0.875 would exceed its share 0.75 of 1\b"):
+        ledger.charge(UPDATE)
+    ledger.charge(COUNT)
+    with pytest.raises(Refused, match="task 'evaluation'"):
+        ledger.charge(SummedGaussian("evaluation", 1e-6))
+    assert ledger.content() == {UPDATE: 6, COUNT: 1}
+
+
+@given(st.floats(0.1, 20), st.integers(1, 500))
+def test_the_planned_participations_fit_and_one_more_does_not(epsilon, times):
+    step = SummedGaussian("update", np.floor(rho_for(epsilon, DELTA) / times * 2**40) / 2**40)
+    ledger = Ledger(LedgerBudget(epsilon, shares=TaskShares(1.0)), {step: times - 1} if times > 1 else {})
+    ledger.charge(step)
+    with pytest.raises(Refused):
+        ledger.charge(step)
+
+
+def test_looking_ahead_changes_nothing():
+    ledger = Ledger(WIDE)
+    later = ledger.after(STEP, UPDATE)
+    assert (dict(ledger.charged), dict(later.charged)) == ({}, {STEP: 1, UPDATE: 1})
 
 
 def test_nobody_can_refund_through_the_view_of_the_charges():
-    ledger = Ledger(1e9, DELTA)
+    ledger = Ledger(WIDE)
     ledger.charge(STEP)
     with pytest.raises(TypeError):
         ledger.charged[STEP] = 0
 
 
-def test_an_empty_ledger_has_spent_nothing():
-    assert Ledger(1.0, DELTA).epsilon() == 0.0
+def test_a_ledger_over_a_lowered_budget_is_read_and_takes_no_more():
+    text = Ledger(WIDE, {STEP: 50}).to_json()
+    ledger = Ledger.from_json(LedgerBudget(event_epsilon=1.0), text)
+    assert ledger.epsilon("event") > 1.0
+    with pytest.raises(Refused):
+        ledger.charge(STEP)
 
 
 @pytest.mark.parametrize(
@@ -96,29 +219,43 @@ def test_an_empty_ledger_has_spent_nothing():
         "null",
         "{}",
         "5",
-        "[[0.5, 1.0]]",
-        "[[2.0, 1.0, 1]]",
-        "[[0.5, -1.0, 1]]",
-        '[["q", 1.0, 1]]',
-        "[[0.5, 1.0, -3]]",
-        "[[0.5, 1.0, 0]]",
-        "[[0.5, 1.0, 1.5]]",
-        "[[0.5, 1.0, true]]",
-        "[[0.5, 1.0, 7], [0.5, 1.0, 1]]",
+        '["user"]',
+        "[[]]",
+        "[" * 100_000,
+        "[[0.5, 1.0, 3]]",
+        '[["event", "update", 0.5, 1.0]]',
+        '[["event", "update", 2.0, 1.0, 1]]',
+        '[["event", "update", 0.5, -1.0, 1]]',
+        '[["event", "update", "q", 1.0, 1]]',
+        '[["event", "update", 0.5, 1.0, -3]]',
+        '[["event", "update", 0.5, 1.0, 0]]',
+        '[["event", "update", 0.5, 1.0, 1.5]]',
+        '[["event", "update", 0.5, 1.0, true]]',
+        '[["event", "update", 0.5, 1.0, 7], ["event", "update", 0.5, 1.0, 1]]',
+        '[["user", "gossip", 0.5, 1]]',
+        '[["user", "update", 0.0, 1]]',
     ],
 )
 def test_a_text_that_is_no_ledger_is_corrupt_and_never_an_empty_one(text):
     with pytest.raises(Corrupt, match="ledger: expected a list"):
-        Ledger.from_json(8.0, DELTA, text)
+        Ledger.from_json(WIDE, text)
 
 
-@pytest.mark.parametrize("values", [(0.0, 1.0), (1.1, 1.0), (0.5, 0.0), (float("nan"), 1.0), (0.5, float("nan"))])
-def test_an_impossible_event_is_refused(values):
-    with pytest.raises(Misconfigured, match="expected"):
-        SampledGaussian(*values)
+@pytest.mark.parametrize("values", [(-1.0, 1e-6), (float("nan"), 1e-6), (8.0, 0.0), (8.0, 1.0)])
+def test_an_impossible_budget_is_refused(values):
+    with pytest.raises(Misconfigured, match="user-level budget: expected"):
+        LedgerBudget(*values)
+    with pytest.raises(Misconfigured, match="event-level budget: expected"):
+        LedgerBudget(8.0, 1e-6, *values)
+
+
+@pytest.mark.parametrize("shares", [(0.8, 0.3), (1.1,), (-0.1, 0.5), (float("nan"),)])
+def test_impossible_shares_are_refused(shares):
+    with pytest.raises(Misconfigured, match="task shares: expected"):
+        TaskShares(*shares)
 
 
 def test_a_ledger_prints_how_many_charges_it_holds_and_no_more():
-    ledger = Ledger(8.0, DELTA)
+    ledger = Ledger(WIDE)
     ledger.charge(SampledGaussian(0.125, 7.25))
     assert repr(ledger) == "Ledger(1 charges)"

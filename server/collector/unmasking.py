@@ -1,0 +1,85 @@
+"""Takes the masks off a sum: rebuilds the seeds that a quorum lets it rebuild, checks each, subtracts its words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.errors import Corrupt, NotYet
+from shared.secure_sum import (
+    Roster,
+    UnmaskShares,
+    Words,
+    add_mask,
+    commitment,
+    mask_secret,
+    pair_key,
+    public_key,
+    recover_checked,
+    self_key,
+    shared_secret,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Culprit:
+    """A member that revealed shares which do not fit the others', and how many."""
+
+    member: int
+    wrong_shares: int
+
+
+def unmask(
+    accumulator: Words,
+    roster: Roster,
+    session: bytes,
+    ch: bytes,
+    threshold: int,
+    neighbours: Sequence[Sequence[int]],
+    summed: frozenset[int],
+    dropped: frozenset[int],
+    revealed: Mapping[int, UnmaskShares],
+) -> tuple[Culprit, ...]:
+    """Subtract every mask from `accumulator`, uint32 [d], in place (FEDREC-SA/1 phase 4).
+
+    Args:
+        summed: places whose vectors are in the sum; their own masks come off.
+        dropped: places whose neighbours masked for them, but whose vectors are not in it; those pair masks come off.
+        revealed: shares by the place that revealed them.
+
+    Raises:
+        NotYet: too few shares of some secret, or too many wrong ones.
+    """
+    shares: dict[int, dict[int, int]] = {place: {} for place in summed | dropped}
+    for holder, message in revealed.items():
+        for share in message.shares:
+            shares[share.member][holder + 1] = share.share
+    wrong: dict[int, int] = {}
+
+    def rebuilt(place: int, recognised: Callable[[int], bool]) -> int:
+        try:
+            secret, points = recover_checked(shares[place], threshold, recognised)
+        except Corrupt as error:
+            raise NotYet(f"private sum: a seed of member {place} cannot be rebuilt ({error})") from None
+        for point in points:
+            wrong[point - 1] = wrong.get(point - 1, 0) + 1
+        return secret
+
+    for place in sorted(summed):
+        advert = roster.adverts[place]
+
+        def own(value: int, device: bytes = advert.device, committed: bytes = advert.commitment) -> bool:
+            return commitment(ch, device, value) == committed
+
+        add_mask(accumulator, self_key(rebuilt(place, own), session, advert.device), -1)
+    for place in sorted(dropped):
+        advert = roster.adverts[place]
+
+        def seed(value: int, key: bytes = advert.mask_key) -> bool:
+            return public_key(mask_secret(value)) == key
+
+        secret = mask_secret(rebuilt(place, seed))
+        for neighbour in neighbours[place]:
+            if neighbour in summed:
+                peer = roster.adverts[neighbour]
+                key = pair_key(shared_secret(secret, peer.mask_key), session, advert.device, peer.device)
+                add_mask(accumulator, key, 1 if place < neighbour else -1)
+    return tuple(Culprit(member, count) for member, count in sorted(wrong.items()))

@@ -1,0 +1,180 @@
+"""Private sums over Flower: moves messages between a cohort and the collector, within deadlines. It reads none of them.
+
+The ideal sum, for simulations, is what the secure one amounts to: the same noised words, added without masks.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+
+from server.aggregator import SumRequest, SumResult, Tally, group_of
+from server.answer import Declined, Failed, read_message
+from server.cohort import Member
+from server.collector import Collector
+from server.exchange import Clock, Exchange
+from server.logs import log_line
+from shared.errors import Corrupt, NotYet, Refused
+from shared.secure_sum import RoundConfiguration, SumParameters
+
+Take = Callable[[Member, bytes], None]
+
+
+class SecureSum:
+    """FEDREC-SA/1: this server sees masked words, and of them only the sum (see `Collector`)."""
+
+    def __init__(self, registry: bytes) -> None:
+        """Sum over devices that this registry (an Ed25519 public key) certifies."""
+        self._registry = registry
+
+    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+        """See `Aggregator.sum`. Memory: one vector, and what is needed to unmask it."""
+        calls = _Calls(grid, cohort, request, clock)
+        terms = request.terms
+        collector = Collector(terms.configuration, self._registry, clock.wall(), terms.event_noise_over_clip)
+
+        def join(member: Member, content: bytes) -> None:
+            if content[:16].hex() != member.device:
+                raise Corrupt("advert: expected the device that this node named before, got another")
+            collector.advert(content)
+
+        def of(take: Callable[[bytes, bytes], None]) -> Take:
+            return lambda member, content: take(bytes.fromhex(member.device), content)
+
+        try:
+            present = calls.join(join)
+            roster = collector.close_joining()
+            present = calls.ask("share", present, lambda _: {"roster": roster}, of(collector.envelopes))
+            u1 = collector.close_sharing()
+            present = calls.ask(
+                "mask",
+                present,
+                lambda member: {"u1": u1, "inbox": collector.inbox(bytes.fromhex(member.device))},
+                of(collector.vector),
+            )
+            u2, signatures = collector.close_masking()
+            agreed = calls.ask(
+                "agree", present, lambda _: {"u2": u2, "signatures": signatures}, of(collector.agreement)
+            )
+            agreements = collector.close_agreeing()
+            calls.ask("unmask", agreed, lambda _: {"agreements": agreements}, of(collector.shares))
+            collected = collector.result()
+        except NotYet as reason:
+            log_line("sum-abandoned", round=request.round_number, task=request.task, reason=str(reason))
+            return SumResult(None, calls.tally(()))
+        for culprit in collected.culprits:
+            log_line("wrong-shares", round=request.round_number, member=culprit.member, shares=culprit.wrong_shares)
+        return _result(collected.units, calls.tally(present), collected.parameters, request)
+
+
+class IdealSum:
+    """The ideal functionality of the secure sum, bit for bit: for large simulations, and for nothing else."""
+
+    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+        """See `Aggregator.sum`."""
+        calls = _Calls(grid, cohort, request, clock)
+        configuration = request.terms.configuration
+        total = np.zeros(configuration.dimension, np.uint32)
+
+        def nothing(member: Member, content: bytes) -> None:
+            if content:
+                raise Corrupt(f"join: expected no bytes in the ideal sum, got {len(content)}")
+
+        def add(member: Member, content: bytes) -> None:
+            if len(content) != 4 * len(total):
+                raise Corrupt(f"words: expected {4 * len(total)} bytes, got {len(content)}")
+            np.add(total, np.frombuffer(content, "<u4"), out=total)
+
+        joined = calls.join(nothing)
+        if len(joined) < configuration.minimum_cohort:
+            return SumResult(None, calls.tally(()))
+        parameters = configuration.for_cohort(len(joined), request.terms.event_noise_over_clip)
+        present = calls.ask("reveal", joined, lambda _: {"cohort": len(joined)}, add)
+        if len(present) < parameters.minimum_survivors:
+            return SumResult(None, calls.tally(()))
+        return _result(total.astype(np.int32).astype(np.int64), calls.tally(present), parameters, request)
+
+
+class _Calls:
+    """Questions of one sum, and what became of each member."""
+
+    def __init__(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> None:
+        self._grid, self._cohort, self._request, self._clock = grid, cohort, request, clock
+        self._ch = request.terms.configuration.digest()
+        self._declined: dict[int, str] = {}
+        self._failed: dict[int, int] = {}
+        self._rejected: set[int] = set()
+        self._bytes: Counter[int] = Counter()
+
+    def join(self, take: Take) -> list[Member]:
+        """Phase 0: everybody works; the first `wanted` that are done make up the cohort."""
+        content = RecordDict(dict(self._request.content))
+        content["sum"] = ConfigRecord({"configuration": self._request.terms.configuration.encode()})
+        questions = dict.fromkeys(self._cohort, content)
+        return self._exchange("train.join", questions, self._request.deadline_seconds, take, self._request.wanted)
+
+    def ask(
+        self, phase: str, members: Iterable[Member], parts: Callable[[Member], dict[str, bytes | int]], take: Take
+    ) -> list[Member]:
+        """A later phase: those of `members` that came through it."""
+        questions = {
+            member: RecordDict({"sum": ConfigRecord({"round": self._ch, **parts(member)})}) for member in members
+        }
+        return self._exchange(f"query.{phase}", questions, self._request.phase_seconds, take, len(questions))
+
+    def _exchange(
+        self, message_type: str, questions: dict[Member, RecordDict], seconds: float, take: Take, wanted: int
+    ) -> list[Member]:
+        members = {member.node: member for member in questions}
+        messages = [
+            Message(content, member.node, message_type, ttl=seconds, group_id=group_of(self._request))
+            for member, content in questions.items()
+        ]
+        through: list[Member] = []
+        for node, reply in Exchange(self._grid, messages, self._clock).replies(seconds):
+            try:
+                answer = read_message(reply)
+                if isinstance(answer, Failed):
+                    self._failed[node] = answer.code
+                elif isinstance(answer, Declined):
+                    self._declined[node] = answer.status
+                else:
+                    take(members[node], answer)
+                    self._bytes[node] += len(answer)
+                    through.append(members[node])
+                    if len(through) == wanted:
+                        break
+            except (Corrupt, Refused) as reason:
+                self._rejected.add(node)
+                log_line("answer-rejected", round=self._request.round_number, node=node, reason=str(reason))
+        return through
+
+    def tally(self, summed: Sequence[Member]) -> Tally:
+        """What became of everybody, when these members' vectors are in the sum."""
+        inside = {member.node for member in summed}
+        others = [member.node for member in self._cohort if member.node not in inside]
+        declined = Counter(self._declined[node] for node in others if node in self._declined)
+        failed = Counter(self._failed[node] for node in others if node in self._failed)
+        rejected = sum(node in self._rejected for node in others)
+        late = len(others) - declined.total() - failed.total() - rejected
+        return Tally(
+            selected=len(self._cohort),
+            answered=len(inside),
+            not_yet=declined["not-yet"],
+            refused=declined["refused"],
+            failed=dict(sorted(failed.items())),
+            rejected=rejected,
+            late=late,
+            upload_bytes=sum(self._bytes[node] for node in inside),
+        )
+
+
+def _result(units: NDArray[np.int64], tally: Tally, parameters: SumParameters, request: SumRequest) -> SumResult:
+    configuration: RoundConfiguration = request.terms.configuration
+    one = float(configuration.clip_norm / parameters.scale)
+    event_variance = (request.terms.event_noise_over_clip * configuration.clip_norm) ** 2
+    variance = tally.answered * (parameters.variance * one**2 + event_variance)
+    return SumResult(units.astype(np.float64) * one, tally, variance)

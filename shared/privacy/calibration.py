@@ -1,0 +1,243 @@
+"""From a promise for a device's whole life to the noise of one private sum, and what that noise costs."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from shared.errors import Misconfigured
+from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant
+from shared.privacy.budget import TaskShares
+from shared.privacy.events import TASKS, SampledGaussian, SummedGaussian, Task
+
+READERS_CONDITION = "towards readers of releases only, if the operator samples uniformly and keeps it secret"
+
+_CONCENTRATED = ConcentratedAccountant()
+_UPDATES_ONLY = TaskShares(1.0)
+_RHO_STEP = 2.0**-40  # messages carry rho in these steps; sums of them are exact in floating point
+
+
+@dataclass(frozen=True, slots=True)
+class Participations:
+    """How often one device answers, at most, in its whole life: a bound that the device itself enforces.
+
+    Nothing smaller may be counted on: a server can pick the same device in every round.
+
+    Attributes:
+        update, statistics, evaluation: number of private sums of each task.
+    """
+
+    update: int
+    statistics: int = 0
+    evaluation: int = 0
+
+    def __post_init__(self) -> None:
+        if any(type(getattr(self, task)) is not int or getattr(self, task) < 0 for task in TASKS):
+            raise Misconfigured(f"participations: expected whole numbers of at least 0, got {self}")
+
+    def of(self, task: Task) -> int:
+        """The bound of a task."""
+        return int(getattr(self, task))
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The devices of one round, and how many of them may fail or betray it.
+
+    Attributes:
+        devices: number in the roster.
+        corrupt_share: largest share that may collude with the server, in [0, 0.5).
+        dropout_share: largest share that may fall silent, in [0, 0.5).
+        minimum: fewest survivors a device agrees to.
+    """
+
+    devices: int
+    corrupt_share: float
+    dropout_share: float
+    minimum: int = 2
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.corrupt_share < 0.5 and 0 <= self.dropout_share < 0.5):
+            raise Misconfigured(
+                f"cohort: expected a corrupt share and a dropout share in [0, 0.5), got {self.corrupt_share} and "
+                f"{self.dropout_share}"
+            )
+        if not (2 <= self.minimum <= self.devices and self.honest_survivors >= 2):
+            raise Misconfigured(
+                f"cohort: expected at least 2 honest survivors of at least {max(2, self.minimum)} devices, "
+                f"got {self.devices} devices; take more in a round"
+            )
+
+    @property
+    def survivors(self) -> int:
+        """Fewest devices whose vectors make a sum."""
+        return max(self.minimum, self.devices - self.devices * _millionths(self.dropout_share) // 10**6)
+
+    @property
+    def honest_survivors(self) -> int:
+        """Devices whose share of the noise is surely in a sum: the noise is calibrated to them alone."""
+        return self.survivors - self.devices * _millionths(self.corrupt_share) // 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class ReadersEpsilon:
+    """Epsilon towards those who see releases and nothing else; never to be told without its condition.
+
+    Attributes:
+        epsilon, delta: with amplification by Poisson sampling of devices.
+        condition: under which alone it holds.
+    """
+
+    epsilon: float
+    delta: float
+    condition: str = READERS_CONDITION
+
+    def __str__(self) -> str:
+        return f"epsilon {self.epsilon:.2f} at delta {self.delta:g} {self.condition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a promise costs. Noise is that of the mean of one `update` when nobody falls silent, in clipping norms.
+
+    Attributes:
+        epsilon, delta: the user-level promise for a device's whole life.
+        rho_total: all a device may spend.
+        rho: of one `update`.
+        rho_statistics, rho_evaluation: of one such sum; 0 where there is none.
+        honest_survivors: devices the noise is calibrated to.
+        noise_per_coordinate: standard deviation.
+        noise_norm: root mean square of the noise's L2 norm, `noise_per_coordinate * sqrt(dimension)`.
+        largest_dimension: at which `noise_norm` would reach the allowed ratio.
+        readers: None where population and rounds are not given.
+    """
+
+    epsilon: float
+    delta: float
+    rho_total: float
+    rho: float
+    rho_statistics: float
+    rho_evaluation: float
+    honest_survivors: int
+    noise_per_coordinate: float
+    noise_norm: float
+    largest_dimension: int
+    readers: ReadersEpsilon | None
+
+
+def plan(
+    *,
+    epsilon: float,
+    delta: float,
+    cohort: Cohort,
+    participations: Participations,
+    dimension: int,
+    shares: TaskShares = _UPDATES_ONLY,
+    noise_over_signal: float = 1.0,
+    population: int | None = None,
+    rounds: int | None = None,
+) -> Plan:
+    """What a user-level promise means for one round.
+
+    The sum of h honest shares has a variance of C² / (2 rho) in each coordinate, so that n shares have n/h of it, and
+    their mean a standard deviation of C / sqrt(2 rho h n). Rounding to units adds under 1 % while dimension / 4 is
+    below 1 % of the squared scale.
+
+    The mean of clipped updates is at most one clipping norm long, and that long only if all devices agree: a dimension
+    above the largest, where the noise is `noise_over_signal` times as long, asks for more devices or fewer rounds.
+
+    Args:
+        epsilon, delta: the promise for a device's whole life.
+        shares: how tasks share it, in rho.
+        dimension: length of the vector.
+        population, rounds: for the figure towards readers; each device is then in a round with a chance of
+            cohort / population. The noise counted is that of `honest_survivors`, as if readers colluded too.
+
+    Raises:
+        Misconfigured: a number is impossible, or a promise leaves nothing for one of the tasks.
+    """
+    if dimension < 1 or not noise_over_signal > 0:
+        raise Misconfigured(
+            f"plan: expected a dimension of at least 1 and a ratio above 0, got {dimension} and {noise_over_signal}"
+        )
+    rho_total = rho_for(epsilon, delta)
+    rho = allot(rho_total, shares, participations)
+    if "update" not in rho:
+        raise Misconfigured("plan: expected at least 1 update among the participations, got 0")
+    honest = cohort.honest_survivors
+    noise = 1 / math.sqrt(2 * rho["update"] * honest * cohort.devices)
+    readers = None
+    if population is not None and rounds is not None:
+        towards_readers = readers_epsilon(rho["update"], cohort.devices, population, rounds, delta)
+        readers = ReadersEpsilon(min(epsilon, towards_readers), delta)
+    return Plan(
+        epsilon=epsilon,
+        delta=delta,
+        rho_total=rho_total,
+        rho=rho["update"],
+        rho_statistics=rho.get("statistics", 0.0),
+        rho_evaluation=rho.get("evaluation", 0.0),
+        honest_survivors=honest,
+        noise_per_coordinate=noise,
+        noise_norm=noise * math.sqrt(dimension),
+        largest_dimension=math.floor((noise_over_signal / noise) ** 2),
+        readers=readers,
+    )
+
+
+@lru_cache(maxsize=256)
+def rho_for(epsilon: float, delta: float, accountant: Accountant = _CONCENTRATED) -> float:
+    """Largest rho whose epsilon at `delta` stays within `epsilon`, by bisection.
+
+    Raises:
+        Misconfigured: epsilon is not a number above 0, or delta not in (0, 1).
+    """
+    if not 0 < epsilon < math.inf:
+        raise Misconfigured(f"epsilon: expected a number above 0, got {epsilon}")
+
+    def within(rho: float) -> bool:
+        return accountant.epsilon({SummedGaussian("update", rho): 1}, delta) <= epsilon
+
+    low, high = 0.0, epsilon
+    while within(high):
+        high *= 2
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if within(middle) else (low, middle)
+    return low
+
+
+def allot(rho_total: float, shares: TaskShares, participations: Participations) -> dict[Task, float]:
+    """Rho of one private sum of each task that a device takes part in, rounded down to steps of 2^-40.
+
+    Raises:
+        Misconfigured: a task has participations and nothing to spend on them.
+    """
+    rho: dict[Task, float] = {}
+    for task in TASKS:
+        if times := participations.of(task):
+            rho[task] = math.floor(rho_total * shares.of(task) / times / _RHO_STEP) * _RHO_STEP
+            if not rho[task] > 0:
+                raise Misconfigured(
+                    f"task {task!r}: expected a share that leaves some rho for each of {times} participations, "
+                    f"got {shares.of(task):g} of {rho_total:.3g}; raise the share or lower the participations"
+                )
+    return rho
+
+
+def readers_epsilon(rho: float, cohort: int, population: int, rounds: int, delta: float) -> float:
+    """Epsilon of `rounds` sums of rho each, whose devices were drawn by a Poisson coin that nobody else sees.
+
+    By Renyi accounting of the sampled Gaussian (Mironov, Talwar, Zhang 2019), whose arithmetic does not ask whether
+    its unit is a window or a person; the discrete Gaussian is taken for the continuous one. It holds under
+    `READERS_CONDITION` only.
+
+    Raises:
+        Misconfigured: the population is smaller than the cohort, or a number is impossible.
+    """
+    if not 0 < cohort <= population:
+        raise Misconfigured(f"population: expected at least the cohort of {cohort}, got {population}")
+    step = SampledGaussian(cohort / population, 1 / math.sqrt(2 * rho))
+    return RenyiAccountant().epsilon({step: rounds}, delta)
+
+
+def _millionths(share: float) -> int:
+    return round(share * 10**6)

@@ -1,0 +1,82 @@
+"""From a vector of real numbers to integers a private sum can add: clip, scale, round at random within an exact norm.
+
+What goes in and what comes out is a person's: neither is ever printed.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import Misconfigured
+from shared.privacy.keystream import RandomBytes
+
+_TRIES = 64
+
+
+def clip(vector: NDArray[np.floating[Any]], clip_norm: float) -> NDArray[np.float64]:
+    """The vector, shortened to an L2 norm of `clip_norm` where it is longer.
+
+    Args:
+        vector: float [d].
+
+    Returns:
+        float64 [d], a copy.
+
+    Raises:
+        Misconfigured: an entry is not finite, or the norm is not a number above 0.
+    """
+    if not (0 < clip_norm < float("inf")):
+        raise Misconfigured(f"clip norm: expected a number above 0, got {clip_norm}")
+    clipped = np.array(vector, np.float64)
+    largest = float(np.abs(clipped).max(initial=0.0))
+    if not np.isfinite(largest):
+        raise Misconfigured("clip: expected finite entries, got NaN or infinity; lower the local learning rate")
+    if largest == 0.0:
+        return clipped
+    direction = clipped / largest  # so that no square overflows or vanishes
+    length = float(np.linalg.norm(direction))
+    return clipped if length <= clip_norm / largest else direction * (clip_norm / length)
+
+
+def quantise(
+    vector: NDArray[np.floating[Any]], clip_norm: float, scale: int, squared_norm_bound: int, stream: RandomBytes
+) -> NDArray[np.int64]:
+    """Clip, multiply by `scale / clip_norm`, round each entry up or down at random; drawn anew until the norm holds.
+
+    Conditional stochastic rounding (Kairouz, Liu, Steinke 2021, section 4.1): each entry is right in expectation but
+    for the conditioning, whose chance of a new draw is below 1/2 at the bound they derive. After 64 draws, entries are
+    cut towards zero instead, which never lengthens the vector.
+
+    Args:
+        vector: float [d].
+        scale: units that stand for `clip_norm`.
+        squared_norm_bound: largest squared L2 norm of the result, in units², checked in integers.
+        stream: each draw takes d little-endian 32-bit words of it.
+
+    Returns:
+        int64 [d], units.
+
+    Raises:
+        Misconfigured: as `clip`; the scale is below 1, or the bound leaves no room for the clipped vector.
+    """
+    if scale < 1 or squared_norm_bound < scale**2:
+        raise Misconfigured(
+            f"quantise: expected a scale of at least 1 and a squared norm bound of at least its square, "
+            f"got scale {scale} and bound {squared_norm_bound}"
+        )
+    scaled = clip(vector, clip_norm) * (scale / clip_norm)
+    for _ in range(_TRIES):
+        words = np.frombuffer(stream(4 * scaled.size), "<u4")
+        rounded = np.floor(scaled + words * 2.0**-32).astype(np.int64)
+        if squared_norm(rounded) <= squared_norm_bound:
+            return rounded
+    rounded = np.trunc(scaled).astype(np.int64)
+    if squared_norm(rounded) > squared_norm_bound:
+        raise Misconfigured("quantise: the squared norm bound leaves no room for the clipped vector; raise it")
+    return rounded
+
+
+def squared_norm(units: NDArray[np.int64]) -> int:
+    """Exact squared L2 norm of whole numbers below 2^31 / sqrt(d)."""
+    return int(np.dot(units, units))

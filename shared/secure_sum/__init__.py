@@ -1,0 +1,44 @@
+"""Secure aggregation FEDREC-SA/1: keys, shares, masks, the neighbour graph and the messages, without the parties."""
+
+from shared.secure_sum.agreement import (
+    commitment,
+    mask_secret,
+    pair_key,
+    public_key,
+    self_key,
+    share_key,
+    shared_secret,
+)
+from shared.secure_sum.configuration import RHO_UNIT, RoundConfiguration, SumParameters
+from shared.secure_sum.degrees import LARGEST_COHORT, Degrees, graph_degrees
+from shared.secure_sum.envelopes import open_envelope, seal
+from shared.secure_sum.hashing import LABEL, derive, device_id, digest
+from shared.secure_sum.identity import Certificate, Identity, issue_certificate, verify_certificate, verify_signature
+from shared.secure_sum.masks import Words, add_mask, mask_words
+from shared.secure_sum.messages import (
+    Agreements,
+    Inbox,
+    MaskedVector,
+    ShareKind,
+    ShareMessage,
+    UnmaskShare,
+    UnmaskShares,
+    agree_statement,
+    decode_bitmap,
+    encode_bitmap,
+    mask_statement,
+)
+from shared.secure_sum.reed_solomon import PRIME
+from shared.secure_sum.ring import Ring
+from shared.secure_sum.roster import Advert, Roster
+from shared.secure_sum.shamir import RandomBytes, draw_element, recover, recover_checked, split
+
+__all__ = [
+    "LABEL", "LARGEST_COHORT", "PRIME", "RHO_UNIT", "Advert", "Agreements", "Certificate", "Degrees", "Identity",
+    "Inbox", "MaskedVector", "RandomBytes", "Ring", "Roster", "RoundConfiguration", "ShareKind", "ShareMessage",
+    "SumParameters", "UnmaskShare", "UnmaskShares", "Words", "add_mask", "agree_statement", "commitment",
+    "decode_bitmap", "derive", "device_id", "digest", "draw_element", "encode_bitmap", "graph_degrees",
+    "issue_certificate", "mask_secret", "mask_statement", "mask_words", "open_envelope", "pair_key", "public_key",
+    "recover", "recover_checked", "seal", "self_key", "share_key", "shared_secret", "split", "verify_certificate",
+    "verify_signature",
+]  # fmt: skip

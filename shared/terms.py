@@ -1,0 +1,129 @@
+"""What one round of a task asks of every device, derived from the federation file by devices and the server alike."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import Misconfigured
+from shared.federation import FederationFile
+from shared.privacy import SummedGaussian, Task, rho_for
+from shared.secure_sum import RHO_UNIT, RoundConfiguration, digest
+
+METRICS = ("hr@10", "ndcg@10", "mrr", "auc")  # coordinates of an evaluation, each less one half
+_METRICS_NORM = math.sqrt(len(METRICS)) / 2
+_NO_NOISE_RHO_UNITS = 2**50
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of one round.
+
+    Attributes:
+        configuration: what the private sum is bound to.
+        charge: what a device pays at user level; None without that promise.
+        event_noise_over_clip: standard deviation of each device's event-level noise over the clipping norm.
+    """
+
+    configuration: RoundConfiguration
+    charge: SummedGaussian | None
+    event_noise_over_clip: float
+
+
+def terms_of(
+    federation: FederationFile,
+    task: Task,
+    round_number: int,
+    dimension: int,
+    subject: bytes,
+    registry: bytes,
+) -> Terms:
+    """Derive the terms of a round.
+
+    Args:
+        dimension: numbers in a summand.
+        subject: what the round is about (`subject_of`), 32 bytes.
+        registry: Ed25519 public key of the registry.
+    """
+    charge = user_charge(federation, task)
+    configuration = RoundConfiguration(
+        task_id=digest("task", federation.digest().encode(), task.encode())[:16],
+        round_number=round_number,
+        model_hash=subject,
+        registry_hash=hashlib.sha256(registry).digest(),
+        dimension=dimension,
+        clip_norm=_clip_norm(federation, task),
+        rho_units=_NO_NOISE_RHO_UNITS if charge is None else round(charge.rho / RHO_UNIT),
+        minimum_cohort=federation.round.minimum_answers,
+        maximum_cohort=federation.sum.maximum_cohort,
+        corrupt_ppm=round(federation.sum.corrupt_share * 1e6),
+        dropout_ppm=round(federation.sum.dropout_share * 1e6),
+        noise=int(charge is not None),
+    )
+    noise = event_noise_deviation(federation, round_number) if task == "update" else 0.0
+    return Terms(configuration, charge, noise / configuration.clip_norm)
+
+
+def subject_of(
+    task: Task, federation: str, release: str, round_number: int, groups: Sequence[str], vector: bytes
+) -> bytes:
+    """SHA-256 that names what a device is asked to compute on, 32 bytes.
+
+    Args:
+        federation, release: digests.
+        vector: float32 parameters, little-endian; empty where there are none.
+    """
+    return digest(
+        "subject",
+        task.encode(),
+        federation.encode(),
+        release.encode(),
+        round_number.to_bytes(8, "little"),
+        ",".join(groups).encode(),
+        vector,
+    )
+
+
+def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None:
+    """What one participation in a task costs at user level, in whole units of rho; None without that promise.
+
+    Raises:
+        Misconfigured: the task has no share of the budget.
+    """
+    privacy = federation.privacy
+    if not privacy.user:
+        return None
+    share, participations = {
+        "update": (1 - privacy.statistics_share - privacy.evaluation_share, privacy.update_participations),
+        "statistics": (privacy.statistics_share, privacy.statistics_participations),
+        "evaluation": (privacy.evaluation_share, privacy.evaluation_participations),
+    }[task]
+    units = math.floor(share * rho_for(privacy.user_epsilon, privacy.user_delta) / participations / RHO_UNIT)
+    if not units:
+        raise Misconfigured(
+            f"privacy: expected a share of the budget for {task}, got none; give it one, or turn it off"
+        )
+    return SummedGaussian(task, units * RHO_UNIT)
+
+
+def expected_windows(federation: FederationFile, round_number: int) -> float:
+    """How many windows a device trains on in a round (1-based), in expectation."""
+    windows = federation.windows
+    adapting = federation.adapters_train_in(round_number)
+    newest = federation.training.adapter_windows if adapting else windows.per_device
+    return newest * windows.sampling_probability
+
+
+def event_noise_deviation(federation: FederationFile, round_number: int) -> float:
+    """Standard deviation that event-level noise gives one coordinate of one device's update in a round (1-based)."""
+    if not federation.privacy.event:
+        return 0.0
+    on_the_sum = federation.privacy.event_noise_multiplier * federation.clipping.window_norm
+    return federation.training.local_learning_rate * on_the_sum / expected_windows(federation, round_number)
+
+
+def _clip_norm(federation: FederationFile, task: Task) -> float:
+    """L2 norm of one device's summand: for counts and metrics, the largest there is."""
+    if task == "statistics":
+        return math.sqrt(federation.statistics.items_per_device)
+    return federation.clipping.update_norm if task == "update" else _METRICS_NORM

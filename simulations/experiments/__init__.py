@@ -1,0 +1,1 @@
+"""Figures that are computed once and written down."""

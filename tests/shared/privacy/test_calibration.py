@@ -1,0 +1,196 @@
+"""Calibration: a promise turned into noise, against figures computed by hand and by another library."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opacus.accountants import RDPAccountant
+
+from shared.errors import Misconfigured
+from shared.privacy import (
+    READERS_CONDITION,
+    Cohort,
+    ConcentratedAccountant,
+    Participations,
+    ReadersEpsilon,
+    RenyiAccountant,
+    SummedGaussian,
+    TaskShares,
+    allot,
+    plan,
+    readers_epsilon,
+    rho_for,
+)
+
+DELTA = 1e-6
+
+
+def epsilon_of(rho: float) -> float:
+    return ConcentratedAccountant().epsilon({SummedGaussian("update", rho): 1}, DELTA)
+
+
+@pytest.mark.parametrize("rho", [1e-4, 0.01, 0.5, 2.0, 30.0])
+def test_rho_is_found_again(rho):
+    assert rho_for(epsilon_of(rho), DELTA) == pytest.approx(rho, rel=1e-9)
+    by_renyi = rho_for(epsilon_of(rho), DELTA, RenyiAccountant())
+    assert 0.99 * rho < by_renyi <= rho * (1 + 1e-9)
+
+
+@given(st.floats(1e-3, 100), st.floats(1e-12, 1e-2))
+def test_rho_stays_within_the_promise_and_hardly_below(epsilon, delta):
+    rho = rho_for(epsilon, delta)
+    assert ConcentratedAccountant().epsilon({SummedGaussian("update", rho): 1}, delta) <= epsilon
+    assert ConcentratedAccountant().epsilon({SummedGaussian("update", rho * (1 + 1e-6)): 1}, delta) > epsilon
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1.0, math.nan, math.inf])
+def test_an_impossible_epsilon_is_refused(epsilon):
+    with pytest.raises(Misconfigured, match="epsilon: expected a number above 0"):
+        rho_for(epsilon, DELTA)
+
+
+def test_tasks_get_their_shares_in_steps_a_message_can_carry():
+    shares, times = TaskShares(0.8, 0.15, 0.05), Participations(update=60, statistics=1, evaluation=7)
+    rho = allot(1.0, shares, times)
+    assert {task: value * times.of(task) for task, value in rho.items()} == pytest.approx(
+        {"update": 0.8, "statistics": 0.15, "evaluation": 0.05}, abs=1e-9
+    )
+    assert all(value * 2**40 == int(value * 2**40) for value in rho.values())
+    assert sum(value * times.of(task) for task, value in rho.items()) <= 1.0
+
+
+def test_a_task_nobody_asks_for_gets_nothing():
+    assert allot(1.0, TaskShares(1.0), Participations(update=4)) == {"update": 0.25}
+
+
+def test_a_task_without_a_share_cannot_be_asked_for():
+    with pytest.raises(Misconfigured, match=r"task 'statistics': expected a share .* raise the share or lower"):
+        allot(1.0, TaskShares(1.0), Participations(update=4, statistics=1))
+    with pytest.raises(Misconfigured, match="task 'update'"):
+        allot(1e-9, TaskShares(1.0), Participations(update=100_000))
+
+
+# Figures of FEDREC-SA/1: u_min = n - n * dropout, h_min = u_min - n * corrupt, whole numbers.
+@pytest.mark.parametrize(
+    ("cohort", "survivors", "honest"),
+    [
+        (Cohort(1000, 0.1, 0.1), 900, 800),
+        (Cohort(5, 0.1, 0.2, minimum=3), 4, 4),
+        (Cohort(100, 0.2, 0.3, minimum=90), 90, 70),
+        (Cohort(999, 0.05, 0.05), 950, 901),
+    ],
+)
+def test_noise_counts_on_honest_survivors_alone(cohort, survivors, honest):
+    assert (cohort.survivors, cohort.honest_survivors) == (survivors, honest)
+
+
+@pytest.mark.parametrize(
+    "values", [(1, 0.1, 0.1), (10, 0.5, 0.1), (10, 0.1, -0.1), (10, 0.1, 0.1, 11), (10, 0.1, 0.1, 1), (3, 0.4, 0.4)]
+)
+def test_an_impossible_cohort_is_refused(values):
+    with pytest.raises(Misconfigured, match="cohort: expected"):
+        Cohort(*values)
+
+
+# Noise of the mean over the clipping norm at rho 0.05 and a tenth of corrupt and of silent devices, as published.
+@pytest.mark.parametrize(
+    ("devices", "dimension", "noise"), [(1000, 300_000, 1.9), (1000, 50_000, 0.8), (100, 300_000, 19)]
+)
+def test_noise_is_what_was_published(devices, dimension, noise):
+    epsilon = epsilon_of(0.05 + 1e-9)
+    planned = plan(
+        epsilon=epsilon,
+        delta=DELTA,
+        cohort=Cohort(devices, 0.1, 0.1),
+        participations=Participations(1),
+        dimension=dimension,
+    )
+    assert planned.rho == pytest.approx(0.05, rel=1e-6)
+    assert planned.noise_norm == pytest.approx(noise, rel=0.03)
+
+
+def test_a_plan_holds_together():
+    planned = plan(
+        epsilon=8.0,
+        delta=DELTA,
+        cohort=Cohort(1000, 0.1, 0.1),
+        participations=Participations(60, 1, 5),
+        shares=TaskShares(0.9, 0.05, 0.05),
+        dimension=50_000,
+        noise_over_signal=0.5,
+        population=10_000,
+        rounds=60,
+    )
+    assert epsilon_of(planned.rho_total) == pytest.approx(8.0, rel=1e-9)
+    spent = 60 * planned.rho + planned.rho_statistics + 5 * planned.rho_evaluation
+    assert spent == pytest.approx(planned.rho_total, rel=1e-9)
+    assert spent <= planned.rho_total
+    assert planned.honest_survivors == 800
+    # By hand: 1000 shares, of which 800 have a variance of 1 / (2 rho) together, over 1000.
+    assert planned.noise_per_coordinate == pytest.approx(math.sqrt(1000 / 800 / (2 * planned.rho)) / 1000)
+    assert planned.noise_norm == pytest.approx(planned.noise_per_coordinate * math.sqrt(50_000))
+    edge = planned.largest_dimension
+    assert planned.noise_per_coordinate * math.sqrt(edge) <= 0.5 < planned.noise_per_coordinate * math.sqrt(edge + 1)
+    assert planned.readers is not None
+    assert 0 < planned.readers.epsilon < 8.0
+
+
+def test_noise_is_as_long_as_told():
+    planned = plan(
+        epsilon=4.0, delta=DELTA, cohort=Cohort(50, 0.1, 0.1), participations=Participations(3), dimension=20_000
+    )
+    generator = np.random.default_rng(0)
+    shares = math.sqrt(1 / (2 * planned.rho * planned.honest_survivors))
+    mean = sum(generator.normal(0, shares, 20_000) for _ in range(50)) / 50
+    assert np.linalg.norm(mean) == pytest.approx(planned.noise_norm, rel=0.02)
+
+
+def test_without_a_population_nothing_is_said_of_readers():
+    planned = plan(
+        epsilon=8.0, delta=DELTA, cohort=Cohort(100, 0.1, 0.1), participations=Participations(9), dimension=9
+    )
+    assert planned.readers is None
+
+
+def test_the_figure_towards_readers_is_that_of_opacus():
+    opacus = RDPAccountant()
+    opacus.history = [(1 / math.sqrt(2 * 0.02), 0.1, 60)]
+    assert readers_epsilon(0.02, 100, 1000, 60, DELTA) == pytest.approx(opacus.get_epsilon(DELTA), rel=0.03)
+
+
+def test_the_figure_towards_readers_is_never_told_without_its_condition():
+    assert str(ReadersEpsilon(1.234, DELTA)) == f"epsilon 1.23 at delta 1e-06 {READERS_CONDITION}"
+    assert "if the operator samples uniformly and keeps it secret" in READERS_CONDITION
+
+
+def test_readers_learn_no_more_than_the_server():
+    planned = plan(
+        epsilon=1.0,
+        delta=DELTA,
+        cohort=Cohort(90, 0.1, 0.1),
+        participations=Participations(1),
+        dimension=9,
+        population=100,
+        rounds=1000,
+    )
+    assert planned.readers == ReadersEpsilon(1.0, DELTA)
+
+
+def test_a_population_smaller_than_its_cohort_is_refused():
+    with pytest.raises(Misconfigured, match="population: expected at least the cohort of 100, got 99"):
+        readers_epsilon(0.02, 100, 99, 60, DELTA)
+
+
+@pytest.mark.parametrize("wrong", [{"dimension": 0}, {"noise_over_signal": 0.0}, {"participations": Participations(0)}])
+def test_an_impossible_plan_is_refused(wrong):
+    possible = {"cohort": Cohort(10, 0.1, 0.1), "participations": Participations(1), "dimension": 9}
+    with pytest.raises(Misconfigured, match="plan: expected"):
+        plan(epsilon=8.0, delta=DELTA, **(possible | wrong))
+
+
+@pytest.mark.parametrize("times", [-1, 1.0, True])
+def test_impossible_participations_are_refused(times):
+    with pytest.raises(Misconfigured, match="participations: expected whole numbers"):
+        Participations(times)
