@@ -80,7 +80,7 @@ class SumResult:
     Attributes:
         total: float64 [length]; None when fewer than the minimum answered.
         tally: what became of the cohort.
-        noise_variance: of one coordinate of the total.
+        noise_variance: of one coordinate of the total, event-level noise aside.
     """
 
     total: NDArray[np.float64] | None
@@ -153,5 +153,4 @@ class PlainSum:
         )
         if answered < max(request.minimum, 1):
             return SumResult(None, tally)
-        deviation = request.terms.event_noise_over_clip * request.terms.configuration.clip_norm
-        return SumResult(total / self._UNITS, tally, answered * deviation**2)
+        return SumResult(total / self._UNITS, tally)

@@ -5,7 +5,7 @@ A step moves only the groups that the mean holds; all other coordinates, and the
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,12 @@ class Mean:
     Attributes:
         groups: the groups it holds, in canonical order.
         values: float64 [d of the groups], a descent direction.
-        noise_variance: known variance of the noise in one coordinate of `values`; 0 where there is none.
+        noise_variance: known variance of the noise in one coordinate of a group; 0 where there is none.
     """
 
     groups: tuple[str, ...]
     values: FloatVector
-    noise_variance: float = 0.0
+    noise_variance: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,10 @@ def _by_group(direction: _Direction, group_rates: Mapping[str, float]) -> Server
             places = _indices(layout, group)
             values = mean.values[_indices(held, group)]
             step = direction(
-                group, values, mean.noise_variance, _GroupState(momentum[places], second[group], steps[group])
+                group,
+                values,
+                mean.noise_variance.get(group, 0.0),
+                _GroupState(momentum[places], second[group], steps[group]),
             )
             moved = vector[places] + rate * group_rates.get(group, 1.0) * step.direction
             result[places] = moved.astype(np.float32)

@@ -175,6 +175,4 @@ class _Calls:
 def _result(units: NDArray[np.int64], tally: Tally, parameters: SumParameters, request: SumRequest) -> SumResult:
     configuration: RoundConfiguration = request.terms.configuration
     one = float(configuration.clip_norm / parameters.scale)
-    event_variance = (request.terms.event_noise_over_clip * configuration.clip_norm) ** 2
-    variance = tally.answered * (parameters.variance * one**2 + event_variance)
-    return SumResult(units.astype(np.float64) * one, tally, variance)
+    return SumResult(units.astype(np.float64) * one, tally, tally.answered * parameters.variance * one**2)

@@ -152,16 +152,24 @@ def _examples(world: World, trained: Trained, seed: int) -> list[ExamplePerson]:
     ]
 
 
+_HOW_ADDED = {
+    "secure": "Summands were masked end to end (FEDREC-SA/1): the server could read their sums, and nothing less.",
+    "ideal": "Summands were added without masks, as a study of the secure sum, which gives the same figures.",
+    "plain": "Aggregation is the plain sum: the server sees each device's summand.",
+}
+
+
 def _notes(world: World, trained: Trained) -> list[str]:
+    settings = trained.release.federation
     notes = [
-        "Aggregation is the plain sum: the server sees each device's summand.",
+        _HOW_ADDED[settings.sum.mode],
         f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
     ]
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:
         notes.append(f"{skipped} rounds were skipped because too few devices answered.")
-    if trained.spent is not None:
+    if settings.privacy.level == "event":
         notes.append(
-            "Item counts do not leave a device without a private sum: the popularity prior is flat in this run."
+            "Item counts do not leave a device without user-level privacy: the popularity prior is flat in this run."
         )
     return notes

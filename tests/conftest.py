@@ -19,11 +19,11 @@ LAYOUT = Layout.of([("P", "dense", (2, 2)), ("b", "bias", (2,)), ("B", "adapters
 ITEMS = 5
 
 
-def toy_client_app(behave: Callable[[int, str], str] = lambda device, message_type: "answer") -> ClientApp:
+def toy_client_app(behave: Callable[[int, str], str] = lambda device, task: "answer") -> ClientApp:
     """Devices known by index; everything they need is nested here, so that it can travel to other processes.
 
     Args:
-        behave: what a device does with a message type: "answer", "not-yet", "refused", "raise", or a malformed reply.
+        behave: what a device does with a task: "answer", "not-yet", "refused", "raise", or a malformed reply.
     """
     places = {block.name: (block.group, block.slice) for block in LAYOUT.blocks}
     items = ITEMS
@@ -34,7 +34,7 @@ def toy_client_app(behave: Callable[[int, str], str] = lambda device, message_ty
         device = int(context.node_config["partition-id"])
         record = context.state.setdefault("device", ConfigRecord({"answers": 0}))
         record["answers"] = int(record["answers"]) + 1
-        what = behave(device, message.metadata.message_type)
+        what = behave(device, str(message.content["round"]["task"]) if "round" in message.content else "")
         content = RecordDict({"summand": ArrayRecord({"vector": Array(summand)})})
         if what == "raise":
             raise ValueError("the device's own secret words")
@@ -78,24 +78,20 @@ def toy_client_app(behave: Callable[[int, str], str] = lambda device, message_ty
         identity = hashlib.sha256(str(context.node_config["partition-id"]).encode()).hexdigest()
         return Message(RecordDict({"device": ConfigRecord({"id": identity})}), reply_to=message)
 
-    @app.train("update")
-    def update(message: Message, context: Context) -> Message:
+    @app.train("plain")
+    def plain(message: Message, context: Context) -> Message:
         import numpy as np
 
         device = int(context.node_config["partition-id"])
+        if "model" not in message.content:
+            counts = np.zeros(items, np.float32)
+            counts[device % items] = 1
+            return answer(message, context, counts)
         vector = message.content["model"]["vector"].numpy()
         groups = message.content["round"]["groups"]
         parts = [vector[place] for group, place in places.values() if group in groups]
         own = np.sin(np.arange(sum(map(len, parts))) + device).astype(np.float32)
         return answer(message, context, own / 3 - np.concatenate(parts) / 7)
-
-    @app.query("statistics")
-    def statistics(message: Message, context: Context) -> Message:
-        import numpy as np
-
-        counts = np.zeros(items, np.float32)
-        counts[int(context.node_config["partition-id"]) % items] = 1
-        return answer(message, context, counts)
 
     return app
 
@@ -120,6 +116,8 @@ class Toy:
                 "training.adapter_clients_per_round=3",
                 "model.popularity=false",
                 "privacy.level=none",
+                "sum.mode=plain",
+                "evaluation.every_rounds=0",
                 "optimizer.learning_rate=0.1",
                 "optimizer.group_rates={bias=1.0, forgetting=1.0, scales=1.0, adapters=1.0}",
                 *settings,
@@ -131,7 +129,7 @@ class Toy:
         given: dict[str, Any] = {
             "items": self.items,
             "folder": self.folder,
-            "publish": lambda counts: "release-0" if counts is None else "release-1",
+            "publish": lambda counts, noise: "release-0" if counts is None else "release-1",
             "seed": 7,
         }
         start = np.linspace(-1, 1, self.layout.size, dtype=np.float32)

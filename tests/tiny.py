@@ -1,11 +1,13 @@
 """Tiny random encoders, a small catalogue and a federation file over them: tests need no network and no seconds."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
@@ -17,11 +19,14 @@ from transformers import (
     RobertaModel,
 )
 
+from client import Membership
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
 from shared.federation import FederationFile, read_federation
 from shared.model import GlobalModel, build_model
+from shared.privacy import Keystream, RandomBytes
 from shared.release import Release, first_release, next_release
+from shared.secure_sum import Identity, issue_certificate
 
 FAMILIES = ("bert", "roberta", "distilbert")
 WIDTH, LAYERS = 32, 4
@@ -103,15 +108,30 @@ class Seeded:
     def torch(self, purpose: str) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed)
 
+    def bytes(self, purpose: str) -> RandomBytes:
+        return Keystream(hashlib.sha256(f"{self.seed} {purpose}".encode()).digest())
+
 
 @dataclass(frozen=True)
 class Log:
     """A behaviour log in memory."""
 
     kept: Sequence[Event]
+    aside: Sequence[Event] = ()
 
     def events(self) -> Sequence[Event]:
         return self.kept
+
+    def held_out(self) -> Sequence[Event]:
+        return self.aside
+
+
+def membership(name: str = "one", registry: str = "registry") -> Membership:
+    """A device of a registry, both with keys made of their names."""
+    keys = [Ed25519PrivateKey.from_private_bytes(hashlib.sha256(word.encode()).digest()) for word in (name, registry)]
+    identity = Identity(keys[0])
+    certificate = issue_certificate(keys[1], identity.public_key, 2**40)
+    return Membership(identity, certificate, keys[1].public_key().public_bytes_raw())
 
 
 @dataclass(frozen=True)
@@ -144,7 +164,10 @@ class Tiny:
                 "training.clients_per_round=3",
                 "training.adapter_rounds=2",
                 "training.adapter_windows=3",
+                "privacy.level=event",
                 "privacy.event_noise_multiplier=1.5",
+                "sum.mode=plain",
+                "evaluation.every_rounds=0",
                 *settings,
             ]
         )

@@ -23,6 +23,7 @@ from shared.federation import FederationFile
 from shared.model import GlobalModel, Padded, Vector, Windows
 from shared.privacy import SampledGaussian
 from shared.release import Release
+from shared.terms import group_scales
 
 # Groups whose part of an update is zero only if something is broken.
 _MUST_MOVE = ("dense", "concepts", "evolution", "bias", "adapters")
@@ -33,8 +34,8 @@ class Update:
     """What one device would add to the sum.
 
     Attributes:
-        signal: float32 [d of the groups], the clipped change; enters the norm.
-        noise: float32 [d of the groups], event noise beside it; zero with the engine off.
+        signal: float32 [d of the groups], the change by the scales of its groups, clipped; enters the norm.
+        noise: float32 [d of the groups], event noise beside it, scaled alike; zero with the engine off.
     """
 
     signal: Vector
@@ -88,7 +89,7 @@ class LocalTraining:
             raise NotYet(f"update: expected at least {settings.windows.minimum_events} events, got {len(events)}")
         adapting = "adapters" in groups
         newest = settings.training.adapter_windows if adapting else settings.windows.per_device
-        expected_windows = newest * settings.windows.sampling_probability
+        expected = newest * settings.windows.sampling_probability
         windows = cut(events, settings.windows.events)
         coins = randomness.numpy("windows")
         start = self._model.layout.extract(vector, groups)
@@ -96,12 +97,13 @@ class LocalTraining:
         for _ in range(settings.training.local_steps):
             self._model.load(self._model.layout.insert(vector, groups, start + change))
             drawn = draw(windows, newest, settings.windows.sampling_probability, coins)
-            gradient, noise = self._step(release, groups, drawn, expected_windows, coins, randomness.torch("noise"))
+            gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
             change -= settings.training.local_learning_rate * gradient
             noise = settings.training.local_learning_rate * noise
-        if settings.privacy.level == "none":
-            return Update(change, noise)
-        change *= min(1.0, settings.clipping.update_norm / max(float(np.linalg.norm(change)), 1e-12))
+        scales = group_scales(settings, self._model.layout, groups)
+        change, noise = change * scales, noise * scales
+        if settings.privacy.level != "none" or settings.sum.mode != "plain":
+            change *= min(1.0, settings.clipping.update_norm / max(float(np.linalg.norm(change)), 1e-12))
         return Update(change, noise)
 
     def _step(

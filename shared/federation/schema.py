@@ -74,6 +74,7 @@ class Clipping(_Section):
 
     window_norm: Positive
     update_norm: Positive
+    group_scales: Annotated[dict[Group, Positive], Field(default_factory=dict)]
 
 
 class Training(_Section):

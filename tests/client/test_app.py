@@ -35,11 +35,17 @@ class Answering:
             raise self._answer
         return self._answer
 
-    def update(self, request, vector):
+    def plain(self, request, vector):
         return self._say(request, vector)
 
-    def statistics(self, request):
-        return self._say(request)
+    def join(self, request, vector, configuration):
+        return self._say(request, vector, configuration)
+
+    def reveal(self, ch, cohort):
+        return self._say(ch, cohort)
+
+    def phase(self, name, ch, parts):
+        return self._say(name, ch, *parts)
 
 
 def context(state=None) -> Context:
@@ -50,7 +56,17 @@ def question(kind: str) -> Message:
     content = RecordDict(
         {
             "round": ConfigRecord(
-                {"federation": "f" * 64, "release": "e" * 64, "round": 4, "groups": ["dense", "bias"]}
+                {
+                    "task": "update",
+                    "federation": "f" * 64,
+                    "release": "e" * 64,
+                    "round": 4,
+                    "groups": ["dense", "bias"],
+                }
+            ),
+            "sum": ConfigRecord(
+                {"configuration": b"c", "round": b"h", "cohort": 9, "roster": b"r", "u1": b"1", "inbox": b"i"}
+                | {"u2": b"2", "signatures": b"s", "agreements": b"a"}
             ),
             "model": ArrayRecord({"vector": Array(np.arange(5, dtype=np.float32))}),
         }
@@ -58,10 +74,12 @@ def question(kind: str) -> Message:
     return Message(content, dst_node_id=1, message_type=kind)
 
 
-@pytest.mark.parametrize("kind", ["train.update", "query.statistics"])
-def test_a_reply_holds_the_summand_and_nothing_else(kind):
+KINDS = ["train.plain", "train.join", "query.reveal", "query.share", "query.mask", "query.agree", "query.unmask"]
+
+
+def test_a_reply_in_the_open_holds_the_summand_and_nothing_else():
     device = Answering(np.array([1.5, -2.0], np.float32))
-    reply = make_app(lambda _: device)(question(kind), context())
+    reply = make_app(lambda _: device)(question("train.plain"), context())
     assert list(reply.content) == ["summand"]
     assert list(reply.content["summand"]) == ["vector"]
     vector = reply.content["summand"]["vector"].numpy()
@@ -71,11 +89,38 @@ def test_a_reply_holds_the_summand_and_nothing_else(kind):
 
 def test_a_question_reaches_the_device_as_it_was_asked():
     device = Answering(np.zeros(1, np.float32))
-    make_app(lambda _: device)(question("train.update"), context())
+    make_app(lambda _: device)(question("train.plain"), context())
     ((request, vector),) = device.asked
     assert (request.federation, request.release, request.number) == ("f" * 64, "e" * 64, 4)
     assert request.groups == ("dense", "bias")
+    assert request.task == "update"
     assert vector.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("query.reveal", (b"h", 9)),
+        ("query.share", ("share", b"h", b"r")),
+        ("query.mask", ("mask", b"h", b"1", b"i")),
+        ("query.agree", ("agree", b"h", b"2", b"s")),
+        ("query.unmask", ("unmask", b"h", b"a")),
+    ],
+)
+def test_a_later_phase_brings_its_own_parts_and_takes_bytes_back(kind, asked):
+    device = Answering(b"answer")
+    reply = make_app(lambda _: device)(question(kind), context())
+    assert device.asked == [asked]
+    assert {name: dict(record) for name, record in reply.content.items()} == {"sum": {"message": b"answer"}}
+
+
+def test_joining_brings_the_round_the_model_and_the_configuration():
+    device = Answering(b"advert")
+    reply = make_app(lambda _: device)(question("train.join"), context())
+    ((request, vector, configuration),) = device.asked
+    assert (request.task, request.number, configuration) == ("update", 4, b"c")
+    assert vector.tolist() == [0, 1, 2, 3, 4]
+    assert {name: dict(record) for name, record in reply.content.items()} == {"sum": {"message": b"advert"}}
 
 
 def test_hello_tells_the_public_id_and_nothing_else():
@@ -83,7 +128,7 @@ def test_hello_tells_the_public_id_and_nothing_else():
     assert {name: dict(record) for name, record in reply.content.items()} == {"device": {"id": "ab12"}}
 
 
-@pytest.mark.parametrize("kind", ["train.update", "query.statistics"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("error", "status"), [(NotYet(CANARY), "not-yet"), (Refused(CANARY), "refused")])
 def test_a_no_is_one_word(kind, error, status):
     reply = make_app(lambda _: Answering(error))(question(kind), context())
@@ -93,7 +138,7 @@ def test_a_no_is_one_word(kind, error, status):
 ERRORS = [RuntimeError(CANARY), KeyError(CANARY), ValueError(CANARY), Misconfigured(CANARY), Corrupt(CANARY)]
 
 
-@pytest.mark.parametrize("kind", ["train.update", "query.statistics"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("error", ERRORS)
 def test_what_fails_inside_leaves_no_word_of_itself(kind, error):
     with pytest.raises(Exception, match="its own log says why") as raised:
@@ -102,7 +147,7 @@ def test_what_fails_inside_leaves_no_word_of_itself(kind, error):
     assert "knee" not in "".join(traceback.format_exception(raised.value)) + repr(raised.value)
 
 
-@pytest.mark.parametrize("kind", ["train.update", "query.statistics", "query.hello"])
+@pytest.mark.parametrize("kind", [*KINDS, "query.hello"])
 def test_a_device_that_cannot_be_opened_leaves_no_word_of_itself(kind):
     def fail(_):
         raise ValueError(CANARY)
@@ -112,7 +157,7 @@ def test_a_device_that_cannot_be_opened_leaves_no_word_of_itself(kind):
     assert "knee" not in "".join(traceback.format_exception(raised.value))
 
 
-@pytest.mark.parametrize("kind", ["train.update", "query.statistics"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_own_log_of_the_device_says_what_failed_and_where_and_quotes_nothing(kind, caplog):
     with pytest.raises(RuntimeError):
         make_app(lambda _: Answering(ValueError(CANARY)))(question(kind), context())
@@ -120,7 +165,7 @@ def test_the_own_log_of_the_device_says_what_failed_and_where_and_quotes_nothing
     assert "knee" not in caplog.text
 
 
-@pytest.mark.parametrize("kind", ["query.log", "query", "train", "evaluate", "train.other"])
+@pytest.mark.parametrize("kind", ["query.log", "query", "train", "evaluate", "train.other", "query.join"])
 def test_no_other_question_has_an_answer(kind):
     with pytest.raises(ValueError, match=r"(?i)message type|function"):
         make_app(lambda _: Answering(np.zeros(1, np.float32)))(question(kind), context())
@@ -128,20 +173,21 @@ def test_no_other_question_has_an_answer(kind):
 
 def test_the_state_of_a_node_outlives_a_message():
     node = context()
-    state = NodeState(node)
+    state = NodeState(node, "device")
     assert len(state) == 0
     assert state.get(LEDGER, "[]") == "[]"
     state[LEDGER] = "[[0.5, 1.0, 3]]"
-    again = NodeState(node)
+    again = NodeState(node, "device")
     assert dict(again) == {LEDGER: "[[0.5, 1.0, 3]]"}
     del again[LEDGER]
-    assert list(NodeState(node)) == []
+    assert list(NodeState(node, "device")) == []
 
 
 def test_two_nodes_share_no_state():
     one, other = context(), context()
-    NodeState(one)[LEDGER] = "[]"
-    assert list(NodeState(other)) == []
+    NodeState(one, "device")[LEDGER] = "[]"
+    assert list(NodeState(other, "device")) == []
+    assert list(NodeState(one, "sum")) == []
 
 
 def test_the_installed_app_asks_for_a_home():

@@ -1,18 +1,24 @@
 """One device: what it checks, what it charges, what it refuses."""
 
-import hashlib
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from client import LEDGER, Device, Installed, RoundRequest
+from client.evaluation import measure
+from client.promises import ROUNDS
+from client.recommender import Recommender
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
-from shared.errors import Misconfigured, NotYet, Refused
-from shared.privacy import Ledger, SampledGaussian, spent_epsilon
-from tests.tiny import Log, Seeded, events, person
+from shared.errors import Corrupt, Misconfigured, NotYet, Refused
+from shared.privacy import Ledger, LedgerBudget, SampledGaussian, SummedGaussian, spent_epsilon
+from shared.terms import METRICS, subject_of, terms_of, user_charge
+from tests.tiny import Log, Seeded, events, membership, person
 
-IDENTITY = hashlib.sha256(b"one").hexdigest()
+MEMBER = membership()
+BUDGET = LedgerBudget(event_epsilon=8.0)
 GROUPS = ("dense", "bias")
 
 
@@ -23,22 +29,50 @@ class Home:
         self.release, self.model = tiny.release(*settings)
         self.digest = self.release.digest()
         self.installed = Installed(self.release, self.digest, self.model, LocalTraining(self.model))
-        self.state = {}
+        self.state, self.session = {}, {}
         self.log = Log(person(0, 9) if log is None else log)
-        chance = {"randomness": Seeded} if seeded else {}
-        self.device = Device(IDENTITY, self.log, self.find, self.state, **chance)
+        self.chance = {"randomness": Seeded} if seeded else {}
+        self.start()
+
+    def start(self, **changed):
+        """The device's process begins anew, as it may between any two messages."""
+        kept = {"state": self.state, "simulated": True} | self.chance | changed
+        self.device = Device(MEMBER, self.log, self.find, session=self.session, now_seconds=lambda: self.now, **kept)
+
+    now = 1000.0
 
     def find(self, digest):
         if digest != self.digest:
             raise Misconfigured(f"release {digest[:12]}: not installed")
         return self.installed
 
-    def ask(self, number=1, groups=GROUPS, **changed):
+    def ask(self, number=1, groups=GROUPS, task="update", **changed):
         asked = {"federation": self.release.federation.digest(), "release": self.digest} | changed
-        return RoundRequest(asked["federation"], asked["release"], number, groups)
+        return RoundRequest(task, asked["federation"], asked["release"], number, groups)
 
     def update(self, number=1, **changed):
-        return self.device.update(self.ask(number, **changed), self.release.vector)
+        return self.device.plain(self.ask(number, **changed), self.release.vector)
+
+    def count(self, **changed):
+        return self.device.plain(self.ask(0, (), "statistics", **changed), None)
+
+    def configuration(self, request, vector):
+        """What the server says of a round: derived as the server does, from public facts."""
+        dimension = {
+            "update": self.model.layout.select(request.groups).size,
+            "statistics": len(self.release.catalogue),
+            "evaluation": len(METRICS),
+        }[request.task]
+        sent = b"" if vector is None else vector.tobytes()
+        subject = subject_of(request.task, request.federation, request.release, request.number, request.groups, sent)
+        file = self.release.federation
+        return terms_of(file, request.task, request.number, dimension, subject, MEMBER.registry).configuration
+
+    def join(self, number=1, task="update", groups=GROUPS):
+        request = self.ask(number, groups if task == "update" else (), task)
+        vector = None if task == "statistics" else self.release.vector
+        configuration = self.configuration(request, vector)
+        return self.device.join(request, vector, configuration.encode()), configuration
 
 
 def test_a_summand_is_the_signal_and_the_noise_of_the_groups_asked(tiny):
@@ -57,16 +91,16 @@ def test_another_federation_or_an_unknown_release_is_not_answered_nor_charged(ti
         with pytest.raises(Misconfigured):
             home.update(**changed)
         with pytest.raises(Misconfigured):
-            home.device.statistics(home.ask(**changed))
+            home.count(**changed)
     assert home.state == {}
 
 
 def test_every_answer_is_charged_and_the_ledger_lives_in_the_state(tiny):
     home = Home(tiny, "windows.sampling_probability=0.25")
     for number in range(1, 4):
-        home.device = Device(IDENTITY, home.log, home.find, home.state, Seeded)  # a restart between messages
+        home.start()
         home.update(number)
-        held = Ledger.from_json(8.0, 1e-6, home.state[LEDGER])
+        held = Ledger.from_json(BUDGET, home.state[LEDGER])
         assert dict(held.charged) == {SampledGaussian(0.25, 1.5): number}
 
 
@@ -77,7 +111,7 @@ def test_at_its_budget_a_device_refuses_and_goes_on_refusing(tiny):
     home.update(2)
     ledger = home.state[LEDGER]
     for number in (3, 4, 5):
-        home.device = Device(IDENTITY, home.log, home.find, home.state, Seeded)
+        home.start()
         with pytest.raises(Refused, match="would exceed"):
             home.update(number)
     assert home.state == {LEDGER: ledger}
@@ -89,7 +123,7 @@ def test_the_charge_is_kept_before_the_summand_leaves(tiny):
             raise OSError("the disk is full")
 
     home = Home(tiny)
-    home.device = Device(IDENTITY, home.log, home.find, Full(), Seeded)
+    home.start(state=Full())
     with pytest.raises(OSError, match="full"):
         home.update()
 
@@ -97,7 +131,7 @@ def test_the_charge_is_kept_before_the_summand_leaves(tiny):
 def test_an_empty_draw_is_charged_like_any_other(tiny):
     home = Home(tiny, "windows.sampling_probability=1e-6")
     assert home.update().all()
-    assert dict(Ledger.from_json(8.0, 1e-6, home.state[LEDGER]).charged) == {SampledGaussian(1e-6, 1.5): 1}
+    assert dict(Ledger.from_json(BUDGET, home.state[LEDGER]).charged) == {SampledGaussian(1e-6, 1.5): 1}
 
 
 def test_with_too_few_events_nothing_is_charged(tiny):
@@ -126,7 +160,7 @@ def test_counts_are_of_the_newest_distinct_items_one_each(tiny):
         (3, {"garden-0", "music-2", "music-3"}),
     ):
         home = Home(tiny, "privacy.level=none", f"statistics.items_per_device={capacity}", log=log)
-        counts = home.device.statistics(home.ask(groups=()))
+        counts = home.count()
         assert counts.dtype == np.float32
         assert counts.shape == (24,)
         assert {home.release.catalogue[row].id for row in np.flatnonzero(counts)} == expected
@@ -135,13 +169,13 @@ def test_counts_are_of_the_newest_distinct_items_one_each(tiny):
 
 def test_counts_of_an_empty_log_are_zeros(tiny):
     home = Home(tiny, "privacy.level=none", log=[])
-    assert home.device.statistics(home.ask()).tolist() == [0.0] * 24
+    assert home.count().tolist() == [0.0] * 24
 
 
 def test_counts_are_refused_where_event_privacy_is_promised(tiny):
     home = Home(tiny)
-    with pytest.raises(Refused, match="private sum"):
-        home.device.statistics(home.ask())
+    with pytest.raises(Refused, match="without noise"):
+        home.count()
 
 
 def test_left_to_itself_a_device_takes_chance_nobody_can_repeat(tiny):
@@ -151,5 +185,184 @@ def test_left_to_itself_a_device_takes_chance_nobody_can_repeat(tiny):
 
 def test_a_device_prints_its_public_id_and_no_more(tiny):
     home = Home(tiny, log=events(["secret-item", "garden-0"], words={0: "knee pain"}))
-    home.device._state["note"] = "private"
-    assert repr(home.device) == f"Device({IDENTITY[:8]})"
+    home.state["note"] = "private"
+    assert repr(home.device) == f"Device({MEMBER.identity.device.hex()[:8]})"
+
+
+PRIVATE = ("privacy.level=user", "sum.mode=ideal", "privacy.update_participations=3")
+
+
+def test_a_persons_device_gives_nothing_in_the_open(tiny):
+    for settings in (("privacy.level=none",), ("privacy.level=event",)):
+        home = Home(tiny, *settings)
+        home.start(simulated=False)
+        with pytest.raises(Refused, match="secure sums only"):
+            home.update()
+        assert home.state == {}
+    home = Home(tiny, *PRIVATE)
+    home.start(simulated=False)
+    with pytest.raises(Refused, match="secure sums only"):
+        home.join()
+    assert home.session == {}
+
+
+def test_a_persons_device_joins_no_sum_without_noise(tiny):
+    home = Home(tiny, "privacy.level=none", "sum.mode=secure")
+    home.start(simulated=False)
+    with pytest.raises(Refused, match="no user-level privacy"):
+        home.join()
+    assert home.session == {}
+
+
+def test_a_sum_goes_out_as_the_federation_file_says_and_in_no_other_way(tiny):
+    for mode in ("secure", "ideal"):
+        home = Home(tiny, *PRIVATE, f"sum.mode={mode}")
+        with pytest.raises(Refused, match=f"expected the {mode} sum"):
+            home.update()
+        assert home.state == {}
+
+
+def test_a_configuration_that_does_not_follow_from_the_file_is_not_answered(tiny):
+    home = Home(tiny, *PRIVATE, "sum.mode=secure")
+    request = home.ask()
+    right = home.configuration(request, home.release.vector)
+    for wrong in (
+        replace(right, rho_units=right.rho_units * 2),
+        replace(right, noise=0),
+        replace(right, clip_norm=right.clip_norm * 2),
+        replace(right, minimum_cohort=3),
+        replace(right, corrupt_ppm=0),
+        replace(right, model_hash=bytes(32)),
+        replace(right, registry_hash=bytes(32)),
+        replace(right, round_number=2),
+    ):
+        with pytest.raises(Misconfigured, match="got another"):
+            home.device.join(request, home.release.vector, wrong.encode())
+    other = home.release.vector + np.float32(0.01)
+    with pytest.raises(Misconfigured, match="got another"):
+        home.device.join(request, other, right.encode())
+    assert home.state == home.session == {}
+
+
+def test_a_round_is_answered_once_even_after_a_restart_and_an_older_one_never(tiny):
+    home = Home(tiny, *PRIVATE)
+    home.join(5)
+    for number in (5, 4):
+        home.start()
+        with pytest.raises(Refused, match="answered round 5 already"):
+            home.join(number)
+    home.join(6)
+    assert json.loads(home.state[ROUNDS]) == {"update": 6}
+
+
+def test_the_ideal_sum_reveals_noised_words_once_and_charges_before(tiny):
+    home = Home(tiny, *PRIVATE)
+    advert, configuration = home.join()
+    assert advert == b""
+    assert LEDGER not in home.state
+    ch = configuration.digest()
+    words = np.frombuffer(home.device.reveal(ch, 10), np.uint32).astype(np.int32).astype(np.int64)
+    assert len(words) == configuration.dimension
+    charge = user_charge(home.release.federation, "update")
+    held = Ledger.from_json(LedgerBudget(user_epsilon=8.0), home.state[LEDGER])
+    assert dict(held.charged) == {SummedGaussian("update", charge.rho): 1}
+    assert home.session == {}
+    # one device's share of the noise: its spread, in units, over more than two hundred coordinates
+    assert words.std() == pytest.approx(configuration.for_cohort(10).variance ** 0.5, rel=0.2)
+    with pytest.raises(Refused, match="in no private sum"):
+        home.device.reveal(ch, 10)
+
+
+def test_at_the_end_of_its_user_level_budget_a_device_joins_no_more(tiny):
+    home = Home(tiny, *PRIVATE)
+    for number in (1, 2, 3):
+        _, configuration = home.join(number)
+        home.device.reveal(configuration.digest(), 10)
+    ledger = home.state[LEDGER]
+    for number in (4, 5):
+        home.start()
+        with pytest.raises(Refused, match="budget"):
+            home.join(number)
+    assert home.state[LEDGER] == ledger
+    assert Ledger.from_json(LedgerBudget(user_epsilon=8.0), ledger).epsilon("user") <= 8.0
+
+
+def test_both_levels_are_charged_together_or_not_at_all(tiny):
+    home = Home(tiny, *PRIVATE, "privacy.level=both")
+    _, configuration = home.join()
+    home.device.reveal(configuration.digest(), 10)
+    budget = LedgerBudget(user_epsilon=8.0, event_epsilon=8.0)
+    held = Ledger.from_json(budget, home.state[LEDGER]).charged
+    assert {type(event) for event in held} == {SampledGaussian, SummedGaussian}
+    spent = spent_epsilon({SampledGaussian(0.5, 1.5): 1}, 1e-6)
+    home = Home(tiny, *PRIVATE, "privacy.level=both", f"privacy.event_epsilon={spent / 2!r}")
+    with pytest.raises(Refused, match="event-level budget"):
+        home.join()
+    assert LEDGER not in home.state
+
+
+def test_a_message_out_of_turn_too_late_or_of_another_round_ends_in_a_refusal(tiny):
+    home = Home(tiny, *PRIVATE, "sum.mode=secure")
+    _, configuration = home.join(1)
+    ch = configuration.digest()
+    with pytest.raises(Refused, match="another private sum"):
+        home.device.phase("share", bytes(32), [b""])
+    assert home.session
+    with pytest.raises(Refused, match="out of turn; this device was joined"):
+        home.device.phase("unmask", ch, [b""])
+    assert home.session == {}
+    _, configuration = home.join(2)
+    home.now += 600.0 + 120.0 + 1.0
+    with pytest.raises(Refused, match="too late"):
+        home.device.phase("share", configuration.digest(), [b""])
+    assert home.session == {}
+
+
+def test_a_message_that_is_not_what_it_must_be_ends_the_round_and_wipes_it(tiny):
+    for parts in ([b"no roster"], [], [b"one", b"two"]):
+        home = Home(tiny, *PRIVATE, "sum.mode=secure")
+        _, configuration = home.join()
+        with pytest.raises(Corrupt):
+            home.device.phase("share", configuration.digest(), parts)
+        assert home.session == {}
+        assert LEDGER not in home.state
+
+
+def test_joining_again_wipes_what_was_under_way(tiny):
+    home = Home(tiny, *PRIVATE, "sum.mode=secure")
+    _, first = home.join(1)
+    _, second = home.join(2)
+    with pytest.raises(Refused, match="another private sum"):
+        home.device.phase("share", first.digest(), [b""])
+    assert home.session["configuration"] == second.encode()
+
+
+def test_an_evaluation_says_how_the_device_would_have_ranked_what_it_kept_aside(tiny):
+    log = Log(events(["garden-0", "garden-1", "music-2"]), events(["garden-3"]))
+    home = Home(tiny, *PRIVATE, "evaluation.negatives=5")
+    home.log = log
+    home.start()
+    request = home.ask(1, (), "evaluation")
+    release, installed = home.release, home.installed
+    figures = measure(
+        Recommender(release, home.model), release.catalogue, log.kept, log.aside, 5, Seeded(1).numpy("evaluation")
+    )
+    contribution = home.device._contribute(request, installed, release.vector)
+    assert contribution.vector.tolist() == figures.tolist()
+    assert np.abs(figures).max() <= 0.5
+    assert np.linalg.norm(figures) <= 1.0
+    # by hand: the rank among the five drawn, from the scores themselves
+    scores = Recommender(release, home.model).scores(log.kept)
+    met = {release.catalogue.row(name) for name in ("garden-0", "garden-1", "music-2", "garden-3")}
+    unmet = [row for row in range(24) if row not in met]
+    drawn = Seeded(1).numpy("evaluation").choice(unmet, 5, replace=False)
+    rank = 1 + int((scores[drawn] > scores[release.catalogue.row("garden-3")]).sum())
+    assert figures.tolist() == pytest.approx(
+        [0.5, 1 / np.log2(rank + 1) - 0.5, 1 / rank - 0.5, 1 - (rank - 1) / 5 - 0.5], abs=1e-6
+    )
+
+
+def test_with_nothing_kept_aside_a_device_is_not_evaluated(tiny):
+    home = Home(tiny, *PRIVATE)
+    with pytest.raises(NotYet, match="held-out"):
+        home.join(1, "evaluation")

@@ -1,14 +1,17 @@
 """The plain sum: what it adds, what it counts, and what it never adds."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 
-from server.aggregator import PlainSum, SumRequest, Tally
+from server.aggregator import PlainSum, Tally
 from server.cohort import Member, Roster
 from server.exchange import Clock
+from server.round import request_for
+from shared.federation import read_federation
 from simulations.grid import Dropouts, InProcessGrid, simulated_clock
 
 MALFORMED = [
@@ -28,10 +31,16 @@ MALFORMED = [
 ]
 
 
+def plain_request(length, wanted, minimum):
+    file = read_federation(settings=["privacy.level=none", "sum.mode=plain"])
+    request = request_for(file, "statistics", "release", 0, length, bytes(32), wanted)
+    return replace(request, minimum=minimum, deadline_seconds=60.0)
+
+
 def ask(toy, behave=lambda device, kind: "answer", devices=6, wanted=6, minimum=1, **grid_choices):
     grid, clock = InProcessGrid(toy.client_app(behave), devices, **grid_choices), simulated_clock()
     cohort = sorted(Roster().refresh(grid, 10, clock), key=lambda member: grid.get_node_ids().index(member.node))
-    request = SumRequest("query.statistics", 0, RecordDict(), toy.items, wanted, minimum, 60.0)
+    request = plain_request(toy.items, wanted, minimum)
     return PlainSum().sum(grid, cohort, request, clock), clock
 
 
@@ -110,7 +119,7 @@ def test_the_sum_is_the_same_to_the_last_bit_in_any_order():
     InProcessGrid(None, 1)  # names this process's task, which messages ask for
     chance = np.random.default_rng(0)
     vectors = [(chance.normal(size=200) * 10.0 ** chance.integers(-9, 3, 200)).astype(np.float32) for _ in range(50)]
-    request = SumRequest("query.statistics", 0, RecordDict(), 200, 50, 1, 60.0)
+    request = plain_request(200, 50, 1)
     cohort = [Member(f"{index:08x}", index + 2) for index in range(50)]
     forth, back = (PlainSum().sum(Answered(vectors, next_of), cohort, request, Clock()).total for next_of in (min, max))
     assert forth.tobytes() == back.tobytes()

@@ -20,31 +20,40 @@ def hello_app(identity):
 
 
 def test_the_cohort_depends_on_device_ids_and_not_on_nodes_or_order():
-    chosen = choose(MEMBERS, 10, 1.0, seed=3, round_number=5)
+    chosen = choose(MEMBERS, 10, 1.0, "seed 3", 40)
     elsewhere = [Member(member.device, member.node * 7) for member in reversed(MEMBERS)]
-    assert [m.device for m in choose(elsewhere, 10, 1.0, 3, 5)] == [m.device for m in chosen]
+    assert [m.device for m in choose(elsewhere, 10, 1.0, "seed 3", 40)] == [m.device for m in chosen]
     assert len(set(chosen)) == 10
 
 
-def test_another_round_or_another_seed_asks_others():
-    chosen = choose(MEMBERS, 10, 1.0, 3, 5)
-    assert choose(MEMBERS, 10, 1.0, 3, 6) != chosen
-    assert choose(MEMBERS, 10, 1.0, 4, 5) != chosen
+def test_another_turn_or_another_stream_asks_others():
+    chosen = choose(MEMBERS, 10, 1.0, "seed 3", 10)
+    assert not set(choose(MEMBERS, 10, 1.0, "seed 3", 20)) & set(chosen)
+    assert choose(MEMBERS, 10, 1.0, "seed 4", 10) != chosen
 
 
 def test_over_selection_asks_more_and_never_more_than_there_are():
-    assert len(choose(MEMBERS, 10, 1.25, 0, 1)) == 13  # 12.5 rounded up
-    assert len(choose(MEMBERS, 49, 2.0, 0, 1)) == 50
-    assert choose([], 10, 1.0, 0, 1) == []
+    assert len(choose(MEMBERS, 10, 1.25, "", 0)) == 13  # 12.5 rounded up
+    assert len(choose(MEMBERS, 49, 2.0, "", 0)) == 50
+    assert choose([], 10, 1.0, "", 0) == []
 
 
-def test_every_device_takes_part_about_equally_often():
-    counts = dict.fromkeys(MEMBERS, 0)
-    for number in range(1, 501):
-        for member in choose(MEMBERS, 10, 1.0, 0, number):
+def test_no_device_is_asked_more_often_than_the_circle_needs():
+    counts, asked = dict.fromkeys(MEMBERS, 0), 0
+    for _ in range(17):
+        cohort = choose(MEMBERS, 12, 1.0, "", asked)
+        assert len(set(cohort)) == 12
+        asked += len(cohort)
+        for member in cohort:
             counts[member] += 1
-    # 500 rounds of 10 of 50: expected 100, standard deviation sqrt(500 * .2 * .8) = 8.9
-    assert all(60 < count < 140 for count in counts.values())
+    # 17 rounds of 12 are 204 questions to 50 devices: four each, and a fifth to four of them
+    assert sorted(counts.values()) == [4] * 46 + [5] * 4
+
+
+def test_the_circle_stays_as_it_is_when_others_come_and_go():
+    left = MEMBERS[:20] + MEMBERS[30:]
+    order = [member for member in choose(MEMBERS, 50, 1.0, "", 0) if member in left]
+    assert choose(left, 40, 1.0, "", 0) == order
 
 
 def test_new_nodes_are_asked_once_and_gone_nodes_are_left_out(toy):

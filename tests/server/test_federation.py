@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from server import make_app
-from server.round import RoundReport, event_noise_variance
+from server.round import RoundReport
 from shared.errors import Corrupt, Misconfigured
+from shared.terms import event_noise_deviation
 from simulations.grid import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
 
 
@@ -98,7 +99,8 @@ def test_over_selection_counts_the_same_answers_every_time(toy):
 def test_the_count_sums_over_all_devices_and_changes_the_release(toy):
     published, releases = [], []
 
-    def publish(counts):
+    def publish(counts, noise):
+        assert noise == 0
         published.append(counts)
         return "release-0" if counts is None else "release-1"
 
@@ -110,7 +112,7 @@ def test_the_count_sums_over_all_devices_and_changes_the_release(toy):
     def spy(messages):
         for message in messages:
             if "round" in message.content:
-                releases.append((message.metadata.message_type, message.content["round"]["release"]))
+                releases.append((message.content["round"]["task"], message.content["round"]["release"]))
         return push(messages)
 
     grid.push_messages = spy
@@ -119,12 +121,12 @@ def test_the_count_sums_over_all_devices_and_changes_the_release(toy):
     assert published[0] is None
     assert published[1].tolist() == [3, 3, 2, 2, 2]  # 12 devices over 5 items
     assert published[1].dtype == np.float64
-    assert set(releases) == {("query.statistics", "release-0"), ("train.update", "release-1")}
+    assert set(releases) == {("statistics", "release-0"), ("update", "release-1")}
 
 
 def test_a_count_that_devices_refuse_is_tried_once_and_training_goes_on(toy):
     def behave(device, kind):
-        return "refused" if kind == "query.statistics" else "answer"
+        return "refused" if kind == "statistics" else "answer"
 
     federation, reports = train(toy, "model.popularity=true", behave=behave)
     assert reports[0].skipped
@@ -182,7 +184,7 @@ def test_a_folder_with_a_training_is_refused_unless_resumed(toy):
     [
         (("optimizer.learning_rate=0.3",), {}, "federation"),
         ((), {"seed": 8}, "seed"),
-        ((), {"publish": lambda counts: "another"}, "release"),
+        ((), {"publish": lambda counts, noise: "another"}, "release"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(toy, settings, choices, named):
@@ -216,9 +218,7 @@ def test_a_vector_that_does_not_fit_is_refused(toy):
     from server import Federation
 
     with pytest.raises(Misconfigured, match="expected 9 numbers in float32"):
-        Federation(
-            toy.file(), toy.layout, np.zeros(8, np.float32), items=5, folder=toy.folder, publish=lambda counts: ""
-        )
+        Federation(toy.file(), toy.layout, np.zeros(8, np.float32), items=5, folder=toy.folder, publish=lambda *_: "")
 
 
 def test_a_round_that_would_train_nothing_is_refused(toy):
@@ -231,20 +231,20 @@ def test_event_noise_in_the_mean_reaches_the_optimiser(toy):
     windows, clipping, z = file.windows, file.clipping, file.privacy.event_noise_multiplier
     # by hand: one device's noise is z * C_w over the expected number of windows
     expected = z * clipping.window_norm / (windows.per_device * windows.sampling_probability)
-    assert event_noise_variance(file, 1) == pytest.approx(expected**2)
+    assert event_noise_deviation(file, 1) == pytest.approx(expected)
     adapting = z * clipping.window_norm / (file.training.adapter_windows * windows.sampling_probability)
-    assert event_noise_variance(file, 6) == pytest.approx(adapting**2)
-    assert event_noise_variance(toy.file(), 1) == 0.0
+    assert event_noise_deviation(file, 6) == pytest.approx(adapting)
+    assert event_noise_deviation(toy.file(), 1) == 0.0
     faster = toy.file("privacy.level=event", "training.local_learning_rate=3.0")
     slower = toy.file("privacy.level=event")
-    assert event_noise_variance(faster, 1) == pytest.approx(9 * event_noise_variance(slower, 1))
+    assert event_noise_deviation(faster, 1) == pytest.approx(3 * event_noise_deviation(slower, 1))
     federation, _ = train(toy, "privacy.level=event", until=1, devices=4)
     start = np.linspace(-1, 1, 9, dtype=np.float32)
     plain, _ = train(toy, until=1, devices=4, folder=toy.folder / "plain")
     step, plain_step = federation.vector - start, plain.vector - start
     ratio = step[:4] / plain_step[:4]
     square = plain._at.state.optimizer.second_moment["dense"] / (1 - file.optimizer.second_moment_decay)
-    variance = event_noise_variance(file, 1) / 4
+    variance = event_noise_deviation(file, 1) ** 2 / 4
     # first step: the floor is the whole noise variance
     scale = np.sqrt(max(square - variance, variance))
     assert ratio == pytest.approx(np.full(4, np.sqrt(square) / scale), rel=1e-3)

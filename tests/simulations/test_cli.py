@@ -52,8 +52,8 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "rounds": None,
         "clients_per_round": None,
         "engine": "local",
-        "privacy": "none",
-        "aggregation": "plain",
+        "privacy": "both",
+        "aggregation": "secure",
         "seed": 0,
         "out": Path("runs/demo-1"),
         "resume": False,
@@ -140,14 +140,14 @@ def test_a_fault_of_ours_asks_for_a_report_and_keeps_its_message_for_debug(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--privacy", "user"], "expected none or event, got user"),
-        (["--privacy", "both"], "expected none or event, got both"),
-        (["--aggregation", "secure"], "expected plain, got secure"),
-        (["--aggregation", "ideal"], "expected plain, got ideal"),
+        (["--privacy", "all"], "'both'"),
+        (["--aggregation", "open"], "'ideal'"),
         (["--resume"], "expected --out DIR"),
     ],
 )
-def test_what_is_not_built_yet_says_what_is(simulated: list[dict[str, Any]], options: list[str], words: str) -> None:
+def test_a_choice_that_there_is_not_says_which_there_are(
+    simulated: list[dict[str, Any]], options: list[str], words: str
+) -> None:
     answer = call("run", *options)
     assert answer.exit_code == 2
     assert words in answer.stderr

@@ -125,8 +125,7 @@ def test_a_spent_budget_stops_a_device_and_the_rounds_are_skipped(
         ({"resume": True}, "unfinished run to resume"),
         ({"set": ["model.concepts=25"]}, "model.concepts"),
         ({"set": ["model.dense_width=33"]}, "model.dense_width"),
-        ({"aggregation": "secure"}, "aggregation"),
-        ({"privacy": "user"}, "privacy"),
+        ({"aggregation": "plain"}, "sum.mode: expected secure"),
         ({"engine": "ray", "resume": True}, "local"),
     ],
 )
@@ -171,3 +170,48 @@ def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_pat
     (tmp_path / "starts.u64").unlink()
     with pytest.raises(Corrupt, match="simulated logs"):
         Logs(tmp_path)
+
+
+@pytest.mark.parametrize("privacy", ["user", "both", "none"])
+def test_the_ideal_sum_gives_the_secure_run_bit_for_bit(
+    world: Path, federation: Path, tmp_path: Path, privacy: str
+) -> None:
+    vectors, curves = [], []
+    for aggregation in ("secure", "ideal"):
+        result = run(
+            world,
+            federation,
+            tmp_path / aggregation,
+            privacy=privacy,
+            aggregation=aggregation,
+            set=["evaluation.every_rounds=1", "evaluation.clients=8", "privacy.event_epsilon=1000.0"],
+        )
+        assert result.release is not None
+        release = Release.load(result.release)
+        vectors.append((release.vector.tobytes(), release.log_popularity.tobytes()))
+        curves.append([row["metrics"] for row in result.rounds_table])
+    assert vectors[0] == vectors[1]
+    assert curves[0] == curves[1]
+    assert sum(bool(metrics) for metrics in curves[0]) == 2  # after the two rounds that train the heads
+
+
+def test_what_was_spent_is_read_from_the_ledgers_and_stays_within_the_promise(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    result = run(
+        world, federation, tmp_path / "run", privacy="user", aggregation="ideal", set=["evaluation.every_rounds=1"]
+    )
+    user = result.privacy["user"]
+    assert user is not None
+    assert 0 < user["epsilon"] <= user["budget"] == 8.0
+    assert (user["delta"], user["amplification"]) == (1e-6, "none")
+    assert result.privacy["event"] is None
+    open_run = run(world, federation, tmp_path / "open", privacy="none", aggregation="plain")
+    assert open_run.privacy == {"user": None, "event": None}
+
+
+def test_a_run_says_how_its_summands_were_added(world: Path, federation: Path, tmp_path: Path) -> None:
+    words = {"secure": "masked end to end", "ideal": "without masks", "plain": "sees each device's summand"}
+    for aggregation, said in words.items():
+        result = run(world, federation, tmp_path / aggregation, privacy="none", aggregation=aggregation)
+        assert sum(said in note for note in result.notes) == 1

@@ -23,9 +23,10 @@ def test_the_default_validates_and_promises_what_the_design_says():
     assert DEFAULT.model.lora_rank == 4
     assert DEFAULT.windows.events == 32
     assert DEFAULT.privacy.event_epsilon == 8.0
-    # Under event noise the large matrices cannot be learnt; LoRA is on.
-    assert DEFAULT.training.groups == ("evolution", "forgetting", "scales", "adapters")
-    assert DEFAULT.privacy.level == "event"
+    assert DEFAULT.training.groups == ("evolution", "forgetting", "scales", "adapters")  # LoRA is on
+    assert DEFAULT.privacy.level == "both"
+    assert (DEFAULT.privacy.user_epsilon, DEFAULT.privacy.user_delta) == (8.0, 1e-6)
+    assert DEFAULT.sum.mode == "secure"
 
 
 def test_every_section_of_the_default_is_complete():
@@ -65,14 +66,18 @@ def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
         ("model.views=[]", "model.views", "expected"),
         ("model.concept_top=65", "model", "concept_top: expected at most concepts = 64, got 65"),
         ("training.adapter_rounds=101", "file", "training.adapter_rounds: expected at most training.rounds = 100"),
-        ("training.local_steps=2", "file", "training.local_steps: expected 1 with privacy.level = 'event'"),
+        ("training.local_steps=2", "file", "training.local_steps: expected 1 with privacy.level = 'both'"),
         ("windows.minimum_events=257", "file", "windows.minimum_events: expected at most"),
         ("round.minimum_answers=101", "file", "round.minimum_answers: expected at most training.clients_per_round"),
         ("windows.sampling_probability=0.0", "windows.sampling_probability", "got 0.0"),
         ("clipping.window_norm=inf", "clipping.window_norm", "got inf"),
         ("clipping.window_norm=nan", "clipping.window_norm", "got nan"),
         ("privacy.event_delta=1.0", "privacy.event_delta", "got 1.0"),
-        ("privacy.level=user", "privacy.level", "got 'user'"),
+        ("privacy.level=all", "privacy.level", "got 'all'"),
+        ("privacy.evaluation_share=0.96", "privacy", "expected less than 1"),
+        ("sum.mode=plain", "file", "sum.mode: expected secure (or ideal, in simulations)"),
+        ("sum.maximum_cohort=5000", "sum.maximum_cohort", "got 5000"),
+        ("sum.corrupt_share=0.0", "sum.corrupt_share", "got 0.0"),
         ("optimizer.group_rates={dence=1.0}", "optimizer.group_rates.dence", "expected"),
         ("backbone.model_sha256=abc", "backbone.model_sha256", "got 'abc'"),
         ("model=5", "model", "got 5"),

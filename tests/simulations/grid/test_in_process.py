@@ -15,7 +15,7 @@ from shared.errors import Corrupt, Misconfigured
 from simulations.grid import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
 
 
-def questions(grid, kind="query.statistics", group_id="1", content=None):
+def questions(grid, kind="train.plain", group_id="1", content=None):
     return [Message(content or RecordDict(), node, kind, group_id=group_id) for node in grid.get_node_ids()]
 
 
@@ -110,7 +110,7 @@ def test_a_gone_node_is_answered_for_by_the_server(toy):
     for reply in ask(grid):
         assert reply.error.code == 5
         assert reply.metadata.src_node_id == 1
-    stranger = Message(RecordDict(), 12345, "query.statistics")
+    stranger = Message(RecordDict(), 12345, "train.plain")
     assert grid.send_and_receive([stranger])[0].error.code == 5
 
 
@@ -269,21 +269,24 @@ def test_a_thousand_devices_a_round_leave_no_memory_behind(toy):
 
 
 def test_replies_of_a_large_cohort_never_lie_in_memory_together():
-    from server.aggregator import PlainSum, SumRequest
+    from server.aggregator import PlainSum
     from server.cohort import Member
     from server.exchange import Clock
+    from server.round import request_for
+    from shared.federation import read_federation
 
     length = 50_000
     app = ClientApp()
 
-    @app.train("update")
-    def update(message, context):
+    @app.train("plain")
+    def plain(message, context):
         summand = np.ones(length, np.float32)
         return Message(RecordDict({"summand": ArrayRecord({"vector": Array(summand)})}), reply_to=message)
 
     grid = InProcessGrid(app, 200)
     cohort = [Member(f"{node:016x}", node) for node in grid.get_node_ids()]
-    request = SumRequest("train.update", 1, RecordDict(), length, 200, 1, 60.0)
+    file = read_federation(settings=["privacy.level=none", "sum.mode=plain"])
+    request = request_for(file, "update", "release", 1, length, bytes(32), 200, np.zeros(length, np.float32))
     tracemalloc.start()
     try:
         result = PlainSum().sum(grid, cohort, request, Clock())
