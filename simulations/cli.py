@@ -154,6 +154,32 @@ def compare(
 
 
 @app.command()
+def plan(
+    population: Annotated[int, typer.Option(min=2, help="Devices there are.")] = 10_000,
+    epsilon: Annotated[
+        float | None, typer.Option(min=0.0, help="User-level promise for a device's whole life; several when left out.")
+    ] = None,
+    settings: Settings = None,
+    rounds: Rounds = None,
+    clients_per_round: Clients = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """What a user-level promise costs: the noise it needs, and the largest model that still learns under it."""
+    with _explained(debug):
+        from simulations.planner import plan_table
+
+        record = plan_table(
+            population,
+            epsilon=epsilon,
+            settings=tuple(settings or ()),
+            clients_per_round=clients_per_round,
+            rounds=rounds,
+        )
+        _print_records("plans", {"plan": record}, as_json)
+
+
+@app.command()
 def bench(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
     list_only: List = False,

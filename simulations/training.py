@@ -42,7 +42,8 @@ class Trained:
         release: the final one.
         scorer: ranks under the final release.
         reports: of every round, the count included.
-        curve: validation metrics as it went on.
+        curve: validation metrics as it went on: those the federation measures itself, and beside them those that only a
+            simulation can know.
         spent: what the device that took part most has spent, at each level that is promised.
     """
 
@@ -105,7 +106,17 @@ def train(
     scorer.install(release)
     curve.add(federation.round_number)
     spent = spending(settings, states, len(world.members), federation.reports)
-    return Trained(start, release, scorer, federation.reports, curve.points, spent)
+    points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
+    return Trained(start, release, scorer, federation.reports, tuple(points), spent)
+
+
+def _federated(reports: Sequence[RoundReport]) -> list[CurvePoint]:
+    """The curve as an operator sees it: sums over devices that rank what they kept aside, noise and all."""
+    return [
+        CurvePoint(report.number, {f"federated {name}": report.metrics[name] for name in _CURVES})
+        for report in reports
+        if report.metrics
+    ]
 
 
 @contextmanager

@@ -1,0 +1,92 @@
+"""What a user-level promise costs a federation, as a table: noise, and the largest model that still learns under it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.errors import Misconfigured
+from shared.federation import FederationFile, read_federation
+from shared.model import build_model
+from shared.privacy import Cohort, Participations, TaskShares, plan
+from shared.terms import event_noise_deviation, expected_windows
+
+_EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def plan_table(
+    population: int,
+    *,
+    epsilon: float | None = None,
+    settings: Sequence[str] = (),
+    clients_per_round: int | None = None,
+    rounds: int | None = None,
+) -> dict[str, Any]:
+    """Calibrate a federation file to a population.
+
+    Args:
+        population: devices there are.
+        epsilon: for a device's whole life; a row for each of several where left out.
+        settings: changes to the shipped federation file.
+        clients_per_round, rounds: instead of the federation file's.
+
+    Returns:
+        {"rows": one dictionary for each epsilon, ...}.
+
+    Raises:
+        Misconfigured: fewer devices than a round asks, or impossible settings.
+    """
+    wishes = [*settings, "sum.mode=secure"]
+    if clients_per_round is not None:
+        wishes += [f"training.clients_per_round={clients_per_round}"]
+    if rounds is not None:
+        wishes += [f"training.rounds={rounds}", "training.adapter_rounds=0"]
+    file = read_federation(settings=wishes)
+    training = file.training
+    if training.clients_per_round > population:
+        raise Misconfigured(
+            f"plan: expected a population of at least training.clients_per_round = {training.clients_per_round}, "
+            f"got {population}"
+        )
+    dimension = build_model(file).layout.select(file.heads).size
+    answers = -(-training.rounds * training.clients_per_round // population)
+    chosen = _EPSILONS if epsilon is None else (epsilon,)
+    return {
+        "population": population,
+        "rounds": training.rounds,
+        "devices a round": training.clients_per_round,
+        "answers a device": answers,
+        "dimension": dimension,
+        "groups": " ".join(file.heads),
+        "rows": [_row(file, one, population, answers, dimension) for one in chosen],
+    }
+
+
+def _row(file: FederationFile, epsilon: float, population: int, answers: int, dimension: int) -> dict[str, Any]:
+    privacy, training = file.privacy, file.training
+    shares = TaskShares(
+        1 - privacy.statistics_share - privacy.evaluation_share, privacy.statistics_share, privacy.evaluation_share
+    )
+    planned = plan(
+        epsilon=epsilon,
+        delta=privacy.user_delta,
+        cohort=Cohort(
+            training.clients_per_round, file.sum.corrupt_share, file.sum.dropout_share, file.round.minimum_answers
+        ),
+        participations=Participations(answers, privacy.statistics_participations, privacy.evaluation_participations),
+        dimension=dimension,
+        shares=shares,
+        population=population,
+        rounds=training.rounds,
+    )
+    assert planned.readers is not None
+    event = 0.0
+    if expected_windows(file, 1):
+        event = event_noise_deviation(file, 1) / file.clipping.update_norm / training.clients_per_round**0.5
+    return {
+        "epsilon": epsilon,
+        "rho of an update": planned.rho,
+        "noise of a coordinate / C": planned.noise_per_coordinate,
+        "noise of the mean / C": planned.noise_norm,
+        "event noise of a coordinate / C": event,
+        "largest dimension": planned.largest_dimension,
+        "epsilon of readers, if the operator samples in secret": planned.readers.epsilon,
+    }
