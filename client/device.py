@@ -213,13 +213,15 @@ class Device:
         return Contribution(update.signal, update.noise if release.federation.privacy.event else nothing)
 
     def _counts(self, release: Release) -> NDArray[np.float32]:
-        """The newest distinct items of the log, one each, float32 [items]."""
+        """The newest distinct items of the log, float32 [items]: one each; or, where noise for a fixed norm will cover
+        them anyhow, as much as gives them that norm."""
         catalogue = release.catalogue
         met = [event.item for event in attended(self._log.events()) if event.item is not None]
         rows = [catalogue.row(item) for item in met if item in catalogue]
         newest = list(dict.fromkeys(reversed(rows)))[: release.federation.statistics.items_per_device]
         counts = np.zeros(len(catalogue), np.float32)
-        counts[newest] = 1.0
+        full = release.federation.statistics.items_per_device
+        counts[newest] = (full / len(newest)) ** 0.5 if release.federation.privacy.user and newest else 1.0
         return counts
 
     def _terms(self, request: RoundRequest, installed: Installed, vector: Vector | None) -> Terms:

@@ -5,7 +5,7 @@ A step moves only the groups that the mean holds; all other coordinates, and the
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,12 @@ class Mean:
     Attributes:
         groups: the groups it holds, in canonical order.
         values: float64 [d of the groups], a descent direction.
-        noise_variance: known variance of the noise in one coordinate of a group; 0 where there is none.
+        noise_variance: known variance of the noise in one coordinate of `values`; 0 where there is none.
     """
 
     groups: tuple[str, ...]
     values: FloatVector
-    noise_variance: Mapping[str, float] = field(default_factory=dict)
+    noise_variance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def _by_group(direction: _Direction, group_rates: Mapping[str, float]) -> Server
             step = direction(
                 group,
                 values,
-                mean.noise_variance.get(group, 0.0),
+                mean.noise_variance,
                 _GroupState(momentum[places], second[group], steps[group]),
             )
             moved = vector[places] + rate * group_rates.get(group, 1.0) * step.direction

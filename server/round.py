@@ -13,7 +13,7 @@ from server.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
 from shared.privacy import Task
-from shared.terms import event_noise_deviation, group_scale, group_scales, subject_of, terms_of
+from shared.terms import event_noise_deviation, subject_of, terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,8 @@ def advance(
         return TrainingState(number, state.vector, state.optimizer), 0.0
     count = result.tally.answered
     groups = federation.groups_in(number)
-    event_variance = event_noise_deviation(federation, number) ** 2 / count
-    noise_variance = {
-        group: result.noise_variance / (count * group_scale(federation, group)) ** 2 + event_variance
-        for group in groups
-    }
-    mean = Mean(groups, result.total / count / group_scales(federation, layout, groups), noise_variance)
+    noise_variance = event_noise_deviation(federation, number) ** 2 / count + result.noise_variance / count**2
+    mean = Mean(groups, result.total / count, noise_variance)
     vector, optimized = optimizer.apply(layout, state.optimizer, state.vector, mean, rate_in(federation, number))
     return TrainingState(number, vector, optimized), float(np.linalg.norm(mean.values))
 

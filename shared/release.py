@@ -14,7 +14,7 @@ from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile, read_federation, write_toml
 from shared.files import write_atomically
-from shared.model import GlobalModel, Progress, Vector, Whitening, find_concepts, name_concepts
+from shared.model import GlobalModel, Progress, Vector, Whitening, find_concepts, log_popularity, name_concepts
 
 FloatMatrix = NDArray[np.float32]
 _FORMAT = 1
@@ -115,15 +115,9 @@ class Release:
             raise Corrupt(f"release {directory}: could not be read ({type(error).__name__}: {error})") from None
 
     def with_popularity(self, counts: NDArray[np.float64], noise: float = 0.0) -> "Release":
-        """The release with the popularity prior of a count per item, shrunk and centred.
-
-        Args:
-            counts: float64 [items].
-            noise: standard deviation of the noise in each. Counts within it tell nothing, so it is added to the
-                shrinkage: the logarithm of noise would be far louder than that of counts.
-        """
-        shrunk = np.log(np.maximum(counts, 0.0) + self.federation.statistics.shrinkage + noise)
-        return replace(self, log_popularity=np.asarray(shrunk - shrunk.mean(), np.float32))
+        """The release with the popularity prior of a count per item, float64 [items]; see `log_popularity`."""
+        shrinkage = self.federation.statistics.shrinkage
+        return replace(self, log_popularity=log_popularity(counts, self.index, shrinkage, noise))
 
 
 def first_release(

@@ -5,11 +5,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
-from shared.model import Layout, Vector
 from shared.privacy import SummedGaussian, Task, rho_for
 from shared.secure_sum import RHO_UNIT, RoundConfiguration, digest
 
@@ -25,7 +22,7 @@ class Terms:
     Attributes:
         configuration: what the private sum is bound to.
         charge: what a device pays at user level; None without that promise.
-        event_noise_over_clip: largest standard deviation of each device's event-level noise over the clipping norm.
+        event_noise_over_clip: standard deviation of each device's event-level noise over the clipping norm.
     """
 
     configuration: RoundConfiguration
@@ -63,10 +60,7 @@ def terms_of(
         dropout_ppm=round(federation.sum.dropout_share * 1e6),
         noise=int(charge is not None),
     )
-    noise = 0.0
-    if task == "update":
-        largest = max(group_scale(federation, group) for group in federation.groups_in(round_number))
-        noise = largest * event_noise_deviation(federation, round_number)
+    noise = event_noise_deviation(federation, round_number) if task == "update" else 0.0
     return Terms(configuration, charge, noise / configuration.clip_norm)
 
 
@@ -120,22 +114,16 @@ def expected_windows(federation: FederationFile, round_number: int) -> float:
     return newest * windows.sampling_probability
 
 
-def group_scales(federation: FederationFile, layout: Layout, groups: Sequence[str]) -> Vector:
-    """What each coordinate of an update is multiplied by before the clip, float32 [d of the groups]."""
-    blocks = layout.select(groups).blocks
-    return np.concatenate([np.full(block.size, group_scale(federation, block.group), np.float32) for block in blocks])
-
-
-def group_scale(federation: FederationFile, group: str) -> float:
-    """What a group's coordinates are multiplied by before the clip, and divided by after the sum."""
-    return {str(name): scale for name, scale in federation.clipping.group_scales.items()}.get(group, 1.0)
+def group_norms(federation: FederationFile, groups: Sequence[str]) -> dict[str, float]:
+    """L2 bound of each group of an update; their squares sum to that of the whole."""
+    named = {str(group): share for group, share in federation.clipping.group_shares.items()}
+    shares = {group: named.get(group, 1.0) for group in groups}
+    whole = math.sqrt(sum(share**2 for share in shares.values()))
+    return {group: federation.clipping.update_norm * share / whole for group, share in shares.items()}
 
 
 def event_noise_deviation(federation: FederationFile, round_number: int) -> float:
-    """Standard deviation that event-level noise gives one coordinate of one device's update in a round (1-based).
-
-    Before the scale of the coordinate's group.
-    """
+    """Standard deviation that event-level noise gives one coordinate of one device's update in a round (1-based)."""
     if not federation.privacy.event:
         return 0.0
     on_the_sum = federation.privacy.event_noise_multiplier * federation.clipping.window_norm

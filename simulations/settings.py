@@ -16,14 +16,15 @@ def preset(kind: str, events: int, privacy: str) -> list[dict[str, Any]]:
     """What a kind and a size of data and a level of privacy change in the default; the files themselves say why.
 
     `KIND.toml`, and `KIND-large.toml` for data with many events, hold a table `always` and one for each level of
-    privacy they know, each laid over the default.
+    privacy they know, each laid over the default; `both` goes over `user`.
     """
     overlays = []
     for name in ("default", kind, *([f"{kind}-large"] if events >= _LARGE_EVENTS else [])):
         file = resources.files("simulations.presets").joinpath(f"{name}.toml")
         if file.is_file():
             content = tomllib.loads(file.read_text(encoding="utf-8"))
-            overlays += [content.get("always", {}), content.get(privacy, {})]
+            levels = ["always", "user", "both"] if privacy == "both" else ["always", privacy]
+            overlays += [content.get(level, {}) for level in levels]
     return overlays
 
 

@@ -67,7 +67,8 @@ def train(
     releases = [start]
 
     def publish(counts: Counts | None, noise: float) -> str:
-        releases[0] = start if counts is None else start.with_popularity(counts, noise)
+        with _one_thread():  # to the last bit the same when a resumed run does it again
+            releases[0] = start if counts is None else start.with_popularity(counts, noise)
         return folder.publish(releases[0])
 
     if not folder.resumed:

@@ -13,6 +13,7 @@ from client.summand.words import noised_words
 from shared.errors import Corrupt, Refused
 from shared.privacy import RandomBytes
 from shared.secure_sum import (
+    PRIME,
     Advert,
     Agreements,
     Certificate,
@@ -94,7 +95,11 @@ class Summand:
 
         Returns:
             The advert, 280 bytes.
+
+        Raises:
+            Misconfigured: the contribution does not fit the configuration, or is not finite.
         """
+        contribution.check(configuration.dimension)
         ch, identity = configuration.digest(), self._member.identity
         encryption_secret = self._random_bytes(_KEY)
         mask_seed, self_seed = draw_element(self._random_bytes), draw_element(self._random_bytes)
@@ -155,12 +160,16 @@ class Summand:
         envelopes, opening, pairs = [], [], []
         for neighbour in neighbours:
             peer = roster.adverts[neighbour]
-            secret = shared_secret(state.encryption_secret, peer.encryption_key)
+            try:
+                secret = shared_secret(state.encryption_secret, peer.encryption_key)
+                of_pair = shared_secret(mask_key, peer.mask_key)
+            except Corrupt as error:
+                raise Corrupt(f"roster: member {neighbour}: {error}") from None
             sealing = share_key(secret, session, own.device, peer.device)
             shares = _element(of_self[neighbour + 1]) + _element(of_mask[neighbour + 1])
             envelopes.append((neighbour, seal(sealing, place, neighbour, session, shares)))
             opening.append(share_key(secret, session, peer.device, own.device))
-            pairs.append(pair_key(shared_secret(mask_key, peer.mask_key), session, own.device, peer.device))
+            pairs.append(pair_key(of_pair, session, own.device, peer.device))
         following = Shared(
             state.configuration,
             session,
@@ -203,6 +212,9 @@ class Summand:
             open_envelope(opening[sender], sender, state.place, state.session, envelope)
             for sender, envelope in envelopes
         ]
+        for sender, pair in zip(live, shares, strict=True):
+            if any(int.from_bytes(share, "little") >= PRIME for share in _keys(pair)):
+                raise Corrupt(f"envelope from member {sender}: expected two shares below 2^255 - 19")
         charge()
         words = noised_words(Contribution.of(state), configuration, parameters, self._random_bytes)
         add_mask(words, state.own_key, 1)

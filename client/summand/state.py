@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import Corrupt
+from shared.errors import Corrupt, Misconfigured
 
 Value = int | float | str | bytes
 
@@ -30,6 +30,24 @@ class Contribution:
     def of(cls, state: "Prepared | Shared") -> "Contribution":
         """The contribution that a state keeps."""
         return cls(np.frombuffer(state.vector, np.float32), np.frombuffer(state.event_noise, np.float32))
+
+    def check(self, dimension: int) -> None:
+        """See that a sum of `dimension` coordinates can take it.
+
+        Raises:
+            Misconfigured: it cannot.
+        """
+        for name, part, lengths in (
+            ("contribution", self.vector, (dimension,)),
+            ("event-level noise", self.event_noise, (0, dimension)),
+        ):
+            if part.dtype != np.float32 or part.ndim != 1 or len(part) not in lengths:
+                raise Misconfigured(
+                    f"{name}: expected {dimension} float32 numbers as configured, got {part.dtype} of shape "
+                    f"{part.shape}"
+                )
+            if not np.isfinite(part).all():
+                raise Misconfigured(f"{name}: expected finite numbers, got NaN or infinity")
 
     def __repr__(self) -> str:
         return f"Contribution(d={len(self.vector)})"

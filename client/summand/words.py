@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client.summand.state import Contribution
-from shared.errors import Misconfigured
 from shared.privacy import Keystream, RandomBytes, quantise, sample
 from shared.secure_sum import RoundConfiguration, SumParameters, Words
 
@@ -23,10 +22,7 @@ def noised_words(
     Raises:
         Misconfigured: the contribution does not fit the configuration, or is not finite.
     """
-    if len(contribution.vector) != configuration.dimension:
-        raise Misconfigured(
-            f"contribution: expected {configuration.dimension} numbers as configured, got {len(contribution.vector)}"
-        )
+    contribution.check(configuration.dimension)
     units = quantise(
         contribution.vector,
         configuration.clip_norm,

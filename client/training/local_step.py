@@ -4,7 +4,8 @@ The order of operations is the privacy: windows are drawn by a secret coin, each
 is clipped, event noise is drawn apart from it and never clipped.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, cast
@@ -23,7 +24,7 @@ from shared.federation import FederationFile
 from shared.model import GlobalModel, Padded, Vector, Windows
 from shared.privacy import SampledGaussian
 from shared.release import Release
-from shared.terms import group_scales
+from shared.terms import group_norms
 
 # Groups whose part of an update is zero only if something is broken.
 _MUST_MOVE = ("dense", "concepts", "evolution", "bias", "adapters")
@@ -34,8 +35,8 @@ class Update:
     """What one device would add to the sum.
 
     Attributes:
-        signal: float32 [d of the groups], the change by the scales of its groups, clipped; enters the norm.
-        noise: float32 [d of the groups], event noise beside it, scaled alike; zero with the engine off.
+        signal: float32 [d of the groups], the clipped change; enters the norm.
+        noise: float32 [d of the groups], event noise beside it; zero with the engine off.
     """
 
     signal: Vector
@@ -100,11 +101,20 @@ class LocalTraining:
             gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
             change -= settings.training.local_learning_rate * gradient
             noise = settings.training.local_learning_rate * noise
-        scales = group_scales(settings, self._model.layout, groups)
-        change, noise = change * scales, noise * scales
         if settings.privacy.level != "none" or settings.sum.mode != "plain":
-            change *= min(1.0, settings.clipping.update_norm / max(float(np.linalg.norm(change)), 1e-12))
+            change = self._clipped(change, groups, group_norms(settings, groups))
         return Update(change, noise)
+
+    def _clipped(self, change: Vector, groups: Sequence[str], norms: Mapping[str, float]) -> Vector:
+        """Each group shortened to its own bound (McMahan et al. 2018): a projection, so no window moves it further."""
+        clipped = change.copy()
+        held = self._model.layout.select(groups)
+        for group, bound in norms.items():
+            parts = [clipped[block.slice] for block in held.blocks if block.group == group]
+            length = math.sqrt(sum(float(np.dot(part, part)) for part in parts))
+            for part in parts:
+                part *= min(1.0, bound / max(length, 1e-30))
+        return clipped
 
     def _step(
         self,

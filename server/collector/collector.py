@@ -27,8 +27,11 @@ from shared.secure_sum import (
     agree_statement,
     encode_bitmap,
     mask_statement,
+    shared_secret,
     verify_signature,
 )
+
+_ANY_SECRET = bytes(range(32))
 
 
 class _Phase(IntEnum):
@@ -108,6 +111,8 @@ class Collector:
         advert = Advert.decode(content)
         advert.verify(self._ch, self._registry, self._now)
         keys = {advert.encryption_key, advert.mask_key}
+        for key in keys:
+            shared_secret(_ANY_SECRET, key)  # members could agree on nothing with a key of low order
         if advert.device in self._adverts or len(keys) < 2 or keys & self._keys:
             raise Corrupt(f"advert of device {advert.device.hex()}: expected a device and keys not yet in this round")
         if len(self._adverts) == self._configuration.maximum_cohort:
@@ -133,9 +138,9 @@ class Collector:
                 f"private sum: expected at least {self._configuration.minimum_cohort} members, "
                 f"got {len(self._adverts)}; wait for more devices"
             )
+        self._parameters = self._configuration.for_cohort(len(self._adverts), self._event_noise)
         roster = Roster(tuple(self._adverts[device] for device in sorted(self._adverts)))
         self._roster, self._session = roster, roster.session(self._ch)
-        self._parameters = self._configuration.for_cohort(len(roster), self._event_noise)
         self._ring = Ring(self._session, len(roster), self._parameters.degree)
         self._place = {device: place for place, device in enumerate(roster.devices)}
         self._neighbours = [self._ring.neighbours(place) for place in range(len(roster))]
@@ -173,9 +178,13 @@ class Collector:
         return self._u1
 
     def inbox(self, device: bytes) -> bytes:
-        """The envelopes for one member of u1."""
+        """The envelopes for one member of u1.
+
+        Raises:
+            Corrupt: it is none.
+        """
         self._expect(_Phase.MASK)
-        place = self._place[device]
+        place = self._member(device, (), among=self._shared)
         kept = self._inboxes.get(place, {})
         return Inbox(tuple((sender, kept[sender]) for sender in sorted(kept))).encode()
 

@@ -35,6 +35,7 @@ class Model(_Section):
 
     views: Annotated[tuple[Literal["dense", "concepts"], ...], Field(strict=False, min_length=1, max_length=2)]
     dense_width: Annotated[int, Field(ge=1)]
+    dense_trained: Annotated[int, Field(ge=1)]
     concepts: Annotated[int, Field(ge=2)]
     concept_top: Annotated[int, Field(ge=1)]
     concept_temperature: Positive
@@ -74,7 +75,7 @@ class Clipping(_Section):
 
     window_norm: Positive
     update_norm: Positive
-    group_scales: Annotated[dict[Group, Positive], Field(default_factory=dict)]
+    group_shares: Annotated[dict[Group, Positive], Field(default_factory=dict)]
 
 
 class Training(_Section):

@@ -5,6 +5,7 @@ from shared.model.concept_model import ConceptModel, Concepts, Forgetting, Scale
 from shared.model.encoder import Encoder, Padded, Progress
 from shared.model.global_model import GlobalModel, build_model
 from shared.model.layout import Block, Layout, Vector
+from shared.model.popularity import log_popularity
 from shared.model.start import find_concepts, name_concepts
 from shared.model.whitening import Whitening
 
@@ -26,5 +27,6 @@ __all__ = [
     "age_ranks",
     "build_model",
     "find_concepts",
+    "log_popularity",
     "name_concepts",
 ]

@@ -18,6 +18,25 @@ from shared.federation import FederationFile
 _TINY = 1e-12
 
 
+class Dense(nn.Module):
+    """The first k axes of a text, turned by a learnt change; `change.weight` float32 [columns, rows], zero at the start.
+
+    The change reads and moves the leading axes only, as many as it has rows and columns: axes stand in the order of
+    their variance, and under noise fewer numbers are learnt better.
+    """
+
+    def __init__(self, width: int, k: int, trained: int) -> None:
+        super().__init__()
+        self._k = k
+        self.change = nn.Linear(min(trained, width), min(trained, k), bias=False)
+        nn.init.zeros_(self.change.weight)
+
+    def forward(self, directions: Tensor) -> Tensor:
+        """Unit rows [..., D] to [..., k]."""
+        moved = self.change(directions[..., : self.change.in_features])
+        return directions[..., : self._k] + functional.pad(moved, (0, self._k - self.change.out_features))
+
+
 class Concepts(nn.Module):
     """Cosines between texts and concepts; `weight` float32 [K, D], rows in no particular scale."""
 
@@ -97,11 +116,11 @@ class ConceptModel(nn.Module):
         super().__init__()
         settings = federation.model
         self._views = settings.views
+        self._width = settings.dense_width
         self._top = settings.concept_top
         self._temperature = settings.concept_temperature
         if "dense" in self._views:
-            self.dense = nn.Linear(width, settings.dense_width, bias=False)
-            nn.init.eye_(self.dense.weight)
+            self.dense = Dense(width, settings.dense_width, settings.dense_trained)
         if "concepts" in self._views:
             self.concepts = Concepts(settings.concepts, width)
             self.evolution = nn.Linear(settings.concepts, settings.concepts, bias=False)
@@ -167,7 +186,7 @@ class ConceptModel(nn.Module):
         p = q = None
         start = 0
         if "dense" in self._views:
-            start = self.dense.weight.shape[0]
+            start = self._width
             p = functional.normalize(past[..., :start], dim=-1)
         if "concepts" in self._views:
             shares = past[..., start:]

@@ -16,7 +16,7 @@ from shared.model.layout import Layout, Vector
 
 _GROUP_OF = MappingProxyType(
     {
-        "dense.weight": "dense",
+        "dense.change.weight": "dense",
         "concepts.weight": "concepts",
         "evolution.weight": "evolution",
         "forgetting.gamma": "forgetting",

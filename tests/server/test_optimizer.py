@@ -12,7 +12,7 @@ LAYOUT = Layout.of([("P", "dense", (2,)), ("b", "bias", (1,)), ("Q", "dense", (1
 
 
 def mean(groups, values, noise_variance=0.0):
-    return Mean(tuple(groups), np.array(values, np.float64), dict.fromkeys(groups, noise_variance))
+    return Mean(tuple(groups), np.array(values, np.float64), noise_variance)
 
 
 def test_fedavg_adds_the_mean_times_the_rate_and_the_groups_own_rate():
@@ -108,7 +108,7 @@ def test_noise_alone_moves_a_coordinate_by_about_the_rate_at_most():
     for _ in range(100):
         before = vector
         values = noise.normal(0, 0.2, 1000)
-        vector, state = optimizer.apply(wide, state, vector, Mean(("dense",), values, {"dense": 0.04}), 0.1)
+        vector, state = optimizer.apply(wide, state, vector, Mean(("dense",), values, 0.04), 0.1)
         # the noise left in the momentum has the floor's variance, so steps have a root mean square of one rate
         assert np.sqrt(np.mean((vector - before) ** 2)) < 0.12
 

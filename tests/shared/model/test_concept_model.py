@@ -22,14 +22,17 @@ class Twin:
 
     def __init__(self, heads: ConceptModel) -> None:
         values = {name: p.detach().numpy().astype(np.float64) for name, p in heads.named_parameters()}
-        self.dense, self.concepts = values.get("dense.weight"), values.get("concepts.weight")
+        self.dense, self.concepts = values.get("dense.change.weight"), values.get("concepts.weight")
         self.evolution = values.get("evolution.weight")
         self.gamma = float(values["forgetting.gamma"][0])
         self.bias = values["bias.weight"][0]
         self.scales = list(np.exp(values["scales.levels"] / 10))
 
     def z(self, x):
-        return unit(self.dense @ unit(x))
+        turned = unit(x)[:8].copy()
+        columns, rows = self.dense.shape
+        turned[:columns] += self.dense @ unit(x)[:rows]
+        return unit(turned)
 
     def c(self, x):
         shares = np.zeros(len(self.concepts))

@@ -143,7 +143,7 @@ def test_a_model_vector_holds_every_parameter_and_goes_in_as_it_came_out(tiny):
 def test_only_the_groups_asked_for_take_gradients(tiny):
     model = tiny.model()
     trained = model.train_only(["adapters", "dense"])
-    assert trained[0] is model.heads.dense.weight
+    assert trained[0] is model.heads.dense.change.weight
     assert len(trained) == 1 + 4
     assert all(parameter.requires_grad for parameter in trained)
     assert not model.heads.concepts.weight.requires_grad
