@@ -19,7 +19,7 @@ _TINY = 1e-12
 
 
 class Dense(nn.Module):
-    """The first k axes of a text, turned by a learnt change; `change.weight` float32 [columns, rows], zero at the start.
+    """The first k axes of a text, turned by a learnt change; `change.weight` float32 [columns, rows], first zero.
 
     The change reads and moves the leading axes only, as many as it has rows and columns: axes stand in the order of
     their variance, and under noise fewer numbers are learnt better.

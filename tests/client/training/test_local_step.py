@@ -117,13 +117,23 @@ def test_emptying_one_window_moves_the_sum_by_no_more_than_the_clipping_norm(tin
 
 def test_the_update_is_clipped_to_its_own_norm(tiny):
     settings = ["windows.sampling_probability=1.0", "clipping.window_norm=1e9"]
-    release, _, local = training(tiny, *settings, "clipping.update_norm=1e9")
+    release, model, local = training(tiny, *settings, "clipping.update_norm=1e9")
     free = local.update(release, release.vector, HEADS, LOG, Seeded()).signal
     length = float(np.linalg.norm(free))
-    federation = tiny.file(*settings, f"clipping.update_norm={length / 4}")
+    bound = length / 100
+    shares = "{dense=3.0, concepts=1.0, evolution=2.0, forgetting=0.5, bias=1.0, scales=0.5}"
+    federation = tiny.file(*settings, f"clipping.update_norm={bound}", f"clipping.group_shares={shares}")
     signal = local.update(replace(release, federation=federation), release.vector, HEADS, LOG, Seeded()).signal
-    assert np.linalg.norm(signal) == pytest.approx(length / 4, rel=1e-5)
-    assert np.allclose(signal * 4, free, rtol=1e-4, atol=1e-7)
+    assert np.linalg.norm(signal) <= bound * (1 + 1e-5)
+    # by hand: the squares of the shares sum to 9 + 1 + 4 + .25 + 1 + .25 = 15.5
+    layout, cut = model.layout.select(HEADS), 0
+    for group, share in {"dense": 3.0, "concepts": 1.0, "evolution": 2.0, "forgetting": 0.5, "bias": 1.0}.items():
+        places = np.concatenate([np.arange(b.offset, b.offset + b.size) for b in layout.blocks if b.group == group])
+        own = bound * share / 15.5**0.5
+        whole = float(np.linalg.norm(free[places]))
+        assert np.allclose(signal[places], free[places] * min(1.0, own / whole), rtol=1e-4, atol=1e-9)
+        cut += own < whole
+    assert cut >= 3
 
 
 def test_the_signal_is_the_same_however_large_the_noise(tiny):
