@@ -31,7 +31,7 @@ from client.summand import (
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.model import Vector
-from shared.privacy import RandomBytes
+from shared.privacy import RandomBytes, with_indicator
 from shared.release import Release
 from shared.secure_sum import RoundConfiguration
 from shared.terms import METRICS, Terms, subject_of, terms_of
@@ -110,7 +110,8 @@ class Device:
         self._session.wipe()
         installed = self._installed(request)
         federation = installed.release.federation
-        terms = self._terms(request, installed, vector)
+        clip_norm = RoundConfiguration.decode(configuration).clip_norm
+        terms = self._terms(request, installed, vector, clip_norm)
         if configuration != terms.configuration.encode():
             raise Misconfigured(
                 f"round {request.number} of {request.task}: expected the configuration that follows from the "
@@ -121,6 +122,11 @@ class Device:
         self._promises.afford(federation, request.task)
         self._promises.answer_once(request.task, request.number)
         contribution = self._contribute(request, installed, vector)
+        if terms.configuration.dimension > len(contribution.vector):
+            share = federation.clipping.indicator_share
+            contribution = replace(
+                contribution, vector=with_indicator(contribution.vector, clip_norm, share).astype(np.float32)
+            )
         until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
         if federation.sum.mode == "ideal":
             self._check_mode(federation, "ideal")
@@ -224,7 +230,7 @@ class Device:
         counts[newest] = (full / len(newest)) ** 0.5 if release.federation.privacy.user and newest else 1.0
         return counts
 
-    def _terms(self, request: RoundRequest, installed: Installed, vector: Vector | None) -> Terms:
+    def _terms(self, request: RoundRequest, installed: Installed, vector: Vector | None, clip_norm: float) -> Terms:
         release = installed.release
         dimension = {
             "update": installed.model.layout.select(request.groups).size,
@@ -239,7 +245,9 @@ class Device:
             request.groups,
             b"" if vector is None else vector.tobytes(),
         )
-        return terms_of(release.federation, request.task, request.number, dimension, subject, self._member.registry)
+        return terms_of(
+            release.federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm
+        )
 
     def _check_mode(self, federation: FederationFile, mode: str) -> None:
         """A sum goes out as the federation file says, and open ones in simulations only."""

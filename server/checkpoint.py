@@ -74,6 +74,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "release": identity.release,
         "seed": identity.seed,
         "round": state.round_number,
+        "clip_norm": state.clip_norm,
         "second_moment": dict(state.optimizer.second_moment),
         "steps": dict(state.optimizer.steps),
         "reports": [report.to_json() for report in checkpoint.reports],
@@ -103,7 +104,7 @@ def load_checkpoint(path: Path, identity: Identity) -> Checkpoint:
         found = Identity(content["federation"], content["release"], content["seed"], len(vector))
         optimizer = OptimizerState(momentum, content["second_moment"], content["steps"])
         reports = tuple(RoundReport.from_json(report) for report in content["reports"])
-        state = TrainingState(content["round"], vector, optimizer)
+        state = TrainingState(content["round"], vector, optimizer, content["clip_norm"])
         checkpoint = Checkpoint(
             found, state, reports, content["counted"], tensors.get("counts"), content["counts_noise"]
         )

@@ -100,7 +100,7 @@ class Federation:
         self._path = folder / CHECKPOINT_NAME
         identity = Identity(file.digest(), self._release, seed, layout.size)
         if not self._path.exists():
-            start = TrainingState(0, vector.copy(), self._optimizer.init(layout))
+            start = TrainingState(0, vector.copy(), self._optimizer.init(layout), file.clipping.update_norm)
             self._at = Checkpoint(identity, start)
         elif resume:
             self._at = load_checkpoint(self._path, identity)
@@ -195,7 +195,17 @@ class Federation:
     def _request(
         self, task: Task, number: int, dimension: int, wanted: int, vector: Vector | None = None
     ) -> SumRequest:
-        return request_for(self.file, task, self._release, number, dimension, self._registry, wanted, vector)
+        return request_for(
+            self.file,
+            task,
+            self._release,
+            number,
+            dimension,
+            self._registry,
+            wanted,
+            vector,
+            self._at.state.clip_norm,
+        )
 
     def _cohort(self, grid: Grid, task: Task, wanted: int) -> list[Member]:
         asked = sum(report.selected for report in self.reports if report.task == task)

@@ -12,7 +12,7 @@ from server.aggregator import SumRequest, SumResult
 from server.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
-from shared.privacy import Task
+from shared.privacy import Task, next_clip, read_indicator
 from shared.terms import event_noise_deviation, subject_of, terms_of
 
 
@@ -24,11 +24,13 @@ class TrainingState:
         round_number: rounds done, skipped ones included.
         vector: float32 [d].
         optimizer: its state after those rounds.
+        clip_norm: C of the next update.
     """
 
     round_number: int
     vector: Vector
     optimizer: OptimizerState
+    clip_norm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def request_for(
     registry: bytes,
     wanted: int,
     vector: Vector | None = None,
+    clip_norm: float | None = None,
 ) -> SumRequest:
     """The question of a round.
 
@@ -109,6 +112,7 @@ def request_for(
         registry: Ed25519 public key that certifies devices.
         wanted: answers after which the others are late.
         vector: float32 [d], parameters to train from or to rank with, sent whole; None for a count.
+        clip_norm: of an update, where it adapts.
     """
     groups = federation.groups_in(round_number) if task == "update" else ()
     sent = b"" if vector is None else vector.tobytes()
@@ -127,7 +131,7 @@ def request_for(
         task,
         round_number,
         content,
-        terms_of(federation, task, round_number, dimension, subject, registry),
+        terms_of(federation, task, round_number, dimension, subject, registry, clip_norm),
         wanted,
         min(federation.round.minimum_answers, wanted),
         federation.round.deadline_seconds,
@@ -145,13 +149,17 @@ def advance(
     """The state after the next round, and the L2 norm of the mean summand; without a sum only the number moves."""
     number = state.round_number + 1
     if result.total is None:
-        return TrainingState(number, state.vector, state.optimizer), 0.0
+        return TrainingState(number, state.vector, state.optimizer, state.clip_norm), 0.0
     count = result.tally.answered
     groups = federation.groups_in(number)
     noise_variance = event_noise_deviation(federation, number) ** 2 / count + result.noise_variance / count**2
-    mean = Mean(groups, result.total / count, noise_variance)
+    values, clip_norm, clipping = result.total / count, state.clip_norm, federation.clipping
+    if clipping.adaptive_quantile:
+        values, within = read_indicator(values, clip_norm, clipping.indicator_share)
+        clip_norm = next_clip(clip_norm, within, clipping.adaptive_quantile, clipping.adaptive_rate)
+    mean = Mean(groups, values, noise_variance)
     vector, optimized = optimizer.apply(layout, state.optimizer, state.vector, mean, rate_in(federation, number))
-    return TrainingState(number, vector, optimized), float(np.linalg.norm(mean.values))
+    return TrainingState(number, vector, optimized, clip_norm), float(np.linalg.norm(mean.values))
 
 
 def report_of(

@@ -37,22 +37,25 @@ def terms_of(
     dimension: int,
     subject: bytes,
     registry: bytes,
+    clip_norm: float | None = None,
 ) -> Terms:
     """Derive the terms of a round.
 
     Args:
-        dimension: numbers in a summand.
+        dimension: numbers in a summand, the indicator of an adaptive clip aside.
         subject: what the round is about (`subject_of`), 32 bytes.
         registry: Ed25519 public key of the registry.
+        clip_norm: where an update's adapts, as it is in this round; noise and charge are relative to it.
     """
+    adaptive = task == "update" and federation.clipping.adaptive_quantile > 0
     charge = user_charge(federation, task)
     configuration = RoundConfiguration(
         task_id=digest("task", federation.digest().encode(), task.encode())[:16],
         round_number=round_number,
         model_hash=subject,
         registry_hash=hashlib.sha256(registry).digest(),
-        dimension=dimension,
-        clip_norm=_clip_norm(federation, task),
+        dimension=dimension + adaptive,
+        clip_norm=clip_norm if adaptive and clip_norm is not None else _clip_norm(federation, task),
         rho_units=_NO_NOISE_RHO_UNITS if charge is None else round(charge.rho / RHO_UNIT),
         minimum_cohort=federation.round.minimum_answers,
         maximum_cohort=federation.sum.maximum_cohort,

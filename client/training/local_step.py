@@ -35,7 +35,7 @@ class Update:
     """What one device would add to the sum.
 
     Attributes:
-        signal: float32 [d of the groups], the clipped change; enters the norm.
+        signal: float32 [d of the groups], the change, clipped group by group unless the norm adapts.
         noise: float32 [d of the groups], event noise beside it; zero with the engine off.
     """
 
@@ -101,7 +101,8 @@ class LocalTraining:
             gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
             change -= settings.training.local_learning_rate * gradient
             noise = settings.training.local_learning_rate * noise
-        if settings.privacy.level != "none" or settings.sum.mode != "plain":
+        clips = settings.privacy.level != "none" or settings.sum.mode != "plain"
+        if clips and not settings.clipping.adaptive_quantile:  # an adaptive norm is known to the private sum alone
             change = self._clipped(change, groups, group_norms(settings, groups))
         return Update(change, noise)
 

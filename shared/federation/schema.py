@@ -75,6 +75,9 @@ class Clipping(_Section):
 
     window_norm: Positive
     update_norm: Positive
+    adaptive_quantile: Annotated[float, Field(ge=0, lt=1)]
+    adaptive_rate: Positive
+    indicator_share: Annotated[float, Field(gt=0, lt=1)]
     group_shares: Annotated[dict[Group, Positive], Field(default_factory=dict)]
 
 
@@ -210,6 +213,11 @@ class FederationFile(_Section):
             raise ValueError(
                 f"sum.mode: expected secure (or ideal, in simulations) with privacy.level = {self.privacy.level!r}, "
                 "whose noise is spread over the cohort, got plain"
+            )
+        if self.clipping.adaptive_quantile and (self.privacy.event or self.sum.mode == "plain"):
+            raise ValueError(
+                "clipping.adaptive_quantile: expected 0 with event-level privacy, whose noise does not cover what a "
+                f"device says of its norm, and with a plain sum, got {self.clipping.adaptive_quantile}"
             )
         if self.round.minimum_answers > self.sum.maximum_cohort:
             raise ValueError(

@@ -56,7 +56,7 @@ class Home:
     def count(self, **changed):
         return self.device.plain(self.ask(0, (), "statistics", **changed), None)
 
-    def configuration(self, request, vector):
+    def configuration(self, request, vector, clip=None):
         """What the server says of a round: derived as the server does, from public facts."""
         dimension = {
             "update": self.model.layout.select(request.groups).size,
@@ -66,7 +66,7 @@ class Home:
         sent = b"" if vector is None else vector.tobytes()
         subject = subject_of(request.task, request.federation, request.release, request.number, request.groups, sent)
         file = self.release.federation
-        return terms_of(file, request.task, request.number, dimension, subject, MEMBER.registry).configuration
+        return terms_of(file, request.task, request.number, dimension, subject, MEMBER.registry, clip).configuration
 
     def join(self, number=1, task="update", groups=GROUPS):
         request = self.ask(number, groups if task == "update" else (), task)
@@ -366,3 +366,18 @@ def test_with_nothing_kept_aside_a_device_is_not_evaluated(tiny):
     home = Home(tiny, *PRIVATE)
     with pytest.raises(NotYet, match="held-out"):
         home.join(1, "evaluation")
+
+
+@pytest.mark.parametrize(("clip", "sign"), [(1e-4, -1), (1e4, 1)])
+def test_under_an_adaptive_clip_a_device_says_on_which_side_of_it_its_norm_was(tiny, clip, sign):
+    home = Home(tiny, "privacy.level=none", "sum.mode=ideal", "clipping.adaptive_quantile=0.5")
+    request = home.ask()
+    configuration = home.configuration(request, home.release.vector, clip)
+    length = home.model.layout.select(GROUPS).size
+    assert (configuration.dimension, configuration.clip_norm) == (length + 1, clip)
+    home.device.join(request, home.release.vector, configuration.encode())
+    words = np.frombuffer(home.device.reveal(configuration.digest(), 10), np.uint32).astype(np.int32)
+    # without noise: a tenth of C, as its share of the square is a hundredth
+    scale = configuration.for_cohort(10).scale
+    assert words[-1] == pytest.approx(sign * scale / 10, abs=1)
+    assert np.linalg.norm(words.astype(float)) <= scale * 1.001

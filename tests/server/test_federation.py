@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from server import make_app
-from server.round import RoundReport
+from server.aggregator import SumResult, Tally
+from server.optimizer import optimizer_for
+from server.round import RoundReport, TrainingState, advance
 from shared.errors import Corrupt, Misconfigured
 from shared.terms import event_noise_deviation
 from simulations.grid import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
@@ -281,3 +283,21 @@ def test_the_log_of_the_server_is_one_line_a_round_without_any_answer(toy, caplo
     lines = [record.getMessage() for record in caplog.records if record.name == "hushrec.server"]
     assert sum(line.split()[0] in ("round", "round-skipped") for line in lines) == 6
     assert not any("secret" in line or "\n" in line for line in lines)
+
+
+def test_an_adaptive_clip_follows_the_quantile_and_leaves_the_step_alone(toy):
+    settings = ("clipping.adaptive_quantile=0.75", "clipping.indicator_share=0.04", "sum.mode=ideal")
+    file, layout = toy.file(*settings), toy.layout
+    optimizer = optimizer_for(file)
+    state = TrainingState(0, np.zeros(9, np.float32), optimizer.init(layout), 2.0)
+    means = np.array([0.1, -0.2, 0.3, 0.0, 0.05, -0.05])
+    # four devices, one of them within: the coordinate is C times a fifth, three times down and once up
+    total = 4 * np.append(means, 2.0 * 0.2 * (1 - 3) / 4)
+    after, _ = advance(file, layout, optimizer, state, SumResult(total, Tally(selected=4, answered=4)))
+    assert after.clip_norm == pytest.approx(2.0 * np.exp(-0.2 * (0.25 - 0.75)))
+    fixed = toy.file("sum.mode=ideal")
+    alone, _ = advance(fixed, layout, optimizer, state, SumResult(4 * means, Tally(selected=4, answered=4)))
+    assert alone.clip_norm == 2.0
+    assert after.vector.tolist() == alone.vector.tolist()
+    skipped, _ = advance(file, layout, optimizer, state, SumResult(None, Tally(selected=4)))
+    assert skipped.clip_norm == 2.0

@@ -76,6 +76,7 @@ def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
         ("privacy.level=all", "privacy.level", "got 'all'"),
         ("privacy.evaluation_share=0.96", "privacy", "expected less than 1"),
         ("sum.mode=plain", "file", "sum.mode: expected secure (or ideal, in simulations)"),
+        ("clipping.adaptive_quantile=0.5", "file", "clipping.adaptive_quantile: expected 0 with event-level privacy"),
         ("sum.maximum_cohort=5000", "sum.maximum_cohort", "got 5000"),
         ("sum.corrupt_share=0.0", "sum.corrupt_share", "got 0.0"),
         ("optimizer.group_rates={dence=1.0}", "optimizer.group_rates.dence", "expected"),

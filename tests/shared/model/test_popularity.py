@@ -1,0 +1,39 @@
+"""The popularity prior: exact counts as they are, noisy ones seen through what the texts tell."""
+
+import numpy as np
+import pytest
+
+from shared.model import log_popularity
+
+
+def test_exact_counts_are_shrunk_and_centred():
+    prior = log_popularity(np.array([0.0, 1.0, 7.0]), np.zeros((3, 4), np.float32), 1.0, 0.0)
+    # by hand: log 1, log 2 and log 8 are 0, 1 and 3 times log 2, their mean 4/3
+    assert prior.dtype == np.float32
+    assert prior == pytest.approx(np.log(2) * np.array([-4 / 3, -1 / 3, 5 / 3]), abs=1e-6)
+
+
+def test_noisy_counts_are_believed_as_far_as_the_noise_allows():
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(600, 8)).astype(np.float32)
+    logarithms = 2.0 + 0.8 * x[:, 0] + 0.6 * chance.normal(size=600)
+    counts = chance.poisson(np.exp(logarithms)).astype(float)
+    truth = logarithms - logarithms.mean()
+    errors = {}
+    for noise in (1.0, 10.0, 1000.0):
+        noisy = counts + chance.normal(0, noise, 600)
+        prior = log_popularity(noisy, x, 1.0, noise)
+        assert np.isfinite(prior).all()
+        naive = np.log(np.maximum(noisy, 0) + 1)
+        errors[noise] = float(np.mean((prior - truth) ** 2))
+        assert errors[noise] < np.mean((naive - naive.mean() - truth) ** 2)
+    # the variance of the logarithm itself is .8² + .6² = 1; knowing the text alone leaves .36
+    assert errors[1.0] < 0.25
+    assert errors[1.0] < errors[10.0] < 0.75
+    assert errors[1000.0] == pytest.approx(1.0, abs=0.35)
+
+
+def test_the_same_counts_give_the_same_prior():
+    chance = np.random.default_rng(1)
+    x, counts = chance.normal(size=(50, 4)).astype(np.float32), chance.normal(5, 10, 50)
+    assert log_popularity(counts, x, 1.0, 10.0).tobytes() == log_popularity(counts, x, 1.0, 10.0).tobytes()
