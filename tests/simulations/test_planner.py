@@ -20,7 +20,7 @@ def test_the_table_agrees_with_the_closed_form() -> None:
     assert row["rho of an update"] == pytest.approx(rho, rel=1e-6)
     assert row["noise of a coordinate / C"] == pytest.approx(noise, rel=1e-6)
     assert row["noise of the mean / C"] == pytest.approx(noise * math.sqrt(record["dimension"]), rel=1e-6)
-    assert row["largest dimension"] == pytest.approx(1 / noise**2, rel=1e-6)
+    assert row["largest dimension"] == pytest.approx(1 / noise**2, abs=1)
     assert row["epsilon of readers, if the operator samples in secret"] < 8.0
 
 
