@@ -67,7 +67,7 @@ def train(
     releases = [start]
 
     def publish(counts: Counts | None, noise: float) -> str:
-        with _one_thread():  # to the last bit the same when a resumed run does it again
+        with one_thread():  # to the last bit the same when a resumed run does it again
             releases[0] = start if counts is None else start.with_popularity(counts, noise)
         return folder.publish(releases[0])
 
@@ -100,7 +100,7 @@ def train(
         server_app = make_server_app(lambda _: federation, [journal, curve])
         client_app = make_client_app(OpenSimulatedDevice(folder.work, seed))
         run = run_local if engine == "local" else run_ray
-        with _one_thread():
+        with one_thread():
             run(server_app, client_app, len(world.members), states=states)
     with progress.stage("encoding texts again", total=len(catalogue)) as stage:
         release = next_release(releases[0], model, federation.vector, federation.round_number, stage.advance)
@@ -121,7 +121,7 @@ def _federated(reports: Sequence[RoundReport]) -> list[CurvePoint]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """A device's work is many small steps: more threads slow it down, and another order of sums changes last digits."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
