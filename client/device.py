@@ -110,6 +110,8 @@ class Device:
         self._session.wipe()
         installed = self._installed(request)
         federation = installed.release.federation
+        mode = "ideal" if federation.sum.mode == "ideal" else "secure"
+        self._check_mode(federation, mode)
         clip_norm = RoundConfiguration.decode(configuration).clip_norm
         terms = self._terms(request, installed, vector, clip_norm)
         if configuration != terms.configuration.encode():
@@ -128,12 +130,10 @@ class Device:
                 contribution, vector=with_indicator(contribution.vector, clip_norm, share).astype(np.float32)
             )
         until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
-        if federation.sum.mode == "ideal":
-            self._check_mode(federation, "ideal")
+        if mode == "ideal":
             kept = Prepared(configuration, contribution.vector.tobytes(), contribution.event_noise.tobytes())
             self._session.put(Turn(request, terms.event_noise_over_clip, until, kept))
             return b""
-        self._check_mode(federation, "secure")
         role = self._role(request, "join", terms.event_noise_over_clip)
         advert, joined = role.join(terms.configuration, contribution)
         self._session.put(Turn(request, terms.event_noise_over_clip, until, joined))
