@@ -32,6 +32,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._devices: dict[int, str] = {}
+        self._mute: set[int] = set()
         self._asked: list[Exchange] = []
 
     def __repr__(self) -> str:
@@ -40,6 +41,7 @@ class Roster:
     def wait_for(self, grid: Grid, minimum: int, deadline_seconds: float, clock: Clock) -> list[Member]:
         """The devices now available, by id, once there are `minimum` or `deadline_seconds` have passed."""
         end = clock.now() + deadline_seconds
+        self._mute.clear()
         while True:
             members = self.refresh(grid, deadline_seconds, clock)
             if len(members) >= minimum or clock.now() >= end:
@@ -49,14 +51,16 @@ class Roster:
     def refresh(self, grid: Grid, deadline_seconds: float, clock: Clock) -> list[Member]:
         """Ask the nodes not asked before and return the devices now available, by id.
 
-        A node that lets one deadline pass is not waited for again; if its answer does come, it counts from then on.
+        A node that lets one deadline pass is not waited for again; if its answer does come, it counts from then on. One
+        that answered without an id is asked again in another round, not before.
         """
         for exchange in self._asked:
             self._listen(exchange, 0.0)
         self._asked = [exchange for exchange in self._asked if exchange.open_nodes]
         nodes = list(grid.get_node_ids())
         waited_for = {node for exchange in self._asked for node in exchange.open_nodes}
-        strangers = [node for node in nodes if node not in self._devices and node not in waited_for]
+        known = self._devices.keys() | self._mute | waited_for
+        strangers = [node for node in nodes if node not in known]
         if strangers:
             content = RecordDict({"hello": ConfigRecord({"version": 1})})
             questions = [Message(content, node, "query.hello", group_id="hello") for node in strangers]
@@ -78,6 +82,7 @@ class Roster:
         for node, reply in exchange.replies(seconds):
             device = None if reply.has_error() else _device_id(reply.content)
             if device is None:
+                self._mute.add(node)
                 log_line("hello-without-id", logging.WARNING, node=node, failed=reply.has_error())
             else:
                 self._devices[node] = device

@@ -101,3 +101,13 @@ def test_a_node_that_never_says_hello_is_waited_for_once(toy):
     waited = clock.now()
     assert len(roster.refresh(grid, 30.0, clock)) == 2
     assert clock.now() == waited
+
+
+def test_a_node_that_says_no_id_is_asked_once_a_round(toy):
+    grid, asked = InProcessGrid(hello_app(lambda context: {"id": "not hex"}), 2), []
+    push = grid.push_messages
+    grid.push_messages = lambda messages: push([asked.append(m) or m for m in messages])
+    roster, clock = Roster(), simulated_clock()
+    for rounds in (1, 2):
+        assert roster.wait_for(grid, 2, 5.0, clock) == []
+        assert len(asked) == 2 * rounds
