@@ -129,6 +129,7 @@ class Device:
             contribution = replace(
                 contribution, vector=with_indicator(contribution.vector, clip_norm, share).astype(np.float32)
             )
+        contribution.check(terms.configuration.dimension)
         until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
         if mode == "ideal":
             kept = Prepared(configuration, contribution.vector.tobytes(), contribution.event_noise.tobytes())

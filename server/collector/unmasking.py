@@ -15,7 +15,7 @@ from shared.secure_sum import (
     public_key,
     recover_checked,
     self_key,
-    shared_secret,
+    shared_secrets,
 )
 
 
@@ -77,9 +77,9 @@ def unmask(
             return public_key(mask_secret(value)) == key
 
         secret = mask_secret(rebuilt(place, seed))
-        for neighbour in neighbours[place]:
-            if neighbour in summed:
-                peer = roster.adverts[neighbour]
-                key = pair_key(shared_secret(secret, peer.mask_key), session, advert.device, peer.device)
-                add_mask(accumulator, key, 1 if place < neighbour else -1)
+        masked = [neighbour for neighbour in neighbours[place] if neighbour in summed]
+        shared = shared_secrets(secret, (roster.adverts[neighbour].mask_key for neighbour in masked))
+        for neighbour, word in zip(masked, shared, strict=True):
+            key = pair_key(word, session, advert.device, roster.adverts[neighbour].device)
+            add_mask(accumulator, key, 1 if place < neighbour else -1)
     return tuple(Culprit(member, count) for member, count in sorted(wrong.items()))

@@ -8,6 +8,7 @@ from shared.secure_sum.agreement import (
     self_key,
     share_key,
     shared_secret,
+    shared_secrets,
 )
 from shared.secure_sum.configuration import RHO_UNIT, RoundConfiguration, SumParameters
 from shared.secure_sum.degrees import LARGEST_COHORT, Degrees, graph_degrees
@@ -39,6 +40,6 @@ __all__ = [
     "SumParameters", "UnmaskShare", "UnmaskShares", "Words", "add_mask", "agree_statement", "commitment",
     "decode_bitmap", "derive", "device_id", "digest", "draw_element", "encode_bitmap", "graph_degrees",
     "issue_certificate", "mask_secret", "mask_statement", "mask_words", "open_envelope", "pair_key", "public_key",
-    "recover", "recover_checked", "seal", "self_key", "share_key", "shared_secret", "split", "verify_certificate",
-    "verify_signature",
+    "recover", "recover_checked", "seal", "self_key", "share_key", "shared_secret", "shared_secrets", "split",
+    "verify_certificate", "verify_signature",
 ]  # fmt: skip

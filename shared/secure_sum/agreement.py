@@ -3,6 +3,8 @@
 Secrets pass through as arguments; nothing here keeps, prints or logs one.
 """
 
+from collections.abc import Iterable
+
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from shared.errors import Corrupt
@@ -25,9 +27,18 @@ def shared_secret(secret: bytes, peer_public: bytes) -> bytes:
     Raises:
         Corrupt: no 32-byte key, or one whose result is all zero.
     """
+    return shared_secrets(secret, [peer_public])[0]
+
+
+def shared_secrets(secret: bytes, peers: Iterable[bytes]) -> list[bytes]:
+    """X25519 of one secret and many peers' public keys, in their order; the secret is read once.
+
+    Raises:
+        Corrupt: as `shared_secret`.
+    """
     try:
-        peer = X25519PublicKey.from_public_bytes(peer_public)
-        return X25519PrivateKey.from_private_bytes(secret).exchange(peer)
+        key = X25519PrivateKey.from_private_bytes(secret)
+        return [key.exchange(X25519PublicKey.from_public_bytes(peer)) for peer in peers]
     except ValueError:
         raise Corrupt("key agreement: expected a 32-byte X25519 public key of full order from the peer") from None
 

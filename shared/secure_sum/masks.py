@@ -11,7 +11,7 @@ from shared.errors import Misconfigured
 Words = NDArray[np.uint32]
 
 # Words made at a time: key stream and vector part stay in a core's cache.
-_CHUNK = 16384
+_CHUNK = 32768
 _ZEROS = bytes(4 * _CHUNK)
 # What `update_into` asks of its buffer beyond the data.
 _SLACK = 15

@@ -8,8 +8,15 @@ from simulations.benchmarks.client_step import client_step
 from simulations.benchmarks.encoder import encoder
 from simulations.benchmarks.grid import grid
 from simulations.benchmarks.private_round import private_round
+from simulations.benchmarks.secure_sum import secure_sum
 from simulations.report import Progress
 
 BENCHMARKS: Mapping[str, Callable[[Progress], dict[str, Any]]] = MappingProxyType(
-    {"client-step": client_step, "encoder": encoder, "grid": grid, "private-round": private_round}
+    {
+        "client-step": client_step,
+        "encoder": encoder,
+        "grid": grid,
+        "private-round": private_round,
+        "secure-sum": secure_sum,
+    }
 )
