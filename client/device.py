@@ -47,7 +47,7 @@ class Device:
         find_release: Callable[[str], Installed],
         state: MutableMapping[str, str],
         session: MutableMapping[str, Value],
-        randomness: Callable[[int], Randomness] = lambda _: SystemRandomness(),
+        randomness: Callable[[int], Randomness] | None = None,
         now_seconds: Callable[[], float] = time.time,
         simulated: bool = False,
     ) -> None:
@@ -57,16 +57,22 @@ class Device:
             find_release: the installed release of a digest; raises Misconfigured where there is none.
             state: what survives between messages on this device only; holds the ledger.
             session: what one private sum needs between its phases; holds secrets, and is emptied when it ends.
-            randomness: the chance of one round.
+            randomness: the chance of one round; the operating system's for a person's device, which takes no other.
             now_seconds: since 1970 UTC.
-            simulated: whether the person is made up, so that sums without masks or noise may be asked for.
+            simulated: whether the person is made up, so that sums without masks or noise may be asked for, and chance
+                may be repeated.
+
+        Raises:
+            Refused: a person's device with chance of the caller's making.
         """
+        if randomness is not None and not simulated:
+            raise Refused("policy: a person's device takes its chance from the operating system, not from its caller")
         self._member = membership
         self._log = log
         self._find_release = find_release
         self._promises = Promises(state)
         self._session = Session(session)
-        self._randomness = randomness
+        self._randomness = randomness or (lambda _: SystemRandomness())
         self._now_seconds = now_seconds
         self._simulated = simulated
 

@@ -36,7 +36,8 @@ class Home:
 
     def start(self, **changed):
         """The device's process begins anew, as it may between any two messages."""
-        kept = {"state": self.state, "simulated": True} | self.chance | changed
+        chance = self.chance if changed.get("simulated", True) else {}
+        kept = {"state": self.state, "simulated": True} | chance | changed
         self.device = Device(MEMBER, self.log, self.find, session=self.session, now_seconds=lambda: self.now, **kept)
 
     now = 1000.0
@@ -381,3 +382,13 @@ def test_under_an_adaptive_clip_a_device_says_on_which_side_of_it_its_norm_was(t
     scale = configuration.for_cohort(10).scale
     assert words[-1] == pytest.approx(sign * scale / 10, abs=1)
     assert np.linalg.norm(words.astype(float)) <= scale * 1.001
+
+
+def test_a_persons_device_takes_no_chance_that_somebody_could_repeat(tiny):
+    home = Home(tiny, *PRIVATE, "sum.mode=secure")
+    with pytest.raises(Refused, match="operating system"):
+        home.start(simulated=False, randomness=Seeded)
+    home.start(simulated=False)
+    first, _ = home.join(1)
+    second, _ = home.join(2)
+    assert first[120:152] != second[120:152]  # the encryption key of the advert
