@@ -3,26 +3,35 @@
 from client.app import NodeState, make_app
 from client.device import Device
 from client.installed import Installed, install
+from client.interest import Context, Controls, Interest, Levels, Profile
 from client.log import BehaviourLog
 from client.promises import LEDGER, budget
 from client.randomness import Randomness
-from client.recommender import Reason, Recommendation, Recommender
+from client.recommender import Reason, Recommendation, Recommender, Strategy, Wishes, explained
 from client.session import RoundRequest
 from client.summand import Membership
 
 __all__ = [
     "LEDGER",
     "BehaviourLog",
+    "Context",
+    "Controls",
     "Device",
     "Installed",
+    "Interest",
+    "Levels",
     "Membership",
     "NodeState",
+    "Profile",
     "Randomness",
     "Reason",
     "Recommendation",
     "Recommender",
     "RoundRequest",
+    "Strategy",
+    "Wishes",
     "budget",
+    "explained",
     "install",
     "make_app",
 ]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from client import Reason, Recommender
+from client import Recommender, explained
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.release import Release
@@ -29,33 +29,10 @@ def describe(recommender: Recommender, release: Release, events: Sequence[Event]
         [ExampleEvent(_when(event), _what(event, catalogue)) for event in reversed(events[-_LATEST:])],
         concepts,
         [
-            Recommendation(
-                catalogue[offer.row].title,
-                offer.score,
-                [(_words(reason, catalogue), reason.part / total) for reason in _strongest(offer.reasons)],
-            )
+            Recommendation(catalogue[offer.row].title, offer.score, explained(offer.reasons, catalogue, most=_REASONS))
             for offer in recommender.recommend(events, _OFFERED)
-            if (total := sum(abs(reason.part) for reason in offer.reasons) or 1.0)
         ],
     )
-
-
-def _strongest(reasons: Sequence[Reason]) -> list[Reason]:
-    return sorted(reasons, key=lambda reason: -abs(reason.part))[:_REASONS]
-
-
-def _words(reason: Reason, catalogue: Catalogue) -> str:
-    match reason.kind:
-        case "event" if reason.name in catalogue:
-            return f"you chose “{catalogue[catalogue.row(reason.name)].title}”"
-        case "event":
-            return "your own words"
-        case "concept":
-            return f"your interest in {reason.name}"
-        case "text":
-            return "what its text says to everybody"
-        case "popularity":
-            return "how often others choose it"
 
 
 def _when(event: Event) -> str:

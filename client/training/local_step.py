@@ -289,6 +289,9 @@ class _WindowLosses(nn.Module):
         windows, fresh = batch
         if fresh is not None:
             x = (self._encode(fresh.padded) - fresh.mean) @ fresh.matrix
+            columns = fresh.matrix.shape[1] - len(fresh.mean)
+            features = windows.targets[fresh.window, fresh.place, :columns] * ~fresh.own.unsqueeze(1)
+            x = torch.cat([features, x[:, columns:]], 1)  # a public item keeps its features, words have none
             events = windows.events.index_put((fresh.window, fresh.place), x)
             windows = windows._replace(events=events, targets=self._with_gradient(windows.targets, fresh, x))
         return self.heads.losses(windows)

@@ -10,7 +10,7 @@ from opacus.optimizers import DPOptimizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shared.model import Concepts, Forgetting, Scales, age_ranks
+from shared.model import Concepts, Forgetting, Gates, Scales, age_ranks
 
 warnings.filterwarnings("ignore", message="Full backward hook is firing", category=UserWarning)
 
@@ -112,6 +112,14 @@ def _forgetting(layer: Forgetting, activations: list[Tensor], backprops: Tensor)
     ages = age_ranks(values.shape[1])
     slope = -ages.clamp(min=1).log() * layer.weights(values.shape[1])
     return {layer.gamma: torch.einsum("wtf,tj,wjf->w", backprops, slope, values).unsqueeze(1).detach()}
+
+
+@register_grad_sampler(Gates)  # type: ignore[untyped-decorator]
+def _gates(layer: Gates, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
+    columns = len(layer.block_of)
+    slopes = (backprops[..., :columns] * activations[0][..., :columns]).flatten(1, -2).sum(1)
+    samples = torch.zeros(len(slopes), len(layer.levels)).index_add(1, layer.block_of, slopes)
+    return {layer.levels: (samples * layer.weights() / 10.0).detach()}
 
 
 @register_grad_sampler(Scales)  # type: ignore[untyped-decorator]

@@ -1,9 +1,11 @@
 """Ranking on the device: the score, its reasons, and the same numbers as the evaluation uses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from client import Recommender
+from client import Levels, Recommender
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from simulations.ranking import ConceptScorer
@@ -51,10 +53,12 @@ def test_reasons_are_named_after_items_and_concepts(tiny):
 
 
 @pytest.mark.parametrize("views", VIEWS)
-@pytest.mark.parametrize("log", [person(1, 6), MIXED], ids=["items only", "own words"])
-def test_scores_are_those_the_evaluation_ranks_by(tiny, views, log):
+@pytest.mark.parametrize("words", [{}, {1: "a loud drum"}], ids=["items only", "own words"])
+def test_without_cause_to_weigh_events_scores_are_those_the_evaluation_ranks_by(tiny, views, words):
     ranker, release, model = recommender(tiny, views)
-    offers = ranker.recommend(log, 24)
+    clicks = events(["garden-0", "music-1", "kitchen-2", "cycling-3"], words=words)
+    log = [replace(event, time_seconds=3600 * event.time_seconds) for event in clicks]
+    offers = ranker.recommend(ranker.profile(log, Levels(0.0, 1.0, 0.0)), 24)
     scorer = ConceptScorer(release, model, [log])
     met = np.array([release.catalogue.row(event.item) for event in log if event.item is not None], np.int32)
     scores = scorer.score(np.array([0]), [met])[0]
@@ -72,14 +76,14 @@ def test_items_met_before_are_never_offered_dismissed_ones_neither(tiny):
     assert [offer.item for offer in ranker.recommend(log, 3)] == [offer.item for offer in ranker.recommend(log, 24)][:3]
 
 
-def test_what_a_person_turned_away_from_is_no_interest_of_theirs(tiny):
-    ranker, _, _ = recommender(tiny)
-    log = person(2, 4)
-    away = [*log[:2], Event(1.5, EventKind.DISMISSAL, "cycling-0"), *log[2:], Event(9.0, EventKind.SKIP, "cycling-1")]
-    kept = {offer.item: offer for offer in ranker.recommend(away, 24)}
-    for offer in ranker.recommend(log, 24):
-        if offer.item not in ("cycling-0", "cycling-1"):
-            assert kept[offer.item] == offer
+@pytest.mark.parametrize("kind", [EventKind.DISMISSAL, EventKind.SKIP])
+def test_what_a_person_turned_away_from_ranks_lower_than_before_and_a_dismissal_costs_more(tiny, kind):
+    ranker, release, _ = recommender(tiny, "model.views=['dense']")
+    log, row = person(2, 4), release.catalogue.row("cycling-0")
+    away = [*log, Event(9.0, kind, "cycling-0")]
+    assert ranker.scores(away)[row] < ranker.scores(log)[row]
+    dismissed = ranker.scores([*log, Event(9.0, EventKind.DISMISSAL, "cycling-0")])[row]
+    assert dismissed <= ranker.scores(away)[row]
 
 
 @pytest.mark.parametrize("views", VIEWS)
@@ -106,7 +110,8 @@ def test_another_history_gives_another_ranking_and_newer_events_weigh_more(tiny)
     one, other = (ranker.recommend(events(order), 24) for order in (items, items[::-1]))
     assert {offer.item for offer in one} == {offer.item for offer in other}
     assert [offer.score for offer in one] != [offer.score for offer in other]
-    carried = ranker.interest(events(items)).carried
+    apart = [replace(event, time_seconds=3600 * event.time_seconds) for event in events(items)]
+    carried = ranker.profile(apart, Levels(0.0, 1.0, 0.0)).carried()
     assert np.linalg.norm(carried, axis=1).argmax() == 2
 
 

@@ -1,0 +1,89 @@
+"""How much one event says about its person: by kind, by rating, and less where it looks like accident, echo or machine.
+
+All weights are this file's; none is learnt from anybody.
+"""
+
+import math
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from shared.behaviour import Event, EventKind
+
+# A purchase costs money, a click a moment; turning away says where interest ends, far less surely than choosing.
+KIND_WEIGHTS = MappingProxyType(
+    {
+        EventKind.VIEW: 0.5,
+        EventKind.CLICK: 1.0,
+        EventKind.SEARCH: 1.0,
+        EventKind.REVIEW: 1.0,
+        EventKind.RATING: 1.0,
+        EventKind.PURCHASE: 1.5,
+        EventKind.SKIP: -0.05,
+        EventKind.DISMISSAL: -0.3,
+    }
+)
+# Only what a machine or a slipped finger can do by the hundred; people enter a whole shelf of ratings in one sitting.
+_QUICK = frozenset({EventKind.VIEW, EventKind.CLICK, EventKind.SEARCH})
+_BURST_SECONDS = 60.0
+_BURST_EVENTS = 5.0  # quick events within about a minute that still count in full
+_BOUNCE_SECONDS = 3.0
+_BOUNCED = 0.3  # left again within three seconds
+_RATING_SPREAD = 0.2  # a rating one deviation above the person's mean counts this much more
+_LEAST_RATED = 0.2
+
+
+@dataclass(slots=True)
+class Watch:
+    """What must be known of earlier events to weigh the next one."""
+
+    met: dict[str, int] = field(default_factory=dict)
+    ratings: int = 0
+    rating_mean: float = 0.0
+    rating_squares: float = 0.0
+    rush: float = 0.0
+    rush_seconds: float = -math.inf
+
+    def __repr__(self) -> str:
+        return f"Watch({len(self.met)} met)"
+
+    def weigh(self, event: Event) -> float:
+        """The event's weight, given all before it; the event counts as seen from now on."""
+        weight = KIND_WEIGHTS[event.kind]
+        if weight < 0:
+            return weight
+        return weight * self._rated(event) * self._repeated(event) * self._rushed(event)
+
+    def _rated(self, event: Event) -> float:
+        """More for what the person rated above their own mean, which is taken over the ratings before."""
+        if event.value is None or not math.isfinite(event.value):
+            return 1.0
+        factor = 1.0
+        if self.ratings >= 2:
+            deviation = math.sqrt(max(self.rating_squares / self.ratings, 1e-6))
+            factor = 1.0 + _RATING_SPREAD * max(-2.0, min(2.0, (event.value - self.rating_mean) / deviation))
+        self.ratings += 1
+        off = event.value - self.rating_mean
+        self.rating_mean += off / self.ratings
+        self.rating_squares += off * (event.value - self.rating_mean)
+        return max(_LEAST_RATED, factor)
+
+    def _repeated(self, event: Event) -> float:
+        """The n-th event about the same thing counts 1/n: together they grow as a logarithm."""
+        key = f"item {event.item}" if event.item is not None else f"text {event.text.casefold()}"
+        self.met[key] = self.met.get(key, 0) + 1
+        return 1.0 / self.met[key]
+
+    def _rushed(self, event: Event) -> float:
+        """A leaky bucket: however many come in a minute, together they weigh like a few."""
+        if event.kind not in _QUICK:
+            return 1.0
+        elapsed = max(0.0, event.time_seconds - self.rush_seconds)
+        self.rush = self.rush * math.exp(-elapsed / _BURST_SECONDS) + 1.0
+        self.rush_seconds = event.time_seconds
+        return 1.0 if self.rush <= _BURST_EVENTS else (_BURST_EVENTS / self.rush) ** 2
+
+
+def bounced(event: Event, following: Event) -> float:
+    """Factor of a quick event that the person left for another at once."""
+    hasty = event.kind in _QUICK and 0.0 <= following.time_seconds - event.time_seconds < _BOUNCE_SECONDS
+    return _BOUNCED if hasty and following.item != event.item else 1.0

@@ -1,0 +1,246 @@
+"""One person's interest, kept up to date event by event under one release. It never leaves the device in any form.
+
+    w_j = evidence_j * age_j^-gamma,   p = norm(sum over levels of lambda_l p_l),   q likewise
+
+A new event costs one look at its text and work that does not grow with the history.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client.interest.daytime import Clock, Context, alike, clock
+from client.interest.drift import drift, kept_share
+from client.interest.evidence import KIND_WEIGHTS, Watch, bounced
+from client.interest.levels import Levels
+from client.interest.memory import Decay, Memory
+from client.interest.reader import TextReader
+from client.interest.support import Support
+from shared.behaviour import Event
+
+FloatVector = NDArray[np.float32]
+FloatArray = NDArray[np.floating]
+
+FRESH = 16  # newest events whose evidence may still change with what follows
+RECENT = 8  # of these, the ones that tell where interest is now
+DEFAULT_LEVELS = Levels(0.2, 0.65, 0.15)  # best on validation of the demo and of MovieLens 100K together
+_SESSION_GAP_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What the device knows about its person.
+
+    Attributes:
+        dense: p, float32 [k], a unit vector, or zeros; None without the dense view.
+        concepts: q, float32 [K], shares that sum to one, or zeros; None without the concept view.
+        drift: 0 to 2: one less the cosine between where interest is now and where it was.
+    """
+
+    dense: FloatVector | None
+    concepts: FloatVector | None
+    drift: float
+
+    def __repr__(self) -> str:
+        return "Interest(private)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Sums:
+    """The weighted sums that interest is made of, float64 [F] each, and the weights behind the first two."""
+
+    sentences: FloatArray
+    words: FloatArray
+    ever: FloatArray
+    session: FloatArray
+    drift: float
+    kept: float
+
+
+@dataclass(slots=True, repr=False)
+class _Kept:
+    """An event with what its text means: `views` of the sentence and of its words side by side.
+
+    `base` is its evidence by what came before it; `support` and `bounce` say what came after makes of it.
+    """
+
+    event: Event
+    views: FloatVector
+    base: float
+    ages: bool
+    session: int
+    support: Support | None
+    clock: Clock
+    bounce: float = 1.0
+
+    @property
+    def evidence(self) -> float:
+        return self.base * self.bounce * (self.support.factor if self.support else 1.0)
+
+
+class Profile:
+    """The state of one person's interest. A rebuild from the same events gives the same state."""
+
+    def __init__(
+        self,
+        reader: TextReader,
+        events: Sequence[Event] = (),
+        levels: Levels = DEFAULT_LEVELS,
+        weighs_events: bool = True,
+        notices_drift: bool = True,
+    ) -> None:
+        """Take in a history.
+
+        Args:
+            events: oldest first.
+            levels: may be changed later; without a word level the words of events are not read.
+            weighs_events: off, every event that shows interest counts the same: for studies.
+            notices_drift: off, memory is never shortened: for studies.
+        """
+        self._reader, self.levels = reader, levels
+        self._weighs_events, self._notices_drift = weighs_events, notices_drift
+        self._decay = Decay.power(reader.gamma)
+        self._kept: list[_Kept] = []
+        self._watch = Watch()
+        # What is no longer fresh, as it is and weighted by the two coordinates of its hour.
+        self._older = Memory(self._decay, 6 * reader.width)
+        self._ever = np.zeros(reader.width)
+        self._session = np.zeros(reader.width)
+        self._sessions = 0
+        for event in events:
+            self.add(event)
+
+    def __repr__(self) -> str:
+        return f"Profile({len(self._kept)} events)"
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events it is made of, oldest first: those that the catalogue or the person's own words explain."""
+        return tuple(kept.event for kept in self._kept)
+
+    @property
+    def met(self) -> frozenset[str]:
+        """Ids of the items of all events, those turned away from included."""
+        return frozenset(kept.event.item for kept in self._kept if kept.event.item is not None)
+
+    def add(self, event: Event) -> None:
+        """Take in the next event. One that neither the catalogue nor its own words explain changes nothing."""
+        sentence = self._reader.sentence(event)
+        if sentence is None:
+            return
+        ages = KIND_WEIGHTS[event.kind] > 0
+        if self._kept and event.time_seconds - self._kept[-1].event.time_seconds > _SESSION_GAP_SECONDS:
+            self._sessions += 1
+            self._session = np.zeros_like(self._session)
+        base, support = float(ages), None
+        if self._weighs_events:
+            base = self._watch.weigh(event)
+            support = self._met_by(event, sentence) if ages else None
+        words = self._reader.words(event) if self.levels.word else np.zeros_like(sentence)
+        views = np.concatenate([sentence, words])
+        self._kept.append(_Kept(event, views, base, ages, self._sessions, support, clock(event.context)))
+        if len(self._kept) > FRESH:
+            settled = self._kept[-FRESH - 1]
+            hours = (1.0, *settled.clock)
+            self._older.take(np.concatenate([settled.evidence * hour * settled.views for hour in hours]), settled.ages)
+        self._ever += base * sentence
+        self._session += base * sentence
+
+    def _met_by(self, event: Event, sentence: FloatVector) -> Support:
+        """The company a new event finds among the fresh ones, who take note of it too."""
+        fresh = self._kept[-FRESH:]
+        if fresh:
+            fresh[-1].bounce = min(fresh[-1].bounce, bounced(fresh[-1].event, event))
+        support = Support(self._reader.content(sentence), *self._reader.kinship)
+        for kept in fresh:
+            if kept.support is not None:
+                support.meet(kept.support)
+        return support
+
+    def interest(self, context: Context = ()) -> Interest:
+        """The interest in a context such as (("hour", "08"),), or anywhere.
+
+        Without events it is zeros: everything then rests on what is known of everybody.
+        """
+        sums = self._sums(clock(context))
+        p, q = self._reader.split(self._mixed(sums))
+        return Interest(p, q, sums.drift)
+
+    def carried(self, context: Context = ()) -> FloatVector | None:
+        """What each of `events` adds to p, float32 [events, k]; the rows add up to it. None without the dense view.
+
+        Unlike `interest`, it takes time that grows with the history.
+        """
+        now = clock(context)
+        sums = self._sums(now)
+        width, k = self._reader.width, self._reader.dense_width
+        if not k:
+            return None
+        count = len(self._kept)
+        ages = 1.0 + np.cumsum([0, *(kept.ages for kept in reversed(self._kept))])[:-1][::-1]
+        weights = self._decay.weights(ages) * [kept.evidence * self._suits(kept, now) for kept in self._kept]
+        weights[: count - self._latest_from()] *= sums.kept
+        base = np.array([kept.base for kept in self._kept])
+        inside = base * [kept.session == self._sessions for kept in self._kept]
+        views = np.array([kept.views for kept in self._kept]).reshape(count, 2 * width)
+        z, words = views[:, :k], views[:, width : width + k]
+        levels, mixed = self.levels, _length(self._mixed(sums)[:k])
+        history = _length(_unit(sums.ever[:k]) + _unit(sums.session[:k]))
+        slow = base / _length(sums.ever[:k]) + inside / _length(sums.session[:k])
+        rows = (levels.sentence * weights / _length(sums.sentences[:k]) + levels.history * slow / history)[:, None] * z
+        rows += (levels.word * weights / _length(sums.words[:k]))[:, None] * words
+        return np.asarray(rows / mixed, np.float32)
+
+    def _latest_from(self) -> int:
+        """How many of the newest events hold the latest `RECENT` that age."""
+        seen = 0
+        for count, kept in enumerate(reversed(self._kept[-FRESH:]), start=1):
+            seen += kept.ages
+            if seen == RECENT:
+                return count
+        return min(len(self._kept), FRESH)
+
+    def _suits(self, kept: _Kept, now: Clock) -> float:
+        """What an event counts at this hour of the day."""
+        return 1.0 + self.levels.hour * alike(kept.clock, now)
+
+    def _sums(self, now: Clock) -> _Sums:
+        width = self._reader.width
+        fresh = self._kept[-FRESH:]
+        newer = np.cumsum([0, *(kept.ages for kept in reversed(fresh))])
+        weights = self._decay.weights(1.0 + newer[:-1][::-1])
+        weights = weights * [kept.evidence * self._suits(kept, now) for kept in fresh]
+        views = np.array([kept.views for kept in fresh]).reshape(len(fresh), 2 * width)
+        split = len(fresh) - self._latest_from()
+        latest = weights[split:] @ views[split:]
+        hours = np.array([1.0, self.levels.hour * now[0], self.levels.hour * now[1]])
+        before = weights[:split] @ views[:split] + hours @ self._older.recall(int(newer[-1])).reshape(3, -1)
+        content = self._reader.content
+        moved = drift(content(self._level(latest[:width])), content(self._level(before[:width])))
+        kept = kept_share(moved) if self._notices_drift else 1.0
+        both = latest + kept * before
+        return _Sums(both[:width], both[width:], self._ever, self._session, moved, kept)
+
+    def _mixed(self, sums: _Sums) -> FloatArray:
+        """The levels' interests, each of length one, by their weights: float64 [F]."""
+        history = self._level(sums.ever) + self._level(sums.session)
+        parts = (self.levels.word, sums.words), (self.levels.sentence, sums.sentences), (self.levels.history, history)
+        mixed = np.zeros(self._reader.width)
+        for weight, part in parts:
+            if weight:
+                mixed += weight * self._level(part)
+        return mixed
+
+    def _level(self, sums: FloatArray) -> FloatVector:
+        """A level's own (p, q) side by side."""
+        return np.concatenate([part for part in self._reader.split(sums) if part is not None])
+
+
+def _length(vector: FloatArray) -> float:
+    return max(float(np.linalg.norm(vector)), 1e-12)
+
+
+def _unit(vector: FloatArray) -> FloatArray:
+    return vector / _length(vector)

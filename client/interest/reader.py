@@ -1,0 +1,120 @@
+"""What an event's text means under the installed release: its views as a sentence, and those of its telling words.
+
+A catalogue item needs no encoding, and neither does a word: a word means what the catalogue texts that hold it mean,
+the rarer the more. Only a person's own words pass through the encoder.
+"""
+
+import re
+from collections import defaultdict
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from shared.behaviour import Event
+from shared.model import GlobalModel
+from shared.release import Release
+
+FloatMatrix = NDArray[np.float32]
+
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_TELLING = 8  # words of a text that count: its rarest
+_COMMON_SHARE = 0.1  # a word in more than this share of the catalogue tells nothing
+_REMEMBERED = 4096
+_SAMPLE, _BESIDE = 400, 16  # texts drawn, and others beside each, to learn how alike strangers are
+
+
+class TextReader:
+    """Views of texts, float32 [F]: the dense view and the concept distribution side by side, as the model has them."""
+
+    def __init__(self, release: Release, model: GlobalModel) -> None:
+        self.release = release
+        self._model = model
+        model.load(release.vector)
+        with torch.no_grad():
+            self.items = self._views(release.index)
+            self.gamma = float(model.heads.forgetting.gamma)
+        self.width = self.items.shape[1]
+        self.dense_width = model.heads.dense_width
+        self.kinship = _kinship(self.content(self.items))
+        self._holding: dict[str, list[int]] | None = None
+        self._sentence = lru_cache(_REMEMBERED)(self._encode)
+        self._words = lru_cache(_REMEMBERED)(self._read_words)
+
+    def __repr__(self) -> str:
+        return f"TextReader({len(self.items)} items)"
+
+    def sentence(self, event: Event) -> FloatMatrix | None:
+        """Views of what the event says: the person's own words, else the item's text; None where neither is known."""
+        if event.text:
+            return self._sentence(event.text)
+        row = self._row(event)
+        return None if row is None else self.items[row]
+
+    def words(self, event: Event) -> FloatMatrix:
+        """Views of the event's telling words, weighted by their rarity; zeros where no word is in the catalogue.
+
+        The weight of a word is its inverse document frequency (Sparck Jones 1972).
+        """
+        if event.text:
+            return self._words(event.text)
+        row = self._row(event)
+        return np.zeros(self.width, np.float32) if row is None else self._words(self.release.catalogue[row].text)
+
+    def split(self, sums: NDArray[np.floating]) -> tuple[FloatMatrix | None, FloatMatrix | None]:
+        """Interest (p, q) of weighted sums of views [..., F]: p a unit vector, q shares that sum to one.
+
+        Where turning away outweighs choosing, a concept's share is zero.
+        """
+        raw = torch.from_numpy(np.asarray(sums, np.float32))
+        if "concepts" in self._model.heads.views:
+            raw = torch.cat([raw[..., : self.dense_width], raw[..., self.dense_width :].clamp(min=0.0)], -1)
+        p, q = self._model.heads.split(raw)
+        return (None if p is None else p.numpy()), (None if q is None else q.numpy())
+
+    def content(self, views: FloatMatrix) -> FloatMatrix:
+        """What two texts are compared by, unit vectors [..., m]: the dense view, or the roots of the concept shares."""
+        return views[..., : self.dense_width] if self.dense_width else np.sqrt(views)
+
+    def _row(self, event: Event) -> int | None:
+        catalogue = self.release.catalogue
+        return catalogue.row(event.item) if event.item is not None and event.item in catalogue else None
+
+    def _encode(self, text: str) -> FloatMatrix:
+        self._model.load(self.release.vector)  # training may have left other parameters in the model
+        return self._views(self.release.whitening.apply(self._model.encoder.embed([text])))[0]
+
+    def _views(self, x: FloatMatrix) -> FloatMatrix:
+        with torch.no_grad():
+            parts = [part for part in self._model.heads.view(torch.from_numpy(x)) if part is not None]
+        return torch.cat(parts, -1).numpy()
+
+    def _read_words(self, text: str) -> FloatMatrix:
+        if self._holding is None:
+            self._holding = _postings(self.release.catalogue.texts)
+        items, total = len(self.items), np.zeros(self.width, np.float32)
+        held = {word: self._holding.get(word, ()) for word in set(_WORD.findall(text.casefold()))}
+        telling = [(len(rows), word) for word, rows in held.items() if 0 < len(rows) <= max(1, _COMMON_SHARE * items)]
+        for count, word in sorted(telling)[:_TELLING]:
+            total += np.log(items / count) * self.items[list(held[word])].mean(0)
+        return total
+
+
+def _postings(texts: list[str]) -> dict[str, list[int]]:
+    """For each word, the rows of the texts that hold it."""
+    holding: defaultdict[str, list[int]] = defaultdict(list)
+    for row, text in enumerate(texts):
+        for word in set(_WORD.findall(text.casefold())):
+            holding[word].append(row)
+    return dict(holding)
+
+
+def _kinship(content: FloatMatrix) -> tuple[float, float]:
+    """How alike a catalogue text is to the two most alike of some that are drawn at random: the median over texts, and
+    what one text in twenty reaches. Below the first a text is a stranger among them, above the second it belongs."""
+    chance = np.random.default_rng(len(content))
+    texts = content[chance.integers(len(content), size=_SAMPLE)]
+    others = content[chance.integers(len(content), size=(_SAMPLE, _BESIDE))]
+    likeness = np.sort(np.einsum("nd,nbd->nb", texts, others), axis=1)[:, -2:].mean(1)
+    return float(np.median(likeness)), float(np.quantile(likeness, 0.95))

@@ -1,0 +1,45 @@
+"""Whether other events near by speak of the same: a slip of the finger seldom finds company, an interest does."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatVector = NDArray[np.float32]
+
+_COMPANY = 2  # most alike events that are looked at
+_ENOUGH = 4  # met events before an opinion is formed
+_ALONE = 0.7  # what an event without any company still counts
+
+
+class Support:
+    """How much company one event has among those close before and after it."""
+
+    def __init__(self, content: FloatVector, strange: float, kin: float) -> None:
+        """Start without company.
+
+        Args:
+            content: what events are compared by, a unit vector.
+            strange, kin: mean likeness to the two most alike events that a random text has, and that a telling one has.
+        """
+        self._content = content
+        self._strange, self._kin = strange, max(kin, strange + 1e-6)
+        self._nearest = np.full(_COMPANY, -1.0)
+        self._met = 0
+
+    def __repr__(self) -> str:
+        return f"Support({self._met} met)"
+
+    def meet(self, other: "Support") -> None:
+        """Two events close to each other take note of how alike they are."""
+        likeness = float(self._content @ other._content)
+        for one in (self, other):
+            one._met += 1
+            least = int(one._nearest.argmin())
+            one._nearest[least] = max(one._nearest[least], likeness)
+
+    @property
+    def factor(self) -> float:
+        """From 0.7 (as alone as a random text) to 1; 1 while there is too little to judge by."""
+        if self._met < _ENOUGH:
+            return 1.0
+        company = (float(self._nearest.mean()) - self._strange) / (self._kin - self._strange)
+        return _ALONE + (1.0 - _ALONE) * min(1.0, max(0.0, company))

@@ -1,0 +1,67 @@
+"""Why an item is offered: addends that sum to its score, and the same in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.catalogue import Catalogue
+
+Kind = Literal["event", "concept", "text", "popularity", "freshness", "control"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One addend of a score.
+
+    Attributes:
+        kind: a past event, a concept of interest, what the item's text says to everybody, popularity, freshness, or
+            what the person muted.
+        name: item id (or "own words") of an event, name of a concept; empty otherwise.
+        part: what it adds to the score.
+    """
+
+    kind: Kind
+    name: str
+    part: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One ranked item; the parts of `reasons`, largest first, sum to `score`.
+
+    Attributes:
+        propensity: chance with which it came to its place, given those above it: 1 without exploration. To be kept with
+            the event if the person takes it up.
+    """
+
+    row: int
+    item: str
+    score: float
+    reasons: tuple[Reason, ...]
+    propensity: float = 1.0
+
+
+def in_words(reason: Reason, catalogue: Catalogue) -> str:
+    """The reason as a person would say it."""
+    match reason.kind:
+        case "event" if reason.name in catalogue:
+            return f"you chose “{catalogue[catalogue.row(reason.name)].title}”"
+        case "event":
+            return "your own words"
+        case "concept":
+            return f"your interest in {reason.name}"
+        case "text":
+            return "what its text says to everybody"
+        case "popularity":
+            return "how often others choose it"
+        case "freshness":
+            return "it is new"
+        case "control":
+            return f"you muted {reason.name}"
+
+
+def explained(reasons: Sequence[Reason], catalogue: Catalogue, most: int = 4) -> list[tuple[str, float]]:
+    """The strongest reasons in words, each with its share of all that speaks for or against the item."""
+    total = sum(abs(reason.part) for reason in reasons) or 1.0
+    strongest = sorted(reasons, key=lambda reason: -abs(reason.part))[:most]
+    return [(in_words(reason, catalogue), reason.part / total) for reason in strongest]

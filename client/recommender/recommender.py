@@ -1,0 +1,310 @@
+"""Ranks the catalogue for one person on the device, and says why. The reasons of a score add up to it exactly."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from client.interest import CANDIDATES, DEFAULT_LEVELS, Context, Controls, Interest, Levels, Profile, TextReader
+from client.recommender.arrangement import arranged, candidates_for, rank_of
+from client.recommender.index import CatalogueIndex
+from client.recommender.reasons import Reason, Recommendation
+from client.recommender.wishes import Strategy, Wishes
+from shared.behaviour import Event, EventKind
+from shared.model import GlobalModel
+from shared.release import Release
+
+FloatVector = NDArray[np.float32]
+Person = Profile | Sequence[Event]
+
+_WEEK_SECONDS = 7 * 24 * 3600.0
+_MUTED = 1000.0  # what a muted concept takes from the score of an item that is all of it: more than anything can add
+_PLAIN = Wishes()
+_PREDICTED, _FEWEST_PREDICTED = 12, 6  # own events that levels are chosen on
+_CONTRASTED = 100  # catalogue items that each is contrasted with
+_CLEAR_NATS = 2.0
+_ALL_LEVELS = Levels(1 / 3, 1 / 3, 1 / 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What would have been without some events: the rank, from 1, that the item would then have."""
+
+    without: tuple[Event, ...]
+    rank: int
+
+    def __repr__(self) -> str:
+        return f"Counterfactual(without {len(self.without)} events: rank {self.rank})"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemViews:
+    """Views of all catalogue items.
+
+    Attributes:
+        content: float32 [items, m], unit vectors.
+        shares: float32 [items, K], concept distributions; K is 0 without the concept view.
+    """
+
+    content: FloatVector
+    shares: FloatVector
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Question:
+    """One ranking: a query to the index, and what is added to every item whoever asks."""
+
+    interest: Interest
+    lead: FloatVector | None
+    dense_scale: float
+    concept_scale: float
+    query: FloatVector
+    addends: dict[str, FloatVector]
+
+    @property
+    def prior(self) -> FloatVector:
+        return np.sum(list(self.addends.values()), axis=0, dtype=np.float32)
+
+
+class Recommender:
+    """Ranking under one release."""
+
+    def __init__(self, release: Release, model: GlobalModel, chance: np.random.Generator | None = None) -> None:
+        """Put the release's catalogue in order.
+
+        Args:
+            chance: of exploration; from the operating system when left out.
+        """
+        self._release = release
+        self._model = model
+        self._reader = TextReader(release, model)
+        k = self._reader.dense_width
+        self._z = self._reader.items[:, :k]
+        self._roots = np.sqrt(self._reader.items[:, k:])
+        with torch.no_grad():
+            self._text = model.heads.prior(torch.from_numpy(release.index)).numpy()
+            weights = model.heads.scales.weights().tolist()
+        parts = [view for view in ("dense", "concepts") if view in model.heads.views]
+        self._scales: dict[str, float] = dict(zip([*parts, "popularity"], weights, strict=False))
+        self._index = CatalogueIndex(np.concatenate([self._z, self._roots], 1))
+        self._chance = chance or np.random.default_rng()
+
+    def __repr__(self) -> str:
+        return f"Recommender({len(self._release.catalogue)} items)"
+
+    @property
+    def views(self) -> ItemViews:
+        """What the catalogue's items are compared by."""
+        return ItemViews(self._reader.content(self._reader.items), np.square(self._roots))
+
+    def profile(
+        self,
+        events: Sequence[Event] = (),
+        levels: Levels = DEFAULT_LEVELS,
+        weighs_events: bool = True,
+        notices_drift: bool = True,
+    ) -> Profile:
+        """The interest of a person after these events; it takes further events one by one. See `Profile`."""
+        return Profile(self._reader, events, levels, weighs_events, notices_drift)
+
+    def levels_for(self, events: Sequence[Event]) -> Levels:
+        """How much words, sentences and history should count for this person: the default, unless the person's own
+        latest events, each predicted from those before it, clearly say otherwise.
+
+        Clearly: two nats of log-likelihood over all of them, so that a short or an ordinary log keeps the default.
+        """
+        catalogue = self._release.catalogue
+        places = [place for place, event in enumerate(events) if event.item in catalogue][-_PREDICTED:]
+        if len(places) < _FEWEST_PREDICTED or places[0] == 0:
+            return DEFAULT_LEVELS
+        others = np.random.default_rng(len(catalogue)).integers(len(catalogue), size=_CONTRASTED)
+        tried = (DEFAULT_LEVELS, *CANDIDATES)
+        likelihood = np.zeros(len(tried))
+        profile = self.profile(events[: places[0]], _ALL_LEVELS)
+        for place, following in zip(places, [*places[1:], None], strict=True):
+            rows = np.append(others, catalogue.row(str(events[place].item)))
+            for number, levels in enumerate(tried):
+                profile.levels = levels
+                question = self._ask(profile, _PLAIN, None, events[place].context)
+                scores = self._index.score(rows, question.query, question.prior).astype(np.float64)
+                likelihood[number] += scores[-1] - np.log(np.exp(scores - scores.max()).sum()) - scores.max()
+            profile.levels = _ALL_LEVELS
+            for event in events[place:following]:
+                profile.add(event)
+        best = int(likelihood.argmax())
+        return tried[best] if likelihood[best] - likelihood[0] > _CLEAR_NATS else DEFAULT_LEVELS
+
+    def interest(self, person: Person, context: Context = ()) -> Interest:
+        """The interest vector of a profile, or after events."""
+        return self._profile(person).interest(context)
+
+    def scores(
+        self, person: Person, wishes: Wishes = _PLAIN, controls: Controls | None = None, context: Context = ()
+    ) -> FloatVector:
+        """Score of every catalogue item, float32 [items]; wishes that leave items out do not enter."""
+        question = self._ask(self._profile(person), wishes, controls, context)
+        return self._index.score(np.arange(len(self._text)), question.query, question.prior)
+
+    def recommend(
+        self,
+        person: Person,
+        count: int,
+        wishes: Wishes = _PLAIN,
+        controls: Controls | None = None,
+        context: Context = (),
+        now_seconds: float | None = None,
+    ) -> list[Recommendation]:
+        """The best `count` items, each with its reasons; none that the person has met unless the wishes say so.
+
+        Args:
+            context: of the moment, such as (("hour", "08"),); nothing is fine.
+            now_seconds: since 1970 UTC, for freshness; the clock's when left out.
+        """
+        profile = self._profile(person)
+        question = self._ask(profile, wishes, controls, context, now_seconds)
+        pool = candidates_for(count, wishes.diversity, wishes.exploration)
+        best = self._index.best(question.query, pool, question.prior, self._allowed(profile, wishes))
+        content = self._reader.content(self._reader.items[best.rows])
+        places = arranged(best.scores, content, count, wishes.diversity, wishes.exploration, self._chance)
+        carried = profile.carried(context)
+        return [
+            Recommendation(
+                int(best.rows[place.candidate]),
+                self._release.catalogue[int(best.rows[place.candidate])].id,
+                float(best.scores[place.candidate]),
+                self._reasons(int(best.rows[place.candidate]), question, profile, carried),
+                place.propensity,
+            )
+            for place in places
+        ]
+
+    def rank_text(self, words: str, count: int) -> list[Recommendation]:
+        """What suits a sentence somebody just typed, whoever they are."""
+        return self.recommend(self.profile([_typed(words)]), count)
+
+    def score_texts(self, person: Person, texts: Sequence[str]) -> FloatVector:
+        """Scores float32 of texts that are no items yet, as if they had average popularity."""
+        question = self._ask(self._profile(person), _PLAIN, None)
+        x = self._release.whitening.apply(self._model.encoder.embed(list(texts)))  # `_ask` has put the release in place
+        with torch.no_grad():
+            parts = [part for part in self._model.heads.view(torch.from_numpy(x)) if part is not None]
+            prior = self._model.heads.prior(torch.from_numpy(x)).numpy()
+        views = torch.cat(parts, -1).numpy()
+        k = self._reader.dense_width
+        factors = np.concatenate([views[:, :k], np.sqrt(views[:, k:])], 1)
+        return np.asarray(factors @ question.query + prior, np.float32)
+
+    def without(self, events: Sequence[Event], item: str, wishes: Wishes = _PLAIN, top: int = 10) -> Counterfactual:
+        """The fewest events, three at most, without which an item would leave the best `top`; and its rank then.
+
+        Events are taken in the order of what they add to the item's score; each time the rest is ranked anew.
+        """
+        row = self._release.catalogue.row(item)
+        profile = self.profile(events)
+        carried = profile.carried()
+        if carried is None:
+            order = list(reversed(profile.events))
+        else:
+            order = [profile.events[place] for place in np.argsort(-(carried @ self._z[row]), kind="stable")]
+        gone: list[Event] = []
+        rank = self._rank(events, row, wishes, profile)
+        for event in order[:3]:
+            gone.append(event)
+            left = [kept for kept in events if not any(kept is other for other in gone)]
+            rank = self._rank(left, row, wishes, profile)
+            if rank > top:
+                break
+        return Counterfactual(tuple(gone), rank)
+
+    def _rank(self, events: Sequence[Event], row: int, wishes: Wishes, met: Profile) -> int:
+        scores = self.scores(events, wishes)
+        allowed = self._allowed(met, wishes)
+        allowed[row] = True
+        return rank_of(scores, row, allowed)
+
+    def _profile(self, person: Person) -> Profile:
+        return person if isinstance(person, Profile) else self.profile(person)
+
+    def _allowed(self, profile: Profile, wishes: Wishes) -> NDArray[np.bool_]:
+        catalogue = self._release.catalogue
+        allowed = wishes.allowed(catalogue).copy()
+        if not wishes.include_met:
+            allowed[[catalogue.row(item) for item in profile.met if item in catalogue]] = False
+        return allowed
+
+    def _ask(
+        self,
+        profile: Profile,
+        wishes: Wishes,
+        controls: Controls | None,
+        context: Context = (),
+        now_seconds: float | None = None,
+    ) -> _Question:
+        self._model.load(self._release.vector)  # training may have left other parameters in the model
+        interest = profile.interest(context)
+        strategy = wishes.strategy
+        concept_scale = self._scales.get("concepts", 0.0)
+        dense_scale = self._scales.get("dense", 0.0)
+        addends = {"text": np.zeros_like(self._text)}
+        if strategy is Strategy.HYBRID:
+            addends["text"] = self._text
+        if "popularity" in self._scales and strategy in (Strategy.HYBRID, Strategy.POPULARITY):
+            addends["popularity"] = np.float32(self._scales["popularity"]) * self._release.log_popularity
+        if strategy in (Strategy.POPULARITY, Strategy.CO_OCCURRENCE):
+            dense_scale = 0.0
+        if strategy is Strategy.POPULARITY or (strategy is Strategy.SIMILARITY and self._reader.dense_width):
+            concept_scale = 0.0
+        lead, query = None, []
+        if interest.dense is not None:
+            query.append(dense_scale * interest.dense)
+        if interest.concepts is not None:
+            concepts = interest.concepts
+            if controls is not None:
+                concepts = controls.weighed(concepts)
+            lead = self._lead(concepts, strategy)
+            query.append(concept_scale * lead)
+        if controls is not None and (muted := controls.muted).any():
+            addends["control"] = -_MUTED * np.square(self._roots[:, muted]).sum(1)
+        if wishes.freshness:
+            now = time.time() if now_seconds is None else now_seconds
+            addends["freshness"] = self._freshness(wishes.freshness, now)
+        return _Question(interest, lead, dense_scale, concept_scale, np.concatenate(query).astype(np.float32), addends)
+
+    def _lead(self, concepts: FloatVector, strategy: Strategy) -> FloatVector:
+        """sqrt(q)(I + M); of it, M's part alone for co-occurrence, and the rest alone for what texts say."""
+        roots = np.sqrt(concepts)
+        if strategy in (Strategy.SIMILARITY, Strategy.CONTENT):
+            return roots
+        with torch.no_grad():
+            lead = self._model.heads.expected(torch.from_numpy(concepts)).numpy()
+        return np.asarray(lead - roots if strategy is Strategy.CO_OCCURRENCE else lead)
+
+    def _freshness(self, wish: float, now_seconds: float) -> FloatVector:
+        added = [item.added_seconds for item in self._release.catalogue]
+        age = np.array([np.inf if time_ is None else max(0.0, now_seconds - time_) for time_ in added])
+        spread = float(np.std(self._text)) + sum(self._scales.values())
+        return np.asarray(wish * spread * 0.5 ** (age / _WEEK_SECONDS), np.float32)
+
+    def _reasons(
+        self, row: int, question: _Question, profile: Profile, carried: FloatVector | None
+    ) -> tuple[Reason, ...]:
+        reasons = [
+            Reason(kind, "", float(values[row]))  # type: ignore[arg-type]  # the keys are kinds
+            for kind, values in question.addends.items()
+            if kind == "text" or values[row]
+        ]
+        if carried is not None and question.dense_scale:
+            for event, share in zip(profile.events, question.dense_scale * (carried @ self._z[row]), strict=True):
+                reasons.append(Reason("event", event.item or "own words", float(share)))
+        if question.lead is not None and question.concept_scale:
+            shares = question.concept_scale * question.lead * self._roots[row]
+            for concept in np.flatnonzero(shares):
+                reasons.append(Reason("concept", self._release.concept_names[concept], float(shares[concept])))
+        return tuple(sorted(reasons, key=lambda reason: -reason.part))
+
+
+def _typed(words: str) -> Event:
+    return Event(0.0, EventKind.SEARCH, text=words)

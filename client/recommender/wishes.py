@@ -1,0 +1,74 @@
+"""What a person asks of a list of recommendations. All of it stays on the device."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.catalogue import Catalogue
+from shared.errors import Misconfigured
+
+
+class Strategy(StrEnum):
+    """Which parts of the one score are asked for."""
+
+    SIMILARITY = "similarity"  # texts like those of one's history
+    CONTENT = "content"  # the same, and the same concepts
+    POPULARITY = "popularity"  # what others choose
+    CO_OCCURRENCE = "co-occurrence"  # concepts that tend to follow one's own
+    HYBRID = "hybrid"  # everything
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a list is to be made.
+
+    Attributes:
+        include_met: offer again what the person has met.
+        categories: only items of one of these; any when empty.
+        blocked_words: no item whose title or text holds one of these as a whole word, in whatever case.
+        diversity: 0 ranks by score alone; 1 by unlikeness to what stands higher alone.
+        freshness: 0 to 1, how much a new item is favoured: a bonus of so much of the score's spread, halved every week.
+        exploration: chance, for each place in the list, that it is drawn by lot from the better items.
+
+    Raises:
+        Misconfigured: a number outside its range.
+    """
+
+    strategy: Strategy = Strategy.HYBRID
+    include_met: bool = False
+    categories: frozenset[str] = frozenset()
+    blocked_words: frozenset[str] = frozenset()
+    diversity: float = 0.0
+    freshness: float = 0.0
+    exploration: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("diversity", "freshness"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise Misconfigured(f"wishes: expected {name} from 0 to 1, got {getattr(self, name)}")
+        if not 0.0 <= self.exploration < 1.0:
+            raise Misconfigured(f"wishes: expected exploration from 0 to below 1, got {self.exploration}")
+
+    def __repr__(self) -> str:
+        return f"Wishes({self.strategy.value})"
+
+    def allowed(self, catalogue: Catalogue) -> NDArray[np.bool_]:
+        """Bool [items]: which items the categories and blocked words leave."""
+        return _allowed(catalogue, self.categories, frozenset(word.casefold() for word in self.blocked_words))
+
+
+@lru_cache(maxsize=8)
+def _allowed(catalogue: Catalogue, categories: frozenset[str], blocked: frozenset[str]) -> NDArray[np.bool_]:
+    allowed = np.ones(len(catalogue), bool)
+    if categories:
+        allowed &= np.fromiter((not categories.isdisjoint(item.categories) for item in catalogue), bool, len(catalogue))
+    if blocked:
+        word = re.compile("|".join(rf"(?<!\w){re.escape(term)}(?!\w)" for term in sorted(blocked)))
+        texts = (f"{item.title}\n{item.text}".casefold() for item in catalogue)
+        allowed &= np.fromiter((word.search(text) is None for text in texts), bool, len(catalogue))
+    allowed.setflags(write=False)
+    return allowed

@@ -1,0 +1,191 @@
+"""The profile: the same however it came about, additive, safe on any log, and silent about its person."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from client import Levels, Profile
+from client.interest import TextReader
+from client.interest.drift import drift, kept_share
+from client.interest.evidence import KIND_WEIGHTS
+from client.interest.memory import Decay
+from client.interest.profile import FRESH, RECENT
+from shared.behaviour import Event, EventKind
+from tests.tiny import catalogue, person
+
+IDS = [item.id for item in catalogue()]
+SENTENCES = Levels(0.0, 1.0, 0.0)
+MIXED = Levels(0.2, 0.5, 0.3)
+HOURS = Levels(0.2, 0.5, 0.3, 0.8)
+MORNING = (("hour", "08"),)
+
+logs = st.lists(
+    st.builds(
+        Event,
+        st.just(0.0),
+        st.sampled_from(EventKind),
+        st.sampled_from([*IDS, "unknown"]),
+        st.sampled_from(["", "", "", "a loud drum", "🥁" * 40]),
+        st.sampled_from([None, 1.0, 5.0]),
+        st.just(()),
+        st.sampled_from([(), (("hour", "08"),), (("hour", "21"),)]),
+    ),
+    max_size=45,
+).map(lambda log: [replace(event, time_seconds=900.0 * place**1.5) for place, event in enumerate(log)])
+
+
+@pytest.fixture(scope="module", params=[["dense", "concepts"], ["dense"], ["concepts"]], ids=str)
+def reader(tiny, request):
+    release, model = tiny.moved(f"model.views={request.param}")
+    return TextReader(release, model)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(log=logs, levels=st.sampled_from([SENTENCES, MIXED, HOURS]), cut=st.integers(0, 45))
+def test_a_profile_that_grew_event_by_event_equals_one_rebuilt_at_any_moment(reader, log, levels, cut):
+    grown = Profile(reader, log[:cut], levels)
+    grown.interest()  # asking changes nothing
+    for event in log[cut:]:
+        grown.add(event)
+    rebuilt = Profile(reader, log, levels).interest(MORNING)
+    found = grown.interest(MORNING)
+    for one, other in ((found.dense, rebuilt.dense), (found.concepts, rebuilt.concepts)):
+        assert (one is None and other is None) or np.array_equal(one, other)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(log=logs, levels=st.sampled_from([SENTENCES, MIXED, HOURS]))
+def test_what_events_carry_adds_up_to_the_interest(reader, log, levels):
+    profile = Profile(reader, log, levels)
+    interest, carried = profile.interest(MORNING), profile.carried(MORNING)
+    if interest.dense is None:
+        assert carried is None
+        return
+    assert carried.shape == (len(profile.events), len(interest.dense))
+    assert carried.sum(0) == pytest.approx(interest.dense, abs=2e-4)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(log=logs)
+def test_an_interest_is_a_unit_vector_and_shares_or_nothing_at_all(reader, log):
+    interest = Profile(reader, log, MIXED).interest()
+    if interest.dense is not None:
+        assert np.linalg.norm(interest.dense) == pytest.approx(1.0, abs=1e-4) or not interest.dense.any()
+    if interest.concepts is not None:
+        assert (interest.concepts >= 0).all()
+        assert interest.concepts.sum() == pytest.approx(1.0, abs=1e-4) or not interest.concepts.any()
+    assert 0.0 <= interest.drift <= 2.0 + 1e-6
+
+
+def test_the_interest_is_the_weighted_sum_that_the_definition_says(reader):
+    """The slow twin: ages counted, evidence looked up, everything summed at once."""
+    log = [replace(event, time_seconds=1e5 * place) for place, event in enumerate(person(3, 40))]
+    profile = Profile(reader, log, SENTENCES)
+    ages = np.arange(len(log), 0, -1.0)
+    seen: dict[str, int] = {}
+    views = np.array([reader.sentence(event) for event in log])
+    content = reader.content(views)
+    strange, kin = reader.kinship
+    weights = Decay.power(reader.gamma).weights(ages)
+    for place, event in enumerate(log):
+        seen[event.item] = seen.get(event.item, 0) + 1
+        near = [other for other in range(max(0, place - FRESH), min(len(log), place + FRESH + 1)) if other != place]
+        closest = np.mean(sorted(content[near] @ content[place])[-2:])
+        company = min(1.0, max(0.0, (closest - strange) / (kin - strange)))
+        weights[place] *= KIND_WEIGHTS[event.kind] / seen[event.item] * (0.7 + 0.3 * company)
+    latest, before = (
+        reader.split(weights[part] @ views[part]) for part in (slice(-RECENT, None), slice(None, -RECENT))
+    )
+    sides = [np.concatenate([p for p in side if p is not None]) for side in (latest, before)]
+    moved = drift(*(reader.content(side) for side in sides))
+    weights[:-RECENT] *= kept_share(moved)
+    expected = reader.split(weights @ views)
+    interest = profile.interest()
+    assert interest.drift == pytest.approx(moved, abs=1e-4)
+    for one, other in zip((interest.dense, interest.concepts), expected, strict=True):
+        assert (one is None and other is None) or one == pytest.approx(other, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [],
+        [Event(0.0, EventKind.CLICK, "unknown")],
+        [Event(0.0, EventKind.DISMISSAL, "music-1"), Event(1.0, EventKind.SKIP, "music-2")],
+    ],
+    ids=["nothing", "unknown items", "dismissals alone"],
+)
+def test_without_anything_chosen_there_is_no_concept_interest(reader, log):
+    interest = Profile(reader, log).interest()
+    assert interest.concepts is None or not interest.concepts.any()
+    assert interest.drift == 0.0
+
+
+def test_a_dismissal_turns_the_interest_away_without_ageing_what_was_chosen(reader):
+    chosen = [Event(0.0, EventKind.CLICK, "music-1"), Event(1e5, EventKind.CLICK, "garden-1")]
+    away = [*chosen, Event(2e5, EventKind.DISMISSAL, "music-1")]
+    before, after = (Profile(reader, log, SENTENCES).interest() for log in (chosen, away))
+    row = reader.release.catalogue.row("music-1")
+    if before.dense is not None:
+        z = reader.items[row, : reader.dense_width]
+        assert after.dense @ z < before.dense @ z
+    if before.concepts is not None:
+        c = reader.items[row, reader.dense_width :]
+        assert after.concepts @ c < before.concepts @ c
+
+
+def test_in_the_morning_what_was_chosen_in_the_morning_counts_more(reader):
+    """Two events only, of equal standing but for their hour; weights 1.8 and .2 by hand."""
+    log = [
+        Event(0.0, EventKind.CLICK, "garden-1", context=(("hour", "20"),)),
+        Event(1e5, EventKind.CLICK, "music-1", context=(("hour", "08"),)),
+    ]
+    evening = Profile(reader, log, Levels(0, 1, 0, 0.8)).interest((("hour", "20"),))
+    decay = Decay.power(reader.gamma).weights(np.array([2.0, 1.0]))
+    views = np.array([reader.sentence(event) for event in log])
+    expected = reader.split((decay * [1.8, 0.2]) @ views)
+    for one, other in zip((evening.dense, evening.concepts), expected, strict=True):
+        assert (one is None and other is None) or one == pytest.approx(other, abs=1e-5)
+    anywhere = Profile(reader, log, Levels(0, 1, 0, 0.8)).interest()
+    plain = Profile(reader, log, Levels(0, 1, 0)).interest((("hour", "20"),))
+    assert anywhere.dense is None or anywhere.dense == pytest.approx(plain.dense)
+
+
+def test_memory_is_shortened_only_once_interest_has_moved():
+    assert kept_share(0.0) == kept_share(0.5) == 1.0
+    assert kept_share(0.75) == pytest.approx(0.55)
+    assert kept_share(1.0) == kept_share(1.9) == pytest.approx(0.1)
+
+
+def test_after_a_change_the_new_interest_weighs_more_than_forgetting_alone_would_let_it(reader):
+    old, new = [f"garden-{n % 6}" for n in range(30)], [f"music-{n}" for n in range(6)]
+    log = [Event(1e5 * place, EventKind.CLICK, item) for place, item in enumerate([*old, *new, "music-0", "music-1"])]
+    interest = Profile(reader, log, SENTENCES).interest()
+    if interest.drift > 0.5:
+        row = reader.release.catalogue.row("music-3")
+        plain = Decay.power(reader.gamma).weights(np.arange(len(log), 0, -1.0))
+        views = np.array([reader.sentence(event) for event in log])
+        p, _ = reader.split(plain @ views)
+        if p is not None:
+            z = reader.items[row, : reader.dense_width]
+            assert interest.dense @ z > p @ z
+
+
+def test_words_of_ones_own_are_read_and_telling_words_found_in_the_catalogue(reader):
+    said = Event(0.0, EventKind.SEARCH, text="guitar for the")
+    words = reader.words(said)
+    assert words.any()
+    assert not reader.words(Event(0.0, EventKind.SEARCH, text="zzz for the")).any()
+    holding = [row for row, item in enumerate(catalogue()) if "guitar" in item.text]
+    expected = np.log(len(IDS) / len(holding)) * reader.items[holding].mean(0)
+    assert words == pytest.approx(expected, abs=1e-5) or len(holding) > 0.1 * len(IDS)
+
+
+def test_nothing_of_a_person_is_printed(reader):
+    log = [Event(0.0, EventKind.SEARCH, text="a loud drum"), Event(1.0, EventKind.CLICK, "music-1")]
+    profile = Profile(reader, log)
+    printed = f"{profile!r} {profile.interest()!r} {reader!r} {profile._kept!r}"
+    assert not any(word in printed for word in ("drum", "music", "array", "[0"))

@@ -1,0 +1,59 @@
+"""The index finds exactly what sorting every score would."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.recommender.index import CatalogueIndex
+
+
+def slow_best(factors, query, count, prior, allowed):
+    """The twin: every score in double precision, sorted; of equal ones the lower row first."""
+    scores = factors.astype(np.float64) @ query.astype(np.float64) + prior
+    rows = [row for row in np.lexsort((np.arange(len(scores)), -scores)) if allowed[row]]
+    return np.array(rows[:count], np.int64), scores
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    items=st.integers(1, 400),
+    width=st.integers(1, 40),
+    count=st.integers(0, 30),
+    unlike=st.floats(0, 6),
+    share=st.sampled_from([1.0, 0.5, 0.01]),
+    step=st.sampled_from([0.0, 0.25]),
+)
+def test_the_best_are_those_that_sorting_every_score_gives(seed, items, width, count, unlike, share, step):
+    chance = np.random.default_rng(seed)
+    factors = chance.normal(size=(items, width)) * np.exp(unlike * chance.normal(size=width))
+    if step:  # many equal scores
+        factors = np.rint(factors / step) * step
+    factors = factors.astype(np.float32)
+    query = chance.normal(size=width).astype(np.float32)
+    prior = chance.normal(size=items).astype(np.float32) if not step else np.zeros(items, np.float32)
+    allowed = chance.random(items) < share
+    rows, scores = slow_best(factors, query, count, prior, allowed)
+    best = CatalogueIndex(factors).best(query, count, prior, allowed)
+    assert best.rows.tolist() == rows.tolist()
+    assert best.scores == pytest.approx(scores[rows], rel=1e-5, abs=1e-5)
+
+
+def test_a_query_of_nothing_ranks_by_the_prior():
+    factors = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    prior = np.arange(50, dtype=np.float32)
+    best = CatalogueIndex(factors).best(np.zeros(4, np.float32), 3, prior)
+    assert best.rows.tolist() == [49, 48, 47]
+
+
+def test_rows_of_zeros_and_columns_of_zeros_are_ranked_like_others():
+    factors = np.zeros((4, 3), np.float32)
+    factors[2, 1] = 1.0
+    best = CatalogueIndex(factors).best(np.array([5.0, 2.0, 1.0], np.float32), 4, np.zeros(4, np.float32))
+    assert best.rows.tolist() == [2, 0, 1, 3]
+
+
+def test_where_nothing_is_allowed_there_is_nothing():
+    index = CatalogueIndex(np.ones((3, 2), np.float32))
+    best = index.best(np.ones(2, np.float32), 2, np.zeros(3, np.float32), np.zeros(3, bool))
+    assert (len(best.rows), len(best.scores)) == (0, 0)
