@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +15,21 @@ from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile, read_federation, write_toml
 from shared.files import write_atomically
-from shared.model import GlobalModel, Progress, Vector, Whitening, find_concepts, log_popularity, name_concepts
+from shared.model import (
+    ConceptGraph,
+    GlobalModel,
+    Progress,
+    Vector,
+    Whitening,
+    find_concepts,
+    log_popularity,
+    name_concepts,
+    predicted_log_popularity,
+    rename,
+)
 
 FloatMatrix = NDArray[np.float32]
-_FORMAT = 1
+_FORMAT = 2
 _PINNED = {"federation.toml", "catalogue.jsonl", "index.safetensors", "model.safetensors"}
 
 
@@ -27,9 +39,9 @@ class Release:
 
     Attributes:
         federation: the federation file it belongs to.
-        catalogue: n items.
-        whitening: fixed for a line of releases.
-        index: float32 [n, D], whitened embeddings of the catalogue under this release's adapters.
+        catalogue: n items, without their features, which a device needs in the index only.
+        whitening: of texts and features, fixed for a line of releases.
+        index: float32 [n, D], whitened embeddings of the catalogue under this release's adapters; features lead.
         log_popularity: float32 [n], zero for an item of average popularity.
         vector: float32 [d], all federated parameters.
         concept_names: K names, or none without the concept view.
@@ -59,9 +71,7 @@ class Release:
             "federation.toml": write_toml(self.federation).encode(),
             "catalogue.jsonl": self.catalogue.canonical_bytes(),
             "index.safetensors": save_tensors({"index": self.index, "log_popularity": self.log_popularity}),
-            "model.safetensors": save_tensors(
-                {"mean": self.whitening.mean, "matrix": self.whitening.matrix, "vector": self.vector}
-            ),
+            "model.safetensors": save_tensors({**_whitening_tensors(self.whitening), "vector": self.vector}),
         }
         manifest = {
             "format": _FORMAT,
@@ -101,13 +111,14 @@ class Release:
             federation = read_federation(directory / "federation.toml")
             if federation.digest() != manifest["federation"]:
                 raise Corrupt(f"release {directory}: its federation file means something else here; update Hushrec")
+            vector = model.pop("vector")
             return cls(
                 federation,
                 Catalogue.load(directory / "catalogue.jsonl"),
-                Whitening(model["mean"], model["matrix"]),
+                _whitening(model, federation),
                 index["index"],
                 index["log_popularity"],
-                model["vector"],
+                vector,
                 tuple(manifest["concept_names"]),
                 manifest["round"],
             )
@@ -119,31 +130,46 @@ class Release:
         shrinkage = self.federation.statistics.shrinkage
         return replace(self, log_popularity=log_popularity(counts, self.index, shrinkage, noise))
 
+    def renamed(self, names: Mapping[str, str]) -> "Release":
+        """The release with some concepts renamed, {number from 1, or old name: new name}; later ones keep the names.
+
+        Raises:
+            Misconfigured: an unknown concept, or two with the same name.
+        """
+        return replace(self, concept_names=rename(self.concept_names, names))
+
 
 def first_release(
-    federation: FederationFile, catalogue: Catalogue, model: GlobalModel, embeddings: FloatMatrix
+    federation: FederationFile,
+    catalogue: Catalogue,
+    model: GlobalModel,
+    embeddings: FloatMatrix,
+    graph: ConceptGraph | None = None,
 ) -> Release:
-    """Fit the whitening, find and name the concepts: release zero, made of public texts alone.
+    """Fit the whitening, find and name the concepts: release zero, made of public texts and features alone.
 
     Args:
         embeddings: float32 [n, width], the model's encoder on the catalogue's texts.
+        graph: concepts known beforehand; they come first, keep their names and start M.
 
     Raises:
-        Misconfigured: a wider dense view than the encoder, or more concepts than items.
+        Misconfigured: a wider dense view than the encoder; fewer items or more concepts of the graph than concepts; a
+            graph without the concept view; features that the catalogue has not.
     """
     if federation.model.dense_width > model.encoder.width:
         raise Misconfigured(
             f"model.dense_width: expected at most the encoder's width {model.encoder.width}, "
             f"got {federation.model.dense_width}"
         )
-    whitening = Whitening.fit(embeddings)
-    index = whitening.apply(embeddings)
+    whitening = Whitening.fit_items(embeddings, catalogue, federation.model.blocks)
+    index = whitening.apply_items(embeddings, catalogue)
     names: tuple[str, ...] = ()
     if "concepts" in federation.model.views:
-        model.heads.start_concepts(find_concepts(index, federation.model.concepts, federation.model.seed))
-        names = tuple(name_concepts(catalogue, model.heads.concept_shares(index)))
+        names = _start_concepts(federation, catalogue, model, whitening, index, graph)
+    elif graph is not None:
+        raise Misconfigured('concept graph: expected model.views with "concepts", got none; leave the graph out')
     zeros = np.zeros(len(catalogue), np.float32)
-    return Release(federation, catalogue, whitening, index, zeros, model.vector(), names)
+    return Release(federation, catalogue.without_features(), whitening, index, zeros, model.vector(), names)
 
 
 def next_release(
@@ -156,4 +182,65 @@ def next_release(
     if not np.array_equal(*moved):
         texts = release.catalogue.texts
         index = release.whitening.apply(model.encoder.embed(texts, keep=True, progress=progress))
+        columns = sum(release.federation.model.blocks.values())
+        index[:, :columns] = release.index[:, :columns]  # no adapter moves the features
     return replace(release, vector=vector.copy(), index=index, round_number=round_number)
+
+
+def with_items(release: Release, model: GlobalModel, items: Catalogue, progress: Progress = lambda _: None) -> Release:
+    """The release with items that came after its training: encoded as it encodes, at the end of its catalogue.
+
+    Nobody has counted them, so their popularity is predicted from their texts and features.
+
+    Raises:
+        Misconfigured: an item stands in both catalogues.
+    """
+    model.load(release.vector)
+    new = release.whitening.apply_items(model.encoder.embed(items.texts, progress=progress), items)
+    prior = predicted_log_popularity(release.index, release.log_popularity, new)
+    return replace(
+        release,
+        catalogue=Catalogue([*release.catalogue, *items.without_features()]),
+        index=np.concatenate([release.index, new]),
+        log_popularity=np.concatenate([release.log_popularity, prior]),
+    )
+
+
+def _start_concepts(
+    federation: FederationFile,
+    catalogue: Catalogue,
+    model: GlobalModel,
+    whitening: Whitening,
+    index: FloatMatrix,
+    graph: ConceptGraph | None,
+) -> tuple[str, ...]:
+    """Put the concepts in place, and M where a graph is given; returns their names."""
+
+    def read(texts: Sequence[str]) -> FloatMatrix:
+        return whitening.apply(model.encoder.embed(texts))
+
+    settings = federation.model
+    known = None if graph is None else graph.centres(catalogue, index, read)
+    centres = find_concepts(index, settings.concepts, settings.seed, list(catalogue), known)
+    model.heads.start_concepts(centres, None if graph is None else graph.ties(settings.concepts))
+    names = name_concepts(catalogue, model.heads.concept_shares(index), centres, read)
+    return names if graph is None else (*graph.names, *names[len(graph.names) :])
+
+
+def _whitening_tensors(whitening: Whitening) -> dict[str, FloatMatrix]:
+    tensors = {"mean": whitening.mean, "matrix": whitening.matrix}
+    for name, block in whitening.blocks.items():
+        tensors |= {f"{name}.mean": block.mean, f"{name}.matrix": block.matrix}
+    return tensors
+
+
+def _whitening(tensors: dict[str, FloatMatrix], federation: FederationFile) -> Whitening:
+    """The whitening of these tensors.
+
+    Raises:
+        KeyError, ValueError: they are not those of the federation's blocks.
+    """
+    blocks = {name: Whitening(tensors[f"{name}.mean"], tensors[f"{name}.matrix"]) for name in federation.model.blocks}
+    if len(tensors) != 2 + 2 * len(blocks):
+        raise ValueError(f"expected a whitening of {list(blocks)}, got {sorted(tensors)}")
+    return Whitening(tensors["mean"], tensors["matrix"], blocks)

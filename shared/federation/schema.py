@@ -9,12 +9,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-GROUPS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters")
+GROUPS = ("dense", "concepts", "evolution", "forgetting", "gates", "bias", "scales", "adapters")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+BlockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-Group = Literal["dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"]
+Group = Literal["dense", "concepts", "evolution", "forgetting", "gates", "bias", "scales", "adapters"]
 
 
 class _Section(BaseModel):
@@ -44,6 +45,7 @@ class Model(_Section):
     forgetting: Annotated[float, Field(ge=0, le=4)]
     popularity: bool
     popularity_scale: Positive
+    features: Annotated[dict[BlockName, Annotated[int, Field(ge=0)]], Field(default_factory=dict)]
     lora_rank: Annotated[int, Field(ge=1, le=64)]
     lora_layers: Annotated[int, Field(ge=1)]
     lora_scale: Positive
@@ -56,6 +58,11 @@ class Model(_Section):
         if self.concept_top > self.concepts:
             raise ValueError(f"concept_top: expected at most concepts = {self.concepts}, got {self.concept_top}")
         return self
+
+    @property
+    def blocks(self) -> dict[str, int]:
+        """Width of each block of item features that is read, by name, in the order of their columns."""
+        return {name: width for name, width in sorted(self.features.items()) if width}
 
 
 class Windows(_Section):
@@ -250,7 +257,8 @@ class FederationFile(_Section):
         """The trained groups above the encoder, in canonical order; those of a view left out do not exist."""
         views = {"dense": "dense", "concepts": "concepts", "evolution": "concepts"}
         held = [group for group in GROUPS[:-1] if views.get(group) in (None, *self.model.views)]
-        return tuple(group for group in held if group in self.training.groups)
+        absent = () if self.model.blocks else ("gates",)
+        return tuple(group for group in held if group in self.training.groups and group not in absent)
 
     def groups_in(self, round_number: int) -> tuple[str, ...]:
         """Groups trained in a round (1-based): the heads first, the adapters in the last `adapter_rounds`.

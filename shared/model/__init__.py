@@ -3,19 +3,24 @@
 from shared.model.activations import ActivationStore
 from shared.model.concept_model import ConceptModel, Concepts, Forgetting, Scales, Windows, age_ranks
 from shared.model.encoder import Encoder, Padded, Progress
+from shared.model.gates import Gates
 from shared.model.global_model import GlobalModel, build_model
+from shared.model.graph import ConceptGraph, read_graph
 from shared.model.layout import Block, Layout, Vector
-from shared.model.popularity import log_popularity
-from shared.model.start import find_concepts, name_concepts
+from shared.model.names import name_concepts, read_names, rename
+from shared.model.popularity import log_popularity, predicted_log_popularity
+from shared.model.start import find_concepts
 from shared.model.whitening import Whitening
 
 __all__ = [
     "ActivationStore",
     "Block",
+    "ConceptGraph",
     "ConceptModel",
     "Concepts",
     "Encoder",
     "Forgetting",
+    "Gates",
     "GlobalModel",
     "Layout",
     "Padded",
@@ -29,4 +34,8 @@ __all__ = [
     "find_concepts",
     "log_popularity",
     "name_concepts",
+    "predicted_log_popularity",
+    "read_graph",
+    "read_names",
+    "rename",
 ]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shared.federation import FederationFile
+from shared.model.gates import Gates
 
 _TINY = 1e-12
 
@@ -116,11 +117,15 @@ class ConceptModel(nn.Module):
         super().__init__()
         settings = federation.model
         self._views = settings.views
-        self._width = settings.dense_width
+        self._width = settings.dense_width + sum(settings.blocks.values())
         self._top = settings.concept_top
         self._temperature = settings.concept_temperature
+        # Features are the leading columns of x: dense view, concepts and bias see them as further axes.
+        columns = sum(settings.blocks.values())
+        width += columns
+        self.gates = Gates(list(settings.blocks.values())) if columns else nn.Identity()
         if "dense" in self._views:
-            self.dense = Dense(width, settings.dense_width, settings.dense_trained)
+            self.dense = Dense(width, settings.dense_width + columns, settings.dense_trained + columns)
         if "concepts" in self._views:
             self.concepts = Concepts(settings.concepts, width)
             self.evolution = nn.Linear(settings.concepts, settings.concepts, bias=False)
@@ -135,13 +140,20 @@ class ConceptModel(nn.Module):
         self.scales = Scales([*scales, settings.popularity_scale] if settings.popularity else scales)
 
     @property
+    def dense_width(self) -> int:
+        """Numbers in the dense view z, those of features included; 0 without that view."""
+        return self._width if "dense" in self._views else 0
+
+    @property
     def views(self) -> tuple[str, ...]:
         return self._views
 
-    def start_concepts(self, centres: NDArray[np.float32]) -> None:
-        """Put concept centres, float32 [K, D], in place."""
+    def start_concepts(self, centres: NDArray[np.float32], ties: NDArray[np.float32] | None = None) -> None:
+        """Put concept centres, float32 [K, D], in place, and what is known of M beforehand, float32 [K, K]."""
         with torch.no_grad():
             self.concepts.weight.copy_(torch.from_numpy(centres))
+            if ties is not None:
+                self.evolution.weight.copy_(torch.from_numpy(ties))
 
     def concept_shares(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Concept distributions float32 [n, K] of whitened texts [n, D], without gradient."""
@@ -156,7 +168,7 @@ class ConceptModel(nn.Module):
         A view left out is None; a row of zeros gives zeros.
         """
         z = c = None
-        directions = functional.normalize(x, dim=-1)
+        directions = functional.normalize(self.gates(x), dim=-1)
         if "dense" in self._views:
             z = functional.normalize(self.dense(directions), dim=-1)
         if "concepts" in self._views:

@@ -20,6 +20,7 @@ _GROUP_OF = MappingProxyType(
         "concepts.weight": "concepts",
         "evolution.weight": "evolution",
         "forgetting.gamma": "forgetting",
+        "gates.levels": "gates",
         "bias.weight": "bias",
         "scales.levels": "scales",
     }

@@ -1,4 +1,5 @@
-"""From item counts to a popularity prior. Counts of a private sum carry noise, which texts help to see through."""
+"""From item counts to a popularity prior. Counts of a private sum carry noise, which texts help to see through; an item
+that came after the count has none, which is not a count of zero."""
 
 import math
 
@@ -11,6 +12,7 @@ _STEPS = 200
 _RATE = 0.02
 _RIDGE = 30.0  # pulls the weights of the text towards zero
 _NODES = 21  # of the quadrature over the prior of one count
+_TEXT_RIDGE = 10.0  # the same, where exact counts alone speak: the best on four catalogues, by items left out
 _GRID = torch.linspace(-3.0, 4.0, 57)  # standard deviations of the prior over which a posterior is taken
 
 
@@ -37,6 +39,34 @@ def log_popularity(
     else:
         logarithms = _posterior_mean(torch.from_numpy(counts).float(), torch.from_numpy(index), noise).numpy()
     return np.asarray(logarithms - logarithms.mean(), np.float32)
+
+
+def predicted_log_popularity(
+    index: NDArray[np.float32], log_popularity: NDArray[np.float32], new: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What the texts of items that were never counted say of their popularity, shrunk towards the average.
+
+    Ridge regression of the counted items' logarithms on their texts (Hoerl and Kennard 1970). Half the variance it
+    leaves is added: what can be expected of an item of which only the text is known is the mean of the log-normal, not
+    its median.
+
+    Args:
+        index: float32 [n, D], whitened texts of counted items.
+        log_popularity: float32 [n], theirs.
+        new: float32 [m, D], whitened texts.
+
+    Returns:
+        float32 [m]; zeros where the counted items are all alike.
+    """
+    x, logarithms = index.astype(np.float64), log_popularity.astype(np.float64)
+    centre, level = x.mean(0), logarithms.mean()
+    x -= centre
+    spread = x.T @ x
+    inverse = np.linalg.inv(spread + _TEXT_RIDGE * np.eye(len(spread)))
+    weights = inverse @ (x.T @ (logarithms - level))
+    left = np.square(logarithms - level - x @ weights).sum()
+    freedom = len(x) - 1 - np.sum(inverse * spread)  # numbers, less those that the fit used up
+    return np.asarray(level + (new - centre) @ weights + 0.5 * left / max(freedom, 1.0), np.float32)
 
 
 def _posterior_mean(counts: Tensor, x: Tensor, noise: float) -> Tensor:

@@ -1,80 +1,77 @@
-"""The model before anybody has taught it anything: concepts found and named in the public catalogue alone."""
+"""The model before anybody has taught it anything: concepts found in the public catalogue alone."""
 
-import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
-from shared.catalogue import Catalogue
+from shared.catalogue import Item
 from shared.errors import Misconfigured
 
+FloatMatrix = NDArray[np.float32]
+
 _SAMPLE = 4096
-_WORD = re.compile(r"[^\W\d_]{3,}")
+_CATEGORIES = 512
+_CATEGORY_WEIGHT = 1.0
+_STEPS = 20
 
 
-def find_concepts(x: NDArray[np.float32], concepts: int, seed: int) -> NDArray[np.float32]:
-    """Unit centres float32 [K, D] of the whitened catalogue texts x [n, D], by k-means over directions.
+def find_concepts(
+    x: FloatMatrix, concepts: int, seed: int, items: Sequence[Item] = (), known: FloatMatrix | None = None
+) -> FloatMatrix:
+    """Unit centres float32 [K, D] of the whitened catalogue x [n, D], by k-means over directions.
 
-    Beyond 4,096 texts, a sample drawn by the seed stands for the catalogue: the time grows with texts times K squared.
-
-    Raises:
-        Misconfigured: more concepts than catalogue items.
-    """
-    if concepts > len(x):
-        raise Misconfigured(f"model.concepts: expected at most the {len(x)} catalogue items, got {concepts}")
-    sample = max(_SAMPLE, concepts)
-    if len(x) > sample:
-        x = x[np.sort(np.random.default_rng(seed).choice(len(x), sample, replace=False))]
-    directions = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    centres, _ = kmeans2(directions.astype(np.float64), concepts, iter=20, minit="++", seed=seed, missing="warn")
-    return np.asarray(centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12), np.float32)
-
-
-def name_concepts(catalogue: Catalogue, shares: NDArray[np.float32], words: int = 3) -> list[str]:
-    """A name per concept: the category its items are richest in, then the words that set them apart.
+    An item's categories, where it has any, count as much as its direction: texts are alike in manner too, and k-means
+    alone cannot tell manner from subject. Beyond 4,096 items, a sample drawn by the seed stands for the catalogue: the
+    time grows with items times K squared.
 
     Args:
-        shares: float32 [items, K], concept distribution of every item.
+        items: the n items, for their categories.
+        known: float32 [m, D], unit centres known beforehand: they come first and stay, the others settle around them
+            (Basu, Banerjee, Mooney 2002, "Semi-supervised clustering by seeding").
+
+    Raises:
+        Misconfigured: more concepts than catalogue items, or more known ones than concepts.
     """
-    frequency: Counter[str] = Counter()
-    texts = []
-    for item in catalogue:
-        found = set(_WORD.findall(item.text.lower()))
-        texts.append(found)
-        frequency.update(found)
-    categories = Counter(category for item in catalogue for category in item.categories)
-    names: list[str] = []
-    for concept in range(shares.shape[1]):
-        rows = np.argsort(-shares[:, concept], kind="stable")[: max(10, len(catalogue) // shares.shape[1])]
-        rows = rows[shares[rows, concept] > 0]
-        weight = {row: float(shares[row, concept]) for row in rows}
-        total = sum(weight.values()) or 1.0
-        lifts = _lifts({r: catalogue[r].categories for r in rows}, weight, total, categories, len(catalogue))
-        category = max(lifts, key=lambda name: (lifts[name], name), default="")
-        telling = _lifts({r: texts[r] for r in rows}, weight, total, frequency, len(catalogue))
-        taken = set(_WORD.findall(category.lower()))
-        best = sorted((w for w in telling if w not in taken), key=lambda w: (-telling[w], w))[:words]
-        name = " · ".join(part for part in (category, ", ".join(best)) if part) or f"concept {concept + 1}"
-        names.append(name if name not in names else f"{name} ({concept + 1})")
-    return names
+    known = np.zeros((0, x.shape[1]), np.float32) if known is None else known
+    if concepts > len(x):
+        raise Misconfigured(f"model.concepts: expected at most the {len(x)} catalogue items, got {concepts}")
+    if len(known) > concepts:
+        raise Misconfigured(
+            f"model.concepts: expected at least the {len(known)} concepts of the concept graph, got {concepts}"
+        )
+    if len(known) == concepts:
+        return known
+    beside = _categories(items) if items else np.zeros((len(x), 0))
+    sample = max(_SAMPLE, concepts)
+    if len(x) > sample:
+        drawn = np.sort(np.random.default_rng(seed).choice(len(x), sample, replace=False))
+        x, beside = x[drawn], beside[drawn]
+    directions = _unit(x.astype(np.float64))
+    points = np.concatenate([directions, _CATEGORY_WEIGHT * beside], 1)
+    centres, _ = kmeans2(points, concepts - len(known), iter=_STEPS, minit="++", seed=seed, missing="warn")
+    if len(known):
+        nearest = (directions @ known.T).argmax(1)
+        taken = np.eye(len(known))[nearest]
+        held = taken.T @ points[:, x.shape[1] :] / np.maximum(taken.sum(0), 1)[:, None]
+        start = np.concatenate([np.concatenate([known, held], 1), centres])
+        centres, _ = kmeans2(points, start, iter=_STEPS, minit="matrix", missing="warn")
+    return np.concatenate([known, _unit(centres[len(known) :, : x.shape[1]])]).astype(np.float32)
 
 
-def _lifts(
-    held: dict[int, "set[str] | tuple[str, ...]"],
-    weight: dict[int, float],
-    total: float,
-    overall: Counter[str],
-    items: int,
-) -> dict[str, float]:
-    """Share inside the concept times the logarithm of how much larger it is than in the whole catalogue."""
-    inside: Counter[str] = Counter()
-    for row, terms in held.items():
-        for term in terms:
-            inside[term] += weight[row]  # type: ignore[assignment]
-    return {
-        term: (count / total) * float(np.log((count / total) / (overall[term] / items)))
-        for term, count in inside.items()
-        if overall[term] > 1 or items < 50
-    }
+def _categories(items: Sequence[Item]) -> NDArray[np.float64]:
+    """Float64 [items, categories]: unit rows of inverse document frequencies of the commonest categories."""
+    held = Counter(category for item in items for category in set(item.categories))
+    places = {category: place for place, (category, _) in enumerate(held.most_common(_CATEGORIES))}
+    rows = np.zeros((len(items), len(places)))
+    for row, item in enumerate(items):
+        for category in item.categories:
+            if category in places:
+                rows[row, places[category]] = np.log(len(items) / held[category])
+    return _unit(rows)
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))

@@ -1,24 +1,32 @@
-"""Public whitening of embeddings, fitted on catalogue texts alone: no person's data is in it."""
+"""Public whitening of embeddings and features, fitted on the catalogue alone: no person's data is in it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shared.catalogue import Catalogue
+from shared.errors import Misconfigured
 
 FloatMatrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Whitening:
-    """x = (e - mean) @ matrix.
+    """x = (e - mean) @ matrix for a text; the features of an item stand in the first columns, zero for a text alone.
+
+    Features lead because the dense view reads leading axes.
 
     Attributes:
         mean: float32 [width].
-        matrix: float32 [width, width].
+        matrix: float32 [width, feature columns + width].
+        blocks: how the values of each block of features become its columns, in the order of the columns.
     """
 
     mean: FloatMatrix
     matrix: FloatMatrix
+    blocks: Mapping[str, "Whitening"] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, embeddings: FloatMatrix) -> "Whitening":
@@ -40,6 +48,41 @@ class Whitening:
         scale = np.sqrt(np.square(centred @ matrix).sum(1).mean())
         return cls(mean.astype(np.float32), (matrix / max(scale, 1e-12)).astype(np.float32))
 
+    @classmethod
+    def fit_items(cls, embeddings: FloatMatrix, catalogue: Catalogue, widths: Mapping[str, int]) -> "Whitening":
+        """Whitening of texts, and of each block of features over the items that have it.
+
+        Args:
+            embeddings: float32 [items, width], of the catalogue's texts.
+            widths: the blocks to read and how wide each is; others of the catalogue are left alone.
+
+        Raises:
+            Misconfigured: the catalogue has no such block, or one of another width.
+        """
+        blocks = {}
+        for name, width in widths.items():
+            block = catalogue.features.get(name)
+            if block is None or block.width != width:
+                got = "none" if block is None else str(block.width)
+                raise Misconfigured(
+                    f"model.features.{name}: expected a catalogue with {width} numbers of {name!r} for some items, got "
+                    f"{got}; set its width, or 0 to leave it out"
+                )
+            blocks[name] = cls.fit(block.values[block.present])
+        text = cls.fit(embeddings)
+        before = np.zeros((len(text.matrix), sum(widths.values())), np.float32)
+        return cls(text.mean, np.concatenate([before, text.matrix], 1), blocks)
+
     def apply(self, embeddings: FloatMatrix) -> FloatMatrix:
-        """Whitened embeddings, float32 [texts, width]."""
+        """Whitened embeddings, float32 [texts, feature columns + width]; words alone have no features."""
         return np.asarray((embeddings - self.mean) @ self.matrix, np.float32)
+
+    def apply_items(self, embeddings: FloatMatrix, catalogue: Catalogue) -> FloatMatrix:
+        """Float32 [items, feature columns + width]; the columns of a block that an item lacks are zero."""
+        x = self.apply(embeddings)
+        start = 0
+        for name, whitening in self.blocks.items():
+            block, end = catalogue.features[name], start + len(whitening.mean)
+            x[block.present, start:end] = whitening.apply(block.values[block.present])
+            start = end
+        return x

@@ -4,6 +4,7 @@ Text alone cannot see all of it: after reading in one subtopic everybody tends t
 another topic. A model that learns from behaviour finds that; similarity of texts does not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -32,25 +33,35 @@ _SEARCHING_SHARE = 0.4
 _SEARCH_SHARE = 0.15
 _RATING_SHARE = 0.15
 _SECONDS_APART = 120
+WriteItems = Callable[[tuple[Subtopic, ...], int, np.random.Generator], list[tuple[int, Item]]]
 _HABIT_SHARES = {Habit.STEADY: 0.4, Habit.DRIFT: 0.2, Habit.SWITCH: 0.2, Habit.HOURS: 0.2}
 
 
 def make_demo(seed: int) -> Dataset:
     """The world of `seed`: the same for the same seed on every machine."""
+    return make_world("demo", seed, write_items)
+
+
+def make_world(name: str, seed: int, write: WriteItems) -> Dataset:
+    """The people of the demo of `seed` among items of another kind.
+
+    Args:
+        write: so many items of each subtopic by chance, as (subtopic, item) in mixed order.
+    """
     rng = np.random.default_rng([seed, len("demo world")])
     subtopics = read_subtopics()
-    items = write_items(subtopics, _ITEMS_PER_SUBTOPIC, rng)
+    items = write(subtopics, _ITEMS_PER_SUBTOPIC, rng)
     world = _World(subtopics, items, _follows(subtopics, rng), _popularity(len(items), rng))
     people = []
     interests = {}
     chance = {}
     for number in range(_PEOPLE):
-        name = f"p{number:03d}"
+        person = f"p{number:03d}"
         cold = rng.random() < _COLD_PEOPLE_SHARE
         times = _times(*(_COLD_EVENTS if cold else _EVENTS), rng)
-        interests[name] = _interests(len(subtopics), times, rng)
-        events, chance[name] = world.live(interests[name], times, rng)
-        people.append(Person(name, events))
+        interests[person] = _interests(len(subtopics), times, rng)
+        events, chance[person] = world.live(interests[person], times, rng)
+        people.append(Person(person, events))
     truth = DemoTruth(
         subtopics=tuple(f"{subtopic.topic}/{subtopic.name}" for subtopic in subtopics),
         item_subtopic={item.id: place for place, item in items},
@@ -60,9 +71,9 @@ def make_demo(seed: int) -> Dataset:
         interests=interests,
         chance=chance,
     )
-    rows = len(items) + sum(len(person.events) for person in people)
+    rows = len(items) + sum(len(made.events) for made in people)
     return Dataset(
-        name="demo",
+        name=name,
         catalogue=Catalogue(item for _, item in items),
         people=tuple(people),
         report=LoadReport(rows, rows, ()),

@@ -11,31 +11,33 @@ from simulations.datasets.demo import make_demo
 from simulations.datasets.events import load_events
 from simulations.datasets.mind import load_mind
 from simulations.datasets.movielens import load_movielens
+from simulations.datasets.pictures import make_pictures
 
-_EXPECTED = "demo, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR or events:DIR"
+_EXPECTED = "demo, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR or events:DIR"
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "amazon": load_amazon,
     "events": load_events,
     "mind": load_mind,
     "movielens": load_movielens,
 }
+_MAKERS: dict[str, Callable[[int], Dataset]] = {"demo": make_demo, "pictures": make_pictures}
 
 
 def load(spec: str, seed: int = 0) -> Dataset:
     """Load or make the data set that `spec` names.
 
     Args:
-        spec: `demo`, or a layout and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`;
+        spec: `demo`, `pictures`, or a layout and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`;
             `mind:DIR?language=zh` reads the Mandarin titles.
-        seed: the world the demo makes; files are read the same for every seed.
+        seed: the world that is made; files are read the same for every seed.
 
     Raises:
         Misconfigured: an unknown name or option, or a directory without the files of that layout.
         Corrupt: a file is not what its name claims.
     """
     name, _, rest = spec.partition(":")
-    if spec == "demo":
-        return make_demo(seed)
+    if spec in _MAKERS:
+        return _MAKERS[spec](seed)
     if name not in _LOADERS:
         raise Misconfigured(f"data: expected {_EXPECTED}, got {spec!r}")
     place, _, query = rest.partition("?")

@@ -9,7 +9,8 @@ import pytest
 
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt, Misconfigured
-from shared.release import Release, first_release, next_release
+from shared.release import Release, first_release, next_release, with_items
+from tests.featured import FEATURES, featured, featured_release
 from tests.tiny import WIDTH, catalogue
 
 FILES = ["federation.toml", "catalogue.jsonl", "index.safetensors", "model.safetensors"]
@@ -156,3 +157,95 @@ def test_the_catalogue_is_encoded_again_only_if_the_adapters_moved(tiny, monkeyp
     assert not np.allclose(moved.index, release.index, atol=1e-3)
     assert np.allclose(moved.index, release.whitening.apply(model.encoder.embed(catalogue().texts)), atol=1e-5)
     assert np.array_equal(model.vector(), moved.vector)
+
+
+def test_a_release_with_features_comes_back_and_leaves_their_raw_values_with_the_operator(tiny, tmp_path):
+    release, _ = featured_release(tiny)
+    release.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*FILES, "manifest.json"])
+    back = Release.load(tmp_path)
+    assert back.digest() == release.digest()
+    assert np.array_equal(back.index, release.index)
+    assert back.index.shape == (24, WIDTH + 4)
+    assert list(back.whitening.blocks) == ["image", "price"]
+    assert np.array_equal(back.whitening.blocks["image"].matrix, release.whitening.blocks["image"].matrix)
+    assert not back.catalogue.features
+    items = featured()
+    again = back.whitening.apply_items(np.zeros((24, WIDTH), np.float32), items)
+    assert np.allclose(again[:, :4], release.index[:, :4], atol=1e-6)
+
+
+def test_a_whitening_of_other_blocks_than_the_federations_is_corrupt(tiny, tmp_path):
+    release, _ = featured_release(tiny)
+    replace(release, whitening=replace(release.whitening, blocks={})).save(tmp_path)
+    with pytest.raises(Corrupt, match="KeyError"):
+        Release.load(tmp_path)
+    plain, _ = tiny.release()
+    replace(plain, whitening=replace(plain.whitening, blocks=release.whitening.blocks)).save(tmp_path)
+    with pytest.raises(Corrupt, match="expected a whitening of"):
+        Release.load(tmp_path)
+
+
+def test_features_that_the_federation_does_not_read_change_nothing(tiny):
+    file, model = tiny.file(), tiny.model()
+    embeddings = model.encoder.embed(catalogue().texts)
+    release = first_release(file, featured(), model, embeddings)
+    assert release.digest() == first_release(file, catalogue(), tiny.model(), embeddings).digest()
+
+
+def test_a_new_index_keeps_the_features(tiny):
+    release, model = featured_release(tiny)
+    ones = np.ones(model.layout.select(["adapters"]).size, np.float32)
+    moved = next_release(release, model, model.layout.insert(release.vector, ["adapters"], ones), 1)
+    assert np.array_equal(moved.index[:, :4], release.index[:, :4])
+    assert not np.allclose(moved.index[:, 4:], release.index[:, 4:], atol=1e-3)
+
+
+def test_features_that_the_catalogue_has_not_are_refused(tiny):
+    model = tiny.model(FEATURES)
+    with pytest.raises(Misconfigured, match=r"model\.features\.image: expected a catalogue with 3 numbers"):
+        first_release(tiny.file(FEATURES), catalogue(), model, model.encoder.embed(catalogue().texts))
+
+
+def test_renamed_concepts_are_distributed_with_the_release_and_survive_the_next_one(tiny, tmp_path):
+    release, model = tiny.release()
+    renamed = release.renamed({"2": "things to plant", release.concept_names[4]: "noise"})
+    renamed.save(tmp_path)
+    following = next_release(Release.load(tmp_path), model, release.vector + 1, 1)
+    assert following.concept_names[1] == "things to plant"
+    assert following.concept_names[4] == "noise"
+    assert following.concept_names[0] == release.concept_names[0]
+    with pytest.raises(Misconfigured, match="expected a number from 1 to 6 or the name of a concept"):
+        release.renamed({"7": "seven"})
+
+
+def test_new_items_join_at_the_end_as_this_release_reads_them_and_change_nothing_else(tiny, tmp_path):
+    release, model = tiny.moved()
+    came = Catalogue([Item("new-1", "hedge", "a hedge for the pond"), Item("new-2", "chord", "a chord with a string")])
+    model.load(release.vector * 0)  # whatever was in the model before
+    following = with_items(release, model, came)
+    assert [item.id for item in following.catalogue] == [item.id for item in [*release.catalogue, *came]]
+    assert np.array_equal(following.index[:24], release.index)
+    assert np.array_equal(following.log_popularity[:24], release.log_popularity)
+    assert np.array_equal(following.vector, release.vector)
+    # under the adapters of the release, which have moved
+    assert np.allclose(following.index[24:], release.whitening.apply(model.encoder.embed(came.texts)), atol=1e-5)
+    fresh, untrained = tiny.release()
+    assert not np.allclose(following.index[24:], with_items(fresh, untrained, came).index[24:], atol=1e-3)
+    following.save(tmp_path)
+    assert Release.load(tmp_path).digest() == following.digest()
+
+
+def test_new_items_are_not_taken_for_unpopular_ones(tiny):
+    release, model = tiny.release()
+    came = Catalogue([Item("new", "hedge", "a hedge for the pond")])
+    assert not with_items(release, model, came).log_popularity.any()  # where nobody counted, all are alike
+    counts = np.arange(24, dtype=np.float64)
+    popular = with_items(release.with_popularity(counts), model, came).log_popularity
+    assert popular[-1] > np.quantile(popular[:24], 0.25)
+
+
+def test_an_item_that_is_there_already_cannot_join(tiny):
+    release, model = tiny.release()
+    with pytest.raises(Misconfigured, match="ids must be unique"):
+        with_items(release, model, Catalogue([catalogue()[3]]))

@@ -1,9 +1,9 @@
-"""The popularity prior: exact counts as they are, noisy ones seen through what the texts tell."""
+"""The popularity prior: exact counts as they are, noisy ones and absent ones seen through what the texts tell."""
 
 import numpy as np
 import pytest
 
-from shared.model import log_popularity
+from shared.model import log_popularity, predicted_log_popularity
 
 
 def test_exact_counts_are_shrunk_and_centred():
@@ -37,3 +37,33 @@ def test_the_same_counts_give_the_same_prior():
     chance = np.random.default_rng(1)
     x, counts = chance.normal(size=(50, 4)).astype(np.float32), chance.normal(5, 10, 50)
     assert log_popularity(counts, x, 1.0, 10.0).tobytes() == log_popularity(counts, x, 1.0, 10.0).tobytes()
+
+
+def test_an_item_without_a_count_gets_what_its_text_says_shrunk():
+    texts = np.array([[1.0], [-1.0], [1.0], [-1.0]], np.float32)
+    predicted = predicted_log_popularity(
+        texts, np.array([2.0, 0.0, 2.0, 0.0], np.float32), np.array([[1.0], [0.0], [-1.0]], np.float32)
+    )
+    # by hand: level 1, slope 4 / (4 + 10) = 2/7, so (5/7)² is left of each of four, over 4 - 1 - 4/14 = 19/7 degrees of
+    # freedom: a variance of 100/133
+    assert predicted.dtype == np.float32
+    assert predicted == pytest.approx(1 + np.array([2 / 7, 0, -2 / 7]) + 50 / 133, abs=1e-6)
+
+
+def test_new_items_are_expected_where_items_like_them_stand_and_no_count_of_zero_is_made_of_them():
+    chance = np.random.default_rng(2)
+    x = chance.normal(size=(3000, 8)).astype(np.float32)
+    rates = np.exp(2.0 + 0.8 * x[:, 0] + 0.6 * chance.normal(size=3000))
+    known, new = slice(0, 2000), slice(2000, 3000)
+    prior = log_popularity(chance.poisson(rates[known]).astype(float), x[known], 1.0, 0.0)
+    predicted = predicted_log_popularity(x[known], prior, x[new])
+    assert np.corrcoef(predicted, np.log(rates[new]))[0, 1] > 0.75  # .8 is all that the text tells
+    assert predicted.min() > prior.min()
+    # on the scale of counts the new ones have about the share that they will have
+    share = np.exp(predicted).sum() / np.exp(prior).sum()
+    assert share == pytest.approx(rates[new].sum() / (rates[known] + 1).sum(), rel=0.15)
+
+
+def test_where_all_counted_items_are_alike_so_are_new_ones():
+    x = np.random.default_rng(3).normal(size=(5, 8)).astype(np.float32)
+    assert not predicted_log_popularity(x, np.zeros(5, np.float32), x).any()

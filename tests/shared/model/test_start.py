@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from shared.catalogue import Item
 from shared.errors import Misconfigured
-from shared.model import find_concepts, name_concepts
-from tests.tiny import TOPICS, catalogue
+from shared.model import find_concepts
 
 
 def blobs(per: int = 10) -> np.ndarray:
@@ -45,31 +45,26 @@ def test_as_many_concepts_as_items_are_possible_even_with_equal_texts():
     assert np.isfinite(find_concepts(x, len(x), 0)).all()
 
 
-def test_a_concept_of_one_topic_is_named_by_its_category_and_its_words():
-    items = catalogue()
-    shares = np.zeros((len(items), len(TOPICS)), np.float32)
-    for row, item in enumerate(items):
-        shares[row, list(TOPICS).index(item.categories[0])] = 1
-    names = name_concepts(items, shares)
-    for name, (topic, words) in zip(names, TOPICS.items(), strict=True):
-        category, telling = name.split(" · ")
-        assert category == topic
-        assert set(telling.split(", ")) <= {*words.split(), "for", "the", "with"}
-        assert topic not in telling
+def test_categories_part_what_texts_alone_would_put_together():
+    # Texts alike in manner: the first axis is how they are written, a faint second one what they speak of.
+    chance = np.random.default_rng(0)
+    manner, subject = np.tile([0.35, -0.35], 30), np.repeat([0.2, -0.2], 30)
+    x = np.stack([manner, subject, *chance.normal(0, 0.2, (3, 60))], 1).astype(np.float32)
+    items = [Item(str(row), "t", "t", ("all", "high" if row < 30 else "low")) for row in range(60)]
+    by_text, by_both = ((x @ find_concepts(x, 2, 0, given).T).argmax(1) for given in ((), items))
+    assert np.all(by_text[::2] == by_text[0])
+    assert np.mean(by_both[:30] == by_both[0]) > 0.9
+    assert np.mean(by_both[30:] == by_both[0]) < 0.1
 
 
-def test_names_are_unique_even_where_concepts_are_alike_or_empty():
-    items = catalogue()
-    shares = np.zeros((len(items), 4), np.float32)
-    shares[:6, :2] = 0.5
-    names = name_concepts(items, shares)
-    assert len(set(names)) == 4
-    assert names[3] == "concept 4"
+def test_known_centres_stay_and_the_others_settle_around_them():
+    known = np.eye(5, dtype=np.float32)[:2]
+    centres = find_concepts(blobs(), 3, 0, known=known)
+    assert np.array_equal(centres[:2], known)
+    assert centres[2] @ np.eye(5)[2] > 0.98
+    assert np.array_equal(find_concepts(blobs(), 2, 0, known=known), known)
 
 
-def test_names_of_a_release_are_unique_and_made_of_the_catalogue(tiny):
-    release, _ = tiny.release()
-    assert len(set(release.concept_names)) == 6
-    words = set(" ".join(release.catalogue.texts).split()) | set(TOPICS)
-    for name in release.concept_names:
-        assert set(name.replace(" · ", " ").replace(",", "").split()) <= words
+def test_more_known_concepts_than_concepts_are_refused():
+    with pytest.raises(Misconfigured, match=r"model\.concepts: expected at least the 5 concepts .* graph, got 4"):
+        find_concepts(blobs(), 4, 0, known=np.eye(5, dtype=np.float32))

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from shared.errors import Misconfigured
 from shared.model import Whitening
+from tests.featured import PLAIN, featured, featured_release
 
 
 def sample(rows: int, width: int, seed: int = 0) -> np.ndarray:
@@ -70,3 +72,41 @@ def test_it_is_fitted_on_the_catalogue_alone_and_then_only_applied(tiny):
     before = release.whitening.matrix.copy()
     release.whitening.apply(model.encoder.embed(["rose drum oven saddle"]))
     assert np.array_equal(release.whitening.matrix, before)
+
+
+def test_features_lead_the_texts_columns_and_are_standardised_over_the_items_that_have_them(tiny):
+    release, model = featured_release(tiny)
+    items = featured()
+    text = Whitening.fit(model.encoder.embed(items.texts))
+    assert np.allclose(release.index[:, 4:], text.apply(model.encoder.embed(items.texts)), atol=1e-3)
+    present = items.features["image"].present
+    image = release.index[:, :3]
+    assert np.allclose(image[present].mean(0), 0, atol=1e-5)
+    assert np.square(image[present]).sum(1).mean() == pytest.approx(1, abs=1e-5)
+    # One number alone: less its mean, over its standard deviation.
+    prices = items.features["price"].values[1::2, 0]
+    standard = (prices - prices.mean()) / prices.std()
+    assert np.allclose(release.index[1::2, 3], standard, atol=1e-4)
+
+
+def test_a_block_that_an_item_lacks_is_zero_and_words_have_none(tiny):
+    release, model = featured_release(tiny)
+    rows = [featured().row(item) for item in PLAIN]
+    assert not release.index[rows, :3].any()
+    assert not release.index[::2, 3].any()
+    words = release.whitening.apply(model.encoder.embed(["a rose for the garden"]))
+    assert not words[:, :4].any()
+    assert words.shape == (1, 36)
+
+
+def test_without_features_the_columns_are_those_of_the_text_to_the_last_bit():
+    embeddings = sample(24, 8)
+    one, other = Whitening.fit(embeddings), Whitening.fit_items(embeddings, featured(), {})
+    assert np.array_equal(one.matrix, other.matrix)
+    assert np.array_equal(one.apply(embeddings), other.apply_items(embeddings, featured()))
+
+
+@pytest.mark.parametrize(("name", "width", "got"), [("audio", 3, "none"), ("image", 4, "3")])
+def test_a_block_that_the_catalogue_has_not_is_refused_and_the_key_named(name, width, got):
+    with pytest.raises(Misconfigured, match=rf"model\.features\.{name}: expected .* {width} numbers .* got {got}"):
+        Whitening.fit_items(sample(24, 8), featured(), {name: width})

@@ -182,6 +182,12 @@ class TestDemo(DatasetContract):
         return load("demo")
 
 
+class TestPictures(DatasetContract):
+    @pytest.fixture
+    def dataset(self) -> Dataset:
+        return load("pictures")
+
+
 def _film_100k(number: int, title: str, *genres: int) -> str:
     flags = "|".join("1" if place in genres else "0" for place in range(19))
     return f"{number}|{title}|01-Jan-1995||http://example.org|{flags}\n"

@@ -11,7 +11,7 @@ from simulations.datasets.tally import Tally
 
 @pytest.mark.parametrize("spec", ["", "demos", "demo:", "netflix:/tmp", "movielens", "movielens:"])
 def test_an_unknown_specification_names_the_known_ones(spec: str) -> None:
-    with pytest.raises(Misconfigured, match="demo, movielens:DIR, mind:DIR"):
+    with pytest.raises(Misconfigured, match="demo, pictures, movielens:DIR, mind:DIR"):
         load(spec)
 
 
