@@ -25,11 +25,13 @@ app = typer.Typer(
 COMPARISONS = {
     "baselines": "this federation beside every baseline, local training only and central training",
     "adapters": "heads only, adapters only and both: quality, its interval, and what a device pays",
+    "ablations": "what each part of the model, and of what a device makes of its log, is worth",
+    "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
 }
 
 Data = Annotated[
     str,
-    typer.Option(metavar="SPEC", help="demo, movielens:DIR, mind:DIR, amazon:DIR or events:DIR."),
+    typer.Option(metavar="SPEC", help="demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR."),
 ]
 Federation = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Federation file; the shipped one when left out.")
@@ -76,6 +78,12 @@ def run(
     baselines: Annotated[
         Literal["fast", "all", "none"], typer.Option(help="Which baselines to measure beside the federation.")
     ] = "fast",
+    concept_graph: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON of concepts known beforehand: name, parent, related.")
+    ] = None,
+    concept_names: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON of new names of concepts, by number or name.")
+    ] = None,
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the run; a new one under runs/ when left out.")
@@ -105,6 +113,8 @@ def run(
                 out=out or _fresh_folder(data),
                 resume=resume,
                 baselines=baselines,
+                concept_graph=concept_graph,
+                concept_names=concept_names,
                 progress=progress,
             )
         if as_json:

@@ -1,6 +1,5 @@
 """Several models on the same data, the same split and the same questions, side by side."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from shared.metrics import bootstrap_interval
+from simulations.ablations import measure_ablations
 from simulations.beside import measure_baselines
+from simulations.cold_start import measure_cold_start
 from simulations.datasets import load
 from simulations.evaluation import Evaluation, evaluate
 from simulations.report import Progress
-from simulations.run_folder import RunFolder
-from simulations.settings import resolve
-from simulations.training import Engine, Trained, train
+from simulations.training import Engine, Trained
+from simulations.trials import Trials
 from simulations.world import World
 
 _HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
@@ -32,54 +32,41 @@ def compare(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure one comparison without privacy: `baselines` or `adapters`.
+    """Measure one comparison without privacy: `baselines`, `adapters`, `ablations` or `cold-start`.
 
     Returns:
         {"rows": one dictionary per model, ...}: test figures, 95 % bootstrap intervals, cost of a device.
     """
-    shown = progress or Progress()
     world = World.of(load(data, seed), seed)
-
-    def trained_with(*settings: str) -> Trained:
-        resolved = resolve(
-            data,
-            world.events,
-            len(world.members),
-            federation,
-            ["evaluation.every_rounds=0", *set, *settings],
-            rounds,
-            clients_per_round,
-            "none",
-            "plain",
-        )
-        with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
-            folder = RunFolder.open(Path(place) / "run", resolved.digest(), resume=False)
-            return train(world, resolved, folder, engine, seed, shown)
-
-    rows = _COMPARISONS[name](world, trained_with, shown)
-    return {"data": data, "seed": seed, "privacy": "none", "rows": rows}
+    trials = Trials(data, world, federation, set, rounds, clients_per_round, engine, seed, progress or Progress())
+    return {"data": data, "seed": seed, "privacy": "none", "rows": _COMPARISONS[name](trials)}
 
 
-def _baselines(world: World, trained_with: Callable[..., Trained], progress: Progress) -> list[dict[str, Any]]:
-    trained = trained_with()
-    evaluation = evaluate(trained.scorer, world.split.test)
+def _baselines(trials: Trials) -> list[dict[str, Any]]:
+    trained = trials.train()
+    evaluation = evaluate(trained.scorer, trials.world.split.test)
     rows = [_row("hushrec", evaluation) | _cost(trained)]
-    figures = measure_baselines(world, trained, "all", progress)
+    figures = measure_baselines(trials.world, trained, "all", trials.progress)
     return rows + [{"model": model} | _flat(values) for model, values in figures.items()]
 
 
-def _adapters(world: World, trained_with: Callable[..., Trained], progress: Progress) -> list[dict[str, Any]]:
-    """Equal numbers of rounds: the heads alone, the adapters alone, the heads and then the adapters."""
+def _adapters(trials: Trials) -> list[dict[str, Any]]:
+    """The heads alone, the adapters alone (in ten rounds, or the caller's), the heads and then the adapters."""
+    alone = trials.rounds or 10
     heads = ", ".join(f'"{group}"' for group in _HEADS)
     variants = {
         "heads only": [f"training.groups=[{heads}]", "training.adapter_rounds=0"],
-        "adapters only": ['training.groups=["adapters"]', "training.rounds=10", "training.adapter_rounds=10"],
+        "adapters only": [
+            'training.groups=["adapters"]',
+            f"training.rounds={alone}",
+            f"training.adapter_rounds={alone}",
+        ],
         "heads, then adapters": [],
     }
     rows, first = [], None
     for model, settings in variants.items():
-        trained = trained_with(*settings)
-        evaluation = evaluate(trained.scorer, world.split.test)
+        trained = trials.train(*settings)
+        evaluation = evaluate(trained.scorer, trials.world.split.test)
         row = _row(model, evaluation) | _cost(trained)
         if first is None:
             first = evaluation
@@ -91,7 +78,12 @@ def _adapters(world: World, trained_with: Callable[..., Trained], progress: Prog
     return rows
 
 
-_COMPARISONS = {"baselines": _baselines, "adapters": _adapters}
+_COMPARISONS: dict[str, Callable[[Trials], list[dict[str, Any]]]] = {
+    "baselines": _baselines,
+    "adapters": _adapters,
+    "ablations": measure_ablations,
+    "cold-start": measure_cold_start,
+}
 
 
 def _row(model: str, evaluation: Evaluation) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from shared.errors import Misconfigured
 from shared.federation import write_toml
 from shared.model import build_model
 from simulations.beside import Which, measure_baselines
+from simulations.cold_start import cold_start_curve
 from simulations.datasets import load
 from simulations.evaluation import Evaluation, evaluate
 from simulations.examples import describe
 from simulations.modes import Aggregation, Privacy
+from simulations.on_device import DeviceScorer, breadth, sample
+from simulations.prior import Prior
 from simulations.report import ExamplePerson, Progress, RunResult, write_report
 from simulations.run_folder import RunFolder
 from simulations.settings import resolve
@@ -25,6 +28,7 @@ from simulations.training import Engine, Trained, train
 from simulations.world import World
 
 _EXAMPLES = 3
+_ON_DEVICE = 500  # people at most
 _EXAMPLE_EVENTS = 5
 
 
@@ -42,12 +46,14 @@ def simulate(
     out: Path | str | None = None,
     resume: bool = False,
     baselines: Which = "fast",
+    concept_graph: Path | None = None,
+    concept_names: Path | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run one whole federation and measure it.
 
     Args:
-        data: demo, movielens:DIR, mind:DIR, amazon:DIR or events:DIR.
+        data: demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR.
         federation: file to use instead of the shipped default and the preset for this kind of data.
         set: single settings, "section.key=value".
         rounds, clients_per_round: instead of the federation file's.
@@ -58,6 +64,8 @@ def simulate(
         out: folder for report, figures and release; a temporary folder is used and removed when left out.
         resume: go on with the unfinished run in `out`.
         baselines: fast (popularity, zero-shot, neighbours), all, or none.
+        concept_graph: JSON of concepts known beforehand, see `shared.model.ConceptGraph`.
+        concept_names: JSON of {number or name of a concept: new name}.
         progress: where stages are shown.
 
     Raises:
@@ -68,20 +76,22 @@ def simulate(
             result = simulate(
                 data, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine,
                 privacy=privacy, aggregation=aggregation, seed=seed, out=Path(place) / "run", baselines=baselines,
-                progress=progress,
+                concept_graph=concept_graph, concept_names=concept_names, progress=progress,
             )  # fmt: skip
             return replace(result, out=None)
     started = time.perf_counter()
     if resume and engine == "ray":
         raise Misconfigured("--resume: expected --engine local, got ray, which keeps no device's state; start anew")
     shown = progress or Progress()
+    prior = Prior.read(concept_graph, concept_names)
     with shown.stage("loading"):
         world = World.of(load(data, seed), seed)
     settings = resolve(
         data, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
     )
-    folder = RunFolder.open(Path(out), f"{data} seed {seed} federation {settings.digest()}", resume)
-    trained = train(world, settings, folder, engine, seed, shown)
+    identity = f"{data} seed {seed} federation {settings.digest()} {prior.digest()}".strip()
+    folder = RunFolder.open(Path(out), identity, resume)
+    trained = train(world, settings, folder, engine, seed, shown, prior)
     result = _measured(world, trained, data, baselines, seed, shown)
     with shown.stage("writing the report"):
         trained.release.save(folder.release)
@@ -102,8 +112,11 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
     with progress.stage("evaluating"):
         evaluation = evaluate(trained.scorer, world.split.test)
     others = measure_baselines(world, trained, baselines, progress)
+    recommender = Recommender(trained.release, build_model(trained.release.federation))
+    with progress.stage("ranking as devices do"):
+        device = _on_device(world, trained, recommender, seed)
     with progress.stage("finding examples"):
-        examples = _examples(world, trained, seed)
+        examples = _examples(world, trained, recommender, seed)
     updates = [report for report in trained.reports if report.task == "update"]
     answered = sum(report.answered for report in updates)
     figures = evaluation.figures()
@@ -125,6 +138,8 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
         seed=seed,
         impressions=figures.get("impressions"),
         curve=trained.curve,
+        device=device,
+        cold_start_curve=cold_start_curve(world, trained),
         rounds_table=[report.to_row() for report in trained.reports],
         load_losses=dataset.report.losses,
         examples=examples,
@@ -140,9 +155,25 @@ def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any
     return {name: {"questions": int(among.sum()), **evaluation.figures(among)} for name, among in subsets.items()}
 
 
-def _examples(world: World, trained: Trained, seed: int) -> list[ExamplePerson]:
+def _on_device(world: World, trained: Trained, recommender: Recommender, seed: int) -> dict[str, Any] | None:
+    """What some people's own devices would offer, beside the bare model for the same people."""
+    questions = sample(world.split.test, _ON_DEVICE, seed)
+    if not len(questions):
+        return None
+    scorer = DeviceScorer(recommender, trained.release.catalogue, world.logs)
+    evaluation, bare = evaluate(scorer, questions), evaluate(trained.scorer, questions)
+    figures, beside = evaluation.figures(), bare.figures()
+    named = {f"{way} {name}": (figures[way][name], beside[way][name]) for way in figures for name in figures[way]}
+    return {
+        "people": len(questions),
+        **{name: own for name, (own, _) in named.items()},
+        **{f"bare model, {name}": other for name, (_, other) in named.items() if name.endswith("ndcg@10")},
+        **breadth(scorer, questions, evaluation.values["sampled"]["ndcg@10"], world.split.counts()),
+    }
+
+
+def _examples(world: World, trained: Trained, recommender: Recommender, seed: int) -> list[ExamplePerson]:
     """A few people with some history, drawn by the seed."""
-    recommender = Recommender(trained.release, build_model(trained.release.federation))
     logs = world.logs
     eligible = [person for person, log in enumerate(logs) if len(log) >= _EXAMPLE_EVENTS]
     drawn = np.random.default_rng([seed, 7]).permutation(eligible)[:_EXAMPLES]

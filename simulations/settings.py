@@ -45,17 +45,19 @@ def resolve(
     each (`server.cohort.choose`), unless the caller says otherwise: a device has no use for what it never spends.
 
     A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in
-    which the adapters train.
+    which the adapters train, unless a setting says in how many they do.
 
     Raises:
         Misconfigured, Corrupt: see `read_federation`.
     """
     overlays = preset(data.partition(":")[0], events, privacy) if federation is None else []
     wishes = [f"sum.mode={aggregation}", *settings, f"privacy.level={privacy}"]
-    named = read_federation(federation, wishes, overlays)
     if rounds is not None:
-        share = named.training.adapter_rounds / named.training.rounds
-        wishes += [f"training.rounds={rounds}", f"training.adapter_rounds={round(share * rounds)}"]
+        if not any(setting.partition("=")[0].strip() == "training.adapter_rounds" for setting in settings):
+            kept = _adapter_rounds(read_federation(federation, wishes, overlays), rounds)
+            wishes.append(f"training.adapter_rounds={kept}")
+        wishes.append(f"training.rounds={rounds}")
+    named = read_federation(federation, wishes, overlays)
     if clients_per_round is not None:
         fewer = min(clients_per_round, named.training.adapter_clients_per_round)
         wishes += [
@@ -67,6 +69,13 @@ def resolve(
     if not resolved.privacy.user:
         return resolved
     return read_federation(federation, [*_participations(resolved, devices), *wishes], overlays)
+
+
+def _adapter_rounds(file: FederationFile, rounds: int) -> int:
+    """The share of adapter rounds of the file, of so many; one at least if it has any, and one for the heads."""
+    adapting, heads = file.training.adapter_rounds, file.training.rounds - file.training.adapter_rounds
+    share = round(adapting / (adapting + heads) * rounds)
+    return min(max(share, min(adapting, 1)), rounds - min(heads, 1))
 
 
 def _participations(file: FederationFile, devices: int) -> list[str]:

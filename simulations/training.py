@@ -20,6 +20,7 @@ from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
 from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
+from simulations.prior import Prior
 from simulations.ranking import ConceptScorer
 from simulations.report import CurvePoint, Progress, Stage
 from simulations.run_folder import RunFolder
@@ -56,14 +57,21 @@ class Trained:
 
 
 def train(
-    world: World, settings: FederationFile, folder: RunFolder, engine: Engine, seed: int, progress: Progress
+    world: World,
+    settings: FederationFile,
+    folder: RunFolder,
+    engine: Engine,
+    seed: int,
+    progress: Progress,
+    prior: Prior | None = None,
 ) -> Trained:
-    """Run the federation of `settings` over the people of a world, to its last round."""
+    """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any."""
+    prior = prior or Prior()
     model = build_model(settings)
     catalogue = world.dataset.catalogue
     with progress.stage("encoding texts", total=len(catalogue)) as stage:
         embeddings = embed_catalogue(model, catalogue, settings.backbone.max_tokens, stage.advance)
-        start = first_release(settings, catalogue, model, embeddings)
+        start = first_release(settings, catalogue, model, embeddings, prior.graph).renamed(prior.names)
     releases = [start]
 
     def publish(counts: Counts | None, noise: float) -> str:

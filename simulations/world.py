@@ -10,7 +10,7 @@ from shared.behaviour import Event
 from simulations.datasets import Dataset
 from simulations.evaluation import Split, split, training_events, validation_event
 
-_HELD_OUT_SHARE = 0.05
+_STRANGERS_SHARE = 0.05
 _CURVE_PEOPLE = 1000
 
 
@@ -30,11 +30,11 @@ class World:
     strangers: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, dataset: Dataset, seed: int) -> "World":
-        """Split a data set and draw one person in twenty as a stranger."""
+    def of(cls, dataset: Dataset, seed: int, strangers_share: float = _STRANGERS_SHARE) -> "World":
+        """Split a data set and draw a share of its people, one in twenty, as strangers."""
         people = len(dataset.people)
         strangers = np.zeros(people, bool)
-        drawn = np.random.default_rng([seed, 5]).choice(people, int(_HELD_OUT_SHARE * people), replace=False)
+        drawn = np.random.default_rng([seed, 5]).choice(people, int(strangers_share * people), replace=False)
         strangers[drawn] = True
         return cls(dataset, split(dataset, seed).without(strangers), np.flatnonzero(~strangers), strangers)
 

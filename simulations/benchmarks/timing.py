@@ -8,6 +8,11 @@ import numpy as np
 
 def median_milliseconds(variants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median wall-clock milliseconds of each variant; one untimed call of each comes first."""
+    return {name: median for name, (median, _) in quantile_milliseconds(variants, repeats).items()}
+
+
+def quantile_milliseconds(variants: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
+    """Median and 99 % quantile of the wall-clock milliseconds of each variant, timed as `median_milliseconds` does."""
     for run in variants.values():
         run()
     taken: dict[str, list[float]] = {name: [] for name in variants}
@@ -16,4 +21,4 @@ def median_milliseconds(variants: Mapping[str, Callable[[], object]], repeats: i
             started = time.perf_counter()
             run()
             taken[name].append(1000.0 * (time.perf_counter() - started))
-    return {name: float(np.median(values)) for name, values in taken.items()}
+    return {name: (float(np.median(values)), float(np.quantile(values, 0.99))) for name, values in taken.items()}

@@ -1,7 +1,16 @@
 """The protocol every figure follows: what is held out, what is asked, how it is counted."""
 
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
-from simulations.evaluation.split import Questions, Rows, ShownList, Split, split, training_events, validation_event
+from simulations.evaluation.split import (
+    Questions,
+    Rows,
+    ShownList,
+    Split,
+    item_places,
+    split,
+    training_events,
+    validation_event,
+)
 
 __all__ = [
     "Evaluation",
@@ -12,6 +21,7 @@ __all__ = [
     "ShownList",
     "Split",
     "evaluate",
+    "item_places",
     "split",
     "training_events",
     "validation_event",

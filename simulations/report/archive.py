@@ -28,7 +28,7 @@ WRITTEN = {
     "metrics.json": "the figures, as `run --json` prints them",
     "rounds.csv": "one row per round",
     "federation.toml": "the federation file as resolved",
-    "details.json": "curve, example people, unused data and notes, to draw the report again",
+    "details.json": "curves, example people, unused data and notes, to draw the report again",
 }
 
 
@@ -41,6 +41,7 @@ def write_report(result: RunResult, directory: Path) -> Path:
     figures = json.dumps(result.to_record(), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
     details = {
         "curve": [asdict(point) for point in result.curve],
+        "cold_start_curve": list(result.cold_start_curve),
         "examples": [asdict(person) for person in result.examples],
         "load_losses": [asdict(loss) for loss in result.load_losses],
         "notes": list(result.notes),
@@ -78,6 +79,7 @@ def read_result(directory: Path) -> RunResult:
         return RunResult(
             **record,
             curve=[CurvePoint(**point) for point in details["curve"]],
+            cold_start_curve=details["cold_start_curve"],
             rounds_table=[{column: _value(cell) for column, cell in row.items()} for row in rows],
             load_losses=[Loss(**loss | {"examples": tuple(loss["examples"])}) for loss in details["load_losses"]],
             examples=[_person(person) for person in details["examples"]],

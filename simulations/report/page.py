@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from simulations.report import curve, words
-from simulations.report.result import RunResult
+from simulations.report.result import CurvePoint, RunResult
 
 EVENT_UNIT = "one window of a person's events in a row; every event lies in exactly one window"
 EVENT_NEIGHBOURS = "the same device with one window added or removed"
@@ -44,6 +44,7 @@ def render(result: RunResult) -> str:
         rows=rows,
         best={column: _best(rows, column) for column in rows[0] if column != "model"},
         drawing=curve.draw(result.curve),
+        newcomers=curve.draw(_newcomers(result.cold_start_curve)),
         frame=curve,
         rounds=_rounds(result.rounds_table),
         round_columns=list(dict.fromkeys(column for row in result.rounds_table for column in row)),
@@ -116,6 +117,14 @@ def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]
     for name, value in figures.items():
         flat += _flat(value, f"{prefix}{name} ") if isinstance(value, Mapping) else [(prefix + name, value)]
     return flat
+
+
+def _newcomers(rows: Sequence[Mapping[str, Any]]) -> list[CurvePoint]:
+    """A line per model over the number of events."""
+    models: dict[int, dict[str, float | None]] = {}
+    for row in rows:
+        models.setdefault(row["events"], {})[row["model"]] = row["sampled ndcg@10"]
+    return [CurvePoint(events, metrics) for events, metrics in models.items()]
 
 
 def _percent(share: float) -> str:

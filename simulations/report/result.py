@@ -75,7 +75,9 @@ class RunResult:
         privacy: `{"user": {...}, "event": {...}}`, each with epsilon and delta.
         cost: seconds, client_milliseconds, upload_bytes_per_client.
         impressions: auc, mrr, ndcg@5, ndcg@10 on shown lists; None where the data has none.
+        device: what people's own devices offer: metrics, breadth, fairness; see `simulations.on_device`.
         curve: validation metrics as training went on.
+        cold_start_curve: a row per number of first events of a new person and model; see `simulations.cold_start`.
         rounds_table: one row per round, any columns; `answers` and `skipped` are summed up in the report.
         load_losses: rows of the data that were not used, and why.
         examples: a few people, shown in the report.
@@ -97,7 +99,9 @@ class RunResult:
     cost: Figures
     seed: int
     impressions: Figures | None = None
+    device: Figures | None = None
     curve: Sequence[CurvePoint] = field(default=(), repr=False)
+    cold_start_curve: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     rounds_table: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     load_losses: Sequence[Loss] = field(default=(), repr=False)
     examples: Sequence[ExamplePerson] = field(default=(), repr=False)
@@ -131,6 +135,8 @@ class RunResult:
         }
         if self.impressions is not None:
             record["impressions"] = _complete(IMPRESSIONS, self.impressions)
+        if self.device is not None:
+            record["device"] = dict(self.device)
         plain: dict[str, Any] = plain_values(record)
         return plain
 

@@ -16,6 +16,9 @@ def print_result(result: RunResult, console: Console) -> None:
     """This run beside its baselines, then what it cost and what it promises."""
     record = result.to_record()
     print_rows(f"{result.data}: {result.users:,} people, {result.items:,} items", result.table(), console)
+    if record.get("device"):
+        rows = [{"on the device": name, "value": value} for name, value in record["device"].items()]
+        print_rows("", rows, console)
     for level in ("event", "user"):
         console.print(f"privacy, {level} level: {privacy_in_short(record['privacy'][level])}", markup=False)
     cost = record["cost"]

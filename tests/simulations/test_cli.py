@@ -58,13 +58,16 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "out": Path("runs/demo-1"),
         "resume": False,
         "baselines": "fast",
+        "concept_graph": None,
+        "concept_names": None,
     }
 
 
 def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -> None:
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
-        "--engine ray --privacy none --aggregation plain --seed 3 --out o --resume --baselines all"
+        "--engine ray --privacy none --aggregation plain --seed 3 --out o --resume --baselines all "
+        "--concept-graph g.json --concept-names n.json"
     )
     assert call(*line.split()).exit_code == 0
     arguments = simulated[0]
@@ -82,6 +85,8 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
         "out": Path("o"),
         "resume": True,
         "baselines": "all",
+        "concept_graph": Path("g.json"),
+        "concept_names": Path("n.json"),
     }
 
 
@@ -168,7 +173,9 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
         return {"rows": [{"arm": "heads only", "ndcg@10": 0.5}], "seed": arguments["seed"]}
 
     _stand_in(monkeypatch, "simulations.compare", compare=compare)
-    assert json.loads(call("compare", "--list", "--json").stdout).keys() == {"baselines", "adapters"}
+    assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
+        "ablations", "adapters", "baselines", "cold-start",
+    }  # fmt: skip
     answer = call("compare", "adapters", "--data", "demo", "--seed", "4", "--json")
     assert json.loads(answer.stdout) == {
         "comparisons": {"adapters": {"rows": [{"arm": "heads only", "ndcg@10": 0.5}], "seed": 4}}
@@ -179,7 +186,7 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     }  # fmt: skip
     unknown = call("compare", "adaptors")
     assert unknown.exit_code == 2
-    assert "expected some of baselines, adapters, got adaptors" in unknown.stderr
+    assert "expected some of baselines, adapters, ablations, cold-start, got adaptors" in unknown.stderr
 
 
 def test_bench_lists_and_runs_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:

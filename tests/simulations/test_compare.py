@@ -42,3 +42,17 @@ def test_adapters_are_compared_alone_and_after_the_heads_and_really_move(world: 
 def test_an_unknown_comparison_is_not_run(world: Path, federation: Path) -> None:
     with pytest.raises(KeyError):
         compare("everything", data=f"events:{world}", federation=federation)
+
+
+def test_ablations_leave_one_part_out_at_a_time_and_say_what_it_is_worth(world: Path, federation: Path) -> None:
+    record = compare("ablations", data=f"events:{world}", federation=federation, rounds=2)
+    rows = {row["variant"]: row for row in record["rows"]}
+    assert {"everything", "bare model", "without M", "without concepts", "without noticing drift"} <= rows.keys()
+    whole = rows["everything"]
+    assert whole["everything gains"] == 0.0
+    for row in rows.values():
+        gain = whole["sampled ndcg@10"] - row["sampled ndcg@10"]
+        assert math.isclose(row["everything gains"], gain, abs_tol=1e-9)
+        low, high = map(float, row["interval"].split(" to "))
+        assert low - 1e-4 <= gain <= high + 1e-4
+    assert any(row["everything gains"] != 0.0 for row in rows.values())

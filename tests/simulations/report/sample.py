@@ -38,6 +38,12 @@ def sample(**changes: Any) -> RunResult:
             CurvePoint(2, {"ndcg@10": 0.08, "hr@10": None}),
             CurvePoint(3, {"ndcg@10": 0.09, "hr@10": 0.18}),
         ],
+        "cold_start_curve": [
+            {"events": 0, "model": "hushrec", "sampled ndcg@10": 0.21, "low": 0.11, "high": 0.31},
+            {"events": 0, "model": "zero-shot", "sampled ndcg@10": None, "low": None, "high": None},
+            {"events": 5, "model": "hushrec", "sampled ndcg@10": 0.41, "low": 0.31, "high": 0.51},
+            {"events": 5, "model": "zero-shot", "sampled ndcg@10": 0.25, "low": 0.15, "high": 0.35},
+        ],
         "rounds_table": [
             {"round": 1, "answers": 90, "skipped": False, "seconds": 1.5},
             {"round": 2, "answers": 3, "skipped": True, "seconds": None},

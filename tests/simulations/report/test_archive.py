@@ -28,7 +28,7 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     again = read_result(tmp_path)
     assert again.to_json() == sample().to_json()
     assert again.out == tmp_path
-    for name in ("curve", "rounds_table", "load_losses", "examples", "federation_toml", "notes"):
+    for name in ("curve", "cold_start_curve", "rounds_table", "load_losses", "examples", "federation_toml", "notes"):
         assert getattr(again, name) == getattr(sample(), name)
 
 

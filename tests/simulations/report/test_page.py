@@ -65,6 +65,18 @@ def test_the_best_figure_of_a_column_is_bold_and_no_other() -> None:
     assert "<strong>0.225</strong>" not in text
 
 
+def test_the_first_events_of_new_people_are_drawn_with_a_line_per_model() -> None:
+    text = render(sample())
+    assert 'role="img" aria-labelledby="newcomers newcomers-words"' in text
+    words = " ".join(Page(text).shown)
+    assert "events so far" in words
+    assert "hushrec, last 0.410" in words
+    assert "zero-shot, last 0.250" in words
+    drawn = text[text.index('id="newcomers"') : text.index('id="newcomers-words"')]
+    assert drawn.count("<polyline") == 2
+    assert 'id="newcomers"' not in render(sample(cold_start_curve=()))
+
+
 def test_a_run_without_rounds_examples_losses_and_notes_still_makes_a_page() -> None:
     bare = sample(
         curve=[],
