@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from client import Levels, Profile, Recommender, Strategy, Wishes
-from shared.behaviour import Event
+from shared.behaviour import Event, EventKind
 from shared.metrics import bootstrap_interval
 from shared.model import GlobalModel, build_model
 from shared.release import Release
@@ -20,6 +20,7 @@ from simulations.on_device import DeviceScorer, sample
 from simulations.trials import Trials
 
 _PEOPLE = 1000
+_NOISE = 0.2
 _NEGLIGIBLE = 1e-6  # a weight that silences a part of the score
 
 Make = Callable[[Recommender, Sequence[Event]], Profile]
@@ -79,6 +80,8 @@ def _variants(release: Release) -> dict[str, _Variant]:
         "without the history level": _Variant(profile=levels(0.25, 0.75, 0)),
         "hour of the day": _Variant(profile=levels(0.2, 0.65, 0.15, 0.3)),
         "without weighing events": _Variant(profile=lambda r, events: r.profile(events, weighs_events=False)),
+        "with random events, a fifth as many": _Variant(profile=_disturbed()),
+        "the same, without weighing events": _Variant(profile=_disturbed(weighs_events=False)),
         "without noticing drift": _Variant(profile=lambda r, events: r.profile(events, notices_drift=False)),
         "bare model": _Variant(
             profile=lambda r, events: r.profile(events, Levels(0, 1, 0), weighs_events=False, notices_drift=False)
@@ -96,6 +99,22 @@ def _variants(release: Release) -> dict[str, _Variant]:
         variants["without popularity"] = _Variant(lambda release, _: replace(release, log_popularity=flat))
     variants |= {f"strategy {s.value}": _Variant(wishes=Wishes(s)) for s in Strategy if s is not Strategy.HYBRID}
     return variants
+
+
+def _disturbed(weighs_events: bool = True) -> Make:
+    """Profiles of logs into which clicks on random items were thrown, one for every five events."""
+
+    def make(ranker: Recommender, events: Sequence[Event]) -> Profile:
+        catalogue = ranker.catalogue
+        chance = np.random.default_rng(len(events))
+        noisy = list(events)
+        for _ in range(round(len(events) * _NOISE)):
+            place = int(chance.integers(len(noisy)))
+            item = catalogue[int(chance.integers(len(catalogue)))].id
+            noisy.insert(place, Event(noisy[place].time_seconds, EventKind.CLICK, item))
+        return ranker.profile(noisy, weighs_events=weighs_events)
+
+    return make
 
 
 def _zeroed(release: Release, model: GlobalModel, group: str) -> Release:

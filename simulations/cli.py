@@ -26,6 +26,7 @@ COMPARISONS = {
     "baselines": "this federation beside every baseline, local training only and central training",
     "adapters": "heads only, adapters only and both: quality, its interval, and what a device pays",
     "ablations": "what each part of the model, and of what a device makes of its log, is worth",
+    "changes": "people whose interests change or go by the hour (demo only)",
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
 }
 

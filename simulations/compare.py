@@ -9,6 +9,7 @@ import numpy as np
 from shared.metrics import bootstrap_interval
 from simulations.ablations import measure_ablations
 from simulations.beside import measure_baselines
+from simulations.changes import measure_changes
 from simulations.cold_start import measure_cold_start
 from simulations.datasets import load
 from simulations.evaluation import Evaluation, evaluate
@@ -82,6 +83,7 @@ _COMPARISONS: dict[str, Callable[[Trials], list[dict[str, Any]]]] = {
     "baselines": _baselines,
     "adapters": _adapters,
     "ablations": measure_ablations,
+    "changes": measure_changes,
     "cold-start": measure_cold_start,
 }
 

@@ -1,6 +1,6 @@
 """Notices that interest has moved, and shortens the memory while it has: what lies before the change counts less.
 
-The three constants were chosen on one half of the demo's people; `hushrec-simulate compare drift` measures the other.
+The three constants were chosen on one half of the demo's people; `hushrec-simulate compare changes` measures the other.
 """
 
 import numpy as np

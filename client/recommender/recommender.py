@@ -14,6 +14,7 @@ from client.recommender.index import CatalogueIndex
 from client.recommender.reasons import Reason, Recommendation
 from client.recommender.wishes import Strategy, Wishes
 from shared.behaviour import Event, EventKind
+from shared.catalogue import Catalogue
 from shared.model import GlobalModel
 from shared.release import Release
 
@@ -94,6 +95,11 @@ class Recommender:
 
     def __repr__(self) -> str:
         return f"Recommender({len(self._release.catalogue)} items)"
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is ranked."""
+        return self._release.catalogue
 
     @property
     def views(self) -> ItemViews:

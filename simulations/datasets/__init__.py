@@ -1,7 +1,7 @@
 """The data sets a federation can be simulated on: four real layouts and a made-up world whose truth is known."""
 
 from simulations.datasets.dataset import Dataset, Impression, LoadReport, Loss, Person
-from simulations.datasets.demo_truth import DemoTruth
+from simulations.datasets.demo_truth import DemoTruth, Habit
 from simulations.datasets.loading import load
 
-__all__ = ["Dataset", "DemoTruth", "Impression", "LoadReport", "Loss", "Person", "load"]
+__all__ = ["Dataset", "DemoTruth", "Habit", "Impression", "LoadReport", "Loss", "Person", "load"]
