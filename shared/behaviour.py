@@ -31,10 +31,11 @@ class Event:
         text: the person's own words (a search, a review); empty when there are none. Private.
         value: a rating in its source's own scale; None when there is none.
         shown: ids of the other items offered in the same list and not taken. Private.
+        propensity: chance with which the recommender showed the item, in (0, 1]; None where it was found otherwise.
         context: (name, value) pairs in words: hour, weekday, place kind, device kind. Private.
 
     Raises:
-        Misconfigured: the time is not finite, or neither an item nor a text is given.
+        Misconfigured: the time is not finite, neither an item nor a text is given, or the propensity is no chance.
     """
 
     time_seconds: float
@@ -44,12 +45,15 @@ class Event:
     value: float | None = None
     shown: tuple[str, ...] = ()
     context: tuple[tuple[str, str], ...] = ()
+    propensity: float | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.time_seconds):
             raise Misconfigured(f"event time: expected a finite number of seconds, got {self.time_seconds}")
         if self.item is None and not self.text:
             raise Misconfigured("event: expected an item id or a text, got neither")
+        if self.propensity is not None and not 0.0 < self.propensity <= 1.0:
+            raise Misconfigured(f"event propensity: expected a chance above 0 up to 1, got {self.propensity}")
 
     def __repr__(self) -> str:
         return f"Event({self.kind.value}, {len(self.text)} characters)"

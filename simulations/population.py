@@ -147,12 +147,28 @@ def _events(directory: Path, device: int) -> tuple[Event, ...]:
 
 
 def _encode(event: Event) -> bytes:
-    fields = [event.time_seconds, event.kind.value, event.item, event.text, event.value, event.shown, event.context]
+    fields = [
+        event.time_seconds,
+        event.kind.value,
+        event.item,
+        event.text,
+        event.value,
+        event.shown,
+        event.context,
+        event.propensity,
+    ]
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 def _decode(line: bytes) -> Event:
-    time_seconds, kind, item, text, value, shown, context = json.loads(line)
+    time_seconds, kind, item, text, value, shown, context, propensity = json.loads(line)
     return Event(
-        time_seconds, EventKind(kind), item, text, value, tuple(shown), tuple((name, word) for name, word in context)
+        time_seconds,
+        EventKind(kind),
+        item,
+        text,
+        value,
+        tuple(shown),
+        tuple((name, word) for name, word in context),
+        propensity,
     )

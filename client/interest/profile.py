@@ -193,6 +193,25 @@ class Profile:
         rows += (levels.word * weights / _length(sums.words[:k]))[:, None] * words
         return np.asarray(rows / mixed, np.float32)
 
+    def spread(self, samples: int = 200) -> FloatVector | None:
+        """How sure the sentence level's concept shares are: the standard deviation of each, float32 [K], when events
+        are drawn anew with replacement (bootstrap, Efron 1979). None without the concept view.
+
+        The draws are seeded by the number of events, so that asking twice gives the same answer.
+        """
+        k, width = self._reader.dense_width, self._reader.width
+        if k == width:
+            return None
+        if not self._kept:
+            return np.zeros(width, np.float32)[k:]
+        ages = 1.0 + np.cumsum([0, *(kept.ages for kept in reversed(self._kept))])[:-1][::-1]
+        weights = self._decay.weights(ages) * [kept.evidence for kept in self._kept]
+        shares = np.array([kept.views[k:width] for kept in self._kept])
+        count = len(self._kept)
+        drawn = np.random.default_rng(count).multinomial(count, np.full(count, 1.0 / count), size=samples)
+        _, q = self._reader.split(np.pad((drawn * weights) @ shares, ((0, 0), (k, 0))))
+        return None if q is None else np.asarray(q.std(0), np.float32)
+
     def _latest_from(self) -> int:
         """How many of the newest events hold the latest `RECENT` that age."""
         seen = 0

@@ -226,6 +226,7 @@ class LocalTraining:
             torch.from_numpy(rows.allowed),
             popularity[at],
             popularity[others],
+            torch.from_numpy(rows.importance),
         )
         fresh = None
         if adapting and texts:

@@ -99,6 +99,7 @@ class Windows(NamedTuple):
             or was offered at another moment only).
         target_popularity: float32 [W, T], log popularity.
         other_popularity: float32 [W, N], log popularity.
+        importance: float32 [W, T], how much each event's loss counts; 1 for all when left out.
     """
 
     events: Tensor
@@ -108,6 +109,7 @@ class Windows(NamedTuple):
     allowed: Tensor
     target_popularity: Tensor
     other_popularity: Tensor
+    importance: Tensor | None = None
 
 
 class ConceptModel(nn.Module):
@@ -246,7 +248,8 @@ class ConceptModel(nn.Module):
         )
         scores = scores.masked_fill(~functional.pad(windows.allowed, (1, 0), value=True), -torch.inf)
         losses = scores.logsumexp(-1) - scores[..., 0]
-        return (losses * windows.predicted).sum(-1) / (windows.predicted.sum(-1) + 1)
+        counted = windows.predicted if windows.importance is None else windows.predicted * windows.importance
+        return (losses * counted).sum(-1) / (windows.predicted.sum(-1) + 1)
 
 
 def age_ranks(events: int) -> Tensor:

@@ -14,6 +14,7 @@
     text          the person's own words; optional
     value         number; optional
     shown         list of ids offered with the item and not taken; optional
+    propensity    chance with which the recommender showed the item, above 0 up to 1; optional
     context       object of words, such as {"hour": "08"}; optional, events.jsonl only
 
 An unknown name is an error. An empty or absent value that is needed makes the row a reported loss.
@@ -33,7 +34,7 @@ from simulations.datasets.tally import Tally
 
 _ITEM_NAMES = {"id", "title", "text", "categories"}
 _NEEDED = ("person", "time_seconds", "kind")
-_OPTIONAL = ("item", "text", "value", "shown")
+_OPTIONAL = ("item", "text", "value", "shown", "propensity")
 
 
 def load_events(folder: Path) -> Dataset:
@@ -101,7 +102,7 @@ def _event(record: Mapping[str, Any], known: Set[str], tally: Tally, path: Path,
         kind = EventKind(record["kind"])
     except ValueError:
         raise Corrupt(f"{path}:{line}: expected kind to be one of {', '.join(EventKind)}, got another") from None
-    value = record.get("value")
+    value, propensity = record.get("value"), record.get("propensity")
     offered = tuple(other for other in shown if other in known)
     tally.read += len(shown)
     tally.lose(UNKNOWN_ITEM, path, line, len(shown) - len(offered))
@@ -113,6 +114,7 @@ def _event(record: Mapping[str, Any], known: Set[str], tally: Tally, path: Path,
         value=None if value in (None, "") else finite(value, path, line, "value"),
         shown=offered,
         context=tuple(sorted(context.items())),
+        propensity=None if propensity in (None, "") else finite(propensity, path, line, "propensity"),
     )
 
 

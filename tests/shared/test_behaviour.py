@@ -32,3 +32,10 @@ def test_an_event_prints_none_of_what_its_person_did():
 def test_an_event_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Event(0.0, EventKind.CLICK, "a").item = "b"
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.1, 1.1, float("nan")])
+def test_a_propensity_is_a_chance(wrong):
+    with pytest.raises(Misconfigured, match="propensity"):
+        Event(0.0, EventKind.CLICK, "a", propensity=wrong)
+    assert Event(0.0, EventKind.CLICK, "a", propensity=1.0).propensity == 1.0

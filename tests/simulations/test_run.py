@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from server import RoundReport
+from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from shared.release import Release
@@ -161,10 +162,11 @@ def test_an_unfinished_run_of_another_federation_is_not_continued(
 def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:
     from simulations.population import Logs, write_logs
 
-    write_logs(tmp_path, [person(0, 3), [], person(1, 2)])
+    shown = Event(9.0, EventKind.CLICK, "a", value=2.0, shown=("b",), context=(("hour", "08"),), propensity=0.25)
+    write_logs(tmp_path, [[*person(0, 3), shown], [], person(1, 2)])
     logs = Logs(tmp_path)
     assert len(logs) == 3
-    assert logs.read(0) == person(0, 3)
+    assert logs.read(0) == [*person(0, 3), shown]
     assert logs.read(1) == []
     assert logs.read(2) == person(1, 2)
     (tmp_path / "starts.u64").unlink()

@@ -174,6 +174,20 @@ def test_after_a_change_the_new_interest_weighs_more_than_forgetting_alone_would
             assert interest.dense @ z > p @ z
 
 
+def test_a_concept_is_surer_the_more_events_speak_of_it(reader):
+    """Two events of unlike concepts say little; the same two kinds of event, twenty times over, say more."""
+    few = [Event(1e5 * n, EventKind.VIEW, item) for n, item in enumerate(["garden-1", "music-1"])]
+    many = [Event(1e5 * n, EventKind.VIEW, f"{('garden', 'music')[n % 2]}-{n % 6}") for n in range(40)]
+    spreads = [Profile(reader, log).spread() for log in ([], few, many)]
+    if spreads[0] is None:
+        assert reader.dense_width == reader.width
+        return
+    nothing, unsure, sure = spreads
+    assert not nothing.any()
+    assert 0 < sure.max() < unsure.max() < 1
+    assert np.array_equal(Profile(reader, few).spread(), unsure)
+
+
 def test_words_of_ones_own_are_read_and_telling_words_found_in_the_catalogue(reader):
     said = Event(0.0, EventKind.SEARCH, text="guitar for the")
     words = reader.words(said)

@@ -1,10 +1,12 @@
 """Windows: each event in exactly one, for ever; and what each is contrasted with."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.training.windows import cut, draw, rows_of
+from client.training.windows import Window, cut, draw, rows_of
 from shared.behaviour import Event, EventKind
 from tests.tiny import catalogue, events, person
 
@@ -118,3 +120,12 @@ def test_popular_items_are_drawn_as_often_as_their_likelihood_says():
     # Binomial(20,000, at most 0.083): standard deviation at most 0.002, five of them allowed.
     assert np.abs(shares - expected).max() < 0.01
     assert shares[0] == 0
+
+
+def test_what_was_shown_with_little_chance_counts_more_up_to_a_bound():
+    log = [
+        replace(event, propensity=propensity)
+        for event, propensity in zip(person(0, 4), [None, 1.0, 0.5, 0.01], strict=True)
+    ]
+    rows = rows_of([Window(tuple(log)), Window(tuple(log[:1]))], catalogue(), 2, 0, np.random.default_rng(0))
+    assert rows.importance.tolist() == [[1.0, 1.0, 2.0, 4.0], [1.0, 1.0, 1.0, 1.0]]

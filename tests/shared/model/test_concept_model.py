@@ -74,7 +74,7 @@ class Twin:
     def loss(self, w: Windows, window: int):
         """Softmax loss of one window, event by event."""
         values = [part[window].numpy() for part in w]
-        events, targets, predicted, others, allowed, own_popularity, popularity = values
+        events, targets, predicted, others, allowed, own_popularity, popularity, importance = values
         total = 0.0
         for t in range(len(events)):
             if predicted[t]:
@@ -85,7 +85,8 @@ class Twin:
                     for n in range(len(others))
                     if allowed[t, n]
                 ]
-                total += math.log(sum(math.exp(s) for s in [own, *against])) - own
+                loss = math.log(sum(math.exp(s) for s in [own, *against])) - own
+                total += float(importance[t]) * loss
         return total / (predicted.sum() + 1)
 
 
@@ -119,7 +120,8 @@ def random_windows(padded: int = 2) -> Windows:
     allowed = torch.rand(3, 5, 4, generator=generator) < 0.8
     allowed[0, 3, 1] = False
     popularity = torch.randn(3, 9, generator=generator)
-    return Windows(events, targets, predicted, others, allowed, popularity[:, :5], popularity[:, 5:])
+    importance = 1.0 + 3.0 * torch.rand(3, 5, generator=generator)
+    return Windows(events, targets, predicted, others, allowed, popularity[:, :5], popularity[:, 5:], importance)
 
 
 VIEWS = [
@@ -227,6 +229,24 @@ def test_padding_and_the_rest_of_the_batch_change_no_windows_loss(tiny):
         for window in range(3):
             alone = heads.losses(Windows(*(part[window : window + 1] for part in windows)))
             assert torch.allclose(alone[0], together[window], atol=1e-6)
+
+
+def test_an_events_loss_counts_by_its_importance(tiny):
+    heads, windows = heads_of(tiny), random_windows()
+    assert windows.importance is not None
+    with torch.no_grad():
+        plain = heads.losses(windows)
+        none = windows.importance.clone()
+        none[0] = 0.0
+        one = none.clone()
+        one[0, 3] = 1.0
+        twice = windows.importance.clone()
+        twice[0, 3] += 1.0
+        alone = heads.losses(windows._replace(importance=one))[0]
+        assert heads.losses(windows._replace(importance=none))[0] == 0.0
+        assert torch.allclose(heads.losses(windows._replace(importance=twice))[0], plain[0] + alone, atol=1e-6)
+        even = windows._replace(importance=torch.ones_like(twice))
+        assert torch.equal(heads.losses(windows._replace(importance=None)), heads.losses(even))
 
 
 def test_an_item_that_is_not_allowed_does_not_count_against_an_event(tiny):
