@@ -3,7 +3,7 @@
 from client.app import NodeState, make_app
 from client.device import Device
 from client.installed import Installed, install
-from client.interest import Context, Controls, Interest, Levels, Profile
+from client.interest import Controls, Interest, Levels, Profile
 from client.log import BehaviourLog
 from client.promises import LEDGER, budget
 from client.randomness import Randomness
@@ -14,7 +14,6 @@ from client.summand import Membership
 __all__ = [
     "LEDGER",
     "BehaviourLog",
-    "Context",
     "Controls",
     "Device",
     "Installed",

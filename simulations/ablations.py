@@ -1,8 +1,9 @@
 """What each part of the model and of the device's reading is worth: measured by leaving it out.
 
-Parts of the model are taken out of one trained release; nothing is trained anew without them.
+Parts of the model are taken out of one trained release; only the ways interest may move are each trained anew.
 """
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from simulations.trials import Trials
 
 _PEOPLE = 1000
 _NOISE = 0.2
+_MOVEMENTS = ("linear", "gru", "lstm", "attention")
 _NEGLIGIBLE = 1e-6  # a weight that silences a part of the score
 
 Make = Callable[[Recommender, Sequence[Event]], Profile]
@@ -36,18 +38,29 @@ class _Variant:
 
 
 def measure_ablations(trials: Trials) -> list[dict[str, Any]]:
-    """A row per part: the figure without it, what it gains, with a 95 % bootstrap interval over the same people."""
+    """A row per part: the figure without it, what everything gains over it, with a 95 % bootstrap interval over the
+    same people; and a row for each other way in which interest may move, and for learnt circumstances."""
     trained = trials.train()
     release = trained.release
     model = build_model(release.federation)
     world = trials.world
     questions = sample(world.split.test, _PEOPLE, trials.seed)
     variants = _variants(release)
+    trained_anew = {f"{member} movement": f"interest.evolution={member}" for member in _MOVEMENTS}
+    if any(event.context for log in world.logs for event in log):
+        trained_anew["learnt circumstances"] = "interest.context=true"
+    groups = dict.fromkeys([*release.federation.training.groups, "movement", "context"])
+    with_all = f"training.groups={json.dumps(list(groups))}"
+    others = {name: trials.train(setting, with_all).release for name, setting in trained_anew.items()}
     rows, whole = [], None
-    with trials.progress.stage("ablations", total=len(variants)) as stage:
-        for name, variant in variants.items():
+    with trials.progress.stage("ablations", total=len(variants) + len(others)) as stage:
+        for name, variant in [*variants.items(), *((name, _Variant()) for name in others)]:
             stage.advance(0, name)
-            ranker = Recommender(variant.release(release, model), model)
+            if name in others:
+                changed = others[name]
+                ranker = Recommender(changed, build_model(changed.federation))
+            else:
+                ranker = Recommender(variant.release(release, model), model)
             scorer = DeviceScorer(
                 ranker,
                 release.catalogue,

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from client import Context, Profile, Recommender, Wishes
+from client import Profile, Recommender, Wishes
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
 from shared.metrics import by_terciles, coverage, gini, intra_list_diversity, miscalibration, novelty, quality_gap
+from shared.model import Context
 from simulations.evaluation import Questions, Rows, item_places
 
 _LIST = 10

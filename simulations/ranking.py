@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from shared.behaviour import Event
-from shared.model import GlobalModel, Progress
+from shared.model import CONTEXT_WIDTH, Course, GlobalModel, Progress, describe
 from shared.release import Release
 
 FloatMatrix = NDArray[np.float32]
@@ -38,6 +38,7 @@ class ConceptScorer:
         self._rows = [
             self._log_rows(log) if words else (empty, empty) for log, words in zip(logs, self._has_words, strict=True)
         ]
+        self._contexts = [self._log_contexts(log) for log in logs]
         self._progress = progress
         self.install(release)
 
@@ -57,7 +58,9 @@ class ConceptScorer:
         items = len(release.catalogue)
         with torch.no_grad():
             z, c = heads.view(self._x)
-            self._views = torch.cat([part for part in (z, c) if part is not None], -1).numpy()
+            viewed = torch.cat([part for part in (z, c) if part is not None], -1)
+            self._views = viewed.numpy()
+            self._entered = None if heads.movement is None else heads.movement.enter(viewed)
             self._gamma = float(heads.forgetting.gamma)
             scales = heads.scales.weights().numpy()
             columns = []
@@ -78,8 +81,12 @@ class ConceptScorer:
             histories: catalogue rows of the items each person has met before, oldest first.
         """
         counts, columns, weights = [0], [], []
-        for person, history in zip(people, histories, strict=True):
+        contexts = np.zeros((len(people), CONTEXT_WIDTH), np.float32)
+        for place, (person, history) in enumerate(zip(people, histories, strict=True)):
             rows = self._history(int(person), history)
+            known = self._contexts[int(person)]
+            if len(history) < len(known):
+                contexts[place] = known[len(history)]
             columns.append(rows)
             weights.append(np.arange(len(rows), 0, -1, dtype=np.float32) ** -self._gamma)
             counts.append(counts[-1] + len(rows))
@@ -89,12 +96,36 @@ class ConceptScorer:
         pooled = np.asarray(past @ self._views)
         heads, leads = self._model.heads, []
         with torch.no_grad():
-            p, q = heads.split(torch.from_numpy(pooled))
+            course = self._course(columns)
+            p, q = heads.split(torch.from_numpy(pooled), course)
             if p is not None:
                 leads.append(p.numpy())
             if q is not None:
-                leads.append(heads.expected(q).numpy())
+                leads.append(heads.lead(q, course, torch.from_numpy(contexts)).numpy())
         return np.asarray(np.concatenate(leads, 1) @ self._items + self._prior, np.float32)
+
+    def _course(self, histories: Sequence[NDArray[np.int64]]) -> Course | None:
+        """What movement makes of whole histories, all stepped through side by side: each ends at the same step."""
+        movement = self._model.heads.movement
+        if movement is None or self._entered is None:
+            return None
+        longest = max(map(len, histories), default=0)
+        rows = np.full((len(histories), longest), -1, np.int64)
+        for place, history in enumerate(histories):
+            rows[place, longest - len(history) :] = history
+        state = movement.start(len(histories))
+        for column in rows.T:
+            entered = torch.zeros(len(histories), self._entered.shape[1])
+            there = torch.from_numpy(column >= 0)
+            entered[there] = self._entered[torch.from_numpy(column[column >= 0])]
+            state = movement.step(state, entered)
+        return self._model.heads.course_of(state)
+
+    def _log_contexts(self, log: Sequence[Event]) -> NDArray[np.float32]:
+        """Circumstances of each event with a known item, float32 [events, 11]; none where nobody noted any."""
+        if not any(event.context for event in log):
+            return np.zeros((0, CONTEXT_WIDTH), np.float32)
+        return np.stack([describe(event.context) for event in log if event.item in self._release.catalogue])
 
     def _log_rows(self, log: Sequence[Event]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row of each event's text (its own words, else its item's; others are left out), and where the items stand."""

@@ -1,15 +1,14 @@
 """What a device knows about its person: built from the log and the latest release, kept on the device, never sent."""
 
 from client.interest.controls import Controls, Ruling
-from client.interest.daytime import Context
 from client.interest.levels import CANDIDATES, Levels
-from client.interest.profile import DEFAULT_LEVELS, Interest, Profile
+from client.interest.profile import DEFAULT_LEVELS, Carried, Interest, Profile
 from client.interest.reader import TextReader
 
 __all__ = [
     "CANDIDATES",
     "DEFAULT_LEVELS",
-    "Context",
+    "Carried",
     "Controls",
     "Interest",
     "Levels",

@@ -1,12 +1,8 @@
 """The hour of a moment as a point on the clock's face. Mornings may tell little about evenings."""
 
-import math
-from collections.abc import Iterable
+from shared.model import Context, describe
 
-Context = Iterable[tuple[str, str]]
 Clock = tuple[float, float]
-
-ANYTIME: Clock = (0.0, 0.0)
 
 
 def clock(context: Context) -> Clock:
@@ -14,11 +10,8 @@ def clock(context: Context) -> Clock:
 
     The product of two such points is 1 at the same hour, -1 twelve hours apart, 0 where either is unknown.
     """
-    for name, word in context:
-        if name == "hour" and word.strip().isdecimal() and int(word) < 24:
-            angle = 2.0 * math.pi * int(word) / 24.0
-            return (math.cos(angle), math.sin(angle))
-    return ANYTIME
+    cosine, sine = describe(context)[:2].tolist()
+    return cosine, sine
 
 
 def alike(one: Clock, other: Clock) -> float:

@@ -2,6 +2,7 @@
 
     w_j = evidence_j * age_j^-gamma,   p = norm(sum over levels of lambda_l p_l),   q likewise
 
+To the sentence level the release's movement adds what the course of the events says beyond their sum.
 A new event costs one look at its text and work that does not grow with the history.
 """
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from client.interest.daytime import Clock, Context, alike, clock
+from client.interest.daytime import Clock, alike, clock
 from client.interest.drift import drift, kept_share
 from client.interest.evidence import KIND_WEIGHTS, Watch, bounced
 from client.interest.levels import Levels
@@ -19,6 +20,7 @@ from client.interest.memory import Decay, Memory
 from client.interest.reader import TextReader
 from client.interest.support import Support
 from shared.behaviour import Event
+from shared.model import Context
 
 FloatVector = NDArray[np.float32]
 FloatArray = NDArray[np.floating]
@@ -27,6 +29,7 @@ FRESH = 16  # newest events whose evidence may still change with what follows
 RECENT = 8  # of these, the ones that tell where interest is now
 DEFAULT_LEVELS = Levels(0.2, 0.65, 0.15)  # best on validation of the demo and of MovieLens 100K together
 _SESSION_GAP_SECONDS = 1800.0
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +39,46 @@ class Interest:
     Attributes:
         dense: p, float32 [k], a unit vector, or zeros; None without the dense view.
         concepts: q, float32 [K], shares that sum to one, or zeros; None without the concept view.
+        shift: float32 [K], what the course of the events adds to what the concepts lead to; None without movement.
         drift: 0 to 2: one less the cosine between where interest is now and where it was.
     """
 
     dense: FloatVector | None
     concepts: FloatVector | None
+    shift: FloatVector | None
     drift: float
 
     def __repr__(self) -> str:
         return "Interest(private)"
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What p is made of; everything adds up to it.
+
+    Attributes:
+        events: float32 [events, k], what each event adds.
+        course: float32 [k], what their course adds; zeros under forgetting alone.
+    """
+
+    events: FloatVector
+    course: FloatVector
+
+    def __repr__(self) -> str:
+        return f"Carried({len(self.events)} events)"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class _Sums:
-    """The weighted sums that interest is made of, float64 [F] each, and the weights behind the first two."""
+    """The weighted sums that interest is made of, float64 [F] each, and the weights behind the first two; `course` is
+    the part of `sentences` that no single event adds."""
 
     sentences: FloatArray
     words: FloatArray
     ever: FloatArray
     session: FloatArray
+    course: FloatArray
+    shift: FloatVector | None
     drift: float
     kept: float
 
@@ -67,7 +91,7 @@ class _Kept:
     """
 
     event: Event
-    views: FloatVector
+    views: FloatArray
     base: float
     ages: bool
     session: int
@@ -109,6 +133,7 @@ class Profile:
         self._ever = np.zeros(reader.width)
         self._session = np.zeros(reader.width)
         self._sessions = 0
+        self._course = reader.course.start()  # after what is no longer fresh
         for event in events:
             self.add(event)
 
@@ -139,14 +164,16 @@ class Profile:
             base = self._watch.weigh(event)
             support = self._met_by(event, sentence) if ages else None
         words = self._reader.words(event) if self.levels.word else np.zeros_like(sentence)
-        views = np.concatenate([sentence, words])
+        views = np.concatenate([sentence, words]).astype(np.float64)
         self._kept.append(_Kept(event, views, base, ages, self._sessions, support, clock(event.context)))
         if len(self._kept) > FRESH:
             settled = self._kept[-FRESH - 1]
             hours = (1.0, *settled.clock)
             self._older.take(np.concatenate([settled.evidence * hour * settled.views for hour in hours]), settled.ages)
-        self._ever += base * sentence
-        self._session += base * sentence
+            self._course = self._reader.course.after(self._course, self._in_course([settled]))
+        told = base * views[: self._reader.width]
+        self._ever += told
+        self._session += told
 
     def _met_by(self, event: Event, sentence: FloatVector) -> Support:
         """The company a new event finds among the fresh ones, who take note of it too."""
@@ -164,34 +191,42 @@ class Profile:
 
         Without events it is zeros: everything then rests on what is known of everybody.
         """
-        sums = self._sums(clock(context))
-        p, q = self._reader.split(self._mixed(sums))
-        return Interest(p, q, sums.drift)
+        sums = self._sums(clock(context), self.levels.hour)
+        return self._interest(sums, self.levels)
 
-    def carried(self, context: Context = ()) -> FloatVector | None:
-        """What each of `events` adds to p, float32 [events, k]; the rows add up to it. None without the dense view.
+    def interests(self, tried: Sequence[Levels], context: Context = ()) -> list[Interest]:
+        """The interest under each of several weights of the levels: quicker than asking for one after the other."""
+        now = clock(context)
+        by_hour = {hour: self._sums(now, hour) for hour in {levels.hour for levels in tried}}
+        return [self._interest(by_hour[levels.hour], levels) for levels in tried]
+
+    def carried(self, context: Context = ()) -> Carried | None:
+        """What each of `events` and their course add to p. None without the dense view.
 
         Unlike `interest`, it takes time that grows with the history.
         """
         now = clock(context)
-        sums = self._sums(now)
+        sums = self._sums(now, self.levels.hour)
         width, k = self._reader.width, self._reader.dense_width
         if not k:
             return None
         count = len(self._kept)
         ages = 1.0 + np.cumsum([0, *(kept.ages for kept in reversed(self._kept))])[:-1][::-1]
-        weights = self._decay.weights(ages) * [kept.evidence * self._suits(kept, now) for kept in self._kept]
+        weights = self._decay.weights(ages) * [
+            kept.evidence * _suits(kept, now, self.levels.hour) for kept in self._kept
+        ]
         weights[: count - self._latest_from()] *= sums.kept
         base = np.array([kept.base for kept in self._kept])
         inside = base * [kept.session == self._sessions for kept in self._kept]
         views = np.array([kept.views for kept in self._kept]).reshape(count, 2 * width)
         z, words = views[:, :k], views[:, width : width + k]
-        levels, mixed = self.levels, _length(self._mixed(sums)[:k])
+        levels, mixed = self.levels, _length(self._mixed(sums, self.levels)[:k])
         history = _length(_unit(sums.ever[:k]) + _unit(sums.session[:k]))
         slow = base / _length(sums.ever[:k]) + inside / _length(sums.session[:k])
         rows = (levels.sentence * weights / _length(sums.sentences[:k]) + levels.history * slow / history)[:, None] * z
         rows += (levels.word * weights / _length(sums.words[:k]))[:, None] * words
-        return np.asarray(rows / mixed, np.float32)
+        course = levels.sentence / _length(sums.sentences[:k]) * sums.course[:k]
+        return Carried(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
 
     def spread(self, samples: int = 200) -> FloatVector | None:
         """How sure the sentence level's concept shares are: the standard deviation of each, float32 [K], when events
@@ -221,31 +256,41 @@ class Profile:
                 return count
         return min(len(self._kept), FRESH)
 
-    def _suits(self, kept: _Kept, now: Clock) -> float:
-        """What an event counts at this hour of the day."""
-        return 1.0 + self.levels.hour * alike(kept.clock, now)
+    def _in_course(self, events: Sequence[_Kept]) -> FloatArray:
+        """Their sentences as movement reads them, [events, F]."""
+        width = self._reader.width
+        return np.array([kept.evidence * kept.views[:width] for kept in events]).reshape(len(events), width)
 
-    def _sums(self, now: Clock) -> _Sums:
+    def _sums(self, now: Clock, hour: float) -> _Sums:
         width = self._reader.width
         fresh = self._kept[-FRESH:]
         newer = np.cumsum([0, *(kept.ages for kept in reversed(fresh))])
         weights = self._decay.weights(1.0 + newer[:-1][::-1])
-        weights = weights * [kept.evidence * self._suits(kept, now) for kept in fresh]
+        weights = weights * [kept.evidence * _suits(kept, now, hour) for kept in fresh]
         views = np.array([kept.views for kept in fresh]).reshape(len(fresh), 2 * width)
         split = len(fresh) - self._latest_from()
         latest = weights[split:] @ views[split:]
-        hours = np.array([1.0, self.levels.hour * now[0], self.levels.hour * now[1]])
+        hours = np.array([1.0, hour * now[0], hour * now[1]])
         before = weights[:split] @ views[:split] + hours @ self._older.recall(int(newer[-1])).reshape(3, -1)
         content = self._reader.content
         moved = drift(content(self._level(latest[:width])), content(self._level(before[:width])))
         kept = kept_share(moved) if self._notices_drift else 1.0
         both = latest + kept * before
-        return _Sums(both[:width], both[width:], self._ever, self._session, moved, kept)
+        course, state = np.zeros(width), self._reader.course.after(self._course, self._in_course(fresh))
+        if (added := self._reader.course.dense(state)) is not None:
+            course[: len(added)] = added
+        shift = self._reader.course.shift(state)
+        sentences = both[:width] + course
+        return _Sums(sentences, both[width:], self._ever, self._session, course, shift, moved, kept)
 
-    def _mixed(self, sums: _Sums) -> FloatArray:
+    def _interest(self, sums: _Sums, levels: Levels) -> Interest:
+        p, q = self._reader.split(self._mixed(sums, levels))
+        return Interest(p, q, sums.shift, sums.drift)
+
+    def _mixed(self, sums: _Sums, levels: Levels) -> FloatArray:
         """The levels' interests, each of length one, by their weights: float64 [F]."""
         history = self._level(sums.ever) + self._level(sums.session)
-        parts = (self.levels.word, sums.words), (self.levels.sentence, sums.sentences), (self.levels.history, history)
+        parts = (levels.word, sums.words), (levels.sentence, sums.sentences), (levels.history, history)
         mixed = np.zeros(self._reader.width)
         for weight, part in parts:
             if weight:
@@ -254,11 +299,22 @@ class Profile:
 
     def _level(self, sums: FloatArray) -> FloatVector:
         """A level's own (p, q) side by side."""
-        return np.concatenate([part for part in self._reader.split(sums) if part is not None])
+        return np.concatenate([part for part in self._reader.split(_cancelled(sums)) if part is not None])
 
 
-def _length(vector: FloatArray) -> float:
-    return max(float(np.linalg.norm(vector)), 1e-12)
+def _suits(kept: _Kept, now: Clock, hour: float) -> float:
+    """What an event counts at this hour of the day."""
+    return 1.0 + hour * alike(kept.clock, now)
+
+
+def _cancelled(sums: FloatArray) -> FloatArray:
+    """What was turned away from as much as it was chosen leaves nothing, and not the direction of a rounding error."""
+    return np.where(np.abs(sums) < _ROUNDING, 0.0, sums)
+
+
+def _length(sums: FloatArray) -> float:
+    """Of a sum; without end where it is nothing, so that nothing is made of it."""
+    return float(np.linalg.norm(_cancelled(sums))) or np.inf
 
 
 def _unit(vector: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from client.interest.course import CourseReader
 from shared.behaviour import Event
 from shared.model import GlobalModel
 from shared.release import Release
@@ -37,6 +38,7 @@ class TextReader:
             self.gamma = float(model.heads.forgetting.gamma)
         self.width = self.items.shape[1]
         self.dense_width = model.heads.dense_width
+        self.course = CourseReader(release, model)
         self.kinship = _kinship(self.content(self.items))
         self._holding: dict[str, list[int]] | None = None
         self._sentence = lru_cache(_REMEMBERED)(self._encode)
@@ -63,14 +65,8 @@ class TextReader:
         return np.zeros(self.width, np.float32) if row is None else self._words(self.release.catalogue[row].text)
 
     def split(self, sums: NDArray[np.floating]) -> tuple[FloatMatrix | None, FloatMatrix | None]:
-        """Interest (p, q) of weighted sums of views [..., F]: p a unit vector, q shares that sum to one.
-
-        Where turning away outweighs choosing, a concept's share is zero.
-        """
-        raw = torch.from_numpy(np.asarray(sums, np.float32))
-        if "concepts" in self._model.heads.views:
-            raw = torch.cat([raw[..., : self.dense_width], raw[..., self.dense_width :].clamp(min=0.0)], -1)
-        p, q = self._model.heads.split(raw)
+        """Interest (p, q) of weighted sums of views [..., F]: p a unit vector, q shares that sum to one."""
+        p, q = self._model.heads.split(torch.from_numpy(np.asarray(sums, np.float32)))
         return (None if p is None else p.numpy()), (None if q is None else q.numpy())
 
     def content(self, views: FloatMatrix) -> FloatMatrix:

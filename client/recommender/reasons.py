@@ -6,7 +6,7 @@ from typing import Literal
 
 from shared.catalogue import Catalogue
 
-Kind = Literal["event", "concept", "text", "popularity", "freshness", "control"]
+Kind = Literal["event", "course", "concept", "text", "popularity", "freshness", "control"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class Reason:
     """One addend of a score.
 
     Attributes:
-        kind: a past event, a concept of interest, what the item's text says to everybody, popularity, freshness, or
-            what the person muted.
+        kind: a past event, the course of all of them, a concept of interest, what the item's text says to everybody,
+            popularity, freshness, or what the person muted.
         name: item id (or "own words") of an event, name of a concept; empty otherwise.
         part: what it adds to the score.
     """
@@ -48,6 +48,8 @@ def in_words(reason: Reason, catalogue: Catalogue) -> str:
             return f"you chose “{catalogue[catalogue.row(reason.name)].title}”"
         case "event":
             return "your own words"
+        case "course":
+            return "where your interests are heading"
         case "concept":
             return f"your interest in {reason.name}"
         case "text":

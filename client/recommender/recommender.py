@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client.interest import CANDIDATES, DEFAULT_LEVELS, Context, Controls, Interest, Levels, Profile, TextReader
+from client.interest import CANDIDATES, DEFAULT_LEVELS, Carried, Controls, Interest, Levels, Profile, TextReader
 from client.recommender.arrangement import arranged, candidates_for, rank_of
 from client.recommender.index import CatalogueIndex
 from client.recommender.reasons import Reason, Recommendation
 from client.recommender.wishes import Strategy, Wishes
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
-from shared.model import GlobalModel
+from shared.model import Context, Course, GlobalModel, describe
 from shared.release import Release
 
 FloatVector = NDArray[np.float32]
@@ -126,22 +126,33 @@ class Recommender:
         places = [place for place, event in enumerate(events) if event.item in catalogue][-_PREDICTED:]
         if len(places) < _FEWEST_PREDICTED or places[0] == 0:
             return DEFAULT_LEVELS
+        self._model.load(self._release.vector)  # training may have left other parameters in the model
         others = np.random.default_rng(len(catalogue)).integers(len(catalogue), size=_CONTRASTED)
         tried = (DEFAULT_LEVELS, *CANDIDATES)
         likelihood = np.zeros(len(tried))
         profile = self.profile(events[: places[0]], _ALL_LEVELS)
         for place, following in zip(places, [*places[1:], None], strict=True):
             rows = np.append(others, catalogue.row(str(events[place].item)))
-            for number, levels in enumerate(tried):
-                profile.levels = levels
-                question = self._ask(profile, _PLAIN, None, events[place].context)
-                scores = self._index.score(rows, question.query, question.prior).astype(np.float64)
-                likelihood[number] += scores[-1] - np.log(np.exp(scores - scores.max()).sum()) - scores.max()
-            profile.levels = _ALL_LEVELS
+            context = events[place].context
+            scores = self._tried(profile.interests(tried, context), rows, context)
+            most = scores.max(1)
+            likelihood += scores[:, -1] - np.log(np.exp(scores - most[:, None]).sum(1)) - most
             for event in events[place:following]:
                 profile.add(event)
         best = int(likelihood.argmax())
         return tried[best] if likelihood[best] - likelihood[0] > _CLEAR_NATS else DEFAULT_LEVELS
+
+    def _tried(self, interests: Sequence[Interest], rows: NDArray[np.int64], context: Context) -> NDArray[np.float64]:
+        """Scores of some items under each of several interests, float64 [interests, rows]."""
+        scores = np.zeros((len(interests), len(rows)))
+        for number, interest in enumerate(interests):
+            lead = self._lead(interest, interest.concepts, context, Strategy.HYBRID)
+            query = self._query(interest, lead, self._scales.get("dense", 0.0), self._scales.get("concepts", 0.0))
+            scores[number] = np.concatenate([self._z[rows], self._roots[rows]], 1) @ query
+        scores += self._text[rows]
+        if "popularity" in self._scales:
+            scores += self._scales["popularity"] * self._release.log_popularity[rows]
+        return scores
 
     def interest(self, person: Person, context: Context = ()) -> Interest:
         """The interest vector of a profile, or after events."""
@@ -214,7 +225,7 @@ class Recommender:
         if carried is None:
             order = list(reversed(profile.events))
         else:
-            order = [profile.events[place] for place in np.argsort(-(carried @ self._z[row]), kind="stable")]
+            order = [profile.events[place] for place in np.argsort(-(carried.events @ self._z[row]), kind="stable")]
         gone: list[Event] = []
         rank = self._rank(events, row, wishes, profile)
         for event in order[:3]:
@@ -263,30 +274,43 @@ class Recommender:
             dense_scale = 0.0
         if strategy is Strategy.POPULARITY or (strategy is Strategy.SIMILARITY and self._reader.dense_width):
             concept_scale = 0.0
-        lead, query = None, []
-        if interest.dense is not None:
-            query.append(dense_scale * interest.dense)
-        if interest.concepts is not None:
-            concepts = interest.concepts
-            if controls is not None:
-                concepts = controls.weighed(concepts)
-            lead = self._lead(concepts, strategy)
-            query.append(concept_scale * lead)
+        concepts = interest.concepts
+        if concepts is not None and controls is not None:
+            concepts = controls.weighed(concepts)
+        lead = self._lead(interest, concepts, context, strategy)
         if controls is not None and (muted := controls.muted).any():
             addends["control"] = -_MUTED * np.square(self._roots[:, muted]).sum(1)
         if wishes.freshness:
             now = time.time() if now_seconds is None else now_seconds
             addends["freshness"] = self._freshness(wishes.freshness, now)
-        return _Question(interest, lead, dense_scale, concept_scale, np.concatenate(query).astype(np.float32), addends)
+        query = self._query(interest, lead, dense_scale, concept_scale)
+        return _Question(interest, lead, dense_scale, concept_scale, query, addends)
 
-    def _lead(self, concepts: FloatVector, strategy: Strategy) -> FloatVector:
-        """sqrt(q)(I + M); of it, M's part alone for co-occurrence, and the rest alone for what texts say."""
+    def _lead(
+        self, interest: Interest, concepts: FloatVector | None, context: Context, strategy: Strategy
+    ) -> FloatVector | None:
+        """sqrt(q)(I + M) + shift; of it, M's part alone for co-occurrence, and the first for what texts say."""
+        if concepts is None:
+            return None
         roots = np.sqrt(concepts)
         if strategy in (Strategy.SIMILARITY, Strategy.CONTENT):
             return roots
+        q = torch.from_numpy(concepts)
         with torch.no_grad():
-            lead = self._model.heads.expected(torch.from_numpy(concepts)).numpy()
-        return np.asarray(lead - roots if strategy is Strategy.CO_OCCURRENCE else lead)
+            if strategy is Strategy.CO_OCCURRENCE:
+                return np.asarray(self._model.heads.lead(q).numpy() - roots)
+            course = None
+            if interest.shift is not None:
+                course = Course(torch.zeros(0), torch.from_numpy(interest.shift))
+            return np.asarray(self._model.heads.lead(q, course, torch.from_numpy(describe(context))).numpy())
+
+    def _query(
+        self, interest: Interest, lead: FloatVector | None, dense_scale: float, concept_scale: float
+    ) -> FloatVector:
+        parts = [] if interest.dense is None else [dense_scale * interest.dense]
+        if lead is not None:
+            parts.append(concept_scale * lead)
+        return np.concatenate(parts).astype(np.float32)
 
     def _freshness(self, wish: float, now_seconds: float) -> FloatVector:
         added = [item.added_seconds for item in self._release.catalogue]
@@ -294,17 +318,18 @@ class Recommender:
         spread = float(np.std(self._text)) + sum(self._scales.values())
         return np.asarray(wish * spread * 0.5 ** (age / _WEEK_SECONDS), np.float32)
 
-    def _reasons(
-        self, row: int, question: _Question, profile: Profile, carried: FloatVector | None
-    ) -> tuple[Reason, ...]:
+    def _reasons(self, row: int, question: _Question, profile: Profile, carried: Carried | None) -> tuple[Reason, ...]:
         reasons = [
             Reason(kind, "", float(values[row]))  # type: ignore[arg-type]  # the keys are kinds
             for kind, values in question.addends.items()
             if kind == "text" or values[row]
         ]
         if carried is not None and question.dense_scale:
-            for event, share in zip(profile.events, question.dense_scale * (carried @ self._z[row]), strict=True):
+            z = question.dense_scale * self._z[row]
+            for event, share in zip(profile.events, carried.events @ z, strict=True):
                 reasons.append(Reason("event", event.item or "own words", float(share)))
+            if carried.course.any():
+                reasons.append(Reason("course", "", float(carried.course @ z)))
         if question.lead is not None and question.concept_scale:
             shares = question.concept_scale * question.lead * self._roots[row]
             for concept in np.flatnonzero(shares):

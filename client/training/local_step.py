@@ -227,6 +227,7 @@ class LocalTraining:
             popularity[at],
             popularity[others],
             torch.from_numpy(rows.importance),
+            torch.from_numpy(rows.context),
         )
         fresh = None
         if adapting and texts:

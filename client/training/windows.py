@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
+from shared.model import CONTEXT_WIDTH, describe
 
 _MOST_IMPORTANT = 4.0  # cut here: less noise, some bias
 
@@ -46,6 +47,7 @@ class WindowRows:
         allowed: bool [W, T, N + S], whether such a row counts against an event.
         importance: float32 [W, T], inverse propensity of what the recommender had shown, 4 at most; 1 for all else.
             What is shown often is met often for that reason alone (Schnabel et al. 2016).
+        context: float32 [W, T, 11], the circumstances of each event.
     """
 
     rows: NDArray[np.int64]
@@ -53,6 +55,7 @@ class WindowRows:
     others: NDArray[np.int64]
     allowed: NDArray[np.bool_]
     importance: NDArray[np.float32]
+    context: NDArray[np.float32]
 
     def __repr__(self) -> str:
         return f"WindowRows({len(self.rows)} windows)"
@@ -76,6 +79,7 @@ def rows_of(
     length = max(len(window.events) for window in windows)
     rows = np.full((len(windows), length), -1, np.int64)
     importance = np.ones((len(windows), length), np.float32)
+    context = np.zeros((len(windows), length, CONTEXT_WIDTH), np.float32)
     texts: dict[tuple[int, int], str] = {}
     offered: dict[tuple[int, int], NDArray[np.int64]] = {}
     for w, window in enumerate(windows):
@@ -84,6 +88,8 @@ def rows_of(
                 rows[w, t] = catalogue.row(event.item)
             if event.text:
                 texts[w, t] = event.text
+            if event.context:
+                context[w, t] = describe(event.context)
             if event.propensity is not None:
                 importance[w, t] = min(1.0 / event.propensity, _MOST_IMPORTANT)
             beside = [catalogue.row(item) for item in event.shown if item in catalogue]
@@ -105,4 +111,4 @@ def rows_of(
         allowed[w, t, filled[w] : end] = True
         filled[w] = end
     allowed &= others[:, None, :] != rows[:, :, None]
-    return WindowRows(rows, texts, others, allowed, importance)
+    return WindowRows(rows, texts, others, allowed, importance, context)

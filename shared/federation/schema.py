@@ -9,13 +9,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-GROUPS = ("dense", "concepts", "evolution", "forgetting", "gates", "bias", "scales", "adapters")
+GROUPS = (
+    "dense", "concepts", "evolution", "forgetting", "movement", "gates", "context", "bias", "scales", "adapters",
+)  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BlockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-Group = Literal["dense", "concepts", "evolution", "forgetting", "gates", "bias", "scales", "adapters"]
+Group = Literal[
+    "dense", "concepts", "evolution", "forgetting", "movement", "gates", "context", "bias", "scales", "adapters"
+]
 
 
 class _Section(BaseModel):
@@ -63,6 +67,14 @@ class Model(_Section):
     def blocks(self) -> dict[str, int]:
         """Width of each block of item features that is read, by name, in the order of their columns."""
         return {name: width for name, width in sorted(self.features.items()) if width}
+
+
+class Interest(_Section):
+    """How interest moves, and whether it minds the circumstances."""
+
+    evolution: Literal["forgetting", "linear", "gru", "lstm", "attention"]
+    hidden: Annotated[int, Field(ge=1, le=256)]
+    context: bool
 
 
 class Windows(_Section):
@@ -194,6 +206,7 @@ class FederationFile(_Section):
     name: Annotated[str, Field(min_length=1, max_length=64)]
     backbone: Backbone
     model: Model
+    interest: Interest
     windows: Windows
     clipping: Clipping
     training: Training
@@ -206,6 +219,15 @@ class FederationFile(_Section):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
+        for asked, value, group in (
+            (self.interest.evolution != "forgetting", f"evolution = {self.interest.evolution}", "movement"),
+            (self.interest.context, "context = true", "context"),
+        ):
+            if asked and group not in self.training.groups:
+                raise ValueError(
+                    f"training.groups: expected {group} among them, as interest.{value}, got "
+                    f"{', '.join(self.training.groups)}"
+                )
         if self.windows.minimum_events > self.windows.events * self.windows.per_device:
             raise ValueError(
                 "windows.minimum_events: expected at most windows.events * windows.per_device "
@@ -254,11 +276,15 @@ class FederationFile(_Section):
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The trained groups above the encoder, in canonical order; those of a view left out do not exist."""
-        views = {"dense": "dense", "concepts": "concepts", "evolution": "concepts"}
+        """The trained groups above the encoder, in canonical order; those of parts left out do not exist."""
+        views = {"dense": "dense", "concepts": "concepts", "evolution": "concepts", "context": "concepts"}
         held = [group for group in GROUPS[:-1] if views.get(group) in (None, *self.model.views)]
-        absent = () if self.model.blocks else ("gates",)
-        return tuple(group for group in held if group in self.training.groups and group not in absent)
+        needed = {
+            "gates": bool(self.model.blocks),
+            "movement": self.interest.evolution != "forgetting",
+            "context": self.interest.context,
+        }
+        return tuple(group for group in held if group in self.training.groups and needed.get(group, True))
 
     def groups_in(self, round_number: int) -> tuple[str, ...]:
         """Groups trained in a round (1-based): the heads first, the adapters in the last `adapter_rounds`.

@@ -1,6 +1,9 @@
 """The federated parameters above the encoder, and the one scoring formula that training and ranking share.
 
-    score(i) = s_d p.z_i + s_c sqrt(q)(I + M).sqrt(c_i) + b.x_i + w_pop log pop_i
+    score(i) = s_d p.z_i + s_c (sqrt(q)(I + M) + shift).sqrt(c_i) + b.x_i + w_pop log pop_i
+
+p and q come from the weighted sum of past events, p and `shift` also from the events' course (`movement`), `shift` from
+the moment's circumstances (`context`): the last two where the federation file asks for them.
 
 Each parameter sits in a small layer of its own whose per-window gradient has a closed form (client/training uses it).
 """
@@ -14,7 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shared.federation import FederationFile
+from shared.model.context import CONTEXT_WIDTH
 from shared.model.gates import Gates
+from shared.model.movement import State, movement_of
 
 _TINY = 1e-12
 
@@ -100,6 +105,7 @@ class Windows(NamedTuple):
         target_popularity: float32 [W, T], log popularity.
         other_popularity: float32 [W, N], log popularity.
         importance: float32 [W, T], how much each event's loss counts; 1 for all when left out.
+        context: float32 [W, T, 11], the circumstances of each event (`describe`); unknown for all when left out.
     """
 
     events: Tensor
@@ -110,10 +116,23 @@ class Windows(NamedTuple):
     target_popularity: Tensor
     other_popularity: Tensor
     importance: Tensor | None = None
+    context: Tensor | None = None
+
+
+class Course(NamedTuple):
+    """What a history's events so far make of its interest beyond their sum, all [..., ·].
+
+    Attributes:
+        dense: float32 [..., k], added to the weighted sum of dense views.
+        shift: float32 [..., K], added to what the concept interest leads to.
+    """
+
+    dense: Tensor
+    shift: Tensor
 
 
 class ConceptModel(nn.Module):
-    """The heads: dense view, concepts, evolution, forgetting, bias, scales."""
+    """The heads: dense view, concepts, evolution, forgetting, movement, context, bias, scales."""
 
     def __init__(self, federation: FederationFile, width: int) -> None:
         super().__init__()
@@ -133,6 +152,14 @@ class ConceptModel(nn.Module):
             self.evolution = nn.Linear(settings.concepts, settings.concepts, bias=False)
             nn.init.zeros_(self.evolution.weight)
         self.forgetting = Forgetting(settings.forgetting)
+        views_width = self.dense_width + ("concepts" in self._views) * settings.concepts
+        self.movement = movement_of(
+            federation.interest.evolution, views_width, federation.interest.hidden, settings.seed
+        )
+        self.context: nn.Linear | None = None
+        if federation.interest.context and "concepts" in self._views:
+            self.context = nn.Linear(CONTEXT_WIDTH, settings.concepts, bias=False)
+            nn.init.zeros_(self.context.weight)
         self.bias = nn.Linear(width, 1, bias=False)
         nn.init.zeros_(self.bias.weight)
         starts = {"dense": settings.dense_scale, "concepts": settings.concept_scale}
@@ -179,38 +206,52 @@ class ConceptModel(nn.Module):
             c = torch.zeros(*x.shape[:-1], self.concepts.weight.shape[0], dtype=x.dtype).scatter(-1, places, shares)
         return z, c
 
-    def summarise(self, z: Tensor | None, c: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """Before each event, the interest (p [W, T, k], q [W, T, K]) that those earlier in the window give."""
-        parts = [part for part in (z, c) if part is not None]
-        past = self.forgetting(torch.cat(parts, -1))
-        return self.split(past)
+    def summarise(self, viewed: Tensor, context: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Before each event, what the interest so far leads to: p [W, T, k] and lead [W, T, K].
 
-    def interest(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Interest (p [k], q [K]) after a whole history [T, D], oldest first; no history gives zeros."""
-        z, c = self.view(x)
-        return self.pool(torch.cat([part for part in (z, c) if part is not None], -1))
+        Args:
+            viewed: views of the events side by side [W, T, k + K].
+            context: float32 [W, T, 11].
+        """
+        course = None if self.movement is None else self.course(self.movement(viewed))
+        p, q = self.split(self.forgetting(viewed), course)
+        return p, None if q is None else self.lead(q, course, context)
 
-    def pool(self, viewed: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Interest (p [k], q [K]) of a history of views laid side by side [T, k + K], oldest first."""
-        ages = torch.arange(viewed.shape[0], 0, -1, dtype=viewed.dtype)
-        return self.split((ages**-self.forgetting.gamma) @ viewed)
+    def course(self, correction: Tensor) -> Course:
+        """The two halves of what movement adds [..., k + K]."""
+        return Course(correction[..., : self.dense_width], correction[..., self.dense_width :])
 
-    def split(self, past: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Interest of weighted sums of views side by side [..., k + K]: p a unit vector, q shares that sum to one."""
+    def course_of(self, state: State) -> Course | None:
+        """What is added after a history that left `movement` in this state; None for forgetting alone."""
+        return None if self.movement is None else self.course(self.movement.correction(state))
+
+    def split(self, past: Tensor, course: Course | None = None) -> tuple[Tensor | None, Tensor | None]:
+        """Interest of weighted sums of views side by side [..., k + K]: p a unit vector, q shares that sum to one.
+
+        Where turning away outweighs choosing, a concept's share is zero.
+        """
         p = q = None
-        start = 0
         if "dense" in self._views:
-            start = self._width
-            p = functional.normalize(past[..., :start], dim=-1)
+            dense = past[..., : self.dense_width]
+            p = functional.normalize(dense if course is None else dense + course.dense, dim=-1)
         if "concepts" in self._views:
-            shares = past[..., start:]
+            shares = past[..., self.dense_width :].clamp(min=0.0)
             q = shares / shares.sum(-1, keepdim=True).clamp(min=_TINY)
         return p, q
 
-    def expected(self, q: Tensor) -> Tensor:
-        """sqrt(q)(I + M), what the concept interest [..., K] leads to."""
+    def lead(self, q: Tensor, course: Course | None = None, context: Tensor | None = None) -> Tensor:
+        """sqrt(q)(I + M) + shift, what the concept interest [..., K] leads to.
+
+        Args:
+            context: float32 [..., 11], the circumstances of the moment (`describe`).
+        """
         roots = q.clamp(min=_TINY).sqrt()
-        return roots + self.evolution(roots)
+        lead = roots + self.evolution(roots)
+        if course is not None:
+            lead = lead + course.shift
+        if self.context is not None and context is not None:
+            lead = lead + self.context(context)
+        return lead
 
     def prior(self, x: Tensor) -> Tensor:
         """The part of the score [...] that no person enters but popularity: b.x of whitened texts [..., D]."""
@@ -224,16 +265,16 @@ class ConceptModel(nn.Module):
         events, count = windows.events.shape[1], windows.others.shape[1]
         x = torch.cat([windows.events, windows.targets, windows.others], 1)
         z, c = self.view(x)
-        p, q = self.summarise(*(None if part is None else part[:, :events] for part in (z, c)))
+        viewed = torch.cat([part[:, :events] for part in (z, c) if part is not None], -1)
+        p, lead = self.summarise(viewed, windows.context)
         own: list[Tensor] = []
         against: list[Tensor] = []
         if z is not None and p is not None:
             own.append((p * z[:, events : 2 * events]).sum(-1))
             against.append(p @ z[:, 2 * events :].mT)
-        if c is not None and q is not None:
+        if c is not None and lead is not None:
             # sqrt has no gradient at zero: entries outside the top stay out.
             roots = torch.where(c > 0, c.clamp(min=_TINY).sqrt(), 0.0)
-            lead = self.expected(q)
             own.append((lead * roots[:, events : 2 * events]).sum(-1))
             against.append(lead @ roots[:, 2 * events :].mT)
         if self._popularity:

@@ -19,9 +19,9 @@ def whole(world: Path) -> World:
     return World.of(load(f"events:{world}"), 0)
 
 
-@pytest.fixture
-def ready(tiny: Tiny, whole: World):
-    release, model = tiny.moved()
+@pytest.fixture(params=["forgetting", "linear", "gru", "lstm", "attention"])
+def ready(tiny: Tiny, whole: World, request: pytest.FixtureRequest):
+    release, model = tiny.moved(f"interest.evolution={request.param}", "interest.context=true")
     ranker = Recommender(release, model)
     return whole, release, model, ranker, DeviceScorer(ranker, release.catalogue, whole.logs)
 

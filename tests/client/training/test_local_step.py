@@ -12,7 +12,8 @@ from shared.federation import GROUPS as EVERY_GROUP
 from shared.privacy import SampledGaussian
 from tests.tiny import Seeded, events, person
 
-GROUPS = tuple(group for group in EVERY_GROUP if group != "gates")  # no features here: see test_gates
+APART = ("gates", "movement", "context")  # of parts that are absent here: see test_gates, test_movement, test_context
+GROUPS = tuple(group for group in EVERY_GROUP if group not in APART)
 HEADS = tuple(group for group in GROUPS if group != "adapters")
 HUGE = "1e9"
 ALL = ("windows.sampling_probability=1.0", f"clipping.update_norm={HUGE}")

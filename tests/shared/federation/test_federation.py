@@ -23,7 +23,14 @@ def test_the_default_validates_and_promises_what_the_design_says():
     assert DEFAULT.model.lora_rank == 4
     assert DEFAULT.windows.events == 32
     assert DEFAULT.privacy.event_epsilon == 8.0
-    assert DEFAULT.training.groups == ("evolution", "forgetting", "scales", "adapters")  # LoRA is on
+    assert DEFAULT.training.groups == (
+        "evolution",
+        "forgetting",
+        "movement",
+        "context",
+        "scales",
+        "adapters",
+    )  # LoRA is on
     assert DEFAULT.privacy.level == "both"
     assert (DEFAULT.privacy.user_epsilon, DEFAULT.privacy.user_delta) == (8.0, 1e-6)
     assert DEFAULT.sum.mode == "secure"

@@ -1,0 +1,46 @@
+"""What the course of a person's events adds to their interest, event by event, under the installed release."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from shared.model import GlobalModel, State
+from shared.release import Release
+
+FloatVector = NDArray[np.float32]
+
+
+class CourseReader:
+    """Runs the release's `movement`; under forgetting alone it has no state and adds nothing."""
+
+    def __init__(self, release: Release, model: GlobalModel) -> None:
+        self._release, self._model = release, model
+
+    def start(self) -> State:
+        """Before any event."""
+        movement = self._model.heads.movement
+        return () if movement is None else movement.start(1)
+
+    def after(self, state: State, views: NDArray[np.floating]) -> State:
+        """After further events, oldest first: `views` [events, F], each weighted by its evidence."""
+        movement = self._model.heads.movement
+        if movement is None or not len(views):
+            return state
+        self._model.load(self._release.vector)  # training may have left other parameters in the model
+        with torch.no_grad():
+            for entered in movement.enter(torch.from_numpy(np.asarray(views, np.float32))):
+                state = movement.step(state, entered.unsqueeze(0))
+        return state
+
+    def dense(self, state: State) -> FloatVector | None:
+        """What it adds to the weighted sum of dense views, float32 [k]; None under forgetting alone."""
+        return self._half(state, 0)
+
+    def shift(self, state: State) -> FloatVector | None:
+        """What it adds to what the concept interest leads to, float32 [K]; None under forgetting alone."""
+        return self._half(state, 1)
+
+    def _half(self, state: State, half: int) -> FloatVector | None:
+        with torch.no_grad():
+            course = self._model.heads.course_of(state)
+        return None if course is None else course[half][0].numpy()
