@@ -134,6 +134,7 @@ class _Calls:
             for member, content in questions.items()
         ]
         through: list[Member] = []
+        started = self._clock.now()
         for node, reply in Exchange(self._grid, messages, self._clock).replies(seconds):
             try:
                 answer = read_message(reply)
@@ -150,6 +151,15 @@ class _Calls:
             except (Corrupt, Refused) as reason:
                 self._rejected.add(node)
                 log_line("answer-rejected", round=self._request.round_number, node=node, reason=str(reason))
+        log_line(
+            "phase",
+            round=self._request.round_number,
+            task=self._request.task,
+            name=message_type,
+            asked=len(questions),
+            through=len(through),
+            seconds=self._clock.now() - started,
+        )
         return through
 
     def tally(self, summed: Sequence[Member]) -> Tally:
