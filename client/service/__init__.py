@@ -1,0 +1,5 @@
+"""The local API of a device. Importing it brings in no model and no training."""
+
+from client.service.api import make_api
+
+__all__ = ["make_api"]
