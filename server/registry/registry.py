@@ -142,7 +142,10 @@ class Registry:
             found = connection.execute(
                 "SELECT created_seconds, expires_seconds, note, device FROM invitation ORDER BY created_seconds, rowid"
             ).fetchall()
-        return tuple(InvitationRow(*rest, device.hex() if device else None) for *rest, device in found)
+        return tuple(
+            InvitationRow(created, expires, note, device.hex() if device else None)
+            for created, expires, note, device in found
+        )
 
     def set_node(self, device: str, node_id: int | None) -> None:
         """Remember Flower's number for a device, or that it has none any more.
@@ -228,5 +231,6 @@ def _device(connection: sqlite3.Connection, identity: bytes) -> DeviceRow:
 
 
 def _row(found: tuple[bytes, bytes, str, str | None, bytes, int, int, int | None]) -> DeviceRow:
-    identity, public_key, node_key, node_id, *rest = found
-    return DeviceRow(identity.hex(), public_key, node_key, None if node_id is None else int(node_id), *rest)
+    identity, public_key, node_key, node_id, certificate, joined, expiry, revoked = found
+    node = None if node_id is None else int(node_id)
+    return DeviceRow(identity.hex(), public_key, node_key, node, certificate, joined, expiry, revoked)

@@ -1,0 +1,8 @@
+"""The folder of one server: its settings, keys and places, how it is made, and what may be wrong with it."""
+
+from server.home.checks import Finding, check, mend
+from server.home.founding import init
+from server.home.home import Home
+from server.home.settings import Limits, ServerSettings
+
+__all__ = ["Finding", "Home", "Limits", "ServerSettings", "check", "init", "mend"]
