@@ -1,7 +1,6 @@
 """Makes a server's folder: whole, or not at all. Keys are drawn here and nowhere else."""
 
 import os
-import secrets
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -10,15 +9,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from server.home.checks import issue_server_certificate, new_secret
 from server.home.home import Home
 from server.home.keys import write_key, write_private, write_public
 from server.home.settings import ServerSettings
-from server.home.tls import make_authority, make_server_certificate, to_pem
+from server.home.tls import make_authority, to_pem
 from server.registry import Registry
 from shared.errors import Misconfigured
 from shared.federation import default_text
-
-_SECRET_BYTES = 32
 
 
 def init(directory: Path, settings: ServerSettings | None = None, federation: str | None = None) -> Home:
@@ -79,14 +77,10 @@ def _fill(home: Home, federation: str) -> None:
     home.federation()  # raises here rather than at the first start
     write_key(home.operator_key_path, Ed25519PrivateKey.generate())
     write_key(home.registry_key_path, Ed25519PrivateKey.generate())
-    # hexadecimal: Flower takes every byte of the file, and an editor may not survive others
-    write_private(home.superexec_secret_path, secrets.token_hex(_SECRET_BYTES).encode())
-    authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    write_private(home.superexec_secret_path, new_secret())
+    authority_key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    authority = make_authority(authority_key, now)
-    certificate = make_server_certificate(authority_key, authority, server_key.public_key(), home.settings.hosts, now)
     write_key(home.authority_key_path, authority_key)
-    write_key(home.server_key_path, server_key)
-    write_public(home.authority_path, to_pem(authority))
-    write_public(home.server_certificate_path, to_pem(certificate))
+    write_public(home.authority_path, to_pem(make_authority(authority_key, now)))
+    issue_server_certificate(home, now)
     Registry.create(home.registry_path)
