@@ -150,11 +150,16 @@ class Desk:
 
         Returns:
             {"deleted"}: how many there were.
+
+        Raises:
+            NotYet: they are deleted, but their bytes are not gone from the file yet; delete once more.
         """
         with self._writing:
-            deleted = self._store.delete_all() if ids is None else self._store.delete(ids)
-            self._offers.forget()
-            self._ranking.forget()
+            try:
+                deleted = self._store.delete_all() if ids is None else self._store.delete(ids)
+            finally:  # they may be deleted although their bytes are not gone yet
+                self._offers.forget()
+                self._ranking.forget()
         return {"deleted": deleted}
 
     def export(self) -> Answer:

@@ -265,7 +265,10 @@ def test_bodies_have_bounds(api, store):
         assert api.ask("POST", "/v1/events", body).status == 422, body
     assert store.kept == {}
     json_type = (b"content-type", b"application/json")
-    for text in (b'{"events":[{"kind":"click","item":"a","value":NaN}]}', b'{"events":[{"kind":"click","item":"\\ud800"}]}'):
+    for text in (
+        b'{"events":[{"kind":"click","item":"a","value":NaN}]}',
+        b'{"events":[{"kind":"click","item":"\\ud800"}]}',
+    ):
         answer = api.ask("POST", "/v1/events", text, [*_needed(), json_type])
         assert answer.status == 422
     assert json.loads(answer.body)["error"] == "invalid"

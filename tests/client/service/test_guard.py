@@ -135,5 +135,7 @@ def test_tokens_are_compared_in_constant_time(api, monkeypatch):
 
     monkeypatch.setattr(guard.hmac, "compare_digest", compare)
     for token in (b"", b"a", TOKEN.encode()):
-        assert api.ask("GET", "/v1/interests", headers=[RIGHT_HOST, (b"authorization", b"Bearer " + token)]).status == 401
+        assert (
+            api.ask("GET", "/v1/interests", headers=[RIGHT_HOST, (b"authorization", b"Bearer " + token)]).status == 401
+        )
     assert compared == [(32, 32)] * 3
