@@ -146,10 +146,22 @@ class Supervisor:
             Misconfigured: a command or folder does not exist.
             NotYet: something left behind could not be ended.
         """
+        self.clear()
+        for one in self._running:
+            self._launch(one)
+
+    def clear(self) -> None:
+        """End what an earlier supervisor left behind; `start` does so too.
+
+        Raises:
+            NotYet: something does not end.
+        """
         for folder in (self._folder, self._logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for one in self._running:
-            self._launch(one)
+            if one.process is None:
+                with self._lock(one.part.name):
+                    pass
 
     def step(self) -> list[str]:
         """Notice what has ended, start again what is due, keep the logs short; returns names of parts that ended."""
