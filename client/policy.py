@@ -16,7 +16,8 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.privacy import TASKS, ConcentratedAccountant, SummedGaussian, Task
-from shared.terms import Terms, user_charge
+from shared.secure_sum import RHO_UNIT, RoundConfiguration
+from shared.terms import user_charge
 
 Epsilon = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -95,8 +96,11 @@ class Policy(SettingsFile):
         self._check_pin("model_sha256", federation.backbone.model_sha256)
         self._check_pin("tokenizer_sha256", federation.backbone.tokenizer_sha256)
 
-    def check_round(self, federation: FederationFile, terms: Terms, task: Task) -> None:
+    def check_round(self, federation: FederationFile, configuration: RoundConfiguration, task: Task) -> None:
         """See that one round keeps every rule, whatever its federation file says.
+
+        Args:
+            configuration: what the private sum is bound to.
 
         Raises:
             Refused: naming the rule, what it allows and what is asked.
@@ -104,10 +108,9 @@ class Policy(SettingsFile):
         self.check_federation(federation)
         if task not in self.tasks:
             _refuse("tasks", ", ".join(self.tasks) or "none", task)
-        configuration = terms.configuration
         if not configuration.noise:
             _refuse("largest_epsilon_per_round", self.largest_epsilon_per_round, "a sum without noise")
-        self._check_charge(federation, task, terms.charge)
+        self._check_charge(federation, task, SummedGaussian(task, configuration.rho_units * RHO_UNIT))
         self._check_cohort(configuration.minimum_cohort)
         self._check_share("dropout", configuration.dropout_ppm / _PPM)
         self._check_share("corrupt", configuration.corrupt_ppm / _PPM)
