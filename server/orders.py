@@ -69,7 +69,8 @@ def order_rounds(home: Home, count: int) -> Order:
     if done + count > allowed:
         raise Misconfigured(
             f"rounds: expected at most {max(allowed - done, 0)} more, as {done} are done or ordered and "
-            f"training.rounds is {allowed}, got {count}; order fewer, or raise training.rounds in {home.federation_path}"
+            f"training.rounds is {allowed}, got {count}; order fewer, or raise training.rounds in "
+            f"{home.federation_path}"
         )
     order = Order(until=done + count, ordered_seconds=time.time())
     write_atomically(home.training / _ORDER, order.model_dump_json().encode())

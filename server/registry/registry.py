@@ -131,6 +131,12 @@ class Registry:
             found = connection.execute("SELECT * FROM device WHERE id = ?", (bytes.fromhex(device),)).fetchone()
         return None if found is None else _row(found)
 
+    def device_of_node(self, node_key: str) -> DeviceRow | None:
+        """The device whose node has this public key (one OpenSSH line), revoked or not; None when there is none."""
+        with self._database.reading() as connection:
+            found = connection.execute("SELECT * FROM device WHERE node_key = ?", (node_key,)).fetchone()
+        return None if found is None else _row(found)
+
     def devices(self) -> tuple[DeviceRow, ...]:
         """All devices that ever joined, oldest first."""
         with self._database.reading() as connection:

@@ -2,7 +2,7 @@
 
 from shared.enrolment.authority import SignedAuthority, sign_authority
 from shared.enrolment.invitation import CODE_BYTES, Invitation, fingerprint
-from shared.enrolment.joining import JoinAnswer, JoinRequest
+from shared.enrolment.joining import JoinAnswer, JoinRequest, OfferRequest
 from shared.enrolment.offer import Offer, SignedOffer, sign_offer
 from shared.enrolment.requests import SignedRequest, authorization, parse_authorization
 from shared.enrolment.revocations import Revocations, sign_revocations
@@ -13,6 +13,7 @@ __all__ = [
     "JoinAnswer",
     "JoinRequest",
     "Offer",
+    "OfferRequest",
     "Revocations",
     "SignedAuthority",
     "SignedOffer",

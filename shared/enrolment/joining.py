@@ -63,6 +63,19 @@ class JoinRequest(Message):
             raise Corrupt("join request: expected a signature of the node key, got another") from None
 
 
+class OfferRequest(Message):
+    """Asks what joining would mean.
+
+    Attributes:
+        code: of the invitation, 16 bytes.
+    """
+
+    noun: ClassVar[str] = "offer request"
+    largest_bytes: ClassVar[int] = 1024
+
+    code: Code
+
+
 class JoinAnswer(Message):
     """The registry's answer to joining and to renewing.
 
