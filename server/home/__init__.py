@@ -3,6 +3,6 @@
 from server.home.checks import Finding, check, mend
 from server.home.founding import init
 from server.home.home import Home
-from server.home.settings import Limits, ServerSettings
+from server.home.settings import Limits, ServerSettings, settings_of
 
-__all__ = ["Finding", "Home", "Limits", "ServerSettings", "check", "init", "mend"]
+__all__ = ["Finding", "Home", "Limits", "ServerSettings", "check", "init", "mend", "settings_of"]

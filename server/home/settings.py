@@ -4,6 +4,7 @@ import ipaddress
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Self
@@ -124,17 +125,17 @@ def read_settings(path: Path) -> ServerSettings:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Corrupt(f"{path}: expected TOML, {error}") from None
-    return make_settings(content)
+    return settings_of(content)
 
 
-def make_settings(content: dict[str, object]) -> ServerSettings:
+def settings_of(content: Mapping[str, object]) -> ServerSettings:
     """Settings of these keys, the others as shipped.
 
     Raises:
         Misconfigured: naming the key.
     """
     try:
-        return ServerSettings.model_validate(content)
+        return ServerSettings.model_validate(dict(content))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))

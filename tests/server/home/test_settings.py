@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.home import Limits, ServerSettings
-from server.home.settings import default_text, make_settings, read_settings
+from server.home.settings import default_text, read_settings, settings_of
 from shared.errors import Corrupt, Misconfigured
 
 
@@ -64,7 +64,7 @@ def test_settings_survive_their_file_and_keep_its_comments(tmp_path_factory, nam
 )
 def test_an_error_names_the_key_what_was_expected_and_what_came(text, said):
     with pytest.raises(Misconfigured) as caught:
-        make_settings(tomllib.loads(text))
+        settings_of(tomllib.loads(text))
     assert str(caught.value).startswith(f"server.toml: {said}")
 
 
