@@ -6,6 +6,7 @@ the rarer the more. Only a person's own words pass through the encoder.
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -30,7 +31,8 @@ class TextReader:
     """Views of texts, float32 [F]: the dense view and the concept distribution side by side, as the model has them."""
 
     def __init__(self, release: Release, model: GlobalModel) -> None:
-        self.release = release
+        # Without the index: the views made of it are all that is read from here on, and it is as large as they are.
+        self.release = replace(release, index=np.zeros((0, release.index.shape[1]), np.float32))
         self._model = model
         model.load(release.vector)
         with torch.no_grad():
@@ -38,7 +40,7 @@ class TextReader:
             self.gamma = float(model.heads.forgetting.gamma)
         self.width = self.items.shape[1]
         self.dense_width = model.heads.dense_width
-        self.course = CourseReader(release, model)
+        self.course = CourseReader(self.release, model)
         self.kinship = _kinship(self.content(self.items))
         self._holding: dict[str, list[int]] | None = None
         self._sentence = lru_cache(_REMEMBERED)(self._encode)
