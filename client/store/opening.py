@@ -123,7 +123,7 @@ def check_pages(path: Path, connection: sqlite3.Connection) -> None:
         Corrupt: it is torn.
     """
     with translated(path):
-        ((verdict, *_), *_) = connection.execute("PRAGMA quick_check(1)").fetchall()
+        ((verdict,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if verdict != "ok":
         raise _corrupt(path, "its pages do not fit together")
 

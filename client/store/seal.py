@@ -83,7 +83,7 @@ def decode_event(content: bytes) -> Event:
         Corrupt: it is something else; the message quotes none of it.
     """
     try:
-        time_seconds, kind, item, text, value, shown, context, propensity = json.loads(content)
+        time_seconds, kind, item, text, value, shown, context, propensity = json.loads(content.decode("ascii"))
         return Event(
             time_seconds=float(time_seconds),
             kind=EventKind(kind),

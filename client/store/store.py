@@ -169,8 +169,7 @@ class Store:
 
     def _split(self) -> tuple[list[Event], list[Event]]:
         events = [event for _, event in self.rows()]
-        wanted = set(map(id, attended(events)))
-        places = [place for place, event in enumerate(events) if event.item is not None and id(event) in wanted]
+        places = [place for place, event in enumerate(events) if event.item is not None and attended([event])]
         if len(places) < _FEWEST_ITEMS:
             return events, []
         return events[: places[-1]], [events[places[-1]]]
