@@ -182,7 +182,7 @@ def enrol(
             f"fingerprint  {operator.hex()}",
             f"holds until  {tables.moment(invitation.expires_seconds)}, for one device",
             "",
-            "on the device: hushrec-device join DIR 'INVITATION', which is the next line",
+            "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",
         )
         if sys.stderr.isatty() if qr is None else qr:
             tables.print_qr(text)
@@ -219,8 +219,12 @@ def rounds(
         from server.orders import follow, order_rounds
 
         order = order_rounds(home, count)
-        with tables.bar("rounds") as progress:
-            done = follow(home, order, lambda now: progress(now.round, order.until))
+        try:
+            with tables.bar("rounds") as progress:
+                done = follow(home, order, lambda now: progress(now.round, order.until))
+        except KeyboardInterrupt:
+            _advise(f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}")
+            raise
         _report({"ordered": count, "rounds": done.round}, as_json)
 
 

@@ -3,7 +3,6 @@
 import secrets
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,8 +10,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from server.home.finding import Finding
 from server.home.home import Home
 from server.home.keys import read_ed25519, read_p256, write_key, write_private, write_public
+from server.home.published import check_published
 from server.home.settings import ServerSettings
 from server.home.tls import hosts_in, make_server_certificate, spelt, to_pem
 from shared.catalogue import Catalogue
@@ -31,26 +32,6 @@ _RESTORE = {
     "registry.sqlite": "restore it from a copy; it says who takes part",
     "federation.toml": "restore it from a copy, or from the newest folder below releases/",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        what: a file or folder, from the server's folder, or a key of a file.
-        expected: what should be there.
-        got: what is.
-        fix: what to do about it.
-    """
-
-    what: str
-    expected: str
-    got: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: expected {self.expected}, got {self.got}; {self.fix}"
 
 
 def check(directory: Path, now: datetime | None = None) -> list[Finding]:
@@ -72,6 +53,7 @@ def check(directory: Path, now: datetime | None = None) -> list[Finding]:
     findings += _database(home)
     findings += _federation(home)
     findings += _items(home)
+    findings += check_published(home)
     return findings
 
 
