@@ -1,6 +1,7 @@
 """Where a person or a host app deals with the device, without HTTP: what is handed in, and what is answered."""
 
 from client.desk.desk import Answer, Decision, Desk, EventStore, Ranking
+from client.desk.opening import open_desk
 from client.desk.records import (
     MOST_EVENTS,
     MOST_OFFERS,
@@ -28,4 +29,5 @@ __all__ = [
     "RowId",
     "WishRecord",
     "Word",
+    "open_desk",
 ]

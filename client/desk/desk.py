@@ -5,7 +5,7 @@ that JSON can hold.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, Literal, Protocol
 
 from client.desk.offers import Offers
@@ -37,6 +37,11 @@ class EventStore(Protocol):
 
     def rows(self) -> Sequence[tuple[int, Event]]:
         """All events with their row ids, oldest first."""
+        ...
+
+    @property
+    def controls(self) -> MutableMapping[str, str]:
+        """What the person decided, as text by name."""
         ...
 
 
@@ -148,6 +153,8 @@ class Desk:
     def forget(self, ids: Sequence[int] | None = None) -> Answer:
         """Delete events for good, all of them when `ids` is None; the next answer no longer rests on them.
 
+        What the person decided about concepts stays.
+
         Returns:
             {"deleted"}: how many there were.
 
@@ -163,10 +170,15 @@ class Desk:
         return {"deleted": deleted}
 
     def export(self) -> Answer:
-        """{"events", "privacy"}: everything that is kept of the person, events in the layout that `log` takes."""
+        """Everything that is kept of the person.
+
+        Returns:
+            {"events", "decisions", "privacy"}; an event without its id is in the layout that `log` takes.
+        """
         with self._writing:
-            rows = self._store.rows()
-        return {"events": [{"id": row, **record_of(event)} for row, event in rows], "privacy": self._spent()}
+            rows, decisions = self._store.rows(), dict(self._store.controls)
+        events = [{"id": row, **record_of(event)} for row, event in rows]
+        return {"events": events, "decisions": decisions, "privacy": self._spent()}
 
     def _written(self, events: Sequence[Event], keys: Sequence[str | None], now_seconds: float) -> list[int]:
         if any(event.time_seconds > now_seconds + _AHEAD_SECONDS for event in events):

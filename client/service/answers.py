@@ -28,7 +28,7 @@ class Reason(BaseModel):
 
 
 class Recommendation(BaseModel):
-    """One item; the parts of its reasons add up to its score. `propensity` is to be handed back with feedback."""
+    """One item and the strongest reasons for it. `propensity` is to be handed back with feedback."""
 
     item: str
     title: str
@@ -60,7 +60,7 @@ class Without(BaseModel):
 
 
 class Explanation(BaseModel):
-    """Why an item ranks where it does."""
+    """Why an item ranks where it does; the parts of its reasons add up to its score."""
 
     item: str
     title: str
@@ -78,7 +78,7 @@ class Concept(BaseModel):
     share: float
     uncertainty: float
     muted: bool
-    boost: float
+    boost: bool
 
 
 class Interests(BaseModel):
@@ -100,6 +100,7 @@ class Everything(BaseModel):
     """All that is kept of the person; an event without its id can be handed in again."""
 
     events: list[dict[str, Any]]
+    decisions: dict[str, str]
     privacy: dict[str, Any]
 
 

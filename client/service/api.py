@@ -198,10 +198,8 @@ def _place(location: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in location[1:] if isinstance(part, int) or part in _FIELDS) or "request"
 
 
-def _names(record: type[Record]) -> set[str]:
-    return set(record.model_fields)
-
-
-_FIELDS = frozenset().union(
-    *map(_names, (EventBatch, FeedbackBatch, EventRecord, FeedbackRecord, WishRecord, DecisionRecord, Deletion))
-)
+_FIELDS = {
+    name
+    for record in (EventBatch, FeedbackBatch, EventRecord, FeedbackRecord, WishRecord, DecisionRecord, Deletion)
+    for name in record.model_fields
+}

@@ -1,9 +1,11 @@
 """A store in memory, and a ranking that rests on nothing but it: what is deleted, muted or met is not recommended."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import MutableMapping, Sequence
+from typing import Any, Protocol
 
+from client.home import Home
 from client.recommender import Wishes
+from client.store import Store
 from shared.behaviour import Event
 from shared.errors import Misconfigured, NotYet
 
@@ -16,6 +18,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.kept: dict[int, Event] = {}
         self.keys: dict[str, int] = {}
+        self.controls: dict[str, str] = {"interests": "[]"}
         self.last = 0
 
     def append(self, events: Sequence[Event], keys: Sequence[str | None]) -> list[int]:
@@ -41,10 +44,16 @@ class FakeStore:
         return list(self.kept.items())
 
 
+class Rows(Protocol):
+    """Where a ranking finds the events."""
+
+    def rows(self) -> Sequence[tuple[int, Event]]: ...
+
+
 class FakeRanking:
     """Items of the concepts of the person's events first; without a release it can say nothing."""
 
-    def __init__(self, store: FakeStore, has_release: bool = True) -> None:
+    def __init__(self, store: Rows, has_release: bool = True) -> None:
         self.store, self.has_release = store, has_release
         self.muted: set[str] = set()
         self.asked: list[tuple[Any, ...]] = []
@@ -60,7 +69,7 @@ class FakeRanking:
         self._ready()
         self.asked.append((count, wishes, context, now_seconds))
         liked = self._shares()
-        met = {event.item for event in self.store.kept.values()}
+        met = {event.item for _, event in self.store.rows()}
         scores = {
             item: -1000.0 if concept in self.muted else liked.get(concept, 0.0)
             for item, concept in ITEMS.items()
@@ -98,11 +107,11 @@ class FakeRanking:
                 "share": shares.get(name, 0.0),
                 "uncertainty": 0.1,
                 "muted": name in self.muted,
-                "boost": 1.0,
+                "boost": False,
             }
             for name in sorted(set(ITEMS.values()))
         ]
-        return {"concepts": concepts, "levels": {"history": 1.0}, "drift": 0.0, "events": len(self.store.kept)}
+        return {"concepts": concepts, "levels": {"history": 1.0}, "drift": 0.0, "events": len(self.store.rows())}
 
     def control(self, name: str, action: str) -> None:
         self._ready()
@@ -118,5 +127,32 @@ class FakeRanking:
             raise NotYet("no release is installed yet; wait for the first one")
 
     def _shares(self) -> dict[str, float]:
-        concepts = [ITEMS[event.item] for event in self.store.kept.values() if event.item in ITEMS]
+        concepts = [ITEMS[event.item] for _, event in self.store.rows() if event.item in ITEMS]
         return {concept: concepts.count(concept) / len(concepts) for concept in concepts}
+
+
+class RankingOfHome(FakeRanking):
+    """Takes the place of a device's ranker: reads the sealed store beside its writer, keeps mutes in its controls."""
+
+    def __init__(self, home: Home, data_key: bytes, decisions: MutableMapping[str, str]) -> None:
+        super().__init__(SealedRows(home, data_key))
+        self.decisions = decisions
+        self.muted = set(decisions.get("muted", "").split())
+
+    def control(self, name: str, action: str) -> None:
+        super().control(name, action)
+        self.decisions["muted"] = " ".join(sorted(self.muted))
+
+    def close(self) -> None:
+        pass
+
+
+class SealedRows:
+    """The rows of a device's store as they are now."""
+
+    def __init__(self, home: Home, data_key: bytes) -> None:
+        self.home, self.data_key = home, data_key
+
+    def rows(self) -> Sequence[tuple[int, Event]]:
+        with Store.open(self.home.store, self.data_key, read_only=True) as store:
+            return store.rows()

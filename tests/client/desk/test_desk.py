@@ -138,7 +138,7 @@ def test_an_export_can_be_handed_in_again(desk, store):
     desk.log([EventRecord(kind=EventKind.SEARCH, text="old trains", time_seconds=1.0)])
     before = list(store.kept.values())
     answer = desk.export()
-    assert answer["privacy"] == {"spent": 1.0}
+    assert (answer["decisions"], answer["privacy"]) == ({"interests": "[]"}, {"spent": 1.0})
     desk.forget()
     desk.log([EventRecord.model_validate({k: v for k, v in one.items() if k != "id"}) for one in answer["events"]])
     assert list(store.kept.values()) == before
