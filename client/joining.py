@@ -3,9 +3,7 @@
 Nothing is kept when the person says no or anything fails, and only a device's two public keys and the code ever leave.
 """
 
-import json
 import time
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +11,7 @@ from client.gateway import Gateway
 from client.home import Home
 from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
-from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, SignedAuthority, SignedOffer
+from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -68,7 +66,7 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time
         raise Refused("invitation: it has expired; ask the operator for another")
     authority, operator = _authority(invited)
     with Gateway(invited.url, authority) as gateway:
-        asked = json.dumps({"code": b64encode(invited.code).decode()}).encode()
+        asked = OfferRequest(code=invited.code).encode()
         answer = _invited(lambda: gateway.post("/v1/join/offer", asked, SignedOffer.largest_bytes))
     offer = SignedOffer.decode(answer).verify(operator)
     federation = parse_terms(offer.federation)
