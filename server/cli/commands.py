@@ -184,6 +184,11 @@ def enrol(
             "",
             "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",
         )
+        if home.settings.is_local:
+            _advise(
+                f"note: only devices on this machine reach {invitation.url}; for others set host and public_url in "
+                f"{home.settings_path}, then hushrec-server check {directory} --mend"
+            )
         if sys.stderr.isatty() if qr is None else qr:
             tables.print_qr(text)
         print(text)
@@ -313,6 +318,13 @@ def _explained(debug: bool) -> Iterator[None]:
     except HushrecError as error:
         print(f"hushrec-server: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_status) from None
+    except PermissionError as error:
+        print(
+            f"hushrec-server: {error.filename}: expected to be let in, got {error.strerror}; run it as the user whose "
+            "server this is",
+            file=sys.stderr,
+        )
+        raise typer.Exit(Misconfigured.exit_status) from None
     except typer.Exit:
         raise
     except Exception as error:

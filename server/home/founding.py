@@ -33,9 +33,9 @@ def init(directory: Path, settings: ServerSettings | None = None, federation: st
         Corrupt: the federation file is not TOML.
     """
     directory = directory.absolute()
-    _check_free(directory)
     made = None
     try:
+        _check_free(directory)
         directory.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
         _fill(Home(made, settings or ServerSettings()), default_text() if federation is None else federation)

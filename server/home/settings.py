@@ -90,9 +90,20 @@ class ServerSettings(_Section):
     @property
     def hosts(self) -> tuple[str, ...]:
         """All names and addresses that the server's certificate has to hold, each once."""
-        public = self.url.removeprefix("https://").rpartition(":")[0].strip("[]")
         listened = () if is_everywhere(self.host) else (self.host,)
-        return tuple(dict.fromkeys((public, *listened, *self.names, "localhost", "127.0.0.1")))
+        return tuple(dict.fromkeys((self._public_host, *listened, *self.names, "localhost", "127.0.0.1")))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether invitations lead to this machine for devices on this machine alone."""
+        try:
+            return ipaddress.ip_address(self._public_host).is_loopback
+        except ValueError:
+            return self._public_host.lower() == "localhost"
+
+    @property
+    def _public_host(self) -> str:
+        return self.url.removeprefix("https://").rpartition(":")[0].strip("[]")
 
     def to_toml(self) -> str:
         """The shipped file with these values in place of the defaults, comments and all."""

@@ -173,6 +173,24 @@ def test_enrol_prints_an_invitation_alone_on_standard_output(home):
     assert row.expires_seconds - row.created_seconds == 7200
 
 
+def test_an_invitation_to_this_machine_alone_says_so(home):
+    assert "note: only devices on this machine reach https://127.0.0.1:9443" in call("enrol", home.directory).stderr
+    text = home.settings_path.read_text().replace('public_url = ""', 'public_url = "https://192.0.2.7:9443"')
+    home.settings_path.write_text(text)
+    assert "only devices on this machine" not in call("enrol", home.directory).stderr
+
+
+def test_somebody_elses_server_is_no_fault_of_ours(home, stand_in):
+    def up(*_):
+        raise PermissionError(13, "Permission denied", "/somewhere/run/up.lock")
+
+    stand_in("server.supervisor", up=up)
+    result = call("up", home.directory)
+    assert result.exit_code == 2
+    assert "/somewhere/run/up.lock: expected to be let in" in result.stderr
+    assert "run it as the user whose server this is" in result.stderr
+
+
 def test_an_invitation_holds_as_long_as_the_settings_say(home):
     home.settings_path.write_text(home.settings_path.read_text().replace("_hours = 72", "_hours = 5"))
     said = answer("enrol", home.directory)

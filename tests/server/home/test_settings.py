@@ -97,3 +97,17 @@ def test_a_file_that_is_missing_or_no_toml_is_said(tmp_path):
 def test_the_address_and_the_certificates_names_follow_from_the_settings(settings, url, hosts):
     made = ServerSettings(**settings)
     assert (made.url, made.hosts) == (url, hosts)
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("https://127.0.0.1:9443", True),
+        ("https://[::1]:9443", True),
+        ("https://LOCALHOST:9443", True),
+        ("https://192.0.2.7:9443", False),
+        ("https://example.org:9443", False),
+    ],
+)
+def test_an_address_of_this_machine_alone_is_known(url, local):
+    assert ServerSettings(public_url=url).is_local is local
