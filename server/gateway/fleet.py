@@ -1,7 +1,9 @@
 """Passes a member's Fleet API calls to the SuperLink on loopback, byte for byte, and nothing else of Flower's."""
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 from starlette.requests import Request
@@ -22,6 +24,7 @@ _VERSION = b"flwr-package-name", b"flwr-package-version", b"flwr-component-name"
 _ASKED = frozenset({b"accept", b"content-type", KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, *_VERSION})
 _ANSWERED = frozenset({b"content-length", b"content-type", b"flwr-version-incompatibility-message"})
 _BUSY = frozenset({502, 503, 504})
+_POLL_SECONDS = 0.25
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0, pool=10.0)
 _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=64)
 
@@ -29,11 +32,19 @@ _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=64)
 class Fleet:
     """The SuperLink of one server; close it at the end."""
 
-    def __init__(self, home: Home, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience_seconds: float = 15.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         Args:
             transport: instead of the network, in tests.
+            patience_seconds: how long a SuperLink that is away is waited for.
         """
+        self._patience_seconds, self._clock = patience_seconds, clock
         self._client = httpx.AsyncClient(
             base_url=f"https://{superlink_address(home)}",
             verify=ssl.create_default_context(cafile=home.authority_path),
@@ -59,16 +70,7 @@ class Fleet:
             raise Saying(404)
         if dict(headers).get(b"content-type") != _PROTOBUF:
             raise Saying(415)
-        asked = self._client.build_request(
-            "POST",
-            f"/v1/fleet/{call}",
-            headers=[*headers, (b"accept-encoding", b"identity")],
-            content=_body(Request(scope, receive)),
-        )
-        try:
-            answer = await self._client.send(asked, stream=True)
-        except httpx.HTTPError:
-            raise Saying(503) from None
+        answer = await self._ask(call, headers, Request(scope, receive))
         try:
             if answer.status_code >= 500:
                 raise Saying(503 if answer.status_code in _BUSY else 500)
@@ -79,6 +81,25 @@ class Fleet:
             await send({"type": "http.response.body", "body": b""})
         finally:
             await answer.aclose()
+
+    async def _ask(self, call: str, headers: list[tuple[bytes, bytes]], request: Request) -> httpx.Response:
+        """The SuperLink's answer, waited for while it starts again: devices would come back far later by themselves."""
+        end = self._clock() + self._patience_seconds
+        while True:
+            asked = self._client.build_request(
+                "POST",
+                f"/v1/fleet/{call}",
+                headers=[*headers, (b"accept-encoding", b"identity")],
+                content=_body(request),
+            )
+            try:
+                return await self._client.send(asked, stream=True)
+            except httpx.ConnectError:  # nothing of the body has been read yet
+                if self._clock() >= end:
+                    raise Saying(503) from None
+            except httpx.HTTPError:
+                raise Saying(503) from None
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:
