@@ -21,7 +21,11 @@ def fetched(gateway):
 
 
 def everything(home):
-    return {path.relative_to(home.releases): path.read_bytes() for path in home.releases.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(home.releases): path.read_bytes()
+        for path in home.releases.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
 
 
 def test_a_device_takes_the_newest_release_with_all_its_files(home, releases, publisher, tried):
@@ -186,7 +190,7 @@ def another_model(publisher, gateway, first):
 
 
 def another_federation_file(publisher, gateway, first):
-    link = publisher.publish(b"two", read_federation(settings=[*TERMS, "training.rounds=7"]))
+    link = publisher.publish(b"two", read_federation(settings=[*TERMS, "training.rounds=900"]))
     publisher.links[-1] = link.model_copy(update={"federation": first.federation}).sign(publisher.operator.operator)
 
 
