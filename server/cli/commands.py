@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -277,12 +277,29 @@ def main() -> None:
     app(prog_name="hushrec-server")
 
 
-def _republish(directory: Path, release: str, how: str, as_json: bool) -> None:
+def _republish(directory: Path, name: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
     home = Home.open(directory)
+    release = _release_named(home, name)
     from server.releases import Releases
 
-    published = getattr(Releases(home), how)(release)
-    _report(_shown(published), as_json)
+    released = Releases(home)
+    published = released.promote(release) if how == "promote" else released.rollback(release)
+    facts = _shown(published)
+    if as_json:
+        return _print(facts)
+    print(f"{release}: current from now on, as number {facts['sequence']}")
+
+
+def _release_named(home: Home, name: str) -> str:
+    """The digest that begins like this."""
+    known = sorted(path.name for path in home.releases.iterdir() if path.is_dir()) if home.releases.is_dir() else []
+    found = [release for release in known if name and release.startswith(name)]
+    if len(found) != 1:
+        raise Misconfigured(
+            f"RELEASE: expected the digest of one, or its first letters, as `hushrec-server releases` lists them; got "
+            f"{name!r}, which fits {len(found)} of {len(known)}"
+        )
+    return found[0]
 
 
 def _shown(publication: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -300,6 +301,81 @@ def test_up_warns_of_what_is_wrong_says_when_it_is_ready_and_ends_well(home, sta
     assert "warning: keys/operator.key: expected mode 0600" in result.stderr
     assert "ready: devices reach it at https://127.0.0.1:9443" in result.stderr
     assert json.loads(result.stdout) == {"directory": str(home.directory), "stopped": True}
+
+
+@dataclass(frozen=True)
+class Published:
+    """Stands for a publication."""
+
+    sequence: int
+    release: str
+    federation: str = "fe"
+    published_seconds: int = 1_800_000_000
+    why: str = "round 20"
+    files: tuple[str, ...] = ("secret",)
+
+
+@pytest.fixture
+def released(home, stand_in):
+    """Three releases on disk, two of them published; gives what was asked of them."""
+    calls = []
+
+    class Releases:
+        def __init__(self, at):
+            assert at == home
+
+        def all(self):
+            return [Published(1, "ab" * 32, why="release zero"), Published(2, "ac" * 32)]
+
+        def head(self):
+            return self.all()[-1]
+
+        def promote(self, release):
+            calls.append(("promote", release))
+            return Published(3, release)
+
+        def rollback(self, release):
+            calls.append(("rollback", release))
+            return Published(3, release)
+
+    for release in ("ab" * 32, "ac" * 32, "cd" * 32):
+        (home.releases / release).mkdir()
+    home.chain.write_text("")
+    stand_in("server.releases", Releases=Releases)
+    return calls
+
+
+def test_releases_are_listed_oldest_first(home, released):
+    said = answer("releases", home.directory)
+    assert said["releases"][0] == {
+        "sequence": 1, "release": "ab" * 32, "federation": "fe", "published_seconds": 1_800_000_000,
+        "why": "release zero",
+    }  # fmt: skip
+    lines = call("releases", home.directory).stdout.splitlines()
+    assert lines[0].split() == ["number", "release", "published", "why"]
+    assert lines[2] == f"2       {'ac' * 32}  2027-01-15 08:00 UTC  round 20"  # date -u -d @1800000000
+
+
+def test_status_names_the_current_release(home, released):
+    assert answer("status", home.directory)["release"] == {
+        "sequence": 2, "release": "ac" * 32, "published_seconds": 1_800_000_000, "why": "round 20",
+    }  # fmt: skip
+    assert f"release: number 2, {'ac' * 8}, round 20" in call("status", home.directory).stdout
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_a_release_is_named_by_its_first_letters(home, released, command):
+    assert answer(command, home.directory, "ab")["sequence"] == 3
+    assert call(command, home.directory, "cd" * 32).stdout == f"{'cd' * 32}: current from now on, as number 3\n"
+    assert released == [(command, "ab" * 32), (command, "cd" * 32)]
+
+
+@pytest.mark.parametrize(("name", "fits"), [("a", 2), ("", 0), ("ef", 0), ("../..", 0), ("cd" * 33, 0)])
+def test_a_name_that_fits_none_or_several_releases_is_refused(home, released, name, fits):
+    result = call("rollback", home.directory, name)
+    assert result.exit_code == 2
+    assert f"got {name!r}, which fits {fits} of 3" in result.stderr
+    assert released == []
 
 
 @pytest.mark.parametrize(("error", "status"), [(Misconfigured, 2), (Corrupt, 2), (Refused, 3), (NotYet, 4)])
