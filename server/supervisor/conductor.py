@@ -55,6 +55,7 @@ class Conductor:
         self._run: int | None = None
         self._order: Order | None = None
         self._serverapp: int | None = None
+        self._seen = False  # whether this run's ServerApp has been there
         self._rounds_before = 0
         self._runs = self._failures = 0
         self._why = ""
@@ -115,8 +116,9 @@ class Conductor:
         log_line("run started", run=self._run, until=self._order.until if self._order else 0)
 
     def _watch(self, run_id: int, now: float) -> None:
-        before, self._serverapp = self._serverapp, serverapp_pid(self._home)
-        gone = before is not None and self._serverapp is None
+        self._serverapp = serverapp_pid(self._home)
+        self._seen = self._seen or self._serverapp is not None
+        gone = self._seen and self._serverapp is None
         if not gone and now < self._ask_due:
             return
         self._ask_due = now + _ASK_SECONDS
@@ -126,12 +128,13 @@ class Conductor:
         elif gone:  # it would have said so, had it ended by itself; Flower notices after a minute
             self._control.stop_run(run_id)
             self._note_end(Run(run_id, "finished", "failed", "its process ended"), now)
-        elif self._serverapp is None and now - self._started > _STARTING_SECONDS:
+        elif not self._seen and now - self._started > _STARTING_SECONDS:
             self._control.stop_run(run_id)
             self._note_end(Run(run_id, "finished", "failed", "its ServerApp did not start"), now)
 
     def _note_end(self, run: Run, now: float) -> None:
         self._run = self._serverapp = None
+        self._seen = False
         log_line("run ended", run=run.run_id, outcome=run.outcome, why=run.why)
         if run.outcome == "completed" and self._order is not None:
             fulfil(self._home, self._order)

@@ -1,4 +1,4 @@
-"""Joining through the gateway: an invitation and both keys give a certificate and a node, anything less gives nothing."""
+"""Joining through the gateway: an invitation and both keys give a certificate and a node, less gives nothing."""
 
 import json
 import logging
