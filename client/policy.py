@@ -80,15 +80,11 @@ class Policy(SettingsFile):
             _refuse("secure sum", "summands that are masked end to end", f"sum.mode = {federation.sum.mode}")
         self._check_cohort(federation.round.minimum_answers)
         if not privacy.user:
-            _refuse("largest_epsilon_in_life", f"{self.largest_epsilon_in_life:g} at user level", "no such promise")
-        for level, epsilon, delta in (
-            ("user", privacy.user_epsilon, privacy.user_delta),
-            ("event", privacy.event_epsilon if privacy.event else 0.0, privacy.event_delta if privacy.event else 0.0),
-        ):
-            if not epsilon <= self.largest_epsilon_in_life:
-                _refuse("largest_epsilon_in_life", self.largest_epsilon_in_life, f"{epsilon:g} at {level} level")
-            if not delta <= self.largest_delta:
-                _refuse("largest_delta", self.largest_delta, f"{delta:g} at {level} level")
+            _refuse("largest_epsilon_in_life", self.largest_epsilon_in_life, "no promise at user level")
+        if not privacy.user_epsilon <= self.largest_epsilon_in_life:
+            _refuse("largest_epsilon_in_life", self.largest_epsilon_in_life, f"{privacy.user_epsilon:g}")
+        if not privacy.user_delta <= self.largest_delta:
+            _refuse("largest_delta", self.largest_delta, f"{privacy.user_delta:g}")
         for task in self._asked(federation):
             self._check_charge(federation, task, user_charge(federation, task))
         self._check_share("dropout", federation.sum.dropout_share)
@@ -180,6 +176,8 @@ def pin(path: Path, *, operator: bytes, registry: bytes, model_sha256: str, toke
         held._check_pin(name, value)
     text = with_values(path.read_text(encoding="utf-8"), {f"pins.{name}": value for name, value in pins.items()})
     policy = parse(text.encode(), Policy, path)
+    if policy.pins.model_dump() != pins:
+        raise Misconfigured(f"{path}: expected the four lines of [pins] as they are shipped; bring them back")
     write_atomically(path, text.encode())
     return policy
 

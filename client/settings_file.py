@@ -27,7 +27,8 @@ _EXPECTED = {
     "string_type": "a text in quotes",
     "tuple_type": "a list",
 }
-_VALUE = re.compile(r"""^(\s*[A-Za-z0-9_]+\s*=\s*)("[^"\n]*"|\[[^\]\n]*\]|[^#\s"\[]+)(.*)$""")
+_TEXT = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*')"""
+_VALUE = re.compile(rf"""^(\s*[A-Za-z0-9_]+\s*=\s*)({_TEXT}|\[(?:{_TEXT}|[^\]"'])*\]|[^#\s"'\[]+)(.*)$""")
 
 
 class SettingsFile(BaseModel):
