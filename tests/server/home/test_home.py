@@ -1,5 +1,6 @@
 """A server's folder: made whole or not at all, private, and able to say what is wrong with it."""
 
+import multiprocessing
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -114,6 +116,21 @@ def test_an_interrupted_init_leaves_nothing(tmp_path, monkeypatch, step, error):
     with pytest.raises(expected):
         init(tmp_path / "server")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_server_or_none(tmp_path):
+    context = multiprocessing.get_context("fork")
+    seen = set()
+    for number in range(12):
+        directory = tmp_path / f"server-{number}"
+        child = context.Process(target=init, args=(directory,))
+        child.start()
+        time.sleep(number * 0.01)
+        child.kill()
+        child.join()
+        assert not directory.exists() or check(directory) == []
+        seen.add(directory.exists())
+    assert False in seen
 
 
 def test_of_two_inits_of_one_folder_at_once_one_wins(tmp_path, monkeypatch):
