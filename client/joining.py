@@ -97,6 +97,7 @@ def join(home: Home, promise: Promise, now_seconds: Callable[[], float] = time.t
         registry=offer.registry.hex(),
         device=identity.device.hex(),
         certificate=certificate.encode().hex(),
+        certificate_days=offer.certificate_days,
         federation=federation.name,
         terms=offer.federation,
     )

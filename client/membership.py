@@ -30,6 +30,7 @@ class Membership(BaseModel):
         operator, registry: Ed25519 public keys, hexadecimal.
         device: id of this device, hexadecimal.
         certificate: of this device, 72 bytes in hexadecimal.
+        certificate_days: how long one is to hold.
         federation: name of the federation.
         terms: its file as it was agreed to, TOML.
     """
@@ -44,6 +45,7 @@ class Membership(BaseModel):
     registry: Key
     device: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     certificate: Annotated[str, Field(pattern=r"^[0-9a-f]{144}$")]
+    certificate_days: Annotated[int, Field(ge=1, le=3660)]
     federation: Annotated[str, Field(min_length=1, max_length=64)]
     terms: Annotated[str, Field(min_length=1, max_length=65_536)]
 
