@@ -3,15 +3,16 @@
 It reads the store and never writes; nothing it learns of the person leaves but as an answer to them.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from heapq import nlargest
 
 from client.home import Home
 from client.interest import Controls
 from client.ranker.current import CurrentRelease
 from client.ranker.history import History
 from client.ranker.ranker import DECISIONS, Action, Answer
-from client.recommender import Recommendation, Recommender, Wishes, explained
+from client.recommender import Reason, Recommendation, Recommender, Wishes, in_words
 from client.store import Store
 from shared.errors import Misconfigured
 
@@ -55,7 +56,7 @@ class Ranking:
             "title": recommender.catalogue[offer.row].title,
             "score": offer.score,
             "rank": rank,
-            "reasons": [asdict(reason) for reason in offer.reasons],
+            "reasons": _told(offer.reasons),
             "events": [
                 {"id": history.id_of(event), "item": event.item, "part": float(part)}
                 for event, part in sorted(zip(profile.events, parts, strict=True), key=lambda told: -abs(told[1]))
@@ -115,14 +116,18 @@ class Ranking:
 
 
 def _plain(recommender: Recommender, offer: Recommendation) -> Answer:
-    said = explained(offer.reasons, recommender.catalogue, _SAID)
-    strongest = sorted(offer.reasons, key=lambda reason: -abs(reason.part))[:_TOLD]
-    answer: dict[str, Any] = {
+    strongest = nlargest(_TOLD, offer.reasons, key=lambda reason: abs(reason.part))
+    return {
         "item": offer.item,
         "title": recommender.catalogue[offer.row].title,
         "score": offer.score,
         "propensity": offer.propensity,
-        "reasons": [asdict(reason) for reason in strongest],
-        "because": "; ".join(words for words, share in said if share > 0),
+        "reasons": _told(strongest),
+        "because": "; ".join(
+            in_words(reason, recommender.catalogue) for reason in strongest[:_SAID] if reason.part > 0
+        ),
     }
-    return answer
+
+
+def _told(reasons: Sequence[Reason]) -> list[Answer]:
+    return [{"kind": reason.kind, "name": reason.name, "part": reason.part} for reason in reasons]

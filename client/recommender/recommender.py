@@ -119,6 +119,7 @@ class Recommender:
         notices_drift: bool = True,
     ) -> Profile:
         """The interest of a person after these events; it takes further events one by one. See `Profile`."""
+        self._reader.read_ahead(events)
         return Profile(self._reader, events, levels, weighs_events, notices_drift)
 
     def levels_for(self, events: Sequence[Event]) -> Levels:
