@@ -1,6 +1,7 @@
 """Who answers a command: the device that is up, through its local API, or else the desk opened here for a moment."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -40,10 +41,15 @@ def desk_of(home: Home) -> Iterator[AnyDesk]:
 
 
 def _running(home: Home) -> RemoteDesk | None:
-    """The device's own process, if it left word of itself and answers."""
+    """The device's own process, if it left word of itself, still runs and answers.
+
+    Somebody else may listen at the port of one that was killed, and must not be shown the token: hence the signal,
+    which reaches processes of the same user only.
+    """
     try:
         place = json.loads(home.api.read_bytes())
+        os.kill(int(place["pid"]), 0)
         remote = RemoteDesk(str(place["host"]), int(place["port"]), home.keys.token())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, OverflowError, ValueError, KeyError, TypeError):
         return None
     return remote if remote.alive() else None

@@ -70,16 +70,15 @@ def _decision(concept: Mapping[str, Any]) -> str:
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _flat(inner, f"{name} {key}".strip())
+            yield from _flat(inner, f"{name} {key}".strip().replace("_", " "))
     elif isinstance(value, Sequence) and not isinstance(value, str):
-        for place, inner in enumerate(value, start=1):
-            yield from _flat(inner, f"{name} {place}".strip())
+        yield name, ", ".join(map(str, value))
     else:
         yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _print(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    table = Table(title=Text(plain(title)), title_justify="left")
+    table = Table(title=Text(plain(title)), title_justify="left", show_header=any(columns))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

@@ -75,7 +75,7 @@ class Desk:
         """
         self._store, self._ranking, self._spent, self._now = store, ranking, spent, now
         self._offers = Offers()
-        self._writing = threading.Lock()
+        self._writing, self._deciding = threading.Lock(), threading.Lock()  # ranking may take its time to decide
 
     def __repr__(self) -> str:
         return "Desk()"
@@ -142,7 +142,7 @@ class Desk:
             NotYet: no release is installed.
             Misconfigured: no concept has this name.
         """
-        with self._writing:
+        with self._deciding:
             self._ranking.control(name, decision)
         return self._ranking.interests()
 

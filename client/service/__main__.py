@@ -12,12 +12,11 @@ from shared.errors import HushrecError
 def main(arguments: list[str]) -> int:
     """Serve the device's folder; the exit status says what kind of error ended it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        (directory,) = arguments
-        serve(Home.open(Path(directory)))
-    except ValueError:
+    if len(arguments) != 1:
         print("usage: python -m client.service DIR", file=sys.stderr)
         return 2
+    try:
+        serve(Home.open(Path(arguments[0])))
     except HushrecError as error:
         logging.getLogger("client.service").error("%s", error)
         return error.exit_status

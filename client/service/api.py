@@ -1,5 +1,6 @@
 """The local API: routes, and nothing but routes. What they do is the desk's, who may ask is the guard's."""
 
+import logging
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
@@ -33,6 +34,8 @@ from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 
 _STATUSES: dict[int, Refusal] = {status: word for word, status in STATUS.items()}
 _MOST_FIELDS = 20
+
+_log = logging.getLogger(__name__)
 
 
 class EventBatch(Record):
@@ -174,6 +177,8 @@ def _refusal(word: Refusal, fields: list[dict[str, str]] | None = None) -> Respo
 
 async def _ours(_: Request, error: Exception) -> Response:
     """An error of the four says why to a person at the terminal; here only its kind, as its message may hold a path."""
+    if isinstance(error, Corrupt):
+        _log.error("%s", error)
     return _refusal(next((word for kind, word in _WORDS.items() if isinstance(error, kind)), "fault"))
 
 

@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import traceback
 from collections.abc import Set
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,7 +65,8 @@ class Guard:
         try:
             await self._api(scope, _replay(content, receive), answer)
         except Exception as error:  # its message may quote the person
-            _log.error("the local API failed: %s", type(error).__name__)
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            _log.error("a fault of ours: %s at %s:%d", type(error).__name__, Path(place.filename).name, place.lineno)
             if not started:
                 await _refuse("fault", answer)
 

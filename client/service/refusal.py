@@ -44,7 +44,7 @@ MEANING = MappingProxyType[Word, str](
         "not-found": "there is no such place, item or concept",
         "method": "this place does not take this method",
         "too-slow": "the body did not come in time",
-        "not-yet": "no release is installed, or there is too little data; wait or add data",
+        "not-yet": "no release is installed, there is too little data, or the store is busy; wait or add data",
         "too-large": "the body is larger than a mebibyte",
         "host": "the header Host does not name this device",
         "invalid": "a field is missing, unknown, of another type, or out of bounds",

@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -207,9 +209,25 @@ def test_a_device_that_is_up_answers_for_itself(run, home):
     assert stored(home) == []
 
 
-def test_word_left_by_a_device_that_was_killed_misleads_nobody(run, home):
-    home.api.write_text('{"host": "127.0.0.1", "port": 9, "pid": 1}')
-    assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1]}
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1, -1, "x", None])
+def test_word_left_by_a_device_that_was_killed_misleads_nobody(run, home, pid):
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        place = {"host": "127.0.0.1", "port": stranger.getsockname()[1], "pid": pid}
+        heard: list[bytes] = []
+        listening = threading.Thread(target=_listen, args=(stranger, heard))
+        listening.start()
+        home.api.write_text(json.dumps(place))
+        assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1]}
+        socket.create_connection(stranger.getsockname()).close()
+        listening.join(5)
+    assert home.keys.token().encode() not in b"".join(heard)
+
+
+def _listen(server, heard):
+    """Note what the first connection says, and answer nothing."""
+    connection, _ = server.accept()
+    with connection:
+        heard.append(connection.recv(65_536))
 
 
 def test_help_names_every_command_and_option(run):
