@@ -35,7 +35,7 @@ app = typer.Typer(
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")]
 ReleaseName = Annotated[
-    str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first letters do.")
+    str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first 8 digits do.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
@@ -277,29 +277,15 @@ def main() -> None:
     app(prog_name="hushrec-server")
 
 
-def _republish(directory: Path, name: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
+def _republish(directory: Path, release: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
     home = Home.open(directory)
-    release = _release_named(home, name)
     from server.releases import Releases
 
     released = Releases(home)
-    published = released.promote(release) if how == "promote" else released.rollback(release)
-    facts = _shown(published)
+    facts = _shown(released.promote(release) if how == "promote" else released.rollback(release))
     if as_json:
         return _print(facts)
-    print(f"{release}: current from now on, as number {facts['sequence']}")
-
-
-def _release_named(home: Home, name: str) -> str:
-    """The digest that begins like this."""
-    known = sorted(path.name for path in home.releases.iterdir() if path.is_dir()) if home.releases.is_dir() else []
-    found = [release for release in known if name and release.startswith(name)]
-    if len(found) != 1:
-        raise Misconfigured(
-            f"RELEASE: expected the digest of one, or its first letters, as `hushrec-server releases` lists them; got "
-            f"{name!r}, which fits {len(found)} of {len(known)}"
-        )
-    return found[0]
+    print(f"{facts['release']}: current from now on, as number {facts['sequence']}")
 
 
 def _shown(publication: Any) -> dict[str, Any]:

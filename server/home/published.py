@@ -24,7 +24,8 @@ def check_published(home: Home) -> Iterator[Finding]:
     previous: Publication | None = None
     publications: dict[str, Publication] = {}
     try:
-        for line in home.chain.read_bytes().splitlines():
+        *lines, _torn = home.chain.read_bytes().split(b"\n")  # what has no end is cut off by the next publication
+        for line in lines:
             link = Publication.decode(line)
             link.follows(previous)
             if operator is not None:

@@ -1,30 +1,19 @@
 """What `check` says of the chain of publications and of the files it names."""
 
-import hashlib
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.home import check, init
-from shared.publication import FileEntry, Publication
+from shared.publication import Publication
+from tests.server.published import publish_files
 
 
 @pytest.fixture
 def home(tmp_path):
-    """A server that has published two releases, the second one by a rollback once more."""
+    """A server that has published two releases."""
     home = init(tmp_path / "server")
-    previous, lines, names = None, b"", []
-    for number, parts in enumerate(({"manifest.json": b"one"}, {"manifest.json": b"two", "card.md": b"# two"})):
-        names.append(hashlib.sha256(parts["manifest.json"]).hexdigest())
-        folder = home.releases / names[-1]
-        folder.mkdir()
-        for name, content in parts.items():
-            (folder / name).write_bytes(content)
-        entries = {name: FileEntry.of(content) for name, content in parts.items()}
-        federation = home.federation().digest()
-        previous = Publication.after(previous, names[-1], federation, entries, number, "why").sign(home.operator_key())
-        lines += previous.encode() + b"\n"
-    home.chain.write_bytes(lines)
+    publish_files(home, {"manifest.json": b"one"}, "release zero")
+    publish_files(home, {"manifest.json": b"two", "card.md": b"# two"}, "round 20")
     return home
 
 
@@ -33,6 +22,11 @@ def newest(home):
 
 
 def test_a_sound_chain_is_no_finding(home):
+    assert check(home.directory) == []
+
+
+def test_a_line_that_nobody_has_seen_whole_is_no_finding(home):
+    home.chain.write_bytes(home.chain.read_bytes() + b'{"sequence": 3')
     assert check(home.directory) == []
 
 
