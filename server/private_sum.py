@@ -26,9 +26,9 @@ Take = Callable[[Member, bytes], None]
 class SecureSum:
     """FEDREC-SA/1: this server sees masked words, and of them only the sum (see `Collector`)."""
 
-    def __init__(self, registry: bytes) -> None:
-        """Sum over devices that this registry (an Ed25519 public key) certifies."""
-        self._registry = registry
+    def __init__(self, registry: bytes, revoked: Callable[[], frozenset[str]] = frozenset) -> None:
+        """Sum over devices that this registry (an Ed25519 public key) certifies, less those it has revoked (ids)."""
+        self._registry, self._revoked = registry, revoked
 
     def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`. Memory: one vector, and what is needed to unmask it."""
@@ -39,6 +39,8 @@ class SecureSum:
         def join(member: Member, content: bytes) -> None:
             if content[:16].hex() != member.device:
                 raise Corrupt("advert: expected the device that this node named before, got another")
+            if member.device in self._revoked():
+                raise Refused(f"advert: expected a member, got device {member.device}, which is revoked")
             collector.advert(content)
 
         def of(take: Callable[[bytes, bytes], None]) -> Take:

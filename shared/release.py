@@ -87,7 +87,7 @@ class Release:
             "federation.toml": write_toml(self.federation).encode(),
             "catalogue.jsonl": self.catalogue.canonical_bytes(),
             "index.safetensors": save_tensors(index),
-            "model.safetensors": save_tensors({**_whitening_tensors(self.whitening), "vector": self.vector}),
+            "model.safetensors": save_tensors({**self.whitening.tensors(), "vector": self.vector}),
         }
         manifest = {
             "format": _FORMAT,
@@ -128,7 +128,8 @@ class Release:
             if federation.digest() != manifest["federation"]:
                 raise Corrupt(f"release {directory}: its federation file means something else here; update Hushrec")
             vector = model.pop("vector")
-            catalogue, whitening = Catalogue.load(directory / "catalogue.jsonl"), _whitening(model, federation)
+            catalogue = Catalogue.load(directory / "catalogue.jsonl")
+            whitening = Whitening.of_tensors(model, federation.model.blocks)
             widths = _widths(federation, whitening.matrix.shape[1])
             rows = {name: len(tensor) for name, tensor in index.items()}
             if rows != dict.fromkeys(("index", "scales", "log_popularity"), len(catalogue)):
@@ -148,9 +149,16 @@ class Release:
             raise Corrupt(f"release {directory}: could not be read ({type(error).__name__}: {error})") from None
 
     def with_popularity(self, counts: NDArray[np.float64], noise: float = 0.0) -> "Release":
-        """The release with the popularity prior of a count per item, float64 [items]; see `log_popularity`."""
-        shrinkage = self.federation.statistics.shrinkage
-        return replace(self, log_popularity=log_popularity(counts, self.index, shrinkage, noise))
+        """The release with the popularity prior of a count per item; see `log_popularity`.
+
+        Args:
+            counts: float64, of the first items; what came after the count is predicted from it.
+        """
+        counted, later = self.index[: len(counts)], self.index[len(counts) :]
+        known = log_popularity(counts, counted, self.federation.statistics.shrinkage, noise)
+        if len(later):
+            known = np.concatenate([known, predicted_log_popularity(counted, known, later)])
+        return replace(self, log_popularity=known)
 
     def renamed(self, names: Mapping[str, str]) -> "Release":
         """The release with some concepts renamed, {number from 1, or old name: new name}; later ones keep the names.
@@ -222,16 +230,27 @@ def next_release(
     return _with_card(following, metrics)
 
 
-def with_items(release: Release, model: GlobalModel, items: Catalogue, progress: Progress = lambda _: None) -> Release:
+def with_items(
+    release: Release,
+    model: GlobalModel,
+    items: Catalogue,
+    progress: Progress = lambda _: None,
+    embeddings: FloatMatrix | None = None,
+) -> Release:
     """The release with items that came after its training: encoded as it encodes, at the end of its catalogue.
 
     Nobody has counted them, so their popularity is predicted from their texts and features.
+
+    Args:
+        embeddings: float32 [items, width] of their texts under the adapters of the release, where they are known.
 
     Raises:
         Misconfigured: an item stands in both catalogues.
     """
     model.load(release.vector)
-    exact = release.whitening.apply_items(model.encoder.embed(items.texts, progress=progress), items)
+    if embeddings is None:
+        embeddings = model.encoder.embed(items.texts, progress=progress)
+    exact = release.whitening.apply_items(embeddings, items)
     new = on_grid(exact, _widths(release.federation, exact.shape[1]))
     prior = predicted_log_popularity(release.index, release.log_popularity, new)
     return _with_card(
@@ -274,22 +293,3 @@ def _start_concepts(
     model.heads.start_concepts(centres, None if graph is None else graph.ties(settings.concepts))
     names = name_concepts(catalogue, model.heads.concept_shares(index), centres, read)
     return names if graph is None else (*graph.names, *names[len(graph.names) :])
-
-
-def _whitening_tensors(whitening: Whitening) -> dict[str, FloatMatrix]:
-    tensors = {"mean": whitening.mean, "matrix": whitening.matrix}
-    for name, block in whitening.blocks.items():
-        tensors |= {f"{name}.mean": block.mean, f"{name}.matrix": block.matrix}
-    return tensors
-
-
-def _whitening(tensors: dict[str, FloatMatrix], federation: FederationFile) -> Whitening:
-    """The whitening of these tensors.
-
-    Raises:
-        KeyError, ValueError: they are not those of the federation's blocks.
-    """
-    blocks = {name: Whitening(tensors[f"{name}.mean"], tensors[f"{name}.matrix"]) for name in federation.model.blocks}
-    if len(tensors) != 2 + 2 * len(blocks):
-        raise ValueError(f"expected a whitening of {list(blocks)}, got {sorted(tensors)}")
-    return Whitening(tensors["mean"], tensors["matrix"], blocks)

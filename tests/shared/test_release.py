@@ -327,3 +327,23 @@ def test_the_card_tells_people_what_it_is_and_what_was_promised(tiny):
     assert "ranks 25 public items" in more.card
     assert "0.2500" not in more.card  # measured on another catalogue
     assert "No differential privacy" in tiny.release("privacy.level=none")[0].card
+
+
+def test_items_that_came_after_a_count_are_predicted_from_it(tiny):
+    release, model = tiny.release()
+    more = with_items(release, model, Catalogue([Item("new", "hedge", "a hedge for the pond")]))
+    counts = np.arange(24, dtype=np.float64)
+    popular = more.with_popularity(counts)
+    assert np.array_equal(popular.log_popularity[:24], release.with_popularity(counts).log_popularity)
+    later = with_items(release.with_popularity(counts), model, Catalogue([Item("new", "hedge", "a hedge for the pond")]))
+    assert popular.log_popularity[24] == pytest.approx(later.log_popularity[24], abs=1e-6)
+
+
+def test_embeddings_that_are_known_need_no_encoder(tiny, monkeypatch):
+    release, model = tiny.moved()
+    came = Catalogue([Item("new", "hedge", "a hedge for the pond")])
+    expected = with_items(release, model, came)
+    model.load(release.vector)
+    embeddings = model.encoder.embed(came.texts)
+    monkeypatch.setattr(model.encoder, "embed", None)
+    assert with_items(release, model, came, embeddings=embeddings).digest() == expected.digest()
