@@ -99,9 +99,9 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
         from client.upkeep import up as run
 
         home = Home.open(directory)
-        run(home)
+        run(home, lambda: print(f"{home.directory}: the device is up; stop it with Ctrl-C", file=sys.stderr))
         if as_json:
-            print_json({"directory": str(directory), "stopped": True})
+            print_json({"directory": str(home.directory), "stopped": True})
 
 
 @app.command()

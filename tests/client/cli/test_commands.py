@@ -183,6 +183,24 @@ def test_joining_shows_the_promise_and_asks(run, home, monkeypatch):
     assert last(accepted) == {"federation": "books", "device": "ab12", "url": "https://127.0.0.1:9443"}
 
 
+def test_up_runs_until_it_is_stopped(run, home, monkeypatch):
+    ran = []
+
+    def running(home, ready):
+        ready()
+        ran.append(home.directory)
+
+    monkeypatch.setattr("client.upkeep.up", running)
+    stopped = run("up", home.directory, "--json")
+    assert ran == [home.directory]
+    assert "the device is up" in stopped.stderr
+    assert last(stopped) == {"directory": str(home.directory), "stopped": True}
+
+
+def test_a_device_that_joined_nothing_does_not_come_up(run, home):
+    assert "hushrec-device join" in run("up", home.directory, status=2).stderr
+
+
 def test_a_fault_of_ours_shows_no_text_without_debug(run, home, monkeypatch):
     def broken(self):
         raise RuntimeError("the secret words of a person")
