@@ -3,7 +3,6 @@
 Where that is written down is a `Record`: files for a person's device, a mapping for a simulated one.
 """
 
-import fcntl
 import json
 import os
 from collections import Counter
@@ -193,6 +192,8 @@ def _with_round(rounds: Mapping[str, int], task: Task, number: int) -> str:
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     """One process at a time."""
+    import fcntl  # here, so that simulations load on other systems too
+
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -205,21 +206,28 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def spent(home: Home) -> dict[str, Any]:
-    """What a person's device may give away by its policy, and what of it is gone, as plain data.
+    """What a person's device was promised, what its policy allows, and what of it is gone, as plain data.
 
     Returns:
-        {"allowed": {"epsilon", "epsilon_per_round", "delta", "cohort", "tasks"},
-        "spent": {"user": epsilon, "event": epsilon}, at that delta, "answers": {task: how many were paid for}}.
+        {"promised": {"federation", "user": {"epsilon", "delta"}, "event": the same or None, "cohort"}, None before
+        joining, "allowed": {"epsilon", "epsilon_per_round", "delta", "cohort", "tasks"}, "spent": {"user", "event"},
+        epsilons at the promised deltas, else at the allowed one, "answers": {task: how many were paid for}}.
 
     Raises:
-        Misconfigured, Corrupt: policy or ledger are not what they must be.
+        Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
     """
     policy = home.policy()
+    promised = _promised(home)
     charges = read_charges(home.ledger)
     sums = Counter(charge.event for charge in charges if isinstance(charge.event, SummedGaussian))
     windows = Counter(charge.event for charge in charges if isinstance(charge.event, SampledGaussian))
     paid = {(charge.task, charge.round_number) for charge in charges}
+    deltas = {
+        level: promised[level]["delta"] if promised and promised[level] else policy.largest_delta
+        for level in ("user", "event")
+    }
     return {
+        "promised": promised,
         "allowed": {
             "epsilon": policy.largest_epsilon_in_life,
             "epsilon_per_round": policy.largest_epsilon_per_round,
@@ -228,10 +236,25 @@ def spent(home: Home) -> dict[str, Any]:
             "tasks": list(policy.tasks),
         },
         "spent": {
-            "user": ConcentratedAccountant().epsilon(sums, policy.largest_delta),
-            "event": RenyiAccountant().epsilon(windows, policy.largest_delta),
+            "user": ConcentratedAccountant().epsilon(sums, deltas["user"]),
+            "event": RenyiAccountant().epsilon(windows, deltas["event"]),
         },
         "answers": {task: sum(one == task for one, _ in paid) for task in TASKS},
+    }
+
+
+def _promised(home: Home) -> dict[str, Any] | None:
+    if not home.membership.exists():
+        return None
+    from client.membership import Membership  # here, as it brings HTTP along and simulated devices join nothing
+
+    federation = Membership.load(home.membership).agreed()
+    privacy = federation.privacy
+    return {
+        "federation": federation.name,
+        "user": {"epsilon": privacy.user_epsilon, "delta": privacy.user_delta} if privacy.user else None,
+        "event": {"epsilon": privacy.event_epsilon, "delta": privacy.event_delta} if privacy.event else None,
+        "cohort": federation.round.minimum_answers,
     }
 
 

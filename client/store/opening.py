@@ -3,14 +3,13 @@
 A file that is not what it must be is refused as it lies: nothing repairs, migrates or replaces it.
 """
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet
+from shared.errors import Corrupt, Misconfigured, NotYet
 
 _APPLICATION = 0x48555348  # "HUSH"
 _BUSY_SECONDS = 10.0
@@ -33,6 +32,8 @@ class WriterLock:
             NotYet: another writer has it.
             Misconfigured: the lock cannot be made.
         """
+        import fcntl  # here, so that what never writes a store loads on other systems too
+
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -152,7 +153,7 @@ def translated(path: Path) -> Iterator[None]:
     """Turns what SQLite raises into our own four errors."""
     try:
         yield
-    except HushrecError:
+    except sqlite3.ProgrammingError:  # a fault of ours, such as a store that was closed already
         raise
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")

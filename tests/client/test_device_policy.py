@@ -1,9 +1,14 @@
 """A person's device reads its policy before every answer, and what the policy forbids no message gets."""
 
+import os
+
 import pytest
 
+from client import Device
 from client.session import RoundRequest, Session, Turn
 from shared.errors import Corrupt, Misconfigured, Refused
+from shared.privacy import read_charges
+from shared.terms import user_charge
 from tests.client.test_device import GROUPS, PRIVATE, Home
 from tests.persons import persons, policy_file
 from tests.private_round import NOW, PrivateRound, another_round, configuration, parties
@@ -96,6 +101,32 @@ def test_every_phase_asks_the_policy_again(home, phase, damage):
         ask()
     assert home.session == {}
     assert not (home.folder / "ledger.jsonl").exists()
+
+
+def test_what_is_masked_is_paid_for_on_disk_before_it_leaves(home, monkeypatch):
+    one = PrivateRound(configuration(minimum_cohort=3, noise=1, rho_units=2**30), parties(5))
+    for step in ("join", "share"):
+        getattr(one, step)()
+    party = one.parties[0]
+    device = Device(
+        party.member, home.log, home.find, session=home.session, now_seconds=lambda: NOW, **persons(home.folder)
+    )
+    request = RoundRequest("update", home.release.federation.digest(), home.digest, 42, GROUPS)
+
+    def mask():
+        Session(home.session).put(Turn(request, 0.0, NOW, party.state))
+        return device.phase("mask", one.configuration.digest(), [one.u1, one.collector.inbox(party.device)])
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(Misconfigured, match="nothing may leave"):
+            mask()
+    one.collector.vector(party.device, mask())  # the collector takes it
+    (charge,) = read_charges(home.folder / "ledger.jsonl")[-1:]
+    assert (charge.round_number, charge.event) == (42, user_charge(home.release.federation, "update"))
 
 
 def test_no_message_can_loosen_the_policy(home):

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from client.home import init
+from client.membership import Membership
 from client.promises import LEDGER, FileRecord, Promises, budget, charges, spent
 from shared.errors import Corrupt, Misconfigured, Refused
-from shared.federation import read_federation
+from shared.federation import read_federation, write_toml
 from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,19 @@ ROOT = Path(__file__).parents[2]
 def federation(*settings):
     return read_federation(
         settings=["privacy.update_participations=3", "privacy.event_noise_multiplier=2.0", *settings]
+    )
+
+
+def membership(file):
+    """As joining leaves it."""
+    keys = {"operator": "01" * 32, "registry": "02" * 32, "device": "03" * 16, "certificate": "04" * 72}
+    return Membership(
+        url="https://server:9443",
+        server="server",
+        authority="PEM",
+        federation=file.name,
+        terms=write_toml(file),
+        **keys,
     )
 
 
@@ -136,8 +150,8 @@ def test_processes_that_answer_at_once_answer_each_round_once(tmp_path):
 
 def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
     home = init(tmp_path / "device", {"smallest_cohort": 4, "largest_delta": 1e-7}, keyring=False)
-    empty = spent(home)
-    assert empty == {
+    assert spent(home) == {
+        "promised": None,
         "allowed": {
             "epsilon": 8.0,
             "epsilon_per_round": 2.0,
@@ -163,8 +177,29 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
     assert json.loads(json.dumps(told)) == told
 
 
+def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_deltas(tmp_path):
+    home = init(tmp_path / "device", keyring=False)
+    file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", "round.minimum_answers=50")
+    membership(file).save(home.membership)
+    Promises(FileRecord(home.ledger, home.rounds)).pay(file, "update", 1)
+    told = spent(home)
+    assert told["promised"] == {
+        "federation": "hushrec",
+        "user": {"epsilon": 8.0, "delta": 1e-8},
+        "event": {"epsilon": 8.0, "delta": 1e-7},
+        "cohort": 50,
+    }
+    update, window = charges(file, "update")
+    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 1}, 1e-8)
+    assert told["spent"]["event"] == spent_epsilon({window: 1}, 1e-7)
+    alone = federation("privacy.level=user")
+    membership(alone).save(home.membership)
+    assert spent(home)["promised"]["event"] is None
+
+
 def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
     home = init(tmp_path / "device", keyring=False)
+    membership(federation("privacy.level=user")).save(home.membership)
     Promises(FileRecord(home.ledger, home.rounds)).pay(federation("privacy.level=user"), "update", 1)
     program = (
         "import sys, pathlib\nfrom client.home import Home\nfrom client.promises import spent\n"

@@ -374,6 +374,14 @@ def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(path):
         assert [event for _, event in store.rows()] == THREE
 
 
+def test_a_store_that_was_closed_says_so_and_not_that_it_is_torn(path):
+    store = Store.open(path, KEY)
+    store.close()
+    store.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        store.rows()
+
+
 def test_a_store_is_private_to_its_owner_and_prints_nothing_of_it(path):
     with Store.open(path, KEY) as store:
         store.append(THREE)
