@@ -4,26 +4,22 @@ What is slow to import is imported by the command that needs it, so that the oth
 """
 
 import dataclasses
-import json
 import logging
 import os
 import sys
 import time
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from server.cli import tables
+from server.cli import terminal
 from server.home import Home, settings_of
 from server.home import check as check_home
 from server.home import init as make_home
 from server.home import mend as mend_home
 from shared.enrolment import Invitation, fingerprint
-from shared.errors import HushrecError, Misconfigured
+from shared.errors import Misconfigured
 from shared.federation import read_federation, write_toml
 
 app = typer.Typer(
@@ -37,7 +33,7 @@ Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's fol
 ReleaseName = Annotated[
     str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first 8 digits do.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of terminal.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
 
 
@@ -70,7 +66,7 @@ def init(
     debug: Debug = False,
 ) -> None:
     """Make a server: keys, TLS, settings, federation file, registry."""
-    with _explained(debug):
+    with terminal.explained(debug):
         given = {
             "name": name, "host": host, "port": port, "public_url": public_url, "names": also,
             "superlink_port": superlink_port,
@@ -80,10 +76,12 @@ def init(
         home = make_home(directory, chosen, text)
         operator = fingerprint(home.operator_key().public_key().public_bytes_raw()).hex()
         if as_json:
-            return _print({"directory": str(home.directory), "url": home.settings.url, "operator": operator})
+            return terminal.print_json(
+                {"directory": str(home.directory), "url": home.settings.url, "operator": operator}
+            )
         print(f"{home.directory}: a new server, {home.settings.url}")
         print(f"fingerprint of its operator's key: {operator}")
-        _advise(
+        terminal.advise(
             f"keep a copy of {home.keys} where nobody else reads it: without it, devices have to join again",
             f"next: hushrec-server catalogue {directory} FILE, then hushrec-server up {directory}",
         )
@@ -99,11 +97,11 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Say what is wrong with the server's folder, and how to mend it. The exit status is 2 if anything is."""
-    with _explained(debug):
+    with terminal.explained(debug):
         mended = mend_home(directory) if mend else []
         findings = check_home(directory)
         if as_json:
-            _print({"findings": [dataclasses.asdict(finding) for finding in findings], "mended": mended})
+            terminal.print_json({"findings": [dataclasses.asdict(finding) for finding in findings], "mended": mended})
         else:
             for line in (*mended, *findings):
                 print(line)
@@ -121,29 +119,29 @@ def catalogue(
     debug: Debug = False,
 ) -> None:
     """Read items, encode those that are new, and release them; the first time, this is release zero."""
-    with _explained(debug):
+    with terminal.explained(debug):
         home = Home.open(directory)
         from server.catalogue import add_catalogue
 
-        with tables.bar("texts encoded") as progress:
+        with terminal.bar("texts encoded") as progress:
             summary = add_catalogue(home, file, progress)
-        _report(dataclasses.asdict(summary), as_json)
+        terminal.report(dataclasses.asdict(summary), as_json)
 
 
 @app.command()
 def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Run the server until it is stopped."""
-    with _explained(debug):
+    with terminal.explained(debug):
         home = Home.open(directory)
         for finding in check_home(directory):
-            _advise(f"warning: {finding}")
+            terminal.advise(f"warning: {finding}")
         from server.supervisor import up as run
 
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        run(home, lambda: _advise(f"ready: devices reach it at {home.settings.url}; it ends with Ctrl-C"))
+        run(home, lambda: terminal.advise(f"ready: devices reach it at {home.settings.url}; it ends with Ctrl-C"))
         if as_json:
-            _print({"directory": str(home.directory), "stopped": True})
+            terminal.print_json({"directory": str(home.directory), "stopped": True})
 
 
 @app.command()
@@ -160,7 +158,7 @@ def enrol(
     debug: Debug = False,
 ) -> None:
     """Invite one device: prints an invitation that works once."""
-    with _explained(debug):
+    with terminal.explained(debug):
         home = Home.open(directory)
         now_seconds, hours = time.time(), hours or home.settings.invitation_hours
         operator = fingerprint(home.operator_key().public_key().public_bytes_raw())
@@ -169,7 +167,7 @@ def enrol(
         invitation = Invitation(home.settings.url, operator, code, int(now_seconds + hours * 3600))
         text = invitation.encode()
         if as_json:
-            return _print(
+            return terminal.print_json(
                 {
                     "invitation": text,
                     "url": invitation.url,
@@ -177,20 +175,20 @@ def enrol(
                     "expires_seconds": invitation.expires_seconds,
                 }
             )
-        _advise(
+        terminal.advise(
             f"server       {invitation.url}",
             f"fingerprint  {operator.hex()}",
-            f"holds until  {tables.moment(invitation.expires_seconds)}, for one device",
+            f"holds until  {terminal.moment(invitation.expires_seconds)}, for one device",
             "",
             "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",
         )
         if home.settings.is_local:
-            _advise(
+            terminal.advise(
                 f"note: only devices on this machine reach {invitation.url}; for others set host and public_url in "
                 f"{home.settings_path}, then hushrec-server check {directory} --mend"
             )
         if sys.stderr.isatty() if qr is None else qr:
-            tables.print_qr(text)
+            terminal.print_qr(text)
         print(text)
 
 
@@ -202,13 +200,13 @@ def revoke(
     debug: Debug = False,
 ) -> None:
     """End a device's part, for good: its certificate and its place at Flower."""
-    with _explained(debug), Home.open(directory).registry() as registry:
+    with terminal.explained(debug), Home.open(directory).registry() as registry:
         row = registry.revoke(device, time.time())
         sequence, _ = registry.revocations()
         said = {"device": row.device, "revoked_seconds": row.revoked_seconds, "sequence": sequence}
         if as_json:
-            return _print(said)
-        print(f"{row.device}: revoked since {tables.moment(row.revoked_seconds)}")
+            return terminal.print_json(said)
+        print(f"{row.device}: revoked since {terminal.moment(row.revoked_seconds)}")
 
 
 @app.command()
@@ -219,55 +217,59 @@ def rounds(
     debug: Debug = False,
 ) -> None:
     """Order further rounds of the server that is up, wait for them, and release what they learnt."""
-    with _explained(debug):
+    with terminal.explained(debug):
         home = Home.open(directory)
         from server.orders import follow, order_rounds
 
         order = order_rounds(home, count)
         try:
-            with tables.bar("rounds") as progress:
+            with terminal.bar("rounds") as progress:
                 done = follow(home, order, lambda now: progress(now.round, order.until))
         except KeyboardInterrupt:
-            _advise(f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}")
+            terminal.advise(
+                f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}"
+            )
             raise
-        _report({"ordered": count, "rounds": done.round}, as_json)
+        terminal.report({"ordered": count, "rounds": done.round}, as_json)
 
 
 @app.command()
 def status(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Say how the server is: whether it is up, who takes part, how far training and releases are."""
-    with _explained(debug):
+    with terminal.explained(debug):
         from server.cli.standing import print_standing, standing
 
         found = standing(Home.open(directory), time.time())
-        _print(found) if as_json else print_standing(found)
+        terminal.print_json(found) if as_json else print_standing(found)
 
 
 @app.command()
 def releases(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """List what was released, newest last."""
-    with _explained(debug):
+    with terminal.explained(debug):
         home = Home.open(directory)
         from server.releases import Releases
 
         found = [_shown(publication) for publication in Releases(home).all()]
         if as_json:
-            return _print({"releases": found})
-        rows = [(one["sequence"], one["release"], tables.moment(one["published_seconds"]), one["why"]) for one in found]
-        tables.print_table(("number", "release", "published", "why"), rows)
+            return terminal.print_json({"releases": found})
+        rows = [
+            (one["sequence"], one["release"], terminal.moment(one["published_seconds"]), one["why"]) for one in found
+        ]
+        terminal.print_table(("number", "release", "published", "why"), rows)
 
 
 @app.command()
 def promote(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish a release that is there, but not the current one, as the current one."""
-    with _explained(debug):
+    with terminal.explained(debug):
         _republish(directory, release, "promote", as_json)
 
 
 @app.command()
 def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish an older release again, so that devices go back to it."""
-    with _explained(debug):
+    with terminal.explained(debug):
         _republish(directory, release, "rollback", as_json)
 
 
@@ -284,7 +286,7 @@ def _republish(directory: Path, release: str, how: Literal["promote", "rollback"
     released = Releases(home)
     facts = _shown(released.promote(release) if how == "promote" else released.rollback(release))
     if as_json:
-        return _print(facts)
+        return terminal.print_json(facts)
     print(f"{facts['release']}: current from now on, as number {facts['sequence']}")
 
 
@@ -292,51 +294,3 @@ def _shown(publication: Any) -> dict[str, Any]:
     """A publication without its files and signature."""
     names = ("sequence", "release", "federation", "published_seconds", "why")
     return {name: getattr(publication, name) for name in names}
-
-
-def _report(facts: Mapping[str, Any], as_json: bool) -> None:
-    if as_json:
-        return _print(facts)
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        print(f"{name.replace('_', ' '):<{width}}  {value}")
-
-
-def _advise(*lines: str) -> None:
-    print("\n".join(lines), file=sys.stderr, flush=True)
-
-
-def _print(facts: Mapping[str, Any]) -> None:
-    print(json.dumps(facts, ensure_ascii=False, allow_nan=False), flush=True)
-
-
-@contextmanager
-def _explained(debug: bool) -> Iterator[None]:
-    """Turns exceptions into a message on standard error and an exit status.
-
-    The message of an unforeseen exception may quote what it was about, so it is shown under --debug only.
-    """
-    try:
-        yield
-    except HushrecError as error:
-        print(f"hushrec-server: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_status) from None
-    except PermissionError as error:
-        print(
-            f"hushrec-server: {error.filename}: expected to be let in, got {error.strerror}; run it as the user whose "
-            "server this is",
-            file=sys.stderr,
-        )
-        raise typer.Exit(Misconfigured.exit_status) from None
-    except typer.Exit:
-        raise
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        print(
-            f"hushrec-server: a fault of ours, not of your input: {type(error).__name__} at "
-            f"{Path(place.filename).name}:{place.lineno}; please report it with what --debug prints",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1) from None

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from server.cli.tables import moment, print_table
+from server.cli.terminal import moment, print_table
 from server.home import Home
 from server.orders import pending_order, progress_of
 from server.registry import DeviceRow
