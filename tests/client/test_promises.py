@@ -31,6 +31,7 @@ def membership(file):
         url="https://server:9443",
         server="server",
         authority="PEM",
+        certificate_days=365,
         federation=file.name,
         terms=write_toml(file),
         **keys,
