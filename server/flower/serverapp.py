@@ -1,14 +1,17 @@
 """Says whether a ServerApp runs: the one that does holds a lock, which the system takes back the moment it is gone."""
 
 import fcntl
+import logging
 import os
 import time
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from server.home import Home
 from shared.errors import NotYet
 
 _LOCK = "serverapp.pid"
+_LARGEST_LOG_BYTES = 8 * 2**20
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
@@ -17,6 +20,8 @@ _held: list[int] = []  # descriptors, open until this process ends
 
 def hold_serverapp(home: Home) -> None:
     """Called by the ServerApp before it trains, so that there is never a second one; held until its process ends.
+
+    From then on its log lies in run/logs/serverapp.log: SuperExec throws away what a ServerApp prints.
 
     Raises:
         NotYet: another ServerApp still runs.
@@ -35,6 +40,7 @@ def hold_serverapp(home: Home) -> None:
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     _held.append(lock)
+    _log_to(home.logs / "serverapp.log")
 
 
 def serverapp_pid(home: Home) -> int | None:
@@ -52,6 +58,15 @@ def serverapp_pid(home: Home) -> int | None:
         return None
     finally:
         os.close(lock)
+
+
+def _log_to(path: Path) -> None:
+    handler = RotatingFileHandler(path, maxBytes=_LARGEST_LOG_BYTES, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name, level in (("hushrec", logging.INFO), ("flwr", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        logger.addHandler(handler)
 
 
 def _path(home: Home) -> Path:

@@ -15,7 +15,7 @@ from server.home import Home
 _HEAD_SECONDS = 10.0
 _HEAD_BYTES = 16_384
 _IDLE_SECONDS = 30  # longer than devices poll, so that they need not shake hands each time
-_STOPPING_SECONDS = 3
+_STOPPING_SECONDS = 1
 _MOST_CONNECTIONS, _MOST_OF_ONE_ADDRESS = 2048, 512
 
 _open: Counter[str] = Counter()  # connections by address, of this process

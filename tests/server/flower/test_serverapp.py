@@ -12,7 +12,8 @@ from server.home import Home, init
 
 HOLDING = (
     "import sys; from pathlib import Path; from server.home import Home; from server.flower import hold_serverapp\n"
-    "hold_serverapp(Home.open(Path(sys.argv[1]))); print('held', flush=True); input()"
+    "hold_serverapp(Home.open(Path(sys.argv[1])))\n"
+    "from server.logs import log_line; log_line('round', number=7); print('held', flush=True); input()"
 )
 
 
@@ -46,5 +47,6 @@ def test_a_killed_serverapp_is_noticed_at_once_and_the_next_waits_for_its_place(
     assert time.monotonic() - killed < 9
     assert serverapp_pid(home) == second.pid
     second.communicate(b"\n")
+    assert (home.logs / "serverapp.log").read_text().count("INFO round number=7") == 2
     assert serverapp_pid(home) is None
     first.wait()
