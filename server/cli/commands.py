@@ -133,7 +133,7 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
     """Run the server until it is stopped."""
     with terminal.explained(debug):
         home = Home.open(directory)
-        for finding in check_home(directory):
+        for finding in check_home(directory, replay=False):
             terminal.advise(f"warning: {finding}")
         from server.supervisor import up as run
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from server.home.finding import Finding
 from server.home.home import Home
 from server.home.keys import read_ed25519, read_p256, write_key, write_private, write_public
-from server.home.published import check_published
+from server.home.published import check_published, check_training
 from server.home.settings import ServerSettings
 from server.home.tls import hosts_in, make_server_certificate, spelt, to_pem
 from shared.catalogue import Catalogue
@@ -34,8 +34,13 @@ _RESTORE = {
 }
 
 
-def check(directory: Path, now: datetime | None = None) -> list[Finding]:
-    """Everything that is wrong with a server's folder; nothing is changed."""
+def check(directory: Path, now: datetime | None = None, replay: bool = True) -> list[Finding]:
+    """Everything that is wrong with a server's folder; nothing is changed.
+
+    Args:
+        now: in which certificates are valid; the clock's when left out.
+        replay: do training again from the recorded sums, which takes a while once there are some.
+    """
     directory = directory.absolute()
     if not (directory / "server.toml").is_file():
         found = "none" if directory.exists() else "no such folder"
@@ -53,7 +58,10 @@ def check(directory: Path, now: datetime | None = None) -> list[Finding]:
     findings += _database(home)
     findings += _federation(home)
     findings += _items(home)
-    findings += check_published(home)
+    published = list(check_published(home))
+    findings += published
+    if replay and not published:
+        findings += check_training(home)
     return findings
 
 

@@ -1,4 +1,4 @@
-"""Says what is wrong with what a server has published: the chain, and every file of every release in it."""
+"""Says what is wrong with what a server has published: the chain, its releases, and the training behind the last."""
 
 import hashlib
 from collections.abc import Iterator
@@ -39,6 +39,25 @@ def check_published(home: Home) -> Iterator[Finding]:
     for link in publications.values():
         yield from _files(home, link, link.release == previous.release)
     yield from _federation(home, previous)
+
+
+def check_training(home: Home) -> Iterator[Finding]:
+    """A finding if the current release is not what the recorded sums give; none before the first sum."""
+    if not home.chain.is_file() or not any((home.training / "sums").glob("*.safetensors")):
+        return
+    from server.replay import check_replay  # torch comes with it
+
+    try:
+        wrong = check_replay(home)
+    except HushrecError as error:
+        wrong = str(error)
+    if wrong:
+        yield Finding(
+            "parameters of the current release",
+            "those that the sums in training/ give",
+            wrong,
+            "restore training/ and releases/ from one copy; whoever changed either can change what devices learn",
+        )
 
 
 def _files(home: Home, link: Publication, current: bool) -> Iterator[Finding]:

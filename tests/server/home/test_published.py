@@ -1,9 +1,13 @@
 """What `check` says of the chain of publications and of the files it names."""
 
+import sys
+from types import ModuleType
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.home import check, init
+from shared.errors import Corrupt
 from shared.publication import Publication
 from tests.server.published import publish_files
 
@@ -71,3 +75,35 @@ def test_without_the_operators_key_the_rest_of_the_chain_is_checked_all_the_same
     home.operator_key_path.unlink()
     (home.releases / newest(home).release / "card.md").unlink()
     assert [finding.what.rpartition("/")[2] for finding in check(home.directory)] == ["operator.key", "card.md"]
+
+
+@pytest.mark.parametrize(
+    ("said", "got"),
+    [
+        ("", None),
+        ("3 of 9 parameters differ", "3 of 9 parameters differ"),
+        (Corrupt("a sum is damaged"), "a sum is damaged"),
+    ],
+)
+def test_a_release_that_the_recorded_sums_do_not_give_is_found(home, monkeypatch, said, got):
+    asked = []
+
+    def check_replay(at):
+        asked.append(at)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    replay = ModuleType("server.replay")
+    replay.check_replay = check_replay
+    monkeypatch.setitem(sys.modules, "server.replay", replay)
+    assert check(home.directory) == []
+    assert asked == []  # nothing was summed yet
+    (home.training / "sums").mkdir()
+    (home.training / "sums" / "update-1.safetensors").write_bytes(b"")
+    assert [finding.got for finding in check(home.directory)] == ([] if got is None else [got])
+    assert asked == [home]
+    assert check(home.directory, replay=False) == []
+    (home.releases / newest(home).release / "card.md").unlink()
+    assert len(check(home.directory)) == 1
+    assert asked == [home]  # a release that is not whole is not compared
