@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import closing
 import pytest
 
 from client.store import Store, opening
+from client.store.database import Database
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
 from tests.tiny import events
@@ -132,6 +134,24 @@ def test_what_is_deleted_is_gone_from_the_bytes_of_every_file(path, everything):
             assert not left if row in doomed else left
         assert {row for row, _ in store.rows()} == set(pieces) - doomed
     assert not any(found(path, pieces[row]) for row in doomed)
+
+
+def test_a_process_that_dies_while_it_deletes_leaves_nothing_once_the_store_is_opened_again(
+    path, tmp_path, monkeypatch
+):
+    """As after a kill between the deletion and the building anew: the files are taken away as they lie."""
+    sizes = random.Random(4)
+    with Store.open(path, KEY) as store:
+        ids = store.append([Event(1.0, EventKind.SEARCH, text="x" * sizes.randrange(1, 9_000)) for _ in range(80)])
+        monkeypatch.setattr(Database, "erase", lambda self: None)
+        pieces = ciphertexts(path)
+        assert store.delete(ids[::2]) == 40
+        left = tmp_path / "left" / "store.sqlite"
+        shutil.copytree(path.parent, left.parent)
+    assert any(found(left, pieces[row]) for row in ids[::2])
+    with Store.open(left, KEY) as store:
+        assert not any(found(left, pieces[row]) for row in ids[::2])
+        assert {row for row, _ in store.rows()} == {1, 2, 3, *ids[1::2]}
 
 
 def test_row_ids_are_never_given_again(path):
