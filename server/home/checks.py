@@ -3,6 +3,7 @@
 import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def mend(directory: Path, now: datetime | None = None) -> list[str]:
         what was done, in words.
 
     Raises:
-        Misconfigured, Corrupt: this is no server's folder, or the authority that signs server certificates is missing.
+        Misconfigured, Corrupt: this is no server's folder, or its settings are wrong.
     """
     home = Home.open(directory)
     done = []
@@ -84,8 +85,11 @@ def mend(directory: Path, now: datetime | None = None) -> list[str]:
         done.append("keys/superexec.secret: drawn anew")
     moment = now or datetime.now(UTC)
     if list(_server_certificate(home, home.settings.hosts, moment)) or list(_key(home.server_key_path)):
-        issue_server_certificate(home, moment)
-        done.append(f"keys/server.pem: made anew for {', '.join(home.settings.hosts)}; it counts from the next `up`")
+        with suppress(HushrecError):  # without its authority there is none to be had, and `check` says so
+            issue_server_certificate(home, moment)
+            done.append(
+                f"keys/server.pem: made anew for {', '.join(home.settings.hosts)}; it counts from the next `up`"
+            )
     return done
 
 

@@ -305,6 +305,14 @@ def test_the_end_of_a_certificate_is_said_in_good_time(home):
     assert "devices have to join it anew" in finding.fix
 
 
+def test_what_can_be_mended_is_even_when_something_else_cannot(home):
+    home.authority_key_path.unlink()
+    home.server_certificate_path.unlink()
+    home.operator_key_path.chmod(0o644)
+    assert mend(home.directory) == ["keys/operator.key: mode is 0600 now"]
+    assert {finding.what for finding in check(home.directory)} == {"keys/authority.key", "keys/server.pem"}
+
+
 def test_wrong_settings_do_not_hide_what_else_is_wrong(home):
     home.settings_path.write_text("port = 'x'")
     home.operator_key_path.unlink()
