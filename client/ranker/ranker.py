@@ -121,6 +121,9 @@ class Ranker:
 
 
 def _open_ranking(home: Home, data_key: bytes) -> Any:
+    import torch
+
     from client.ranker.ranking import Ranking  # in the child only: it brings in the model
 
+    torch.set_num_threads(1)  # beside the person's own work, threads that wait for a busy core cost more than they give
     return Ranking(home, data_key)

@@ -11,6 +11,7 @@ from client.home import Home
 from client.interest import Controls
 from client.ranker.current import CurrentRelease
 from client.ranker.history import History
+from client.ranker.memory import give_back
 from client.ranker.ranker import DECISIONS, Action, Answer
 from client.recommender import Reason, Recommendation, Recommender, Wishes, in_words
 from client.store import Store
@@ -109,6 +110,7 @@ class Ranking:
         if self._known is None or self._known[0] is not recommender:
             self._known = None  # lets go of the one before, before the next is made
             self._known = recommender, History(self._store, recommender)
+            give_back()
         return self._known
 
     def _controls(self, recommender: Recommender) -> Controls | None:
