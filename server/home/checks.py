@@ -102,10 +102,12 @@ def issue_server_certificate(home: Home, now: datetime) -> None:
     """Draw a new TLS key for the server and have the authority sign it for the names in the settings.
 
     Raises:
-        Misconfigured, Corrupt: the authority cannot be read.
+        Misconfigured, Corrupt: the authority cannot be read, or its key is another one's. Nothing is changed then.
     """
     authority_key = read_p256(home.authority_key_path)
     authority = _read_certificate(home.authority_path)
+    if not _fits(authority, home.authority_key_path):
+        raise Misconfigured(f"{home.authority_path}: expected the certificate of authority.key beside it, got another")
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = make_server_certificate(authority_key, authority, key.public_key(), home.settings.hosts, now)
     write_key(home.server_key_path, key)

@@ -313,6 +313,14 @@ def test_what_can_be_mended_is_even_when_something_else_cannot(home):
     assert {finding.what for finding in check(home.directory)} == {"keys/authority.key", "keys/server.pem"}
 
 
+def test_a_server_certificate_is_kept_while_the_authority_does_not_fit(home, tmp_path):
+    shutil.copy(init(tmp_path / "other").authority_key_path, home.authority_key_path)
+    home.settings_path.write_text(home.settings_path.read_text().replace("names = []", 'names = ["example.org"]'))
+    before = home.server_certificate_path.read_bytes(), home.server_key_path.read_bytes()
+    assert mend(home.directory) == []
+    assert (home.server_certificate_path.read_bytes(), home.server_key_path.read_bytes()) == before
+
+
 def test_wrong_settings_do_not_hide_what_else_is_wrong(home):
     home.settings_path.write_text("port = 'x'")
     home.operator_key_path.unlink()
