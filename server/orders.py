@@ -69,8 +69,8 @@ def order_rounds(home: Home, count: int) -> Order:
     if done + count > allowed:
         raise Misconfigured(
             f"rounds: expected at most {max(allowed - done, 0)} more, as {done} are done or ordered and "
-            f"training.rounds is {allowed}, got {count}; order fewer, or raise training.rounds in "
-            f"{home.federation_path}"
+            f"training.rounds is {allowed}, got {count}; order fewer. Devices have agreed to training.rounds: to raise "
+            "it, make a new server with `hushrec-server init --set training.rounds=N`"
         )
     order = Order(until=done + count, ordered_seconds=time.time())
     write_atomically(home.training / _ORDER, order.model_dump_json().encode())

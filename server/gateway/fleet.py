@@ -24,6 +24,7 @@ _VERSION = b"flwr-package-name", b"flwr-package-version", b"flwr-component-name"
 _ASKED = frozenset({b"accept", b"content-type", KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, *_VERSION})
 _ANSWERED = frozenset({b"content-length", b"content-type", b"flwr-version-incompatibility-message"})
 _BUSY = frozenset({502, 503, 504})
+_LONGEST_SECONDS = 600.0
 _POLL_SECONDS = 0.25
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0, pool=10.0)
 _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=64)
@@ -70,7 +71,14 @@ class Fleet:
             raise Saying(404)
         if dict(headers).get(b"content-type") != _PROTOBUF:
             raise Saying(415)
-        answer = await self._ask(call, headers, Request(scope, receive))
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):  # a member that reads slowly must not keep others out
+                await self._relay(call, headers, Request(scope, receive), send)
+        except TimeoutError:
+            raise Saying(408) from None
+
+    async def _relay(self, call: str, headers: list[tuple[bytes, bytes]], request: Request, send: Send) -> None:
+        answer = await self._ask(call, headers, request)
         try:
             if answer.status_code >= 500:
                 raise Saying(503 if answer.status_code in _BUSY else 500)

@@ -65,7 +65,7 @@ def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
         assert pending_order(home) is None
         trained(home, 5)
         assert order_rounds(home, 1).until == 6
-        with pytest.raises(Misconfigured, match=rf"at most {allowed - 6} more.*raise training.rounds"):
+        with pytest.raises(Misconfigured, match=rf"at most {allowed - 6} more.*to raise it, make a new server"):
             order_rounds(home, allowed)
         assert order_rounds(home, allowed - 6).until == allowed
         with pytest.raises(Misconfigured, match="at most 0 more"):
