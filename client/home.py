@@ -1,4 +1,4 @@
-"""A device's folder: where each of its files lies, and its person's settings. It opens no store and reads no key."""
+"""A device's folder: where each of its files lies, and how it is made. Nothing is read before it is asked for."""
 
 import ipaddress
 import os
@@ -165,16 +165,16 @@ def init(directory: Path, policy: Mapping[str, Setting] | None = None, **setting
         Misconfigured: the folder is in use or cannot be written, or a value is impossible.
     """
     home = Home(directory.expanduser().absolute())
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise Misconfigured(f"{directory}: expected a new or an empty folder, found one in use; choose another")
     device_text = with_values(shipped("device.toml"), settings).encode()
     policy_text = with_values(shipped("policy.toml"), policy or {}).encode()
     keyring = parse(device_text, DeviceSettings, home.settings_path).keyring
     parse(policy_text, Policy, home.policy_path)
     keys = None
     try:
+        if home.directory.exists() and (not home.directory.is_dir() or any(home.directory.iterdir())):
+            raise Misconfigured(f"{directory}: expected a new or an empty folder, found one in use; choose another")
         home.directory.parent.mkdir(parents=True, exist_ok=True)
-        made = Home(Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=home.directory.parent)))
+        made = Home(Path(tempfile.mkdtemp(prefix=f".{home.directory.name}.", dir=home.directory.parent)))
         try:
             for folder in (made.releases, made.run, made.logs):
                 folder.mkdir(mode=0o700)

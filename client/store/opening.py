@@ -168,16 +168,20 @@ def translated(path: Path) -> Iterator[None]:
 
 def _check_size(path: Path) -> None:
     """What SQLite lets pass: it takes an empty file for a new store, and a file cut within its last page for whole."""
-    try:
-        size = path.stat().st_size
-        log = path.with_name(f"{path.name}-wal")
-        logged = log.stat().st_size if log.exists() else 0
-    except FileNotFoundError:
-        raise NotYet(f"{path}: there is no store yet; it is made with the device") from None
-    except OSError as error:
-        raise Misconfigured(f"{path}: the store could not be read ({error.strerror})") from None
+    logged, size = (_size(one) for one in (path.with_name(f"{path.name}-wal"), path))
+    if size is None:
+        raise NotYet(f"{path}: there is no store yet; it is made with the device")
     if not size or (not logged and size % _PAGE_BYTES):
         raise _corrupt(path, f"{size} bytes are no whole pages")
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Misconfigured(f"{path}: the store could not be read ({error.strerror})") from None
 
 
 def _corrupt(path: Path, why: str) -> Corrupt:
