@@ -40,8 +40,24 @@ def interests(answer: Mapping[str, Any]) -> None:
 
 
 def privacy(answer: Mapping[str, Any]) -> None:
-    """Whatever the summary holds, one value a line."""
-    _print("privacy", ("", ""), list(_flat(answer)))
+    """Promises beside what is spent of them, what the policy allows, and how often the device has answered."""
+    promised, spent, allowed = answer["promised"], answer["spent"], answer["allowed"]
+    rows = []
+    for level, what in (("user", "everything you ever did"), ("event", "every few events in a row")):
+        promise = promised and promised[level]
+        said = f"epsilon {promise['epsilon']:g} at delta {promise['delta']:g}" if promise else "nothing"
+        rows.append((what, said, f"epsilon {spent[level]:.3g}"))
+    title = f"promised by {promised['federation']}" if promised else "promised: this device has joined nothing yet"
+    _print(title, ("to", "promised", "spent"), rows)
+    answered = ", ".join(f"{task} {count}" for task, count in answer["answers"].items())
+    lines = (
+        f"answered: {answered}",
+        f"your policy allows: {', '.join(allowed['tasks']) or 'no task'}; epsilon {allowed['epsilon']:g} in life and "
+        f"{allowed['epsilon_per_round']:g} in a round, at delta {allowed['delta']:g}; sums of {allowed['cohort']} "
+        "people or more",
+    )
+    for line in lines:
+        _console().print(Text(plain(line)))
 
 
 def plain(text: str) -> str:
@@ -65,16 +81,6 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def _decision(concept: Mapping[str, Any]) -> str:
     return "muted" if concept["muted"] else "boosted" if concept["boost"] else ""
-
-
-def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name} {key}".strip().replace("_", " "))
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        yield name, ", ".join(map(str, value))
-    else:
-        yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _print(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -90,6 +90,48 @@ class Interests(BaseModel):
     events: int
 
 
+class Promise(BaseModel):
+    """An epsilon at a delta."""
+
+    epsilon: float
+    delta: float
+
+
+class Promised(BaseModel):
+    """What the federation promises for the device's whole life: to all one person did, to a window of events."""
+
+    federation: str
+    user: Promise | None
+    event: Promise | None
+    cohort: int
+
+
+class Allowed(BaseModel):
+    """What the device's own policy lets pass at most, and among how many people at least."""
+
+    epsilon: float
+    epsilon_per_round: float
+    delta: float
+    cohort: int
+    tasks: list[str]
+
+
+class Spent(BaseModel):
+    """Epsilons of all that ever left."""
+
+    user: float
+    event: float
+
+
+class Privacy(BaseModel):
+    """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task."""
+
+    promised: Promised | None
+    allowed: Allowed
+    spent: Spent
+    answers: dict[str, int]
+
+
 class Deleted(BaseModel):
     """How many events were deleted."""
 
@@ -101,7 +143,7 @@ class Everything(BaseModel):
 
     events: list[dict[str, Any]]
     decisions: dict[str, str]
-    privacy: dict[str, Any]
+    privacy: Privacy
 
 
 class Field(BaseModel):

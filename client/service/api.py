@@ -148,7 +148,7 @@ def _routes(desk: Desk) -> APIRouter:
         with _absent():
             return desk.decide(name, decision.action)
 
-    @guarded.get("/privacy", response_model=None)
+    @guarded.get("/privacy", response_model=None, responses={200: {"model": answers.Privacy}})
     def privacy() -> Answer:
         """What was promised to the person, and what of it is spent."""
         return desk.privacy()

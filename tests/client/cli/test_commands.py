@@ -120,7 +120,28 @@ def test_tables_show_items_reasons_and_decisions(run, home):
     assert "your interest in kitchen" in table
     assert "without the events 1: rank 9" in run("explain", home.directory, "kitchen-1").stdout
     assert "muted" in run("interests", home.directory, "--mute", "music").stdout
-    assert "epsilon" in run("privacy", home.directory).stdout
+    assert "joined nothing yet" in run("privacy", home.directory).stdout
+
+
+def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypatch):
+    promised = {"federation": "books", "user": {"epsilon": 8.0, "delta": 1e-6}, "event": None, "cohort": 100}
+    allowed = {"epsilon": 8.0, "epsilon_per_round": 2.0, "delta": 1e-6, "cohort": 50, "tasks": ["update"]}
+    answer = {
+        "promised": promised,
+        "allowed": allowed,
+        "spent": {"user": 1.25, "event": 0.0},
+        "answers": {"update": 3, "statistics": 1},
+    }
+    monkeypatch.setattr("client.desk.opening.spent", lambda home: answer)
+    said = run("privacy", home.directory).stdout
+    for words in (
+        "promised by books",
+        "epsilon 8 at delta 1e-06",
+        "epsilon 1.25",
+        "update 3, statistics 1",
+        "50 people",
+    ):
+        assert words in said
 
 
 def test_titles_are_never_markup_nor_control_the_terminal(run, home, monkeypatch):

@@ -94,6 +94,7 @@ def test_every_answer_is_as_documented(api):
         "/v1/recommendations": answers.Recommendations,
         f"/v1/items/{item}/explanation": answers.Explanation,
         "/v1/interests": answers.Interests,
+        "/v1/privacy": answers.Privacy,
         "/v1/export": answers.Everything,
     }
     for target, model in documented.items():
