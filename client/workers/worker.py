@@ -46,6 +46,8 @@ class Worker:
         self._connection = Connection(ours.detach())
         try:
             self._connection.send((idle_seconds, make, args))
+        except OSError:  # it died at once, which calls will say
+            self._process.kill()
         except BaseException:
             self.stop()
             raise

@@ -1,4 +1,4 @@
-"""The faces of the device's folders: they name all they offer, and bring in nothing before it is asked for."""
+"""Lazy faces: they name all they offer, and bring in nothing before it is asked for."""
 
 import ast
 import importlib
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 LAZY = sorted(
     path.parent.relative_to(ROOT)
-    for path in (ROOT / "client").rglob("__init__.py")
+    for package in ("client", "server", "shared")
+    for path in (ROOT / package).rglob("__init__.py")
     if "lazily(" in path.read_text(encoding="utf-8")
 )
 HEAVY = ("dp_accounting", "flwr", "opacus", "peft", "torch", "transformers")
