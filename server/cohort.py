@@ -46,7 +46,7 @@ class Roster:
         clock: Clock,
         revoked: frozenset[str] = frozenset(),
     ) -> list[Member]:
-        """The devices now available, less those revoked, by id, once there are `minimum` or `deadline_seconds` are over."""
+        """The devices now available, less those revoked, by id, once there are `minimum` or the deadline has passed."""
         end = clock.now() + deadline_seconds
         self._mute.clear()
         while True:

@@ -94,6 +94,7 @@ class Recording:
             if recorded.question == question:
                 log_line("sum-recorded-before", task=request.task, round=request.round_number)
                 return recorded.result
+            path.unlink()
         result = self._aggregator.sum(grid, cohort, request, clock)
         if result.total is not None:
             names = request.task, request.round_number, question, configuration.digest().hex()

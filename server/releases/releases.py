@@ -67,6 +67,17 @@ class Releases:
             raise NotYet("releases: expected release zero, got none; make it with `hushrec-server catalogue`")
         return links[0].release
 
+    def newest(self) -> Publication:
+        """The publication of the release that was made last, whether or not it counts now.
+
+        Raises:
+            NotYet: there is none.
+            Corrupt: the chain is damaged.
+        """
+        self.start()
+        first = {link.release: link for link in reversed(self.all())}
+        return max(first.values(), key=lambda link: link.sequence)
+
     def load(self, digest: str) -> "Release":
         """A published release, verified.
 
