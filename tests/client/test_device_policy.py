@@ -1,4 +1,4 @@
-"""A person's device reads its policy before every answer, and what the policy forbids no message gets."""
+"""A person's device: masked sums only, and a policy read before every answer, which no message can loosen."""
 
 import os
 
@@ -12,6 +12,7 @@ from shared.terms import user_charge
 from tests.client.test_device import GROUPS, PRIVATE, Home
 from tests.persons import persons, policy_file
 from tests.private_round import NOW, PrivateRound, another_round, configuration, parties
+from tests.tiny import Seeded
 
 SECURE = (*PRIVATE, "sum.mode=secure")
 AFTER = {"share": (), "mask": ("share",), "agree": ("share", "mask"), "unmask": ("share", "mask", "agree")}
@@ -30,6 +31,38 @@ def test_without_a_policy_or_with_a_ledger_in_memory_there_is_no_persons_device(
     for missing, expected in ({"policy": None}, "policy file"), ({"state": {}}, "ledger in a file"):
         with pytest.raises(Refused, match=expected):
             home.start(**(persons(home.folder) | missing))
+
+
+def test_a_persons_device_gives_nothing_in_the_open(tiny, tmp_path):
+    for settings in (("privacy.level=none",), ("privacy.level=event",)):
+        home = Home(tiny, *settings)
+        home.start(**persons(tmp_path))
+        with pytest.raises(Refused, match="secure sums only"):
+            home.update()
+        assert not (tmp_path / "ledger.jsonl").exists()
+    home = Home(tiny, *PRIVATE)
+    home.start(**persons(tmp_path))
+    with pytest.raises(Refused, match="secure sums only"):
+        home.join()
+    assert home.session == {}
+
+
+def test_a_persons_device_joins_no_sum_without_noise(tiny, tmp_path):
+    home = Home(tiny, "privacy.level=none", "sum.mode=secure")
+    home.start(**persons(tmp_path))
+    with pytest.raises(Refused, match="no user-level privacy"):
+        home.join()
+    assert home.session == {}
+
+
+def test_a_persons_device_takes_no_chance_that_somebody_could_repeat(tiny, tmp_path):
+    home = Home(tiny, *PRIVATE, "sum.mode=secure")
+    with pytest.raises(Refused, match="operating system"):
+        home.start(simulated=False, randomness=Seeded)
+    home.start(**persons(tmp_path))
+    first, _ = home.join(1)
+    second, _ = home.join(2)
+    assert first[120:152] != second[120:152]  # the encryption key of the advert
 
 
 def test_a_round_that_keeps_every_rule_is_answered_and_the_file_says_so(home):
