@@ -163,7 +163,9 @@ def _receive(path: str, answer: httpx.Response, largest_bytes: int, write: Calla
 def _check_status(path: str, status: int) -> None:
     if status == httpx.codes.OK:
         return
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if status == httpx.codes.UNAUTHORIZED:
+        raise NotYet(f"{path}: the server expects a request signed now (status 401); set this device's clock")
+    if status == httpx.codes.FORBIDDEN:
         raise Refused(f"{path}: the server refuses (status {status}): it does not know this device, or no longer")
     if status in (httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS) or status >= 500:
         raise NotYet(f"{path}: the server cannot answer this now (status {status})")

@@ -109,11 +109,14 @@ class Membership(BaseModel):
         if offered.round.minimum_answers < agreed.round.minimum_answers:
             raise Refused(
                 f"terms: round.minimum_answers: agreed to {agreed.round.minimum_answers} and more, got "
-                f"{offered.round.minimum_answers}; join again to agree to it"
+                f"{offered.round.minimum_answers}; agreeing to it takes another device"
             )
         for name in ("name", "backbone", "privacy", "sum", "statistics"):
             if getattr(agreed, name) != getattr(offered, name):
-                raise Refused(f"terms: {name}: expected what was agreed to on joining, got other values; join again")
+                raise Refused(
+                    f"terms: {name}: expected what was agreed to on joining, got other values; agreeing to them takes "
+                    "another device"
+                )
 
     def check_certificate(self, certificate: Certificate, identity: Identity, now_seconds: float) -> None:
         """See that the pinned registry certified this device, for some time to come.

@@ -50,6 +50,7 @@ class Node:
         self._busy_poll_seconds, self._clock = busy_poll_seconds, clock
         self._busy_until = 0.0
         self._bundles: dict[int, str] = {}  # of the runs asked about
+        self._unread = ""  # why the last message was not read
 
     def run(self, stop: threading.Event) -> None:
         """Connect, answer, connect again; until `stop`."""
@@ -77,8 +78,11 @@ class Node:
         try:
             incoming = self._fleet.pull()
         except Corrupt as reason:
-            _LOGGER.warning("a message was not read: %s", _one_line(reason))
+            if str(reason) != self._unread:  # not at every look
+                _LOGGER.warning("a message was not read: %s", _one_line(reason))
+            self._unread = str(reason)
             return False
+        self._unread = ""
         if incoming is None:
             return False
         self._busy_until = self._clock() + BUSY_SECONDS

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.releases import LARGEST_BYTES
+from client.membership import Membership
+from client.releases import LARGEST_BYTES, Releases
 from shared.enrolment import parse_authorization
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import read_federation
 from shared.publication import FileEntry, Publication
-from tests.client.gateways import Operator, Reply, endless
+from tests.client.gateways import Gateway, Operator, Reply, endless
 from tests.client.releases.conftest import TERMS
 
 
@@ -317,6 +318,15 @@ def test_a_server_that_no_longer_knows_the_device_is_told_apart_from_one_that_is
     gateway.answers["/v1/releases/chain"] = lambda _: Reply(b"", 503)
     with pytest.raises(NotYet):
         releases.update()
+
+
+def test_a_server_whose_certificate_another_authority_made_is_not_talked_to(home, publisher, gateway, tmp_path):
+    publisher.publish(b"one")
+    other = Gateway(tmp_path / "other").pem
+    membership = Membership.load(home.membership).model_copy(update={"authority": other})
+    with membership.gateway(home.keys.identity()) as link, pytest.raises(Corrupt, match="pinned authority"):
+        Releases(home, membership, link).update()
+    assert gateway.asked == []
 
 
 def test_a_redirect_is_not_followed(releases, publisher, gateway):
