@@ -28,6 +28,7 @@ from shared.processes import STEP_SECONDS, PartStatus, Supervisor
 _STARTING_SECONDS = 120.0
 _ATTEMPTS = 4
 _ASK_SECONDS = 0.3
+_ENDING_SECONDS = 3.0
 
 
 def up(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Event | None = None) -> None:
@@ -53,7 +54,6 @@ def up(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Eve
         ):
             _check_free(name, host, port)
         conductor = Conductor(home, control, registry)
-        # It is not left waiting for an answer: at the end the SuperLink goes away, and the answer with it.
         conducting = threading.Thread(target=conductor.conduct, args=(stop,), name="conductor", daemon=True)
         with watch:
             report = _Report(home)
@@ -66,7 +66,8 @@ def up(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Eve
                 watch.run_forever(stop, lambda: report.write(watch.status(), conductor.state))
             finally:
                 stop.set()
-        conducting.join()
+                conducting.join(_ENDING_SECONDS)
+                control.close()  # the SuperLink waits for whoever is connected
         report.write(watch.status(), Conducting())
 
 

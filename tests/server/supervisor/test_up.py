@@ -340,7 +340,9 @@ def test_stopping_ends_every_process_and_the_next_start_goes_on(running: Running
     assert pending_order(running.home) is not None
     status = running.status()
     pids = [status["serverapp"], *(part["pid"] for part in status["parts"])]
+    started = time.monotonic()
     assert running.stop() == 0
+    assert time.monotonic() - started < 15
     assert not any(lives(pid) for pid in pids if pid)
     assert not is_up(running.home)
     assert [part["pid"] for part in running.status()["parts"]] == [None] * 3
