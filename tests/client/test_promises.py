@@ -209,3 +209,15 @@ def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
     )
     command = [sys.executable, "-c", program, str(home.directory)]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
+    file = read_federation()
+    promises = Promises({})
+    for number in range(1, file.privacy.update_participations + 1):
+        promises.pay(file, "update", number)
+    for number in range(1, file.privacy.evaluation_participations + 1):
+        promises.pay(file, "evaluation", number)
+    promises.pay(file, "statistics", 0)
+    with pytest.raises(Refused):
+        promises.pay(file, "update", file.privacy.update_participations + 1)
