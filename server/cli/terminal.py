@@ -88,7 +88,7 @@ def explained(debug: bool) -> Iterator[None]:
             file=sys.stderr,
         )
         raise typer.Exit(Misconfigured.exit_status) from None
-    except typer.Exit:
+    except (typer.Exit, BrokenPipeError):  # typer ends quietly when nobody reads on
         raise
     except Exception as error:
         if debug:

@@ -20,9 +20,10 @@ from server.cli.commands import app
 from server.home import Home, init
 from shared.enrolment import Invitation, JoinRequest, fingerprint
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
-from shared.federation import default_text, read_federation
+from shared.federation import default_text, read_federation, write_toml
 from shared.secure_sum import Identity
 from tests.server.published import publish_files
+from tests.tiny import catalogue
 
 
 def call(*arguments: object) -> Result:
@@ -301,6 +302,33 @@ def test_up_warns_of_what_is_wrong_says_when_it_is_ready_and_ends_well(home, sta
     assert "warning: keys/operator.key: expected mode 0600" in result.stderr
     assert "ready: devices reach it at https://127.0.0.1:9443" in result.stderr
     assert json.loads(result.stdout) == {"directory": str(home.directory), "stopped": True}
+
+
+def test_a_file_of_items_becomes_release_zero_and_once_more_changes_nothing(tmp_path, tiny):
+    home = init(tmp_path / "server", federation=write_toml(tiny.file("sum.mode=secure")))
+    catalogue().save(tmp_path / "items.jsonl")
+    said = answer("catalogue", home.directory, tmp_path / "items.jsonl")
+    assert (said["items"], said["new"], said["sequence"]) == (len(catalogue()), len(catalogue()), 1)
+    (one,) = answer("releases", home.directory)["releases"]
+    assert (one["release"], one["why"]) == (said["release"], "release zero")
+    again = call("catalogue", home.directory, tmp_path / "items.jsonl")
+    assert re.search(r"^new +0$", again.stdout, re.MULTILINE)
+    assert len(answer("releases", home.directory)["releases"]) == 1
+    assert answer("check", home.directory)["findings"] == []
+    (tmp_path / "items.jsonl").write_text('{"id": 1}\n{"id": "a", "title": "b"}\n{}\n')
+    wrong = call("catalogue", home.directory, tmp_path / "items.jsonl")
+    assert wrong.exit_code == 2
+    assert "items.jsonl:1:" in wrong.stderr
+    assert "items.jsonl:3:" in wrong.stderr
+
+
+def test_nobody_reading_on_is_no_fault_of_ours(home):
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = ["-W", "ignore", "-c", "from server.cli import main; main()", "status", str(home.directory), "--json"]
+    done = subprocess.run([sys.executable, *program], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.stderr == ""
 
 
 @pytest.fixture
