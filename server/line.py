@@ -28,12 +28,12 @@ def train(home: Home, grid: Grid, until: int, clock: Clock | None = None) -> Non
     """Train until so many rounds of the line are done, and publish what they gave.
 
     Raises:
-        NotYet: there is no release zero.
+        NotYet: there is no release zero, or the operator published at the very same moment: do it again.
         Misconfigured: the federation file is no longer that of the line, or a file cannot be written.
         Corrupt: the chain, the head's files, the checkpoint or a recorded sum is damaged.
     """
     releases = Releases(home)
-    head = releases.load(_head(releases))
+    head = releases.load(_head(releases)[1])
     _check_federation(home, head)
     model = build_model(head.federation)
     with home.registry() as registry:
@@ -50,7 +50,7 @@ class _Line:
         self, home: Home, releases: Releases, registry: Registry, model: GlobalModel, clock: Clock | None
     ) -> None:
         self._home, self._releases, self._model = home, releases, model
-        self._digest = _head(releases)
+        self._number, self._digest = _head(releases)
         self._head = releases.load(self._digest)
         self._federation = Federation(
             self._head.federation,
@@ -72,7 +72,7 @@ class _Line:
         """Whether the rounds are done. They are not when the operator has published meanwhile: then open it anew."""
         for _ in self._federation.run(grid, until=until):
             self._write_journal()
-            if _head(self._releases) != self._digest:
+            if _head(self._releases) != (self._number, self._digest):
                 log_line("head-changed", round=self._federation.round_number)
                 return False
         return True
@@ -82,29 +82,36 @@ class _Line:
         vector, number = self._federation.vector, self._federation.round_number
         if np.array_equal(self._releases.load(self._releases.newest().release).vector, vector):
             return
-        head = self._releases.load(_head(self._releases))  # it may have more items than when this was opened
+        after, digest = _head(self._releases)
+        head = self._releases.load(digest)  # it may have more items than when this was opened
         last = self._federation.reports[-1]
         metrics = last.metrics if last.task == "evaluation" and last.number == number else {}
         following = next_release(head, self._model, vector, number, metrics=metrics)
-        self._releases.publish(following, f"after round {number}")
+        self._releases.publish(following, f"after round {number}", after)
         self._write_journal()
 
     def _release(self, counts: Counts | None, noise: float) -> str:
         """The release that devices work under, which has popularity once it was counted: see `Federation`."""
         if counts is not None and all(link.why != _POPULARITY for link in self._releases.all()):
             counted = self._head.with_popularity(counts[: len(self._head.catalogue)], noise)
-            self._digest = self._releases.publish(counted, _POPULARITY).release
+            link = self._releases.publish(counted, _POPULARITY, self._number)
+            self._number, self._digest = link.sequence, link.release
         return self._digest
 
     def _write_journal(self) -> None:
-        done, head = self._federation, _head(self._releases)
+        done, (_, head) = self._federation, _head(self._releases)
         write_journal(self._home, done.reports, done.round_number, done.file.training.rounds, head)
 
 
-def _head(releases: Releases) -> str:
-    """Digest of the release that counts."""
-    head = releases.head()
-    return releases.start() if head is None else head.release
+def _head(releases: Releases) -> tuple[int, str]:
+    """Number and release of the publication that counts.
+
+    Raises:
+        NotYet: there is none.
+    """
+    releases.start()
+    links = releases.all()
+    return links[-1].sequence, links[-1].release
 
 
 def _revoked(registry: Registry) -> Callable[[], frozenset[str]]:

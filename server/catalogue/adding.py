@@ -49,6 +49,7 @@ def add_catalogue(home: Home, file: Path, progress: Progress = lambda done, tota
         Misconfigured: no such file; an item that is known already differs; the federation file and the items do not fit
             (see `first_release`); or the federation file is no longer that of the release that counts.
         Corrupt: lines of the file are no items; the chain or a release is damaged.
+        NotYet: another release was published meanwhile.
     """
     items = read_items(file)
     releases = Releases(home)
@@ -63,21 +64,21 @@ def add_catalogue(home: Home, file: Path, progress: Progress = lambda done, tota
         head.catalogue.save(home.catalogue / "items.jsonl")
         return Added(len(head.catalogue), 0, 0, link.release, link.sequence)
     added, encoded = _with(home, head, Catalogue(new), progress)
-    return _publish(home, releases, added, f"{len(new)} new items", len(new), encoded)
+    return _publish(home, releases, added, f"{len(new)} new items", len(new), encoded, link.sequence)
 
 
 def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Progress) -> Added:
     federation, catalogue = home.federation(), Catalogue(items)
     if federation.model.concepts > len(catalogue) and "concepts" in federation.model.views:
         raise Misconfigured(
-            f"catalogue: expected at least model.concepts = {federation.model.concepts} items, got {len(catalogue)}; add "
-            f"items, or set fewer concepts in {home.federation_path} before devices join"
+            f"catalogue: expected at least model.concepts = {federation.model.concepts} items, got {len(catalogue)}; "
+            f"add items, or set fewer concepts in {home.federation_path} before devices join"
         )
     model = build_model(federation)
     kept = EmbeddingFile(_embeddings(home), model, model.vector(), federation.backbone.max_tokens)
     embeddings, encoded = kept.embed(catalogue.texts, progress)
     release = first_release(federation, catalogue, model, embeddings)
-    return _publish(home, releases, release, "release zero", len(catalogue), encoded)
+    return _publish(home, releases, release, "release zero", len(catalogue), encoded, 0)
 
 
 def _with(home: Home, head: Release, new: Catalogue, progress: Progress) -> tuple[Release, int]:
@@ -87,8 +88,8 @@ def _with(home: Home, head: Release, new: Catalogue, progress: Progress) -> tupl
     return with_items(head, model, new, embeddings=embeddings), encoded
 
 
-def _publish(home: Home, releases: Releases, release: Release, why: str, new: int, encoded: int) -> Added:
-    link = releases.publish(release, why)
+def _publish(home: Home, releases: Releases, release: Release, why: str, new: int, encoded: int, after: int) -> Added:
+    link = releases.publish(release, why, after)
     release.catalogue.save(home.catalogue / "items.jsonl")
     return Added(len(release.catalogue), new, encoded, link.release, link.sequence)
 

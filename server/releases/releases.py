@@ -88,8 +88,11 @@ class Releases:
 
         return Release.load(self._folder / digest)
 
-    def publish(self, release: "Release", why: str) -> Publication:
+    def publish(self, release: "Release", why: str, after: int) -> Publication:
         """Make a release the one that counts, unless it was published before: then nothing is changed.
+
+        Args:
+            after: number of the publication that it was made from, which must still count; 0 for release zero.
 
         Returns:
             the publication of this release.
@@ -97,6 +100,7 @@ class Releases:
         Raises:
             Corrupt: the chain is damaged.
             Misconfigured: something cannot be written; the head is then as it was.
+            NotYet: another release was published meanwhile.
         """
         files = release.files()
         entries = {name: FileEntry.of(content) for name, content in files.items()}
@@ -109,7 +113,14 @@ class Releases:
         federation = release.federation.digest()
 
         def following(links: Links) -> Publication | None:
-            return None if _latest(links, digest) else self._link(links, digest, federation, entries, why)
+            if _latest(links, digest):
+                return None
+            if len(links) != after:
+                raise NotYet(
+                    f"releases: expected publication {after} to count still, got {len(links)} of them; another was "
+                    "published meanwhile: do it again"
+                )
+            return self._link(links, digest, federation, entries, why)
 
         link = self._chain.append(following) or _latest(self.all(), digest)
         assert link is not None

@@ -40,7 +40,7 @@ def test_what_is_published_is_signed_chained_and_there_file_by_file(home, releas
     assert releases.head() is None
     with pytest.raises(NotYet, match="hushrec-server catalogue"):
         releases.start()
-    links = [releases.publish(release, f"after round {number}") for number, release in enumerate(three)]
+    links = [releases.publish(release, f"after round {number}", number) for number, release in enumerate(three)]
     assert [link.sequence for link in links] == [1, 2, 3]
     assert links[0].published_seconds == 1_700_000_000
     previous = None
@@ -66,10 +66,10 @@ def test_what_is_published_is_signed_chained_and_there_file_by_file(home, releas
 
 
 def test_publishing_twice_is_publishing_once(home, releases, three):
-    first, second = (releases.publish(release, "why") for release in three[:2])
+    first, second = (releases.publish(release, "why", number) for number, release in enumerate(three[:2]))
     chain = home.chain.read_bytes()
-    assert releases.publish(three[1], "again") == second
-    assert releases.publish(three[0], "again") == first  # and it does not go back by mistake
+    assert releases.publish(three[1], "again", 2) == second
+    assert releases.publish(three[0], "again", 2) == first  # and it does not go back by mistake
     assert home.chain.read_bytes() == chain
 
 
@@ -77,20 +77,20 @@ def test_publishing_twice_is_publishing_once(home, releases, three):
 def test_killed_before_any_write_the_head_stands_and_the_next_attempt_publishes_once(
     home, releases, three, monkeypatch, at
 ):
-    first = releases.publish(three[0], "zero")
+    first = releases.publish(three[0], "zero", 0)
     with monkeypatch.context() as patch:
         kill_at(patch, at)
         with pytest.raises(KeyboardInterrupt):
-            releases.publish(three[1], "one")
+            releases.publish(three[1], "one", 1)
     again = Releases(home)
     assert again.all() == (first,)
-    again.publish(three[1], "one")
+    again.publish(three[1], "one", 1)
     assert [link.release for link in Releases(home).all()] == [release.digest() for release in three[:2]]
 
 
 def test_a_torn_last_line_is_cut_off_and_what_was_published_before_it_stands(home, releases, three):
-    for release in three:
-        releases.publish(release, "why")
+    for number, release in enumerate(three):
+        releases.publish(release, "why", number)
     whole = home.chain.read_bytes()
     end = whole.rindex(b"\n", 0, -1) + 1
     for cut in (end + 1, end + 100, len(whole) - 1):
@@ -100,14 +100,14 @@ def test_a_torn_last_line_is_cut_off_and_what_was_published_before_it_stands(hom
         assert Releases(home).head().sequence == 2
         assert home.chain.read_bytes() == whole[:end]
         home.chain.write_bytes(whole[:cut])
-        assert releases.publish(three[2], "why").sequence == 3
+        assert releases.publish(three[2], "why", 2).sequence == 3
         assert len(home.chain.read_bytes().splitlines()) == 3
 
 
 @pytest.mark.parametrize("change", ["flipped", "dropped", "swapped", "signed by another"])
 def test_a_changed_earlier_line_is_corrupt_and_nothing_is_written_behind_it(home, releases, three, change):
-    for release in three[:2]:
-        releases.publish(release, "why")
+    for number, release in enumerate(three[:2]):
+        releases.publish(release, "why", number)
     first, second = home.chain.read_bytes().splitlines()
     if change == "flipped":
         lines = [first.replace(b'"why":"why"', b'"why":"who"'), second]
@@ -121,7 +121,7 @@ def test_a_changed_earlier_line_is_corrupt_and_nothing_is_written_behind_it(home
         lines = [Publication.decode(first).sign(Ed25519PrivateKey.generate()).encode(), second]
     damaged = b"\n".join(lines) + b"\n"
     home.chain.write_bytes(damaged)
-    for attempt in (releases.all, Releases(home).head, lambda: releases.publish(three[2], "why")):
+    for attempt in (releases.all, Releases(home).head, lambda: releases.publish(three[2], "why", 2)):
         with pytest.raises(Corrupt, match=r"chain\.jsonl:[12]: "):
             attempt()
     assert home.chain.read_bytes() == damaged
@@ -129,7 +129,7 @@ def test_a_changed_earlier_line_is_corrupt_and_nothing_is_written_behind_it(home
 
 @pytest.mark.parametrize("how", ["rollback", "promote"])
 def test_going_back_is_a_new_publication_that_devices_accept(home, releases, three, how):
-    first, second = (releases.publish(release, f"round {number}") for number, release in enumerate(three[:2]))
+    first, second = (releases.publish(release, f"round {number}", number) for number, release in enumerate(three[:2]))
     back = getattr(releases, how)(first.release[:8])
     back.verify(operator(home))
     back.follows(second)
@@ -143,7 +143,7 @@ def test_going_back_is_a_new_publication_that_devices_accept(home, releases, thr
 
 
 def test_there_is_no_going_back_to_what_counts_already_or_never_was(home, releases, three):
-    first, second = (releases.publish(release, "why") for release in three[:2])
+    first, second = (releases.publish(release, "why", number) for number, release in enumerate(three[:2]))
     chain = home.chain.read_bytes()
     for name, message in (
         (second.release, "the one that counts"),
@@ -159,8 +159,8 @@ def test_there_is_no_going_back_to_what_counts_already_or_never_was(home, releas
 
 @pytest.mark.parametrize("damage", ["missing", "other"])
 def test_there_is_no_going_back_to_a_damaged_release(home, releases, three, damage):
-    first = releases.publish(three[0], "why")
-    releases.publish(three[1], "why")
+    first = releases.publish(three[0], "why", 0)
+    releases.publish(three[1], "why", 1)
     path = home.releases / first.release / "model.safetensors"
     path.unlink() if damage == "missing" else path.write_bytes(b"other")
     with pytest.raises(Corrupt, match="restore it from a copy"):
@@ -170,7 +170,7 @@ def test_there_is_no_going_back_to_a_damaged_release(home, releases, three, dama
 
 def test_two_processes_that_publish_at_once_make_one_chain(home, releases, three):
     """Each promotes what the other has not; every line follows the one before it."""
-    names = [releases.publish(release, "why").release for release in three]
+    names = [releases.publish(release, "why", number).release for number, release in enumerate(three)]
     code = (
         "import sys, json; from pathlib import Path\n"
         "from server.home import Home; from server.releases import Releases\n"
@@ -186,3 +186,15 @@ def test_two_processes_that_publish_at_once_make_one_chain(home, releases, three
     links = releases.all()
     assert [link.sequence for link in links] == list(range(1, len(links) + 1))
     assert len(links) > 20
+
+
+def test_what_was_made_from_a_release_that_no_longer_counts_is_not_published(releases, three):
+    releases.publish(three[0], "zero", 0)
+    releases.publish(three[1], "one", 1)
+    with pytest.raises(NotYet, match="published meanwhile"):
+        releases.publish(three[2], "items for release zero", 1)
+    assert [link.why for link in releases.all()] == ["zero", "one"]
+    assert releases.newest().why == "one"
+    back = releases.rollback(three[0].digest())
+    assert releases.head() == back
+    assert releases.newest().release == three[1].digest()
