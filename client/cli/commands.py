@@ -19,6 +19,7 @@ from client.desk import EventRecord, WishRecord
 from client.home import Home
 from client.home import init as make_home
 from client.recommender import Strategy
+from client.settings_file import values_of
 from shared.behaviour import EventKind
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -54,13 +55,21 @@ def init(
     keyring: Annotated[
         bool, typer.Option(help="Keep the key of the store in the system's keyring, else in a file.")
     ] = True,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy",
+            metavar="KEY=VALUE",
+            help="Agree to something else than shipped, such as smallest_cohort=4; may be repeated.",
+        ),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Make a device: its keys, its sealed store, its settings and its policy."""
     with explained(debug):
         settings = {"keyring": keyring} if port is None else {"keyring": keyring, "port": port}
-        home = make_home(directory, None, **settings)
+        home = make_home(directory, values_of("--policy", policy or ()), **settings)
         if as_json:
             return print_json({"directory": str(home.directory)})
         print(f"{home.directory}: a new device; join a federation with: hushrec-device join {directory} INVITATION")

@@ -289,3 +289,12 @@ def test_the_console_script_starts_without_a_model_or_flower(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_init_takes_what_a_person_agrees_to_instead_of_the_shipped_policy(run, tmp_path):
+    run("init", tmp_path / "d", "--no-keyring", "--policy", "smallest_cohort=4", "--policy", 'tasks=["update"]')
+    policy = Home.open(tmp_path / "d").policy()
+    assert (policy.smallest_cohort, policy.tasks) == (4, ("update",))
+    for wrong in ("smallest_cohort", "smallest_cohort=many", "unheard=1"):
+        run("init", tmp_path / "e", "--no-keyring", "--policy", wrong, status=2)
+        assert not (tmp_path / "e").exists()

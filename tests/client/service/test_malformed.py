@@ -215,7 +215,7 @@ def test_bodies_that_are_nearly_right_or_far_from_it(api):
         api.ask("POST", "/v1/events", body, NEEDED)
 
     send()
-    assert api.refused >= 2_200
+    assert api.refused >= 2_300
     assert {400, 422} <= set(api.statuses)
 
 
@@ -227,7 +227,7 @@ def test_paths_queries_headers_and_methods_of_any_kind(api):
             api.ask(method, place + b"?" + query, body, [*identity, *headers])
 
     send()
-    assert api.refused >= 2_600
+    assert api.refused >= 2_700
     assert {200, 401, 404, 405, 421, 422} <= set(api.statuses)
 
 
@@ -238,12 +238,12 @@ def test_whatever_can_be_made_of_the_openapi_document(api):
         for mode in schemathesis.GenerationMode:
             with suppress(Unsatisfiable):  # nothing can be wrong about a place that takes nothing
                 _exchange_many(api, result.ok(), mode)
-    assert api.refused >= 200
+    assert api.refused >= 100
     assert {200, 404, 422} <= set(api.statuses)
 
 
 def _exchange_many(api, operation, mode):
-    @settings(max_examples=24, suppress_health_check=NO_CHECKS, **QUIET)
+    @settings(max_examples=15, suppress_health_check=NO_CHECKS, **QUIET)
     @given(operation.as_strategy(generation_mode=mode))
     def send(case):
         sent = requests.Request(**case.as_transport_kwargs(base_url=f"http://{HOST}")).prepare()
