@@ -45,6 +45,22 @@ def shipped(name: str) -> str:
     return resources.files("client").joinpath(name).read_text(encoding="utf-8")
 
 
+def values_of(option: str, settings: Sequence[str]) -> dict[str, Setting]:
+    """Values as a command line gives them, "key=value" with the value in TOML.
+
+    Raises:
+        Misconfigured: one is not of this form; `option` says where it came from.
+    """
+    values: dict[str, Setting] = {}
+    for setting in settings:
+        try:
+            key, value = next(iter(tomllib.loads(setting).items()))
+        except (tomllib.TOMLDecodeError, StopIteration):
+            raise Misconfigured(f'{option}: expected KEY=VALUE, such as smallest_cohort=4, got "{setting}"') from None
+        values[key] = value
+    return values
+
+
 def read(path: Path, kind: type[AnySettings]) -> AnySettings:
     """Read a file of settings.
 
