@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ class Release:
         numbers, scales = quantise(self.index, widths)
         if not np.array_equal(dequantise(numbers, scales, widths), self.index):
             raise Misconfigured("release: expected an index on the int8 grid, got other numbers; see shared.int8")
-        index = {"index": numbers, "scales": scales, "log_popularity": self.log_popularity}
+        index: dict[str, NDArray[Any]] = {"index": numbers, "scales": scales, "log_popularity": self.log_popularity}
         files = {
             "card.md": self.card.encode(),
             "federation.toml": write_toml(self.federation).encode(),

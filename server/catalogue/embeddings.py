@@ -6,6 +6,7 @@ They are public, as the texts are. Losing the file costs time and nothing else.
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ class EmbeddingFile:
 
     def _save(self) -> None:
         keys = np.frombuffer(b"".join(self._held), np.uint8).reshape(len(self._held), 32)
-        tensors = {"keys": keys, "embeddings": np.stack(list(self._held.values()))}
+        tensors: dict[str, NDArray[Any]] = {"keys": keys, "embeddings": np.stack(list(self._held.values()))}
         write_atomically(self._path, save_tensors(tensors, metadata={"encoder": self._encoder}))
 
 

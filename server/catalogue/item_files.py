@@ -31,7 +31,7 @@ _EXPECTED = {
     "model_type": "one whole JSON object",
 }
 _Text = Annotated[str, Field(min_length=1, max_length=65_536, pattern=r"\S")]
-_Numbered = tuple[int, Callable[[], "_Record"]]
+_Numbered = tuple[int, Callable[[], "_Record"] | str]  # of a line: how to read it, or what is wrong with it
 
 
 class _Record(BaseModel):
@@ -68,6 +68,9 @@ def read_items(path: Path) -> list[Item]:
     lines: dict[str, int] = {}
     wrong: list[str] = []
     for number, read in readers[path.suffix.lower()](path, content):
+        if isinstance(read, str):
+            wrong.append(f"{path}:{number}: {read}")
+            continue
         try:
             item = read().item()
         except ValidationError as error:
@@ -99,10 +102,10 @@ def _csv_rows(path: Path, content: str) -> Iterator[_Numbered]:
         for row in rows:
             if not header:
                 header = _header(path, row)
+            elif any(row) and len(row) != len(header):
+                yield rows.line_num, f"expected {len(header)} fields as the header has, got {len(row)}"
             elif any(row):
-                fields = {name: value for name, value in zip(header, row, strict=False) if value}
-                if len(row) != len(header):
-                    fields = {"": f"{len(row)} fields"}
+                fields = {name: value for name, value in zip(header, row, strict=True) if value}
                 yield rows.line_num, lambda fields=fields: _Record.model_validate(_typed(fields))  # type: ignore[misc]
     except csv.Error as error:
         raise Corrupt(f"{path}:{rows.line_num}: expected CSV with closed quotation marks ({error})") from None
@@ -132,7 +135,5 @@ def _problem(error: ValidationError) -> str:
     """The first thing that is wrong with a line, without quoting it."""
     found = error.errors(include_url=False, include_context=False, include_input=False)[0]
     name = str(found["loc"][0]) if found["loc"] else ""
-    if name == "" and found["type"] in ("extra_forbidden", "missing") and found["loc"]:
-        return "expected as many fields as the header has, got another number"
     expected = _EXPECTED.get(found["type"], found["msg"])
     return f"{name}: expected {expected}" if name else f"expected {expected}"

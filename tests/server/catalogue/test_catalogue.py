@@ -1,0 +1,215 @@
+"""Items from an operator's file: what is read, what is refused and where, and that nothing is encoded twice."""
+
+import json
+
+import numpy as np
+import pytest
+
+from server.catalogue import add_catalogue
+from server.catalogue.item_files import read_items
+from server.home import init
+from server.releases import Releases
+from shared.catalogue import Catalogue, Item
+from shared.errors import Corrupt, Misconfigured
+from shared.federation import write_toml
+from shared.model.encoder import Encoder
+from tests.tiny import catalogue
+
+
+@pytest.fixture
+def home(tiny, tmp_path):
+    return init(tmp_path / "server", federation=write_toml(tiny.file()))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(content, name="items.jsonl"):
+        path = tmp_path / name
+        if not isinstance(content, bytes):
+            content = "".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in content).encode()
+        path.write_bytes(content)
+        return path
+
+    return written
+
+
+@pytest.fixture
+def encoded(monkeypatch):
+    """Texts that went through the encoder."""
+    texts, embed = [], Encoder.embed
+
+    def embedding(self, given, *rest, **named):
+        texts.extend(given)
+        return embed(self, given, *rest, **named)
+
+    monkeypatch.setattr(Encoder, "embed", embedding)
+    return texts
+
+
+def records(items):
+    return [{"id": i.id, "title": i.title, "text": i.text, "categories": list(i.categories)} for i in items]
+
+
+def test_both_forms_of_a_file_give_the_same_items(write):
+    lines = write(
+        [
+            {"id": "a", "title": "A, b", "text": "x", "categories": ["c", "d e"], "added_seconds": 5},
+            {"id": "b", "title": "B"},
+        ]
+    )
+    table = write(
+        b'\xef\xbb\xbfid,title,text,categories,added_seconds\r\na,"A, b",x,c|d e,5\r\nb,B,,,\r\n', "items.csv"
+    )
+    expected = [Item("a", "A, b", "x", ("c", "d e"), 5.0), Item("b", "B", "B")]
+    assert read_items(lines) == read_items(table) == expected
+
+
+def test_every_wrong_line_is_named_at_once_without_quoting_it(write):
+    good = {"id": "a", "title": "A"}
+    wrong = [
+        good,
+        "{not json",
+        {"id": "b"},
+        {"id": "c", "title": " "},
+        {"id": "d", "title": 7},
+        {"id": "e", "title": "E", "secret": "words"},
+        {"id": "f", "title": "F", "categories": "one"},
+        {"id": "g", "title": "G", "added_seconds": True},
+        good,
+        '{"id": "h", "title": "H", "added_seconds": 1e999}',
+        "[1]",
+    ]
+    with pytest.raises(Corrupt) as raised:
+        read_items(write(wrong))
+    lines = str(raised.value).splitlines()
+    assert [int(line.split(":")[1]) for line in lines] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    for line, words in zip(
+        lines,
+        ("JSON object", "title: expected a value", "title:", "title: expected a text", "secret: expected no such name",
+         "categories:", "added_seconds:", "another than on line 1", "added_seconds:", "JSON object"),
+        strict=True,
+    ):  # fmt: skip
+        assert words in line
+    assert "words" not in str(raised.value)
+
+
+def test_of_many_wrong_lines_twenty_are_named(write):
+    with pytest.raises(Corrupt) as raised:
+        read_items(write(["nothing"] * 33))
+    assert str(raised.value).count("\n") == 20
+    assert str(raised.value).endswith("and 13 more lines")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name,title\na,A\n", "expected a header"),
+        (b"id,title,title\na,A,B\n", "expected a header"),
+        (b"id,title\na,A,more\n", "2: expected 2 fields"),
+        (b"id,title\na\n", "2: expected 2 fields"),
+        (b'id,title\na,"A\n', "closed quotation marks"),
+        (b"id,title,added_seconds\na,A,soon\n", "2: added_seconds"),
+        (b"id,title\n", "at least one item"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_table_of_another_form_is_corrupt(write, content, message):
+    with pytest.raises(Corrupt, match=message):
+        read_items(write(content, "items.csv"))
+
+
+def test_a_missing_file_and_one_of_another_kind_are_misconfigured(tmp_path, write):
+    with pytest.raises(Misconfigured, match="could not be read"):
+        read_items(tmp_path / "none.jsonl")
+    with pytest.raises(Misconfigured, match=r"\.jsonl or \.csv"):
+        read_items(write(["x"], "items.txt"))
+
+
+def test_the_first_import_is_release_zero(home, write, encoded):
+    seen = []
+    added = add_catalogue(home, write(records(catalogue())), lambda done, total: seen.append((done, total)))
+    assert (added.items, added.new, added.encoded, added.sequence) == (24, 24, 24, 1)
+    assert seen[-1] == (24, 24)
+    release = Releases(home).load(added.release)
+    assert list(release.catalogue) == list(catalogue())
+    assert release.round_number == 0
+    assert release.federation == home.federation()
+    assert release.concept_names
+    assert Catalogue.load(home.catalogue / "items.jsonl").digest() == catalogue().digest()
+
+
+def test_importing_what_is_known_encodes_nothing_and_publishes_nothing(home, write, encoded):
+    first = add_catalogue(home, write(records(catalogue())))
+    chain = home.chain.read_bytes()
+    encoded.clear()
+    for items in (list(catalogue()), list(catalogue())[3:5]):
+        again = add_catalogue(home, write(records(items)))
+        assert (again.items, again.new, again.encoded) == (24, 0, 0)
+        assert (again.release, again.sequence) == (first.release, first.sequence)
+    assert encoded == []
+    assert home.chain.read_bytes() == chain
+
+
+def test_new_items_come_at_the_end_and_only_they_are_encoded(home, write, encoded):
+    add_catalogue(home, write(records(list(catalogue())[:22])))
+    encoded.clear()
+    more = [*reversed(list(catalogue())), Item("twin", "twin", catalogue()[0].text)]
+    added = add_catalogue(home, write(records(more)))
+    assert (added.items, added.new, added.encoded, added.sequence) == (25, 3, 2, 2)
+    assert sorted(encoded) == sorted(item.text for item in list(catalogue())[22:])
+    releases = Releases(home)
+    before, after = (releases.load(link.release) for link in releases.all())
+    assert [item.id for item in after.catalogue][22:] == [catalogue()[23].id, catalogue()[22].id, "twin"]
+    assert np.array_equal(after.index[:22], before.index)
+    assert np.array_equal(after.index[24], before.index[0])
+
+
+def test_an_import_that_is_killed_goes_on_where_it_was(home, write, encoded, monkeypatch):
+    import server.catalogue.adding as adding
+    import server.catalogue.embeddings as embeddings
+
+    monkeypatch.setattr(embeddings, "_SLAB", 8)
+    save, saved = embeddings.EmbeddingFile._save, []
+
+    def saving(self):
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+        saved.append(save(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embeddings.EmbeddingFile, "_save", saving)
+        with pytest.raises(KeyboardInterrupt):
+            add_catalogue(home, write(records(catalogue())))
+    assert Releases(home).head() is None
+    encoded.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(adding.Releases, "publish", None)
+        with pytest.raises(TypeError):
+            add_catalogue(home, write(records(catalogue())))
+    assert len([text for text in encoded if text in catalogue().texts]) == 8
+    added = add_catalogue(home, write(records(catalogue())))
+    assert (added.encoded, added.sequence) == (0, 1)
+
+
+def test_a_known_item_that_changed_is_refused_by_name(home, write):
+    add_catalogue(home, write(records(catalogue())))
+    changed = [
+        {**record, "text": "else"} if place in (2, 7) else record for place, record in enumerate(records(catalogue()))
+    ]
+    with pytest.raises(Misconfigured, match="2 changed ones: garden-2, music-1; put them back"):
+        add_catalogue(home, write([*changed, {"id": "new", "title": "new"}]))
+    assert Releases(home).head().sequence == 1
+
+
+def test_fewer_items_than_concepts_say_what_to_do(home, write):
+    with pytest.raises(Misconfigured, match=r"model\.concepts = 6 items, got 5"):
+        add_catalogue(home, write(records(list(catalogue())[:5])))
+    assert Releases(home).head() is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_lost_file_of_embeddings_costs_time_alone(home, write, encoded, damage):
+    first = add_catalogue(home, write(records(list(catalogue())[:20])))
+    path = home.catalogue / "embeddings.safetensors"
+    path.unlink() if damage is None else path.write_bytes(damage)
+    assert add_catalogue(home, write(records(catalogue()))).sequence == first.sequence + 1
