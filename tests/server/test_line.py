@@ -262,7 +262,7 @@ def test_rounds_that_were_skipped_release_nothing_and_undo_no_rollback(operated)
     assert check_replay(operated.home) == ""
 
 
-def test_revoked_devices_are_not_asked(operated):
+def test_the_registry_says_who_is_revoked(operated):
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -276,6 +276,15 @@ def test_revoked_devices_are_not_asked(operated):
         registry.join(code, identity.public_key, node.decode(), time.time(), 30, operated.home.certify)
         registry.revoke(identity.device.hex(), time.time())
         assert server.line._revoked(registry)() == {identity.device.hex()}
+
+
+def test_a_revoked_device_is_asked_nothing_from_the_next_round_on(operated, monkeypatch):
+    gone = {device(type("Context", (), {"node_config": {"partition-id": place}})) for place in (0, 3)}
+    monkeypatch.setattr(server.line, "_revoked", lambda registry: lambda: frozenset(gone))
+    operated.train(3)
+    asked = {who for *_, who in operated.asked}
+    assert len(asked) == DEVICES - 2
+    assert not asked & gone
 
 
 def test_a_federation_file_that_was_changed_under_way_is_refused(operated):
