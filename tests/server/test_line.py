@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import dataclass
 
@@ -310,3 +311,23 @@ def test_the_journal_says_where_training_is(operated):
     progress = json.loads((operated.home.training / "progress.json").read_text())
     assert (progress["round"], progress["rounds"], progress["skipped"]) == (2, ROUNDS, 0)
     assert progress["release"] == Publication.decode(operated.home.chain.read_bytes().splitlines()[-1]).release
+
+
+def test_the_app_of_the_bundle_trains_as_far_as_was_ordered(operated):
+    from server.app import app
+    from shared.files import write_atomically
+    from simulations.grid import run_local
+
+    config = {"home": str(operated.home.directory)}
+    run_local(app, operated.app(), DEVICES, run_config=config)
+    assert operated.whys() == ["release zero"]  # nothing was ordered
+    write_atomically(operated.home.training / "order.json", b'{"until": 1, "ordered_seconds": 5.0}')
+    import server.flower.serverapp as holding
+
+    for lock in holding._held:  # as the end of the first process would
+        os.close(lock)
+    holding._held.clear()
+    run_local(app, operated.app(), DEVICES, run_config=config)
+    assert operated.whys() == ["release zero", "popularity", "after round 1"]
+    with pytest.raises(Misconfigured, match='home="FOLDER"'):
+        run_local(app, operated.app(), DEVICES)
