@@ -48,7 +48,7 @@ def _serve(home: Home) -> None:
         try:
             node.run(stop)
         finally:
-            rounds.end("this process ends")
+            rounds.close()
             try:
                 fleet.deactivate()
             except HushrecError:

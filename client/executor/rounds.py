@@ -1,7 +1,8 @@
-"""Stands for the device in a process that must not train: a child that lives as long as its round does all the work.
+"""Stands for the device in a process that must not train: a process that lasts as long as its round does all the work.
 
-The round's secrets are in that child's memory alone and go with it: at its last message, a refusal, or a time-out. The
-operating system takes the pages back; that they are overwritten at once is not promised.
+The secrets of a round are in that process's memory alone and go with it: at its last message, a refusal, or a time-out.
+The operating system takes the pages back; that they are overwritten at once is not promised. What forks those processes
+has the model in memory and nothing of any round; it ends when no message came for a while.
 """
 
 import json
@@ -14,11 +15,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from client.executor.round_child import RoundChild
+from client.executor.nursery import Nursery
 from client.home import Home
 from client.policy import reading
 from client.session import RoundRequest
-from client.workers import Ended, Worker
+from client.workers import Worker
 from shared.errors import HushrecError, Misconfigured, Refused
 from shared.federation import read_federation
 from shared.privacy import Task
@@ -26,25 +27,32 @@ from shared.privacy import Task
 _LOGGER = logging.getLogger("client.executor")
 _MARGIN_SECONDS = 5.0
 _LAST_PHASE = "unmask"
+_KEPT_SECONDS = 60.0  # the nursery after the last round
+_LONGEST_IDLE_SECONDS = 3_600.0  # whatever its parent does
 
 Vector = NDArray[np.float32]
 
 
 class Child(Protocol):
-    """What runs a round: a `Worker` that holds a `RoundChild`."""
+    """What runs rounds: a `Worker` that holds a `Nursery`."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be called."""
+        ...
 
     def call(self, name: str, *args: object, timeout_seconds: float) -> object:
         """What the method of this name answers."""
         ...
 
     def stop(self) -> None:
-        """End the child now."""
+        """End it now, and the round in it."""
         ...
 
 
-def start_child(home: Path, release: Path, idle_seconds: float) -> Child:
-    """A process of its own for one round."""
-    return Worker("round", RoundChild, str(home), str(release), idle_seconds=idle_seconds)
+def start_child(home: Path) -> Child:
+    """A process that trains."""
+    return Worker("rounds", Nursery, str(home), idle_seconds=_LONGEST_IDLE_SECONDS)
 
 
 class Rounds:
@@ -55,19 +63,20 @@ class Rounds:
         home: Home,
         identity: str,
         find_release: Callable[[str], Path],
-        start: Callable[[Path, Path, float], Child] = start_child,
+        start: Callable[[Path], Child] = start_child,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
             identity: of the device, hexadecimal.
             find_release: folder of the installed release of a digest.
-            start: starts a child for a home, a release and the seconds it may be idle.
+            start: starts what runs rounds, for the folder of a device.
         """
         self._home, self._identity, self._find_release = home, identity, find_release
         self._start, self._clock = start, clock
         self._child: Child | None = None
-        self._until = 0.0
+        self._under_way = False
+        self._until = 0.0  # the round's next message, or the child's next round, comes before
         self._phase_seconds = 0.0
 
     def __repr__(self) -> str:
@@ -81,7 +90,7 @@ class Rounds:
     @property
     def under_way(self) -> bool:
         """Whether a round waits for its next message."""
-        return self._child is not None
+        return self._under_way
 
     def plain(self, request: RoundRequest, vector: Vector | None) -> Vector:
         """Never: a person's device sends nothing in the open."""
@@ -92,7 +101,7 @@ class Rounds:
         raise Refused("policy: a person's device takes part in secure sums only, not in ideal ones")
 
     def join(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
-        """Start a child for this round and let it work; a round before is given up.
+        """Let a process of its own join this round; a round before is given up.
 
         What can be refused without a child is: no message is worth a minute of the device's time otherwise.
 
@@ -117,9 +126,11 @@ class Rounds:
         if request.number <= last:
             raise Refused(f"round {request.number} of {request.task}: this device has answered round {last} already")
         longest, self._phase_seconds = federation.round.deadline_seconds, federation.sum.phase_seconds
-        self._child = self._start(self._home.directory, release, longest + self._phase_seconds + _MARGIN_SECONDS)
+        if self._child is None or not self._child.alive:
+            self._child = self._start(self._home.directory)
+        self._under_way = True
         began = self._clock()
-        answer = self._ask("join", request, vector, configuration, timeout_seconds=longest)
+        answer = self._ask("join", str(release), request, vector, configuration, timeout_seconds=longest)
         _LOGGER.info("round %d of %s: joined after %.1f s", request.number, request.task, self._clock() - began)
         self._until = self._clock() + longest + self._phase_seconds
         return answer
@@ -131,7 +142,7 @@ class Rounds:
             Refused: no round waits for it.
             NotYet, Misconfigured, Corrupt, TimeoutError, RuntimeError: as `join`.
         """
-        if self._child is None:
+        if not self._under_way:
             raise Refused(f"{name}: this device is in no private sum")
         answer = self._ask("phase", name, ch, list(parts), timeout_seconds=self._phase_seconds + _MARGIN_SECONDS)
         self._until = self._clock() + self._phase_seconds + _MARGIN_SECONDS
@@ -140,30 +151,44 @@ class Rounds:
         return answer
 
     def expire(self) -> None:
-        """Give a round up whose next message is too late."""
-        if self._child is not None and self._clock() > self._until:
+        """Give a round up whose next message is too late, and give memory back when no round came for a while."""
+        if self._child is None or self._clock() <= self._until:
+            return
+        if self._under_way:
             self.end("the next message did not come in time")
+        else:
+            self.close()
 
     def end(self, why: str) -> None:
-        """Let the round's child and all it holds go, if there is one."""
+        """Let the round under way and all it holds go, if there is one."""
+        if not self._under_way:
+            return
+        self._under_way, self._until = False, self._clock() + _KEPT_SECONDS
+        _LOGGER.info("the round under way ends: %s", why)
+        try:
+            if self._child is not None:
+                self._child.call("end", timeout_seconds=_MARGIN_SECONDS)
+        except Exception:
+            self.close()
+
+    def close(self) -> None:
+        """End the process that trains, and the round in it."""
+        self._under_way = False
         if self._child is not None:
             child, self._child = self._child, None
             child.stop()
-            _LOGGER.info("the round under way ends: %s", why)
 
     def _ask(self, name: str, *args: object, timeout_seconds: float) -> bytes:
         """A call of the child, which ends unless it waits for a next message of the round afterwards."""
         assert self._child is not None
         try:
             answer = self._child.call(name, *args, timeout_seconds=timeout_seconds)
-        except TimeoutError:
-            self.end(f"{name} took longer than {timeout_seconds:.0f} s and was killed")
-            raise
         except HushrecError:
             self._end_unless_waiting()
             raise
-        except BaseException as error:  # Ended, RuntimeError, and being stopped
-            self.end("its process was gone" if isinstance(error, Ended) else "it failed")
+        except BaseException as error:  # it hung, ended or failed, or this process is told to stop
+            _LOGGER.warning("the round under way ends: %s: %s", name, type(error).__name__)
+            self.close()
             raise
         if not isinstance(answer, bytes):
             self.end("its answer was none")
@@ -172,9 +197,9 @@ class Rounds:
 
     def _end_unless_waiting(self) -> None:
         """After a refusal: a message of another round leaves this one as it was, all else ends it."""
-        child = self._child
+        assert self._child is not None
         try:
-            waiting = child is not None and child.call("waiting", timeout_seconds=_MARGIN_SECONDS) is True
+            waiting = self._child.call("waiting", timeout_seconds=_MARGIN_SECONDS) is True
         except Exception:
             waiting = False
         if not waiting:

@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -60,9 +62,14 @@ class Setting:
     def find(self, release):
         return self.home.releases / release
 
-    def start(self, home, release, idle_seconds):
-        self.children.append(start_child(home, release, idle_seconds))
+    def start(self, home):
+        self.children.append(start_child(home))
         return self.children[-1]
+
+    def forks(self):
+        """Processes that the one with the model has forked and that have not ended."""
+        (child,) = self.children
+        return [int(pid) for pid in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()]
 
     def configuration(self, number):
         federation = self.release.federation
@@ -77,10 +84,9 @@ class Setting:
 
 def gone(process: int) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
         return True
-    return False
 
 
 @pytest.fixture(scope="module")
@@ -97,22 +103,30 @@ def test_a_round_is_joined_in_a_child_that_ends_with_the_first_message_that_does
     assert advert.device == device.identity.device
     assert json.loads(device.home.rounds.read_text()) == {"statistics": 3}
     assert "round 3 of statistics: joined after" in caplog.text
-    (child,) = device.children
-    assert child.alive
+    (fork,) = device.forks()
     with pytest.raises(Refused, match="another private sum"):
         device.rounds.phase("share", bytes(32), [b"roster"])
-    assert child.alive
+    assert device.forks() == [fork]
 
     with pytest.raises(Corrupt, match="roster"):
         device.rounds.phase("share", device.configuration(3).digest(), [b"garbage"])
-    assert gone(child.pid)
+    assert device.forks() == []
     assert not device.home.ledger.exists()
     left = {path.name for path in device.home.directory.rglob("*")} - before
     assert left <= {"rounds.json", ".rounds.json.lock", "store.sqlite-wal", "store.sqlite-shm"}
 
     with pytest.raises(Refused, match="answered round 3 already"):
         device.join(3)
+    assert device.forks() == []
+    another = Advert.decode(device.join(4))
+    assert another.encryption_key != advert.encryption_key
+    (fork,) = device.forks()
     assert len(device.children) == 1
+    os.kill(device.children[0].pid, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while not gone(fork) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert gone(fork)
 
 
 def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round_is_used_up(tmp_path, release):
@@ -122,6 +136,8 @@ def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round
     with pytest.raises(Exception, match=r"expected|configuration"):
         device.rounds.join(request, None, weaker)
     assert not device.home.rounds.exists()
+    assert device.forks() == []
+    device.rounds.close()
     assert gone(device.children[0].pid)
 
 

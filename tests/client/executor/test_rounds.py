@@ -23,10 +23,17 @@ VECTOR = np.arange(3, dtype=np.float32)
 class Child:
     """A child that answers as it is told."""
 
-    def __init__(self, release, idle_seconds):
-        self.release, self.idle_seconds = release, idle_seconds
+    def __init__(self):
         self.calls, self.stopped = [], False
         self.answers = {"join": b"advert", "waiting": True}
+
+    @property
+    def alive(self):
+        return not self.stopped
+
+    def ended(self):
+        """Whether nothing of a round is left in it."""
+        return self.stopped or self.calls[-1][0] == "end"
 
     def call(self, name, *args, timeout_seconds):
         assert not self.stopped
@@ -58,8 +65,8 @@ class Setting:
             raise Misconfigured("no such release")
         return self.home.releases / release
 
-    def start(self, home, release, idle_seconds):
-        child = Child(release, idle_seconds)
+    def start(self, home):
+        child = Child()
         child.answers |= self.next
         self.children.append(child)
         return child
@@ -74,24 +81,36 @@ def device(tmp_path):
     return Setting(tmp_path)
 
 
-def test_a_round_has_one_child_from_joining_to_the_last_phase(device):
+def test_a_round_has_one_process_from_joining_to_the_last_phase(device):
     assert device.join() == b"advert"
     for name in ("share", "mask", "agree", "unmask"):
         assert device.rounds.under_way
         assert device.rounds.phase(name, b"h", [b"x"]) == b"answer"
     (child,) = device.children
-    assert [call[0] for call in child.calls] == ["join", "phase", "phase", "phase", "phase"]
-    assert child.stopped
+    assert [call[0] for call in child.calls] == ["join", "phase", "phase", "phase", "phase", "end"]
     assert not device.rounds.under_way
 
 
-def test_a_childs_work_is_limited_by_the_deadlines_of_the_federation(device):
+def test_the_work_is_limited_by_the_deadlines_of_the_federation(device):
     device.join()
     device.rounds.phase("share", b"h", [b"x"])
     (child,) = device.children
     assert child.calls[0][2] == 30
     assert child.calls[1][2] == 9 + 5
-    assert child.idle_seconds == 30 + 9 + 5
+
+
+def test_what_has_the_model_in_memory_serves_the_next_round_and_is_gone_a_minute_after_the_last(device):
+    device.join()
+    device.rounds.phase("unmask", b"h", [b"x"])
+    device.join(number=5)
+    device.rounds.phase("unmask", b"h", [b"x"])
+    (child,) = device.children
+    device.now += 60
+    device.rounds.expire()
+    assert not child.stopped
+    device.now += 1
+    device.rounds.expire()
+    assert child.stopped
 
 
 @pytest.mark.parametrize(
@@ -138,16 +157,34 @@ def test_nothing_leaves_in_the_open(device, ask):
 
 
 @pytest.mark.parametrize(
-    "failure", [TimeoutError("long"), Ended("gone"), RuntimeError("failed"), NotYet("few"), Refused("no"), Corrupt("?")]
+    ("failure", "stopped"),
+    [
+        (TimeoutError("long"), True),
+        (Ended("gone"), True),
+        (RuntimeError("failed"), True),
+        (NotYet("few"), False),
+        (Refused("no"), False),
+        (Corrupt("?"), False),
+    ],
 )
-def test_a_child_that_hangs_dies_fails_or_refuses_to_join_is_gone_and_the_next_round_has_another(device, failure):
+def test_a_round_that_hangs_dies_fails_or_refuses_is_gone_and_the_next_is_answered(device, failure, stopped):
     device.next = {"join": failure, "waiting": False}
     with pytest.raises(type(failure)):
         device.join()
-    assert device.children[0].stopped
+    (child,) = device.children
+    assert child.ended()
+    assert child.stopped == stopped
     assert not device.rounds.under_way
+    child.answers["join"] = b"advert"
     device.next = {}
     assert device.join(number=5) == b"advert"
+
+
+def test_a_round_that_cannot_be_ended_is_killed(device):
+    device.join()
+    device.children[0].answers["end"] = TimeoutError("hangs")
+    device.rounds.end("done")
+    assert device.children[0].stopped
 
 
 def test_a_message_of_another_round_leaves_the_one_under_way_as_it_was(device):
@@ -156,11 +193,12 @@ def test_a_message_of_another_round_leaves_the_one_under_way_as_it_was(device):
     child.answers |= {"phase": Refused("in another private sum"), "waiting": True}
     with pytest.raises(Refused):
         device.rounds.phase("share", b"other", [b"x"])
-    assert not child.stopped
+    assert device.rounds.under_way
     child.answers |= {"phase": Refused("out of turn"), "waiting": False}
     with pytest.raises(Refused):
         device.rounds.phase("share", b"h", [b"x"])
-    assert child.stopped
+    assert child.ended()
+    assert not device.rounds.under_way
 
 
 def test_a_round_whose_next_message_is_late_is_given_up(device):
@@ -171,20 +209,21 @@ def test_a_round_whose_next_message_is_late_is_given_up(device):
     device.now += 1
     device.rounds.expire()
     assert not device.rounds.under_way
-    assert device.children[0].stopped
+    assert device.children[0].ended()
 
 
 def test_a_new_round_ends_the_one_before(device):
     device.join()
     device.join(number=5)
-    assert [child.stopped for child in device.children] == [True, False]
+    (child,) = device.children
+    assert [call[0] for call in child.calls] == ["join", "end", "join"]
 
 
 def test_answers_that_are_no_bytes_are_not_passed_on(device):
     device.next = {"join": "text"}
     with pytest.raises(RuntimeError):
         device.join()
-    assert device.children[0].stopped
+    assert device.children[0].ended()
 
 
 def test_the_process_that_answers_brings_in_nothing_that_trains():
