@@ -169,6 +169,7 @@ def _be_a_round(connection: Connection, parent: int, make: Callable[[], Round]) 
         target: Round | None = None
         while True:
             name, args = connection.recv()
+            answer: tuple[Any, Exception | None]
             try:
                 target = target or make()
                 answer = getattr(target, name)(*args), None
