@@ -219,9 +219,11 @@ def rounds(
     """Order further rounds of the server that is up, wait for them, and release what they learnt."""
     with terminal.explained(debug):
         home = Home.open(directory)
+        from server.cli.standing import print_rounds
+        from server.journal import read_rounds
         from server.orders import follow, order_rounds
 
-        order = order_rounds(home, count)
+        order, before = order_rounds(home, count), len(read_rounds(home))
         try:
             with terminal.bar("rounds") as progress:
                 done = follow(home, order, lambda now: progress(now.round, order.until))
@@ -230,7 +232,10 @@ def rounds(
                 f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}"
             )
             raise
-        terminal.report({"ordered": count, "rounds": done.round}, as_json)
+        rows = read_rounds(home)[before:]
+        if as_json:
+            return terminal.print_json({"ordered": count, "rounds": done.round, "sums": rows})
+        print_rounds(rows)
 
 
 @app.command()

@@ -1,14 +1,19 @@
 """How a server is, from its files alone: nothing is asked over the network, nothing slow is imported."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from server.cli.terminal import moment, print_table
 from server.home import Home
+from server.journal import Row, read_rounds
 from server.orders import pending_order, progress_of
 from server.registry import DeviceRow
 from server.uplock import is_up
 from shared.errors import Corrupt
+
+_SHOWN = 6  # sums in the table of a status
+_GAVE = {"update": "a step", "statistics": "the popularity prior", "evaluation": "nothing"}
 
 
 def standing(home: Home, now_seconds: float) -> dict[str, Any]:
@@ -29,6 +34,7 @@ def standing(home: Home, now_seconds: float) -> dict[str, Any]:
         "parts": _parts(home) if running else [],
         "rounds": progress_of(home).round,
         "rounds_ordered": None if order is None else order.until,
+        "sums": read_rounds(home),
         "release": _head(home),
         "devices": [
             {
@@ -56,6 +62,8 @@ def print_standing(found: dict[str, Any]) -> None:
         print(f"  {part['name']}: process {part['pid'] or '-'}, {part['restarts']} restarts")
     ordered = "" if found["rounds_ordered"] is None else f", ordered until {found['rounds_ordered']}"
     print(f"rounds: {found['rounds']}{ordered}")
+    if found["sums"]:
+        print_rounds(found["sums"][-_SHOWN:])
     release = found["release"]
     if release is None:
         print("release: none yet; hushrec-server catalogue makes release zero")
@@ -71,6 +79,27 @@ def print_standing(found: dict[str, Any]) -> None:
         [
             (row["device"], row["state"], moment(row["joined_seconds"]), moment(row["expiry_seconds"]))
             for row in found["devices"]
+        ],
+    )
+
+
+def print_rounds(rows: Sequence[Row]) -> None:
+    """What came of each sum: who was asked, who is in it, and whether it was skipped because too few were."""
+    print_table(
+        ("round", "sum", "asked", "in the sum", "not yet", "refused", "failed or late", "seconds", "came to"),
+        [
+            (
+                row["number"],
+                row["task"],
+                row["selected"],
+                row["answered"],
+                row["not_yet"],
+                row["refused"],
+                int(row["failed"]) + int(row["rejected"]) + int(row["late"]),
+                f"{row['seconds']:.0f}",
+                "nothing: too few answered" if row["skipped"] else row["metrics"] or _GAVE[str(row["task"])],
+            )
+            for row in rows
         ],
     )
 

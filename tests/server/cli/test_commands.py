@@ -263,14 +263,25 @@ def test_rounds_orders_follows_and_reports(home, stand_in):
         calls.append((at, count))
         return Order
 
+    rows = [
+        {"number": number, "task": "update", "selected": 9, "answered": 8, "not_yet": 0, "refused": 1, "failed": 0,
+         "rejected": 0, "late": 0, "skipped": 0, "seconds": 4.4, "metrics": ""}
+        for number in (5, 6)
+    ]  # fmt: skip
+
     def follow(at, order, progress):
         progress(Progress)
         calls.append((at, order))
+        rows.append({**rows[0], "number": 7, "answered": 0, "skipped": 1})
         return Progress
 
     stand_in("server.orders", order_rounds=order_rounds, follow=follow)
-    assert answer("rounds", home.directory, "--count", 2) == {"ordered": 2, "rounds": 7}
+    stand_in("server.journal", read_rounds=lambda at: list(rows), Row=dict)
+    assert answer("rounds", home.directory, "--count", 2) == {"ordered": 2, "rounds": 7, "sums": rows[2:]}
     assert calls == [(home, 2), (home, Order)]
+    table = call("rounds", home.directory, "--count", 2).stdout.splitlines()
+    assert [line.split()[0] for line in table] == ["round", "7"]
+    assert "nothing: too few answered" in table[1]
     assert call("rounds", home.directory, "--count", 0).exit_code == 2
 
 
