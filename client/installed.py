@@ -20,13 +20,16 @@ class Installed:
 
 
 @lru_cache(maxsize=2)
-def install(directory: Path) -> Installed:
+def install(directory: Path, adapters: bool = True) -> Installed:
     """Verify and load the release at `directory`; a second call gives the same objects.
+
+    Args:
+        adapters: whether they will be trained; without, PEFT and Hugging Face's classes are not imported.
 
     Raises:
         Misconfigured, Corrupt: see `Release.load` and `load_backbone`.
     """
     release = Release.load(directory)
-    model = build_model(release.federation)
+    model = build_model(release.federation, trainable=adapters)
     model.load(release.vector)
     return Installed(release, release.digest(), model, LocalTraining(model))

@@ -65,14 +65,15 @@ class Nursery:
         from client.installed import install
 
         self.end()
-        install(Path(release))
+        adapters = "adapters" in request.groups
+        install(Path(release), adapters)
         ours, theirs = Pipe()
         parent = os.getpid()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the one other thread here waits for our parent's end
             process = os.fork()
         if not process:
-            _be_a_round(theirs, parent, lambda: Round(self._home, release))
+            _be_a_round(theirs, parent, lambda: Round(self._home, release, adapters))
         theirs.close()
         self._round = process, ours
         return self._ask("join", request, vector, configuration)
@@ -110,8 +111,11 @@ class Nursery:
 class Round:
     """The whole device, for one round, in a process of its own."""
 
-    def __init__(self, home: str, release: str) -> None:
+    def __init__(self, home: str, release: str, adapters: bool) -> None:
         """Open the device.
+
+        Args:
+            adapters: whether this round trains them.
 
         Raises:
             NotYet, Misconfigured, Corrupt: a file of the device is not what it must be.
@@ -120,7 +124,7 @@ class Round:
         from client.promises import FileRecord
 
         place = Home(Path(home))
-        self._release = Path(release)
+        self._release, self._adapters = Path(release), adapters
         self._session: dict[str, Value] = {}
         self._device = Device(
             Membership.load(place.membership).member(place.keys.identity(), place.revocations),
@@ -149,7 +153,7 @@ class Round:
     def _installed(self, digest: str) -> "Installed":
         from client.installed import install
 
-        installed = install(self._release)
+        installed = install(self._release, self._adapters)
         if installed.digest != digest:
             raise Misconfigured(f"release: expected {installed.digest[:12]}, got {digest[:12]}")
         return installed

@@ -14,13 +14,12 @@ from typing import Annotated, Any, Literal
 import typer
 
 from server.cli import terminal
-from server.home import Home, settings_of
+from server.home import Home, federation_text, settings_of
 from server.home import check as check_home
 from server.home import init as make_home
 from server.home import mend as mend_home
 from shared.enrolment import Invitation, fingerprint
 from shared.errors import Misconfigured
-from shared.federation import read_federation, write_toml
 
 app = typer.Typer(
     help="The server of a federation: who takes part, what is trained, what is released.",
@@ -72,8 +71,7 @@ def init(
             "superlink_port": superlink_port,
         }  # fmt: skip
         chosen = settings_of({key: value for key, value in given.items() if value is not None})
-        text = write_toml(read_federation(federation, settings or ())) if federation or settings else None
-        home = make_home(directory, chosen, text)
+        home = make_home(directory, chosen, federation_text(federation, settings or ()))
         operator = fingerprint(home.operator_key().public_key().public_bytes_raw()).hex()
         if as_json:
             return terminal.print_json(

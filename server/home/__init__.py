@@ -2,8 +2,8 @@
 
 from server.home.checks import check, mend
 from server.home.finding import Finding
-from server.home.founding import init
+from server.home.founding import federation_text, init
 from server.home.home import Home
 from server.home.settings import Limits, ServerSettings, settings_of
 
-__all__ = ["Finding", "Home", "Limits", "ServerSettings", "check", "init", "mend", "settings_of"]
+__all__ = ["Finding", "Home", "Limits", "ServerSettings", "check", "federation_text", "init", "mend", "settings_of"]

@@ -1,8 +1,10 @@
 """Makes a server's folder: whole, or not at all. Keys are drawn here and nowhere else."""
 
 import os
+import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,21 @@ from server.home.settings import ServerSettings
 from server.home.tls import make_authority, to_pem
 from server.registry import Registry
 from shared.errors import Misconfigured
-from shared.federation import default_text
+from shared.federation import default_text, read_federation, write_toml
+
+_MINIMUM = re.compile(r"^(minimum_answers = )\d+( .*)$", re.MULTILINE)
+_SMALLEST_COHORT = 50  # what a device agrees to unless its person says otherwise
+
+
+def federation_text(path: Path | None = None, settings: Sequence[str] = ()) -> str:
+    """The federation file of a new server: as shipped, but for cohorts of 50, with what a file and settings change.
+
+    Raises:
+        Misconfigured, Corrupt: see `read_federation`.
+    """
+    if path is None and not settings:
+        return _MINIMUM.sub(rf"\g<1>{_SMALLEST_COHORT}\g<2>", default_text())
+    return write_toml(read_federation(path, settings, [{"round": {"minimum_answers": _SMALLEST_COHORT}}]))
 
 
 def init(directory: Path, settings: ServerSettings | None = None, federation: str | None = None) -> Home:
@@ -38,7 +54,7 @@ def init(directory: Path, settings: ServerSettings | None = None, federation: st
         _check_free(directory)
         directory.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-        _fill(Home(made, settings or ServerSettings()), default_text() if federation is None else federation)
+        _fill(Home(made, settings or ServerSettings()), federation_text() if federation is None else federation)
         os.rename(made, directory)
     except BaseException as error:
         if made is not None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server.home import Home, ServerSettings, check, init, mend
+from server.home import Home, ServerSettings, check, federation_text, init, mend
 from server.home import founding as founding_module
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import default_text, read_federation
@@ -45,9 +46,18 @@ def modes(directory: Path) -> dict[str, int]:
 def test_a_new_server_has_nothing_wrong_with_it(made):
     assert check(made.directory) == []
     assert mend(made.directory) == []
-    assert made.federation() == read_federation()
-    assert made.federation_path.read_text() == default_text()
     assert made.settings == ServerSettings()
+
+
+def test_a_new_federation_is_the_shipped_one_but_for_the_cohorts_that_a_devices_policy_allows(made):
+    assert made.federation() == read_federation(settings=["round.minimum_answers=50"])
+    written, shipped = (text.splitlines() for text in (made.federation_path.read_text(), default_text()))
+    assert [line.split()[0] for line, other in zip(written, shipped, strict=True) if line != other] == [
+        "minimum_answers"
+    ]
+    changed = tomllib.loads(federation_text(settings=["training.rounds=20"]))
+    assert (changed["training"]["rounds"], changed["round"]["minimum_answers"]) == (20, 50)
+    assert tomllib.loads(federation_text(settings=["round.minimum_answers=7"]))["round"]["minimum_answers"] == 7
 
 
 def test_private_files_are_0600_and_folders_0700_even_under_a_lax_umask(tmp_path):

@@ -1,0 +1,113 @@
+"""What a device costs its owner, and how quickly phases follow each other, in a real deployment on this machine."""
+
+import os
+import re
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from simulations.datasets import export, load
+from simulations.deployment import Deployment
+from simulations.report import Progress
+
+_DEVICES = 8
+_ROUNDS = 3
+_IDLE_SECONDS = 20.0
+_SAMPLE_SECONDS = 0.2
+_MEBIBYTE = 2**20
+_PHASE = re.compile(r"\bphase round=(\d+) task=(\w+) name=([\w.]+) asked=(\d+) through=(\d+) seconds=([\d.e+-]+)")
+
+
+def deployment(progress: Progress) -> dict[str, Any]:
+    """Seconds from the first message of a phase to its last answer, with eight devices, and memory of one device."""
+    with tempfile.TemporaryDirectory() as folder, Deployment(Path(folder)) as there:
+        with progress.stage("starting a server and devices", total=_DEVICES) as stage:
+            homes, parts = _start(there, stage.advance)
+        time.sleep(_IDLE_SECONDS)
+        idle = max(map(there.resident_bytes, parts))
+        with progress.stage("rounds"), _Peak(there, parts) as peak:
+            done = there.json("server", "rounds", there.server, "--count", _ROUNDS)
+        there.json("device", "recommend", homes[0], "-n", 10)
+        ranking = there.resident_bytes(parts[0])
+        phases = _phases(there)
+    return {
+        "devices": _DEVICES,
+        "rounds": done["rounds_done"],
+        "cores": os.cpu_count(),
+        "rows": [
+            *(
+                {"what": f"{name}, seconds", "median": median(times), "largest": max(times), "times": len(times)}
+                for name, times in phases.items()
+            ),
+            {"what": "device idle, MiB", "largest": idle / _MEBIBYTE},
+            {"what": "device with its ranking in memory, MiB", "largest": ranking / _MEBIBYTE},
+            {"what": "device in training, MiB", "largest": peak.bytes / _MEBIBYTE},
+        ],
+    }
+
+
+def _start(there: Deployment, advance: Any) -> tuple[list[Path], list[str]]:
+    """A server and devices of the busiest people of the demo, all online: their folders, and their names there."""
+    export(load("demo"), there.folder / "data", _DEVICES)
+    settings = [
+        f"round.minimum_answers={_DEVICES // 2}",
+        f"training.clients_per_round={_DEVICES}",
+        f"evaluation.clients={_DEVICES}",
+        "evaluation.every_rounds=2",
+        "sum.dropout_share=0.3",
+    ]
+    options = [word for setting in settings for word in ("--set", setting)]
+    there.call("server", "init", there.server, "--port", there.port, *options)
+    there.call("server", "catalogue", there.server, there.folder / "data" / "items.jsonl")
+    there.start("server", "server", "up", there.server)
+    there.wait(lambda: there.port in {port for _, port in there.listening()}, 120, "the gateway to listen")
+    homes, parts = [], []
+    for number in range(1, _DEVICES + 1):
+        home = there.device(number)
+        there.call("device", "init", home, "--port", 0, "--set", f"smallest_cohort={_DEVICES // 2}")
+        invitation = there.json("server", "enrol", there.server)["invitation"]
+        there.call("device", "join", home, invitation, "--yes")
+        there.call("device", "log", home, "--file", there.folder / "data" / "people" / f"{number}.jsonl")
+        parts.append(f"device-{number}")
+        there.start(parts[-1], "device", "up", home)
+        homes.append(home)
+        advance()
+    there.wait(
+        lambda: there.json("server", "status", there.server)["devices"]["online"] == _DEVICES, 300, "all devices"
+    )
+    return homes, parts
+
+
+def _phases(there: Deployment) -> dict[str, list[float]]:
+    """Seconds by phase name; training is in `train.join`."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for file in sorted((there.server / "run" / "logs").glob("*.log")):
+        for match in _PHASE.finditer(file.read_text(errors="replace")):
+            found[match[3]].append(float(match[6]))
+    return dict(found)
+
+
+class _Peak:
+    """The most memory that any device held while this was open."""
+
+    def __init__(self, there: Deployment, parts: list[str]) -> None:
+        self._there, self._parts = there, parts
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.bytes = 0
+
+    def __enter__(self) -> "_Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_SAMPLE_SECONDS):
+            self.bytes = max(self.bytes, *map(self._there.resident_bytes, self._parts))

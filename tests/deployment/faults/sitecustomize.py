@@ -1,0 +1,58 @@
+"""Breaks one device on purpose, in its own processes: Python reads this at its start where a test puts this folder on
+the path. HUSHREC_TEST_FAULT is "PHASE:kill" or "PHASE:hang": what happens at that message, once for each device.
+"""
+
+import importlib.abc
+import importlib.machinery
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def _act(what):
+    marker = Path(os.environ["HUSHREC_TEST_FAULT_DONE"])
+    if marker.exists():
+        return
+    marker.touch()
+    if what == "hang":
+        time.sleep(3600)
+    whole = [os.getpid()]
+    for _ in ("the process it was forked from", "the one that answers the server", "up"):
+        whole.append(int(Path(f"/proc/{whole[-1]}/stat").read_text().rpartition(")")[2].split()[1]))
+    for process in reversed(whole):
+        os.kill(process, signal.SIGKILL)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "client.device":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        load = spec.loader.exec_module
+
+        def load_and_break(module):
+            load(module)
+            phase, what = os.environ["HUSHREC_TEST_FAULT"].split(":")
+            device = module.Device
+            join, later = device.join, device.phase
+
+            def broken_join(self, *given, **named):
+                if phase == "join":
+                    _act(what)
+                return join(self, *given, **named)
+
+            def broken_phase(self, name, *given, **named):
+                if phase == name:
+                    _act(what)
+                return later(self, name, *given, **named)
+
+            device.join, device.phase = broken_join, broken_phase
+
+        spec.loader.exec_module = load_and_break
+        return spec
+
+
+if "HUSHREC_TEST_FAULT" in os.environ:
+    sys.meta_path.insert(0, _Finder())

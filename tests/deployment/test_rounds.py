@@ -1,0 +1,62 @@
+"""Eight devices, four rounds, the secure sum, and everything that goes wrong in a deployment: killed, hung, revoked."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from server.replay import replay
+from shared.release import Release
+from tests.deployment.conftest import DEVICES, Federated
+
+FAULTS = str(Path(__file__).parent / "faults")
+BROKEN = {2: "mask:kill", 3: "unmask:kill", 4: "join:hang"}
+REVOKED = 5
+
+pytestmark = pytest.mark.slow
+
+
+def _faulty(federated: Federated, number: int) -> dict[str, str]:
+    if number not in BROKEN:
+        return {}
+    return {
+        "PYTHONPATH": os.pathsep.join(filter(None, [FAULTS, os.environ.get("PYTHONPATH")])),
+        "HUSHREC_TEST_FAULT": BROKEN[number],
+        "HUSHREC_TEST_FAULT_DONE": str(federated.deployment.folder / f"fault-{number}"),
+    }
+
+
+def test_a_federation_goes_on_whatever_ends(federated: Federated) -> None:
+    deployment, server = federated.deployment, federated.deployment.server
+    ids = {number: federated.add_device(number, **_faulty(federated, number)) for number in range(1, DEVICES + 1)}
+    federated.wait_until_connected(ids)
+
+    one_round = ("rounds", server, "--count", 1)
+    assert deployment.json("server", *one_round)["rounds"] == 1
+    assert all((deployment.folder / f"fault-{number}").exists() for number in BROKEN)
+
+    os.kill(deployment.pids("flower-superlink")[0], signal.SIGKILL)
+    assert deployment.json("server", *one_round)["rounds"] == 2
+
+    deployment.start("third", "server", *one_round)
+    deployment.wait(lambda: bool(deployment.pids("flwr-serverapp")), 60, "a ServerApp")
+    os.kill(deployment.pids("flwr-serverapp")[0], signal.SIGKILL)
+    deployment.wait(lambda: deployment.json("server", "status", server)["rounds"] == 3, 240, "round 3")
+
+    deployment.call("server", "revoke", server, ids[REVOKED])
+    assert deployment.json("server", *one_round)["rounds"] == 4
+
+    status = deployment.json("server", "status", server)
+    updates = [row for row in status["sums"] if row["task"] == "update"]
+    assert [row["number"] for row in updates] == [1, 2, 3, 4]
+    assert all(row["skipped"] == (row["answered"] < 4) for row in updates)
+    assert sum(not row["skipped"] for row in updates) >= 3
+    assert updates[-1]["selected"] < updates[0]["selected"]  # the revoked one is not asked
+
+    releases = deployment.json("server", "releases", server)["releases"]
+    first, head = (Release.load(server / "releases" / releases[place]["release"]) for place in (0, -1))
+    assert not np.array_equal(head.vector, first.vector)
+    assert np.array_equal(replay(first, server / "training").vector, head.vector)
+    assert deployment.json("server", "check", server)["findings"] == []
