@@ -29,7 +29,8 @@ FRESH = 16  # newest events whose evidence may still change with what follows
 RECENT = 8  # of these, the ones that tell where interest is now
 DEFAULT_LEVELS = Levels(0.2, 0.65, 0.15)  # best on validation of the demo and of MovieLens 100K together
 _SESSION_GAP_SECONDS = 1800.0
-_ROUNDING = 1e-9
+_ROUNDING = 1e-9  # of weighted sums
+_UNITS_ROUNDING = 1e-6  # of sums of the levels' unit vectors, which are float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +222,27 @@ class Profile:
         views = np.array([kept.views for kept in self._kept]).reshape(count, 2 * width)
         z, words = views[:, :k], views[:, width : width + k]
         levels, mixed = self.levels, _length(self._mixed(sums, self.levels)[:k])
-        history = _length(_unit(sums.ever[:k]) + _unit(sums.session[:k]))
+        history = _length(_unit(sums.ever[:k]) + _unit(sums.session[:k]), _UNITS_ROUNDING)
         slow = base / _length(sums.ever[:k]) + inside / _length(sums.session[:k])
         rows = (levels.sentence * weights / _length(sums.sentences[:k]) + levels.history * slow / history)[:, None] * z
         rows += (levels.word * weights / _length(sums.words[:k]))[:, None] * words
         course = levels.sentence / _length(sums.sentences[:k]) * sums.course[:k]
         return Carried(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
+
+    def mix(self) -> FloatVector | None:
+        """How all that the person chose splits over concepts, float32 [K], shares that sum to one, or zeros: each event
+        counts by its evidence for the one concept it is most of, and none is forgotten. None without the concept view.
+
+        What a person is told of themselves; for ranking, `interest` is better.
+        """
+        k, width = self._reader.dense_width, self._reader.width
+        if k == width:
+            return None
+        counts = np.zeros(width - k)
+        for kept in self._kept:
+            counts[int(kept.views[k:width].argmax())] += kept.evidence
+        counts = counts.clip(min=0.0)
+        return np.asarray(counts / (counts.sum() or 1.0), np.float32)
 
     def spread(self, samples: int = 200) -> FloatVector | None:
         """How sure the sentence level's concept shares are: the standard deviation of each, float32 [K], when events
@@ -289,13 +305,13 @@ class Profile:
 
     def _mixed(self, sums: _Sums, levels: Levels) -> FloatArray:
         """The levels' interests, each of length one, by their weights: float64 [F]."""
-        history = self._level(sums.ever) + self._level(sums.session)
+        history = _cancelled(self._level(sums.ever) + self._level(sums.session), _UNITS_ROUNDING)
         parts = (levels.word, sums.words), (levels.sentence, sums.sentences), (levels.history, history)
         mixed = np.zeros(self._reader.width)
         for weight, part in parts:
             if weight:
                 mixed += weight * self._level(part)
-        return mixed
+        return _cancelled(mixed, _UNITS_ROUNDING)
 
     def _level(self, sums: FloatArray) -> FloatVector:
         """A level's own (p, q) side by side."""
@@ -307,14 +323,14 @@ def _suits(kept: _Kept, now: Clock, hour: float) -> float:
     return 1.0 + hour * alike(kept.clock, now)
 
 
-def _cancelled(sums: FloatArray) -> FloatArray:
+def _cancelled(sums: FloatArray, rounding: float = _ROUNDING) -> FloatArray:
     """What was turned away from as much as it was chosen leaves nothing, and not the direction of a rounding error."""
-    return np.where(np.abs(sums) < _ROUNDING, 0.0, sums)
+    return np.where(np.abs(sums) < rounding, 0.0, sums)
 
 
-def _length(sums: FloatArray) -> float:
+def _length(sums: FloatArray, rounding: float = _ROUNDING) -> float:
     """Of a sum; without end where it is nothing, so that nothing is made of it."""
-    return float(np.linalg.norm(_cancelled(sums))) or np.inf
+    return float(np.linalg.norm(_cancelled(sums, rounding))) or np.inf
 
 
 def _unit(vector: FloatArray) -> FloatArray:

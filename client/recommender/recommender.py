@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from client.interest import CANDIDATES, DEFAULT_LEVELS, Carried, Controls, Interest, Levels, Profile, TextReader
-from client.recommender.arrangement import arranged, candidates_for, rank_of
+from client.recommender.arrangement import Candidates, arranged, candidates_for, rank_of
 from client.recommender.index import CatalogueIndex
 from client.recommender.reasons import Reason, Recommendation
 from client.recommender.wishes import Strategy, Wishes
@@ -106,6 +106,11 @@ class Recommender:
         """What the catalogue's items are compared by."""
         return ItemViews(self._reader.content(self._reader.items), np.square(self._roots))
 
+    @property
+    def popularity(self) -> NDArray[np.float64]:
+        """How often each item is chosen, float64 [items], as the release's popularity has it."""
+        return np.exp(self._release.log_popularity.astype(np.float64))
+
     def profile(
         self,
         events: Sequence[Event] = (),
@@ -182,10 +187,12 @@ class Recommender:
         """
         profile = self._profile(person)
         question = self._ask(profile, wishes, controls, context, now_seconds)
-        pool = candidates_for(count, wishes.diversity, wishes.exploration)
+        pool = candidates_for(count, wishes)
         best = self._index.best(question.query, pool, question.prior, self._allowed(profile, wishes))
-        content = self._reader.content(self._reader.items[best.rows])
-        places = arranged(best.scores, content, count, wishes.diversity, wishes.exploration, self._chance)
+        views = self._reader.items[best.rows]
+        shares = views[:, self._reader.dense_width :]
+        among = Candidates(best.scores, self._reader.content(views), shares, question.interest.concepts)
+        places = arranged(among, count, wishes, self._chance)
         carried = profile.carried(context)
         return [
             Recommendation(
