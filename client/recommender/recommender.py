@@ -149,11 +149,14 @@ class Recommender:
 
     def _tried(self, interests: Sequence[Interest], rows: NDArray[np.int64], context: Context) -> NDArray[np.float64]:
         """Scores of some items under each of several interests, float64 [interests, rows]."""
-        scores = np.zeros((len(interests), len(rows)))
-        for number, interest in enumerate(interests):
+        queries = []
+        for interest in interests:
             lead = self._lead(interest, interest.concepts, context, Strategy.HYBRID)
-            query = self._query(interest, lead, self._scales.get("dense", 0.0), self._scales.get("concepts", 0.0))
-            scores[number] = np.concatenate([self._z[rows], self._roots[rows]], 1) @ query
+            queries.append(
+                self._query(interest, lead, *(self._scales.get(view, 0.0) for view in ("dense", "concepts")))
+            )
+        factors = np.concatenate([self._z[rows], self._roots[rows]], 1)
+        scores = (np.stack(queries) @ factors.T).astype(np.float64)
         scores += self._text[rows]
         if "popularity" in self._scales:
             scores += self._scales["popularity"] * self._release.log_popularity[rows]

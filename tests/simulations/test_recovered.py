@@ -7,8 +7,7 @@ import pytest
 
 from shared.errors import Misconfigured
 from simulations.compare import compare
-from simulations.datasets import load
-from simulations.recovered import _own, _reading, normalised_mutual_information
+from simulations.recovered import normalised_mutual_information
 
 
 def test_mutual_information_is_one_for_the_same_division_and_none_for_strangers() -> None:
@@ -19,25 +18,13 @@ def test_mutual_information_is_one_for_the_same_division_and_none_for_strangers(
     assert normalised_mutual_information(labels, labels // 2) == pytest.approx(2 / 3)
 
 
-def test_reading_is_what_the_demos_people_do_read() -> None:
-    demo = load("demo", 0)
-    truth = demo.truth
-    assert truth is not None
-    told, true = np.zeros(len(truth.subtopics)), np.zeros(len(truth.subtopics))
-    for person in demo.people:
-        read = [truth.item_subtopic[event.item] for event in person.events if event.item is not None]
-        told += len(read) * _reading(truth, _own(truth, person))
-        true += np.bincount(read, minlength=len(true))
-    assert told @ true / np.linalg.norm(told) / np.linalg.norm(true) > 0.98
-
-
 def test_data_whose_truth_nobody_knows_is_refused(world: Path, federation: Path) -> None:
     with pytest.raises(Misconfigured, match="demo"):
         compare("interests", data=f"events:{world}", federation=federation)
 
 
-def test_the_demos_interests_are_found_without_any_training() -> None:
+def test_without_training_concepts_are_the_demos_subtopics_and_its_interests_are_found_roughly() -> None:
     rows = compare("interests", data="demo", rounds=1, set=["training.adapter_rounds=0"])["rows"]
     figures = {row["what"]: row["figure"] for row in rows}
-    assert figures["people's mix and what they read by their interests: cosine"] > 0.85
-    assert figures["concepts and hidden subtopics: NMI"] > 0.8
+    assert figures["people's mix and their hidden interests: cosine"] > 0.75
+    assert figures["concepts and hidden subtopics: NMI"] > 0.95
