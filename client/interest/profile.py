@@ -166,16 +166,9 @@ class Profile:
         by_hour = {hour: self._sums(now, hour) for hour in {levels.hour for levels in tried}}
         parts = {hour: self._parts(sums) for hour, sums in by_hour.items()}
         mixed = np.stack([_mixed(parts[levels.hour], levels) for levels in tried])
-        p, q = self._reader.split(mixed)
-        return [
-            Interest(
-                None if p is None else p[place],
-                None if q is None else q[place],
-                by_hour[levels.hour].shift,
-                by_hour[levels.hour].drift,
-            )
-            for place, levels in enumerate(tried)
-        ]
+        p, q = ([None] * len(tried) if part is None else part for part in self._reader.split(mixed))
+        sums = (by_hour[levels.hour] for levels in tried)
+        return [Interest(dense, shares, of.shift, of.drift) for dense, shares, of in zip(p, q, sums, strict=True)]
 
     def carried(self, context: Context = ()) -> Carried | None:
         """What each of `events` and their course add to p. None without the dense view.
@@ -253,8 +246,8 @@ class Profile:
         width = self._reader.width
         fresh = self._kept[-FRESH:]
         newer = np.cumsum([0, *(kept.ages for kept in reversed(fresh))])
-        weights = self._decay.weights(1.0 + newer[:-1][::-1])
-        weights = weights * [kept.evidence * _suits(kept, now, hour) for kept in fresh]
+        evidence = [kept.evidence * _suits(kept, now, hour) for kept in fresh]
+        weights = self._decay.weights(1.0 + newer[:-1][::-1]) * evidence
         views = np.array([kept.views for kept in fresh]).reshape(len(fresh), 2 * width)
         split = len(fresh) - self._latest_from()
         latest = weights[split:] @ views[split:]
