@@ -52,15 +52,15 @@ def measure_ablations(trials: Trials) -> list[dict[str, Any]]:
     groups = dict.fromkeys([*release.federation.training.groups, "movement", "context"])
     with_all = f"training.groups={json.dumps(list(groups))}"
     others = {name: trials.train(setting, with_all).release for name, setting in trained_anew.items()}
-    rows, whole = [], None
+    rows, whole, whole_ranker = [], None, Recommender(release, model)
     with trials.progress.stage("ablations", total=len(variants) + len(others)) as stage:
         for name, variant in [*variants.items(), *((name, _Variant()) for name in others)]:
             stage.advance(0, name)
-            if name in others:
-                changed = others[name]
-                ranker = Recommender(changed, build_model(changed.federation))
+            changed = others.get(name) or variant.release(release, model)
+            if changed is release:
+                ranker = whole_ranker
             else:
-                ranker = Recommender(variant.release(release, model), model)
+                ranker = Recommender(changed, build_model(changed.federation) if name in others else model)
             scorer = DeviceScorer(
                 ranker,
                 release.catalogue,
