@@ -2,24 +2,52 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
+from numpy.typing import NDArray
 
-from client.device import Device
 from client.session import RoundRequest
 from client.summand import Value
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
-from shared.model import Vector
 from shared.privacy import TASKS
 
 _LOGGER = logging.getLogger(__name__)
 
+Vector = NDArray[np.float32]
+
 # What each later phase of the secure sum brings, in the order of the arguments of the device's role.
 PHASES = {"share": ("roster",), "mask": ("u1", "inbox"), "agree": ("u2", "signatures"), "unmask": ("agreements",)}
+
+
+class Device(Protocol):
+    """What answers messages: `client.Device`, or what stands for it in a process that must not train."""
+
+    @property
+    def identity(self) -> str:
+        """Public id, hexadecimal."""
+        ...
+
+    def plain(self, request: RoundRequest, vector: Vector | None) -> Vector:
+        """A summand in the open, float32 [d]."""
+        ...
+
+    def join(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
+        """The advert of phase 0."""
+        ...
+
+    def reveal(self, ch: bytes, cohort: int) -> bytes:
+        """The words of the ideal sum."""
+        ...
+
+    def phase(self, name: str, ch: bytes, parts: Sequence[bytes]) -> bytes:
+        """The answer to a later phase of the secure sum."""
+        ...
+
 
 OpenDevice = Callable[[Context], Device]
 
@@ -161,11 +189,8 @@ def _reply(message: Message, name: str, record: ConfigRecord | ArrayRecord) -> M
 
 
 def _open_installed_device(context: Context) -> Device:
-    """Open the device whose home the node's configuration names."""
-    home = context.node_config.get("home")
-    if not isinstance(home, str):
-        raise Misconfigured('node configuration: expected home="FOLDER of this device", got none')
-    raise Misconfigured(f"device {Path(home)}: this version runs devices inside simulations only")
+    """What a bundle that Flower itself unpacked would come to: a person's device never runs one."""
+    raise Misconfigured("a person's device answers through `hushrec-device up`, not through an app that Flower started")
 
 
 app = make_app(_open_installed_device)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from client.evaluation import measure
 from client.installed import Installed
 from client.log import BehaviourLog, attended
-from client.promises import Promises
+from client.policy import Policy, reading
+from client.promises import Promises, Record
 from client.randomness import Randomness, SystemRandomness
 from client.recommender import Recommender
 from client.session import RoundRequest, Session, Turn
@@ -46,28 +47,35 @@ class Device:
         membership: Membership,
         log: BehaviourLog,
         find_release: Callable[[str], Installed],
-        state: MutableMapping[str, str],
+        state: MutableMapping[str, str] | Record,
         session: MutableMapping[str, Value],
         randomness: Callable[[int], Randomness] | None = None,
         now_seconds: Callable[[], float] = time.time,
         simulated: bool = False,
+        policy: Callable[[], Policy] | None = None,
     ) -> None:
         """Put a device together.
 
         Args:
             find_release: the installed release of a digest; raises Misconfigured where there is none.
-            state: what survives between messages on this device only; holds the ledger.
+            state: where ledger and last rounds are kept; a mapping is for simulated devices.
             session: what one private sum needs between its phases; holds secrets, and is emptied when it ends.
             randomness: the chance of one round; the operating system's for a person's device, which takes no other.
             now_seconds: since 1970 UTC.
             simulated: whether the person is made up, so that sums without masks or noise may be asked for, and chance
                 may be repeated.
+            policy: reads what the person agrees to; asked before every answer. Simulated devices need none.
 
         Raises:
-            Refused: a person's device with chance of the caller's making.
+            Refused: a person's device with chance of the caller's making, without a policy, or with a ledger that
+                would not outlive its process.
         """
         if randomness is not None and not simulated:
             raise Refused("policy: a person's device takes its chance from the operating system, not from its caller")
+        if policy is None and not simulated:
+            raise Refused("policy: a person's device answers nothing without its policy file")
+        if isinstance(state, MutableMapping) and not simulated:
+            raise Refused("policy: a person's device keeps its ledger in a file, not in memory")
         self._member = membership
         self._log = log
         self._find_release = find_release
@@ -76,6 +84,7 @@ class Device:
         self._randomness = randomness or (lambda _: SystemRandomness())
         self._now_seconds = now_seconds
         self._simulated = simulated
+        self._policy = policy
 
     def __repr__(self) -> str:
         return f"Device({self.identity[:8]})"
@@ -97,7 +106,7 @@ class Device:
         self._check_mode(installed.release.federation, "plain")
         self._promises.afford(installed.release.federation, request.task)
         contribution = self._contribute(request, installed, vector)
-        self._promises.pay(installed.release.federation, request.task)
+        self._promises.pay(installed.release.federation, request.task, request.number)
         if not len(contribution.event_noise):
             return contribution.vector
         return contribution.vector + contribution.event_noise
@@ -128,6 +137,7 @@ class Device:
             )
         if not terms.configuration.noise and not self._simulated:
             raise Refused("policy: this federation promises no user-level privacy; this device sends no sum without it")
+        self._ask_policy(federation, terms.configuration, request)
         self._promises.afford(federation, request.task)
         self._promises.answer_once(request.task, request.number)
         contribution = self._contribute(request, installed, vector)
@@ -159,7 +169,7 @@ class Device:
         assert isinstance(turn.state, Prepared)
         configuration = RoundConfiguration.decode(turn.state.configuration)
         parameters = configuration.for_cohort(cohort, turn.event_noise_over_clip)
-        self._promises.pay(federation, turn.request.task)
+        self._promises.pay(federation, turn.request.task, turn.request.number)
         words = noised_words(
             Contribution.of(turn.state), configuration, parameters, self._secrets(turn.request, "reveal")
         )
@@ -173,11 +183,12 @@ class Device:
             parts: the message, in the order of the arguments of `Summand`'s methods.
 
         Raises:
-            Refused: out of turn, too late, of another round, or the budget is spent.
+            Refused: out of turn, too late, of another round, or the budget is spent, or the policy says no by now.
             Corrupt: the message is not what it must be. The round is then lost for this device.
         """
         turn = self._session.take(name, ch, self._now_seconds())
         federation = self._installed(turn.request).release.federation
+        self._ask_policy(federation, RoundConfiguration.decode(turn.state.configuration), turn.request)
         role = self._role(turn.request, name, turn.event_noise_over_clip)
         following: RoleState
         match name, turn.state, parts:
@@ -185,7 +196,10 @@ class Device:
                 answer, following = role.share(joined, roster)
             case "mask", Shared() as shared, (u1, inbox):
                 answer, following = role.mask(
-                    shared, u1, inbox, charge=lambda: self._promises.pay(federation, turn.request.task)
+                    shared,
+                    u1,
+                    inbox,
+                    charge=lambda: self._promises.pay(federation, turn.request.task, turn.request.number),
                 )
             case "agree", Masked() as masked, (u2, signatures):
                 answer, following = role.agree(masked, u2, signatures)
@@ -256,6 +270,11 @@ class Device:
         return terms_of(
             release.federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm
         )
+
+    def _ask_policy(self, federation: FederationFile, configuration: RoundConfiguration, request: RoundRequest) -> None:
+        """Hold a round against the person's policy as it is at this moment."""
+        if self._policy is not None:
+            reading(self._policy).check_round(federation, configuration, request.task)
 
     def _check_mode(self, federation: FederationFile, mode: str) -> None:
         """A sum goes out as the federation file says, and open ones in simulations only."""

@@ -1,24 +1,136 @@
-"""What a device keeps to, whatever a server asks: each round once, and never more than its person was promised."""
+"""What a device keeps to, whatever a server asks: each round once, and never more than its person was promised.
+
+Where that is written down is a `Record`: files for a person's device, a mapping for a simulated one.
+"""
 
 import json
-from collections.abc import MutableMapping
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
 
+from client.home import Home
 from client.training import round_event
-from shared.errors import Refused
+from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
+from shared.files import write_atomically
+from shared.privacy import (
+    TASKS,
+    ConcentratedAccountant,
+    Ledger,
+    LedgerBudget,
+    LedgerFile,
+    RenyiAccountant,
+    SampledGaussian,
+    SummedGaussian,
+    Task,
+    TaskShares,
+    read_charges,
+)
 from shared.privacy import Event as PrivacyEvent
-from shared.privacy import Ledger, LedgerBudget, Task, TaskShares
 from shared.terms import user_charge
 
-LEDGER = "ledger"  # key of the ledger in a device's state
+LEDGER = "ledger"  # key of the ledger in a simulated device's state
 ROUNDS = "rounds"  # key of the last round answered of each task
 
 
-class Promises:
-    """The ledger and the round counters, kept in a mapping that outlives messages."""
+class Record(Protocol):
+    """Where a device writes down what it has answered. Each call returns once what it wrote outlives the process."""
+
+    def answer_once(self, task: Task, number: int) -> None:
+        """Write down a round that is about to be answered; `Refused` unless it is later than all before of its task."""
+        ...
+
+    def afford(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
+        """`Refused` where `charge` would be."""
+        ...
+
+    def charge(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...], number: int) -> None:
+        """Charge all events; or none, and `Refused`."""
+        ...
+
+
+class StateRecord:
+    """In a mapping: for simulated devices, and as safe as the mapping is."""
 
     def __init__(self, state: MutableMapping[str, str]) -> None:
         self._state = state
+
+    def __repr__(self) -> str:
+        return "StateRecord()"
+
+    def answer_once(self, task: Task, number: int) -> None:
+        """See `Record`."""
+        self._state[ROUNDS] = _with_round(json.loads(self._state.get(ROUNDS, "{}")), task, number)
+
+    def afford(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
+        """See `Record`."""
+        self._after(budget, events)
+
+    def charge(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...], number: int) -> None:
+        """See `Record`."""
+        self._state[LEDGER] = self._after(budget, events).to_json()
+
+    def _after(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> Ledger:
+        return Ledger.from_json(budget, self._state.get(LEDGER, "[]")).after(*events)
+
+
+class FileRecord:
+    """In two files: the ledger, which only grows, and the last rounds. A person's device keeps its promises there."""
+
+    def __init__(self, ledger: Path, rounds: Path) -> None:
+        self._ledger, self._rounds = ledger, rounds
+
+    def __repr__(self) -> str:
+        return "FileRecord()"
+
+    def answer_once(self, task: Task, number: int) -> None:
+        """See `Record`.
+
+        Raises:
+            Corrupt: the file is not what was written; no round is answered then.
+            Misconfigured: it cannot be read or written.
+        """
+        with _alone(self._rounds.with_name(f".{self._rounds.name}.lock")):
+            write_atomically(self._rounds, _with_round(self._last_rounds(), task, number).encode())
+
+    def afford(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
+        """See `Record`."""
+        charged = Counter(charge.event for charge in read_charges(self._ledger))
+        Ledger(budget, charged).after(*events)
+
+    def charge(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...], number: int) -> None:
+        """See `Record`."""
+        with LedgerFile(self._ledger, budget) as ledger:
+            ledger.charge(*events, round_number=number)
+
+    def _last_rounds(self) -> Mapping[str, int]:
+        try:
+            rounds = json.loads(self._rounds.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise Misconfigured(f"{self._rounds}: the last rounds could not be read ({error.strerror})") from None
+        except (ValueError, RecursionError):
+            rounds = None
+        if not isinstance(rounds, dict) or not all(
+            task in TASKS and type(number) is int and number >= 0 for task, number in rounds.items()
+        ):
+            raise Corrupt(
+                f"{self._rounds}: expected the last round of each task, got something else, so no round is answered; "
+                "bring the file back from a copy at least as new"
+            )
+        return rounds
+
+
+class Promises:
+    """What a device has promised, held against each round that it is asked to answer."""
+
+    def __init__(self, record: Record | MutableMapping[str, str]) -> None:
+        """Keep promises in a record, or in the mapping of a simulated device."""
+        self._record = StateRecord(record) if isinstance(record, MutableMapping) else record
 
     def __repr__(self) -> str:
         return "Promises()"
@@ -29,10 +141,7 @@ class Promises:
         Raises:
             Refused: this round of the task, or a later one, was answered before.
         """
-        rounds = json.loads(self._state.get(ROUNDS, "{}"))
-        if number <= rounds.get(task, -1):
-            raise Refused(f"round {number} of {task}: this device has answered round {rounds[task]} already")
-        self._state[ROUNDS] = json.dumps(rounds | {task: number}, sort_keys=True)
+        self._record.answer_once(task, number)
 
     def afford(self, federation: FederationFile, task: Task) -> None:
         """See that one more answer would keep within the budgets.
@@ -40,29 +149,17 @@ class Promises:
         Raises:
             Refused: it would not, or it would go without the noise that is promised.
         """
-        self._charged(federation, task)
+        if federation.privacy.level != "none":
+            self._record.afford(budget(federation), _owed(federation, task))
 
-    def pay(self, federation: FederationFile, task: Task) -> None:
-        """Charge one answer, before anything of it leaves; nothing is ever refunded.
+    def pay(self, federation: FederationFile, task: Task, number: int) -> None:
+        """Charge the answer of a round, before anything of it leaves; nothing is ever refunded.
 
         Raises:
             Refused: as `afford`; the ledger is then as it was.
         """
-        ledger = self._charged(federation, task)
-        if ledger is not None:
-            self._state[LEDGER] = ledger.to_json()
-
-    def _charged(self, federation: FederationFile, task: Task) -> Ledger | None:
-        """The ledger with one more answer; None where nothing is promised."""
-        if federation.privacy.level == "none":
-            return None
-        events = charges(federation, task)
-        if not events:
-            raise Refused(
-                f"{task}: its values would leave this device without noise, although the federation promises "
-                "event-level privacy; give it user level too"
-            )
-        return Ledger.from_json(budget(federation), self._state.get(LEDGER, "[]")).after(*events)
+        if federation.privacy.level != "none":
+            self._record.charge(budget(federation), _owed(federation, task), number)
 
 
 def budget(federation: FederationFile) -> LedgerBudget:
@@ -83,3 +180,89 @@ def charges(federation: FederationFile, task: Task) -> tuple[PrivacyEvent, ...]:
     """What one answer releases, at each level that is promised."""
     window = round_event(federation) if task == "update" else None
     return tuple(event for event in (user_charge(federation, task), window) if event is not None)
+
+
+def _with_round(rounds: Mapping[str, int], task: Task, number: int) -> str:
+    """The last rounds as JSON, with one more."""
+    if number <= rounds.get(task, -1):
+        raise Refused(f"round {number} of {task}: this device has answered round {rounds[task]} already")
+    return json.dumps({**rounds, task: number}, sort_keys=True)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time."""
+    import fcntl  # here, so that simulations load on other systems too
+
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Misconfigured(f"{lock}: expected to make a lock there ({error.strerror})") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def spent(home: Home) -> dict[str, Any]:
+    """What a person's device was promised, what its policy allows, and what of it is gone, as plain data.
+
+    Returns:
+        {"promised": {"federation", "user": {"epsilon", "delta"}, "event": the same or None, "cohort"}, None before
+        joining, "allowed": {"epsilon", "epsilon_per_round", "delta", "cohort", "tasks"}, "spent": {"user", "event"},
+        epsilons at the promised deltas, else at the allowed one, "answers": {task: how many were paid for}}.
+
+    Raises:
+        Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
+    """
+    policy = home.policy()
+    promised = _promised(home)
+    charges = read_charges(home.ledger)
+    sums = Counter(charge.event for charge in charges if isinstance(charge.event, SummedGaussian))
+    windows = Counter(charge.event for charge in charges if isinstance(charge.event, SampledGaussian))
+    paid = {(charge.task, charge.round_number) for charge in charges}
+    deltas = {
+        level: promised[level]["delta"] if promised and promised[level] else policy.largest_delta
+        for level in ("user", "event")
+    }
+    return {
+        "promised": promised,
+        "allowed": {
+            "epsilon": policy.largest_epsilon_in_life,
+            "epsilon_per_round": policy.largest_epsilon_per_round,
+            "delta": policy.largest_delta,
+            "cohort": policy.smallest_cohort,
+            "tasks": list(policy.tasks),
+        },
+        "spent": {
+            "user": ConcentratedAccountant().epsilon(sums, deltas["user"]),
+            "event": RenyiAccountant().epsilon(windows, deltas["event"]),
+        },
+        "answers": {task: sum(one == task for one, _ in paid) for task in TASKS},
+    }
+
+
+def _promised(home: Home) -> dict[str, Any] | None:
+    if not home.membership.exists():
+        return None
+    from client.membership import Membership  # here, as it brings HTTP along and simulated devices join nothing
+
+    federation = Membership.load(home.membership).agreed()
+    privacy = federation.privacy
+    return {
+        "federation": federation.name,
+        "user": {"epsilon": privacy.user_epsilon, "delta": privacy.user_delta} if privacy.user else None,
+        "event": {"epsilon": privacy.event_epsilon, "delta": privacy.event_delta} if privacy.event else None,
+        "cohort": federation.round.minimum_answers,
+    }
+
+
+def _owed(federation: FederationFile, task: Task) -> tuple[PrivacyEvent, ...]:
+    events = charges(federation, task)
+    if not events:
+        raise Refused(
+            f"{task}: its values would leave this device without noise, although the federation promises "
+            "event-level privacy; give it user level too"
+        )
+    return events

@@ -1,4 +1,4 @@
-"""The Flower ServerApp: opens the federation and lets it run, nothing else."""
+"""The Flower ServerApps: each opens what is to be trained and lets it run, nothing else."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,6 +8,10 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from server.federation import Federation, RoundObserver
+from server.flower import hold_serverapp
+from server.home import Home
+from server.line import train
+from server.orders import pending_order
 from shared.errors import Misconfigured
 from shared.model import build_model
 from shared.release import Release
@@ -65,4 +69,31 @@ def open_from_folders(context: Context) -> Federation:
     )
 
 
-app = make_app(open_from_folders)
+def make_home_app() -> ServerApp:
+    """A ServerApp that trains as far as the operator of the server in `home` (a path) has ordered."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        home = open_from_home(context)
+        hold_serverapp(home)
+        order = pending_order(home)
+        if order is not None:
+            train(home, grid, order.until)
+
+    return app
+
+
+def open_from_home(context: Context) -> Home:
+    """The server that a run configuration names.
+
+    Raises:
+        Misconfigured: it names none.
+    """
+    directory = context.run_config.get("home")
+    if not isinstance(directory, str) or not directory:
+        raise Misconfigured('run configuration: expected home="FOLDER" of a server, got none; start it with `up`')
+    return Home.open(Path(directory))
+
+
+app = make_home_app()

@@ -38,12 +38,20 @@ class Roster:
     def __repr__(self) -> str:
         return f"Roster({len(self._devices)} devices)"
 
-    def wait_for(self, grid: Grid, minimum: int, deadline_seconds: float, clock: Clock) -> list[Member]:
-        """The devices now available, by id, once there are `minimum` or `deadline_seconds` have passed."""
+    def wait_for(
+        self,
+        grid: Grid,
+        minimum: int,
+        deadline_seconds: float,
+        clock: Clock,
+        revoked: frozenset[str] = frozenset(),
+    ) -> list[Member]:
+        """The devices now available, less those revoked, by id, once there are `minimum` or the deadline has passed."""
         end = clock.now() + deadline_seconds
         self._mute.clear()
         while True:
-            members = self.refresh(grid, deadline_seconds, clock)
+            there = self.refresh(grid, deadline_seconds, clock)
+            members = [member for member in there if member.device not in revoked]
             if len(members) >= minimum or clock.now() >= end:
                 return members
             clock.sleep(POLL_SECONDS)

@@ -20,6 +20,7 @@ from server.logs import log_line
 from server.optimizer import optimizer_for
 from server.private_sum import IdealSum, SecureSum
 from server.round import RoundReport, TrainingState, advance, clients_in, report_of, request_for
+from server.sums import Recording
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.measures import MEASURES, read
@@ -59,6 +60,9 @@ class Federation:
         resume: bool = False,
         registry: bytes = bytes(32),
         clock: Clock | None = None,
+        line: str | None = None,
+        revoked: Callable[[], frozenset[str]] = frozenset,
+        sums: Path | None = None,
     ) -> None:
         """Start a training, or go on with the one in `folder`.
 
@@ -73,6 +77,10 @@ class Federation:
             resume: go on from the checkpoint in `folder` if there is one.
             registry: Ed25519 public key that certifies the devices of private sums.
             clock: in which deadlines are measured.
+            line: digest of the release that the training started from, where `publish` may give a later one; else it is
+                the first that `publish` gives.
+            revoked: ids of devices that take no part, asked for again whenever it matters.
+            sums: folder where every sum is recorded (see `Recording`); None keeps none.
 
         Raises:
             Misconfigured: the vector does not fit, a round would train nothing, or the folder holds a training and
@@ -92,13 +100,15 @@ class Federation:
         self._publish = publish
         self._seed = seed
         self._registry = registry
-        self._aggregator = _aggregator_for(file, registry)
+        aggregator = _aggregator_for(file, registry, revoked)
+        self._aggregator = aggregator if sums is None else Recording(aggregator, sums)
+        self._revoked = revoked
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
         self._roster = Roster()
         self._release = publish(None, 0.0)
         self._path = folder / CHECKPOINT_NAME
-        identity = Identity(file.digest(), self._release, seed, layout.size)
+        identity = Identity(file.digest(), line or self._release, seed, layout.size)
         if not self._path.exists():
             start = TrainingState(0, vector.copy(), self._optimizer.init(layout), file.clipping.update_norm)
             self._at = Checkpoint(identity, start)
@@ -211,8 +221,8 @@ class Federation:
         return choose(self._members(grid), wanted, self.file.round.over_selection, f"{self._seed} {task}", asked)
 
     def _members(self, grid: Grid) -> list[Member]:
-        settings = self.file.round
-        return self._roster.wait_for(grid, settings.minimum_answers, settings.deadline_seconds, self._clock)
+        settings, revoked = self.file.round, self._revoked()
+        return self._roster.wait_for(grid, settings.minimum_answers, settings.deadline_seconds, self._clock, revoked)
 
     def _sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest) -> SumResult:
         return self._aggregator.sum(grid, cohort, request, self._clock)
@@ -236,10 +246,10 @@ class Federation:
         self._at = closed
 
 
-def _aggregator_for(file: FederationFile, registry: bytes) -> Aggregator:
+def _aggregator_for(file: FederationFile, registry: bytes, revoked: Callable[[], frozenset[str]]) -> Aggregator:
     match file.sum.mode:
         case "secure":
-            return SecureSum(registry)
+            return SecureSum(registry, revoked)
         case "ideal":
             return IdealSum()
         case "plain":

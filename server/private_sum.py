@@ -26,9 +26,9 @@ Take = Callable[[Member, bytes], None]
 class SecureSum:
     """FEDREC-SA/1: this server sees masked words, and of them only the sum (see `Collector`)."""
 
-    def __init__(self, registry: bytes) -> None:
-        """Sum over devices that this registry (an Ed25519 public key) certifies."""
-        self._registry = registry
+    def __init__(self, registry: bytes, revoked: Callable[[], frozenset[str]] = frozenset) -> None:
+        """Sum over devices that this registry (an Ed25519 public key) certifies, less those it has revoked (ids)."""
+        self._registry, self._revoked = registry, revoked
 
     def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`. Memory: one vector, and what is needed to unmask it."""
@@ -39,6 +39,8 @@ class SecureSum:
         def join(member: Member, content: bytes) -> None:
             if content[:16].hex() != member.device:
                 raise Corrupt("advert: expected the device that this node named before, got another")
+            if member.device in self._revoked():
+                raise Refused(f"advert: expected a member, got device {member.device}, which is revoked")
             collector.advert(content)
 
         def of(take: Callable[[bytes, bytes], None]) -> Take:
@@ -134,6 +136,7 @@ class _Calls:
             for member, content in questions.items()
         ]
         through: list[Member] = []
+        started = self._clock.now()
         for node, reply in Exchange(self._grid, messages, self._clock).replies(seconds):
             try:
                 answer = read_message(reply)
@@ -150,6 +153,15 @@ class _Calls:
             except (Corrupt, Refused) as reason:
                 self._rejected.add(node)
                 log_line("answer-rejected", round=self._request.round_number, node=node, reason=str(reason))
+        log_line(
+            "phase",
+            round=self._request.round_number,
+            task=self._request.task,
+            name=message_type,
+            asked=len(questions),
+            through=len(through),
+            seconds=self._clock.now() - started,
+        )
         return through
 
     def tally(self, summed: Sequence[Member]) -> Tally:

@@ -1,4 +1,4 @@
-"""A model release: parameters, whitening, catalogue and its index, beside a manifest that pins their digests."""
+"""A model release: parameters, whitening, catalogue and its index, a card, and a manifest that pins their digests."""
 
 import hashlib
 import json
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from shared.card import write_card
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile, read_federation, write_toml
 from shared.files import write_atomically
+from shared.int8 import dequantise, on_grid, quantise
 from shared.model import (
     ConceptGraph,
     GlobalModel,
@@ -29,8 +31,8 @@ from shared.model import (
 )
 
 FloatMatrix = NDArray[np.float32]
-_FORMAT = 2
-_PINNED = {"federation.toml", "catalogue.jsonl", "index.safetensors", "model.safetensors"}
+_FORMAT = 3
+_PINNED = {"card.md", "catalogue.jsonl", "federation.toml", "index.safetensors", "model.safetensors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ class Release:
         federation: the federation file it belongs to.
         catalogue: n items, without their features, which a device needs in the index only.
         whitening: of texts and features, fixed for a line of releases.
-        index: float32 [n, D], whitened embeddings of the catalogue under this release's adapters; features lead.
+        index: float32 [n, D], whitened embeddings of the catalogue under this release's adapters; features lead. Its
+            values lie on the grid of `shared.int8`, which is how it is stored.
         log_popularity: float32 [n], zero for an item of average popularity.
         vector: float32 [d], all federated parameters.
         concept_names: K names, or none without the concept view.
         round_number: rounds that made it.
+        card: Markdown for people, as it was written when the release was made.
     """
 
     federation: FederationFile
@@ -56,22 +60,34 @@ class Release:
     vector: Vector
     concept_names: tuple[str, ...]
     round_number: int = 0
+    card: str = ""
 
     def digest(self) -> str:
         """SHA-256 of the manifest, in hexadecimal: names the release whole."""
-        return hashlib.sha256(self._files()["manifest.json"]).hexdigest()
+        return hashlib.sha256(self.files()["manifest.json"]).hexdigest()
 
     def save(self, directory: Path) -> None:
         """Write the release's files; the manifest, which pins the others, comes last."""
-        for name, content in self._files().items():
+        for name, content in self.files().items():
             write_atomically(directory / name, content)
 
-    def _files(self) -> dict[str, bytes]:
+    def files(self) -> dict[str, bytes]:
+        """Content of the release's files by name, the manifest last.
+
+        Raises:
+            Misconfigured: the index does not lie on its grid.
+        """
+        widths = _widths(self.federation, self.index.shape[1])
+        numbers, scales = quantise(self.index, widths)
+        if not np.array_equal(dequantise(numbers, scales, widths), self.index):
+            raise Misconfigured("release: expected an index on the int8 grid, got other numbers; see shared.int8")
+        index = {"index": numbers, "scales": scales, "log_popularity": self.log_popularity}
         files = {
+            "card.md": self.card.encode(),
             "federation.toml": write_toml(self.federation).encode(),
             "catalogue.jsonl": self.catalogue.canonical_bytes(),
-            "index.safetensors": save_tensors({"index": self.index, "log_popularity": self.log_popularity}),
-            "model.safetensors": save_tensors({**_whitening_tensors(self.whitening), "vector": self.vector}),
+            "index.safetensors": save_tensors(index),
+            "model.safetensors": save_tensors({**self.whitening.tensors(), "vector": self.vector}),
         }
         manifest = {
             "format": _FORMAT,
@@ -112,23 +128,37 @@ class Release:
             if federation.digest() != manifest["federation"]:
                 raise Corrupt(f"release {directory}: its federation file means something else here; update Hushrec")
             vector = model.pop("vector")
+            catalogue = Catalogue.load(directory / "catalogue.jsonl")
+            whitening = Whitening.of_tensors(model, federation.model.blocks)
+            widths = _widths(federation, whitening.matrix.shape[1])
+            rows = {name: len(tensor) for name, tensor in index.items()}
+            if rows != dict.fromkeys(("index", "scales", "log_popularity"), len(catalogue)):
+                raise ValueError(f"expected an index of {len(catalogue)} items, got {rows}")
             return cls(
                 federation,
-                Catalogue.load(directory / "catalogue.jsonl"),
-                _whitening(model, federation),
-                index["index"],
+                catalogue,
+                whitening,
+                dequantise(index["index"], index["scales"], widths),
                 index["log_popularity"],
                 vector,
                 tuple(manifest["concept_names"]),
                 manifest["round"],
+                files["card.md"].decode(),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Corrupt(f"release {directory}: could not be read ({type(error).__name__}: {error})") from None
 
     def with_popularity(self, counts: NDArray[np.float64], noise: float = 0.0) -> "Release":
-        """The release with the popularity prior of a count per item, float64 [items]; see `log_popularity`."""
-        shrinkage = self.federation.statistics.shrinkage
-        return replace(self, log_popularity=log_popularity(counts, self.index, shrinkage, noise))
+        """The release with the popularity prior of a count per item; see `log_popularity`.
+
+        Args:
+            counts: float64, of the first items; what came after the count is predicted from it.
+        """
+        counted, later = self.index[: len(counts)], self.index[len(counts) :]
+        known = log_popularity(counts, counted, self.federation.statistics.shrinkage, noise)
+        if len(later):
+            known = np.concatenate([known, predicted_log_popularity(counted, known, later)])
+        return replace(self, log_popularity=known)
 
     def renamed(self, names: Mapping[str, str]) -> "Release":
         """The release with some concepts renamed, {number from 1, or old name: new name}; later ones keep the names.
@@ -136,7 +166,7 @@ class Release:
         Raises:
             Misconfigured: an unknown concept, or two with the same name.
         """
-        return replace(self, concept_names=rename(self.concept_names, names))
+        return _with_card(replace(self, concept_names=rename(self.concept_names, names)))
 
 
 def first_release(
@@ -162,48 +192,86 @@ def first_release(
             f"got {federation.model.dense_width}"
         )
     whitening = Whitening.fit_items(embeddings, catalogue, federation.model.blocks)
-    index = whitening.apply_items(embeddings, catalogue)
+    exact = whitening.apply_items(embeddings, catalogue)
+    index = on_grid(exact, _widths(federation, exact.shape[1]))
     names: tuple[str, ...] = ()
     if "concepts" in federation.model.views:
         names = _start_concepts(federation, catalogue, model, whitening, index, graph)
     elif graph is not None:
         raise Misconfigured('concept graph: expected model.views with "concepts", got none; leave the graph out')
     zeros = np.zeros(len(catalogue), np.float32)
-    return Release(federation, catalogue.without_features(), whitening, index, zeros, model.vector(), names)
+    release = Release(federation, catalogue.without_features(), whitening, index, zeros, model.vector(), names)
+    return _with_card(release)
 
 
 def next_release(
-    release: Release, model: GlobalModel, vector: Vector, round_number: int, progress: Progress = lambda _: None
+    release: Release,
+    model: GlobalModel,
+    vector: Vector,
+    round_number: int,
+    progress: Progress = lambda _: None,
+    metrics: Mapping[str, float] | None = None,
 ) -> Release:
-    """The release that a finished training gives: new parameters, and a new index if the adapters moved."""
+    """The release that a finished training gives: new parameters, and a new index if the adapters moved.
+
+    Args:
+        metrics: what devices measured on these parameters, for the card.
+    """
     model.load(vector)
     index = release.index
     moved = model.layout.extract(vector, ["adapters"]), model.layout.extract(release.vector, ["adapters"])
     if not np.array_equal(*moved):
         texts = release.catalogue.texts
-        index = release.whitening.apply(model.encoder.embed(texts, keep=True, progress=progress))
+        exact = release.whitening.apply(model.encoder.embed(texts, keep=True, progress=progress))
         columns = sum(release.federation.model.blocks.values())
-        index[:, :columns] = release.index[:, :columns]  # no adapter moves the features
-    return replace(release, vector=vector.copy(), index=index, round_number=round_number)
+        exact[:, :columns] = release.index[:, :columns]  # no adapter moves the features
+        index = on_grid(exact, _widths(release.federation, exact.shape[1]))
+    following = replace(release, vector=vector.copy(), index=index, round_number=round_number)
+    return _with_card(following, metrics)
 
 
-def with_items(release: Release, model: GlobalModel, items: Catalogue, progress: Progress = lambda _: None) -> Release:
+def with_items(
+    release: Release,
+    model: GlobalModel,
+    items: Catalogue,
+    progress: Progress = lambda _: None,
+    embeddings: FloatMatrix | None = None,
+) -> Release:
     """The release with items that came after its training: encoded as it encodes, at the end of its catalogue.
 
     Nobody has counted them, so their popularity is predicted from their texts and features.
+
+    Args:
+        embeddings: float32 [items, width] of their texts under the adapters of the release, where they are known.
 
     Raises:
         Misconfigured: an item stands in both catalogues.
     """
     model.load(release.vector)
-    new = release.whitening.apply_items(model.encoder.embed(items.texts, progress=progress), items)
+    if embeddings is None:
+        embeddings = model.encoder.embed(items.texts, progress=progress)
+    exact = release.whitening.apply_items(embeddings, items)
+    new = on_grid(exact, _widths(release.federation, exact.shape[1]))
     prior = predicted_log_popularity(release.index, release.log_popularity, new)
-    return replace(
-        release,
-        catalogue=Catalogue([*release.catalogue, *items.without_features()]),
-        index=np.concatenate([release.index, new]),
-        log_popularity=np.concatenate([release.log_popularity, prior]),
+    return _with_card(
+        replace(
+            release,
+            catalogue=Catalogue([*release.catalogue, *items.without_features()]),
+            index=np.concatenate([release.index, new]),
+            log_popularity=np.concatenate([release.log_popularity, prior]),
+        )
     )
+
+
+def _with_card(release: Release, metrics: Mapping[str, float] | None = None) -> Release:
+    items, names = len(release.catalogue), release.concept_names
+    return replace(release, card=write_card(release.federation, items, names, release.round_number, metrics or {}))
+
+
+def _widths(federation: FederationFile, columns: int) -> list[int]:
+    """Groups of the index's columns that are scaled apart: each block of features, then the text."""
+    blocks = list(federation.model.blocks.values())
+    return [*blocks, columns - sum(blocks)]
 
 
 def _start_concepts(
@@ -225,22 +293,3 @@ def _start_concepts(
     model.heads.start_concepts(centres, None if graph is None else graph.ties(settings.concepts))
     names = name_concepts(catalogue, model.heads.concept_shares(index), centres, read)
     return names if graph is None else (*graph.names, *names[len(graph.names) :])
-
-
-def _whitening_tensors(whitening: Whitening) -> dict[str, FloatMatrix]:
-    tensors = {"mean": whitening.mean, "matrix": whitening.matrix}
-    for name, block in whitening.blocks.items():
-        tensors |= {f"{name}.mean": block.mean, f"{name}.matrix": block.matrix}
-    return tensors
-
-
-def _whitening(tensors: dict[str, FloatMatrix], federation: FederationFile) -> Whitening:
-    """The whitening of these tensors.
-
-    Raises:
-        KeyError, ValueError: they are not those of the federation's blocks.
-    """
-    blocks = {name: Whitening(tensors[f"{name}.mean"], tensors[f"{name}.matrix"]) for name in federation.model.blocks}
-    if len(tensors) != 2 + 2 * len(blocks):
-        raise ValueError(f"expected a whitening of {list(blocks)}, got {sorted(tensors)}")
-    return Whitening(tensors["mean"], tensors["matrix"], blocks)

@@ -231,6 +231,24 @@ def report(
         print(json.dumps({"report": str(page), "curve": str(directory / "curve.png")}) if as_json else page)
 
 
+@app.command("export")
+def export_data(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    data: Data = "demo",
+    people: Annotated[int | None, typer.Option(min=1, help="Those with most events only; all when left out.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a data set as files that servers (items) and devices (one person's events) read, to try them out with."""
+    with _explained(debug):
+        from simulations.datasets import export, load
+
+        counts = export(load(data, seed), directory, people)
+        said = ", ".join(f"{count} {name}" for name, count in counts.items())
+        print(json.dumps({"folder": str(directory), **counts}) if as_json else f"{directory}: {said}")
+
+
 def main() -> None:
     """Entry point of the console script."""
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")

@@ -1,10 +1,26 @@
 """What a device knows about its person: built from the log and the latest release, kept on the device, never sent."""
 
-from client.interest.controls import Controls, Ruling
-from client.interest.interest import Carried, Interest
-from client.interest.levels import CANDIDATES, Levels
-from client.interest.profile import DEFAULT_LEVELS, Profile
-from client.interest.reader import TextReader
+from typing import TYPE_CHECKING
+
+from shared.face import lazily
+
+if TYPE_CHECKING:
+    from client.interest.controls import Controls, Ruling
+    from client.interest.interest import Carried, Interest
+    from client.interest.levels import CANDIDATES, Levels
+    from client.interest.profile import DEFAULT_LEVELS, Profile
+    from client.interest.reader import TextReader
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "client.interest.controls": ("Controls", "Ruling"),
+        "client.interest.interest": ("Carried", "Interest"),
+        "client.interest.levels": ("CANDIDATES", "Levels"),
+        "client.interest.profile": ("DEFAULT_LEVELS", "Profile"),
+        "client.interest.reader": ("TextReader",),
+    },
+)
 
 __all__ = [
     "CANDIDATES",

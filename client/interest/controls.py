@@ -86,6 +86,11 @@ class Controls:
         """Bool [K]."""
         return self._factors() == 0.0
 
+    @property
+    def boosted(self) -> NDArray[np.bool_]:
+        """Bool [K]."""
+        return self._factors() > 1.0
+
     def weighed(self, concepts: FloatVector) -> FloatVector:
         """A concept interest [K] under the decisions: shares that sum to one again, or zeros."""
         weighed = concepts * self._factors()
@@ -109,7 +114,7 @@ class Controls:
             records = json.loads(content)
             if not isinstance(records, list):
                 raise TypeError("not a list")
-            return cls(names, centres, [_ruling(record, centres.shape[1]) for record in records])
+            return cls(names, centres, [_ruling(record) for record in records])
         except (ValueError, KeyError, TypeError) as error:
             raise Corrupt(
                 f"controls: expected a list of decisions with name and centre ({type(error).__name__})"
@@ -127,6 +132,8 @@ class Controls:
         return self._names.index(name)
 
     def _place(self, ruling: Ruling) -> int | None:
+        if len(ruling.centre) != self._centres.shape[1]:
+            return None  # of a release over other features
         likeness = self._centres @ np.asarray(ruling.centre, np.float32)
         place = int(likeness.argmax())
         return place if likeness[place] >= _NEAR else None
@@ -140,10 +147,10 @@ class Controls:
         return factors
 
 
-def _ruling(record: Any, width: int) -> Ruling:
+def _ruling(record: Any) -> Ruling:
     centre = tuple(float(number) for number in record["centre"])
     if record.keys() != {"decision", "name", "centre"} or record["decision"] not in ("mute", "boost"):
         raise ValueError("another record")
-    if len(centre) != width or not np.isfinite(centre).all() or not isinstance(record["name"], str):
+    if not centre or not np.isfinite(centre).all() or not isinstance(record["name"], str):
         raise ValueError("another centre")
     return Ruling(record["decision"], record["name"], centre)

@@ -41,5 +41,5 @@ class Support:
         """From 0.7 (as alone as a random text) to 1; 1 while there is too little to judge by."""
         if self._met < _ENOUGH:
             return 1.0
-        company = (float(self._nearest.mean()) - self._strange) / (self._kin - self._strange)
+        company = (sum(self._nearest.tolist()) / _COMPANY - self._strange) / (self._kin - self._strange)
         return _ALONE + (1.0 - _ALONE) * min(1.0, max(0.0, company))

@@ -1,9 +1,24 @@
 """Ranks, explains, and takes the person's wishes: all on the device, from the first second."""
 
-from client.recommender.index import Best, CatalogueIndex
-from client.recommender.reasons import Reason, Recommendation, explained, in_words
-from client.recommender.recommender import Counterfactual, Recommender
-from client.recommender.wishes import Strategy, Wishes
+from typing import TYPE_CHECKING
+
+from shared.face import lazily
+
+if TYPE_CHECKING:
+    from client.recommender.index import Best, CatalogueIndex
+    from client.recommender.reasons import Counterfactual, Reason, Recommendation, explained, in_words
+    from client.recommender.recommender import Recommender
+    from client.recommender.wishes import Strategy, Wishes
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "client.recommender.index": ("Best", "CatalogueIndex"),
+        "client.recommender.reasons": ("Counterfactual", "Reason", "Recommendation", "explained", "in_words"),
+        "client.recommender.recommender": ("Recommender",),
+        "client.recommender.wishes": ("Strategy", "Wishes"),
+    },
+)
 
 __all__ = [
     "Best",

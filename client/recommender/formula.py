@@ -49,7 +49,7 @@ class Formula:
     """
 
     def __init__(self, release: Release, model: GlobalModel, reader: TextReader) -> None:
-        self._release, self._model = release, model
+        self._release, self._model = reader.release, model
         self._k = reader.dense_width
         # Of each item, the dense view and the roots of its concept shares: float32 [items, k + K].
         self.factors: FloatVector = reader.items.copy()

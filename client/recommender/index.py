@@ -15,6 +15,7 @@ FloatMatrix = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _STEPS = 127.0
+_BLOCK = 2048  # rows quantised at a time, so that no second copy of the whole is made
 _ROUNDING = 1e-5  # of float32 sums, beside the bound for the bytes
 
 
@@ -42,17 +43,26 @@ class CatalogueIndex:
         """
         self._factors = np.ascontiguousarray(factors, np.float32)
         # Columns of unlike size would share one step; what is taken from a column here goes into the query instead.
-        self._columns = np.maximum(np.abs(self._factors).max(0, initial=0.0), 1e-12)
-        scaled = self._factors / self._columns
-        steps = np.maximum(np.abs(scaled).max(1, initial=0.0), 1e-12) / _STEPS
-        self._steps: FloatVector = steps.astype(np.float32)
-        codes = np.rint(scaled / self._steps[:, None])
-        self._errors = np.linalg.norm(scaled - codes * self._steps[:, None], axis=1).astype(np.float32)
-        self._norms = (np.linalg.norm(codes, axis=1) * self._steps).astype(np.float32)
-        self._codes = torch.from_numpy(codes.astype(np.int8))
+        most = np.maximum(self._factors.max(0, initial=0.0), -self._factors.min(0, initial=0.0))
+        self._columns = np.maximum(most, 1e-12)
+        self._steps = np.zeros(len(factors), np.float32)
+        self._errors, self._norms = np.zeros_like(self._steps), np.zeros_like(self._steps)
+        codes = np.zeros(self._factors.shape, np.int8)
+        for start in range(0, len(factors), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            codes[rows], self._steps[rows], self._errors[rows], self._norms[rows] = self._quantised(rows)
+        self._codes = torch.from_numpy(codes)
 
     def __repr__(self) -> str:
         return f"CatalogueIndex{self._factors.shape}"
+
+    def _quantised(self, rows: slice) -> tuple[FloatMatrix, FloatVector, FloatVector, FloatVector]:
+        """Codes, and of each row the step, the norm of the error and that of what the codes stand for."""
+        scaled = self._factors[rows] / self._columns
+        steps = np.maximum(np.abs(scaled).max(1, initial=0.0), 1e-12) / _STEPS
+        codes = np.rint(scaled / steps[:, None])
+        errors = np.linalg.norm(scaled - codes * steps[:, None], axis=1)
+        return codes, steps, errors, np.linalg.norm(codes, axis=1) * steps
 
     def best(self, query: FloatVector, count: int, prior: FloatVector, allowed: Mask | None = None) -> Best:
         """The `count` rows of largest factors . query + prior; fewer where fewer are allowed.

@@ -12,7 +12,7 @@ from client.interest import CANDIDATES, DEFAULT_LEVELS, Carried, Controls, Inter
 from client.recommender.arrangement import Candidates, arranged, candidates_for, rank_of
 from client.recommender.formula import Formula, Question
 from client.recommender.index import CatalogueIndex
-from client.recommender.reasons import Reason, Recommendation
+from client.recommender.reasons import Counterfactual, Reason, Recommendation
 from client.recommender.wishes import Wishes
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
@@ -27,17 +27,6 @@ _PREDICTED, _FEWEST_PREDICTED = 12, 6  # own events that levels are chosen on
 _CONTRASTED = 100  # catalogue items that each is contrasted with
 _CLEAR_NATS = 2.0
 _ALL_LEVELS = Levels(1 / 3, 1 / 3, 1 / 3)
-
-
-@dataclass(frozen=True, slots=True)
-class Counterfactual:
-    """What would have been without some events: the rank, from 1, that the item would then have."""
-
-    without: tuple[Event, ...]
-    rank: int
-
-    def __repr__(self) -> str:
-        return f"Counterfactual(without {len(self.without)} events: rank {self.rank})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +51,9 @@ class Recommender:
         Args:
             chance: of exploration; from the operating system when left out.
         """
-        self._release = release
         self._model = model
         self._reader = TextReader(release, model)
+        self._release = self._reader.release
         self._formula = Formula(release, model, self._reader)
         self._z, self._roots = np.split(self._formula.factors, [self._reader.dense_width], axis=1)
         self._index = CatalogueIndex(self._formula.factors)
@@ -77,6 +66,11 @@ class Recommender:
     def catalogue(self) -> Catalogue:
         """What is ranked."""
         return self._release.catalogue
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        """Of the release's concepts; none without the concept view."""
+        return self._release.concept_names
 
     @property
     def views(self) -> ItemViews:
@@ -96,6 +90,7 @@ class Recommender:
         notices_drift: bool = True,
     ) -> Profile:
         """The interest of a person after these events; it takes further events one by one. See `Profile`."""
+        self._reader.read_ahead(events)
         return Profile(self._reader, events, levels, weighs_events, notices_drift)
 
     def levels_for(self, events: Sequence[Event]) -> Levels:
@@ -186,30 +181,70 @@ class Recommender:
         factors = np.concatenate([views[:, :k], np.sqrt(views[:, k:])], 1)
         return np.asarray(factors @ question.query + prior, np.float32)
 
-    def without(self, events: Sequence[Event], item: str, wishes: Wishes = _PLAIN, top: int = 10) -> Counterfactual:
+    def explain(
+        self, profile: Profile, item: str, wishes: Wishes = _PLAIN, controls: Controls | None = None
+    ) -> tuple[Recommendation, int, FloatVector]:
+        """One item as `recommend` weighs it, though the person may have met it; its rank, from 1, among what is offered
+        and itself; and what each of the profile's events adds to its score, float32 [events].
+
+        Raises:
+            Misconfigured: the catalogue has no such item.
+        """
+        row = self._release.catalogue.row(item)
+        question, carried = self._ask(profile, wishes, controls), profile.carried()
+        allowed = self._allowed(profile, wishes)
+        allowed[row] = True
+        scores = self._index.score(np.arange(len(self.catalogue)), question.query, question.prior)
+        parts = np.zeros(len(profile.events), np.float32)
+        if carried is not None:
+            parts = question.dense_scale * (carried.events @ self._z[row])
+        reasons = self._reasons(row, question, profile, carried)
+        return Recommendation(row, item, float(scores[row]), reasons), rank_of(scores, row, allowed), parts
+
+    def controls(self, kept: str = "[]") -> Controls | None:
+        """What `Controls.to_json` kept, under this release; None without the concept view.
+
+        Raises:
+            Corrupt: it is something else.
+        """
+        if "concepts" not in self._model.heads.views:
+            return None
+        self._model.load(self._release.vector)  # training may have left other parameters in the model
+        centres = self._model.heads.concepts.weight.detach().numpy().copy()
+        return Controls.from_json(self._release.concept_names, centres, kept)
+
+    def without(
+        self,
+        events: Sequence[Event],
+        item: str,
+        wishes: Wishes = _PLAIN,
+        top: int = 10,
+        controls: Controls | None = None,
+        levels: Levels = DEFAULT_LEVELS,
+    ) -> Counterfactual:
         """The fewest events, three at most, without which an item would leave the best `top`; and its rank then.
 
         Events are taken in the order of what they add to the item's score; each time the rest is ranked anew.
         """
         row = self._release.catalogue.row(item)
-        profile = self.profile(events)
+        profile = self.profile(events, levels)
         carried = profile.carried()
         if carried is None:
             order = list(reversed(profile.events))
         else:
             order = [profile.events[place] for place in np.argsort(-(carried.events @ self._z[row]), kind="stable")]
         gone: list[Event] = []
-        rank = self._rank(events, row, wishes, profile)
+        rank = self._rank(profile, row, wishes, controls, profile)
         for event in order[:3]:
             gone.append(event)
             left = [kept for kept in events if not any(kept is other for other in gone)]
-            rank = self._rank(left, row, wishes, profile)
+            rank = self._rank(self.profile(left, levels), row, wishes, controls, profile)
             if rank > top:
                 break
         return Counterfactual(tuple(gone), rank)
 
-    def _rank(self, events: Sequence[Event], row: int, wishes: Wishes, met: Profile) -> int:
-        scores = self.scores(events, wishes)
+    def _rank(self, profile: Profile, row: int, wishes: Wishes, controls: Controls | None, met: Profile) -> int:
+        scores = self.scores(profile, wishes, controls)
         allowed = self._allowed(met, wishes)
         allowed[row] = True
         return rank_of(scores, row, allowed)

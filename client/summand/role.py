@@ -58,11 +58,13 @@ class Membership:
         identity: its signing key.
         certificate: the registry's word for that key.
         registry: Ed25519 public key of the registry, pinned when the device joined.
+        revoked: reads the ids of devices whose certificates count no more; asked for each roster.
     """
 
     identity: Identity
     certificate: Certificate
     registry: bytes
+    revoked: Callable[[], frozenset[bytes]] = frozenset
 
 
 class Summand:
@@ -147,8 +149,10 @@ class Summand:
         place = next((at for at, advert in enumerate(roster.adverts) if advert.device == own.device), None)
         if place is None or roster.adverts[place] != own:
             raise Corrupt("roster: expected this device's own advert, byte for byte, got none or another")
-        now = int(self._now_seconds())
+        now, revoked = int(self._now_seconds()), self._member.revoked()
         for advert in roster.adverts:
+            if advert.device in revoked:
+                raise Corrupt(f"roster: expected members whose certificates count, got {advert.device.hex()}, revoked")
             advert.verify(ch, self._member.registry, now)
         session = roster.session(ch)
         parameters = configuration.for_cohort(len(roster), self._event_noise)

@@ -20,9 +20,7 @@ from client.training.per_window import PerWindow
 from client.training.windows import Window, cut, draw, rows_of
 from shared.behaviour import Event
 from shared.errors import NotYet
-from shared.federation import FederationFile
 from shared.model import GlobalModel, Padded, Vector, Windows
-from shared.privacy import SampledGaussian
 from shared.release import Release
 from shared.terms import group_norms
 
@@ -44,13 +42,6 @@ class Update:
 
     def __repr__(self) -> str:
         return f"Update(d={len(self.signal)})"
-
-
-def round_event(federation: FederationFile) -> SampledGaussian | None:
-    """What one round releases about a window: to be charged before anything leaves; None with the engine off."""
-    if not federation.privacy.event:
-        return None
-    return SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)
 
 
 class LocalTraining:

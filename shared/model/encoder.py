@@ -47,7 +47,13 @@ class Encoder:
     `adapters` are the trainable B matrices by name, each [out, rank] float32, zero at the start.
     """
 
-    def __init__(self, backbone: Backbone, federation: FederationFile, memory_bytes: int = 512 * 2**20) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        federation: FederationFile,
+        memory_bytes: int = 512 * 2**20,
+        trainable: bool = True,
+    ) -> None:
         settings = federation.model
         layers = _layers(backbone.model)
         if settings.lora_layers > len(layers):
@@ -63,7 +69,7 @@ class Encoder:
         self._lower = _part(backbone.model, list(layers)[:split])
         upper = _part(backbone.model, list(layers)[split:])
         upper.embeddings = _PassThrough()
-        self.upper = _with_adapters(upper, federation)
+        self.upper = _with_adapters(upper, federation, trainable)
         self.adapters: dict[str, nn.Parameter] = {
             name: parameter for name, parameter in self.upper.named_parameters() if "lora_B" in name
         }
@@ -129,12 +135,10 @@ class Encoder:
             yield batch
 
     def _run_lower(self, texts: Sequence[str]) -> Padded:
-        tokens = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self._max_tokens, return_tensors="pt"
-        )
+        ids, mask = self._tokenizer(texts)
         with torch.no_grad():
-            states = self._lower(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
-        return Padded(states.last_hidden_state, tokens["attention_mask"].bool())
+            states = self._lower(input_ids=ids, attention_mask=mask)
+        return Padded(states.last_hidden_state, mask.bool())
 
     def _run_upper(self, padded: Padded) -> Tensor:
         output = self.upper(inputs_embeds=padded.states, attention_mask=padded.mask.long())
@@ -156,20 +160,13 @@ def _layers(model: Any) -> nn.ModuleList:
 
 
 def _part(model: Any, layers: Sequence[nn.Module]) -> Any:
-    """A copy of the model that holds these layers only, without pooler."""
+    """The model with these layers only, without pooler: modules of its own over the same frozen weights."""
     whole = _layers(model)
     names = {id(module): name for name, module in model.named_modules()}
-    place = names[id(whole)]
-    # Copy with the layer list emptied, so that layers left out are not copied.
-    held = list(whole)
-    parent = model.get_submodule(place.rpartition(".")[0])
-    setattr(parent, place.rpartition(".")[2], nn.ModuleList())
-    try:
-        part = copy.deepcopy(model)
-    finally:
-        setattr(parent, place.rpartition(".")[2], nn.ModuleList(held))
-    copied = part.get_submodule(place.rpartition(".")[0])
-    setattr(copied, place.rpartition(".")[2], nn.ModuleList(copy.deepcopy(list(layers))))
+    holder, _, place = names[id(whole)].rpartition(".")
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    part = copy.deepcopy(model, dict(shared))
+    setattr(part.get_submodule(holder), place, nn.ModuleList(copy.deepcopy(list(layers), dict(shared))))
     part.config.num_hidden_layers = len(layers)
     if getattr(part, "pooler", None) is not None:
         part.pooler = None
@@ -179,9 +176,7 @@ def _part(model: Any, layers: Sequence[nn.Module]) -> Any:
     return part.eval()
 
 
-def _with_adapters(upper: Any, federation: FederationFile) -> Any:
-    from peft import LoraConfig, inject_adapter_in_model
-
+def _with_adapters(upper: Any, federation: FederationFile, trainable: bool) -> Any:
     settings = federation.model
     present = {name.rpartition(".")[2] for name, _ in upper.named_modules()}
     targets = next((list(pair) for pair in _QUERY_VALUE if set(pair) <= present), None)
@@ -189,17 +184,11 @@ def _with_adapters(upper: Any, federation: FederationFile) -> Any:
         raise Misconfigured(
             f"backbone: expected query and value projections named as one of {_QUERY_VALUE}, found none"
         )
-    config = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_scale * settings.lora_rank,  # type: ignore[arg-type]  # any number will do
-        lora_dropout=0.0,
-        target_modules=targets,
-        bias="none",
-    )
-    upper = inject_adapter_in_model(config, upper)
+    inject = _injected if trainable else _wrapped
+    upper = inject(upper, targets, settings.lora_rank, settings.lora_scale)
     generator = torch.Generator().manual_seed(settings.seed)
     for name, parameter in upper.named_parameters():
-        parameter.requires_grad_("lora_B" in name)
+        parameter.requires_grad_(trainable and "lora_B" in name)
         if "lora_A" in name:
             # Kaiming-uniform, as LoRA draws it, but from the public seed: every device has the same A.
             bound = 1.0 / parameter.shape[1] ** 0.5
@@ -208,3 +197,40 @@ def _with_adapters(upper: Any, federation: FederationFile) -> Any:
         elif "lora_B" in name:
             nn.init.zeros_(parameter)
     return upper
+
+
+def _injected(upper: Any, targets: list[str], rank: int, scale: float) -> Any:
+    """Adapters by PEFT."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=scale * rank,  # type: ignore[arg-type]  # any number will do
+        lora_dropout=0.0,
+        target_modules=targets,
+        bias="none",
+    )
+    return inject_adapter_in_model(config, upper)
+
+
+def _wrapped(upper: Any, targets: list[str], rank: int, scale: float) -> Any:
+    """Adapters that only run forwards, under the names that PEFT gives."""
+    found = [name for name, _ in upper.named_modules() if name.rpartition(".")[2] in targets]
+    for name in found:
+        holder, _, place = name.rpartition(".")
+        setattr(upper.get_submodule(holder), place, _Adapted(upper.get_submodule(name), rank, scale))
+    return upper
+
+
+class _Adapted(nn.Module):
+    """A projection with an adapter beside it: W x + b + scale B A x."""
+
+    def __init__(self, projection: Any, rank: int, scale: float) -> None:
+        super().__init__()
+        self._scale = scale
+        self.base_layer = projection
+        self.lora_A = nn.ModuleDict({"default": nn.Linear(projection.in_features, rank, bias=False)})
+        self.lora_B = nn.ModuleDict({"default": nn.Linear(rank, projection.out_features, bias=False)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.base_layer(x) + self._scale * self.lora_B["default"](self.lora_A["default"](x))

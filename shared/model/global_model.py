@@ -73,10 +73,16 @@ class GlobalModel:
         return [p for p, group in zip(self._parameters, self._groups, strict=True) if group in wanted]
 
 
-def build_model(federation: FederationFile, memory_bytes: int = 512 * 2**20) -> GlobalModel:
+def build_model(federation: FederationFile, memory_bytes: int = 512 * 2**20, trainable: bool = True) -> GlobalModel:
     """Load the backbone a federation file names and put the (untrained) heads on it.
+
+    Args:
+        memory_bytes: of the lower layers' activations that are kept in memory.
+        trainable: the adapters are PEFT's, for training. Without, the model has the same parameters and ranks alike,
+            and for BERT and its kin neither PEFT nor Hugging Face's classes are imported.
 
     Raises:
         Misconfigured, Corrupt: see `load_backbone`.
     """
-    return GlobalModel(federation, Encoder(load_backbone(federation), federation, memory_bytes))
+    backbone = load_backbone(federation, trainable)
+    return GlobalModel(federation, Encoder(backbone, federation, memory_bytes, trainable))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from shared.catalogue import Item
 from shared.errors import Misconfigured
@@ -36,6 +35,8 @@ def find_concepts(
     Raises:
         Misconfigured: more concepts than catalogue items, or more known ones than concepts.
     """
+    from scipy.cluster.vq import kmeans2  # here, as only the server finds concepts
+
     known = np.zeros((0, x.shape[1]), np.float32) if known is None else known
     if concepts > len(x):
         raise Misconfigured(f"model.concepts: expected at most the {len(x)} catalogue items, got {concepts}")

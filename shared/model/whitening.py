@@ -1,6 +1,6 @@
 """Public whitening of embeddings and features, fitted on the catalogue alone: no person's data is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,3 +86,22 @@ class Whitening:
             x[block.present, start:end] = whitening.apply(block.values[block.present])
             start = end
         return x
+
+    def tensors(self) -> dict[str, FloatMatrix]:
+        """Its numbers by name, as a release stores them."""
+        tensors = {"mean": self.mean, "matrix": self.matrix}
+        for name, block in self.blocks.items():
+            tensors |= {f"{name}.mean": block.mean, f"{name}.matrix": block.matrix}
+        return tensors
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, FloatMatrix], blocks: Iterable[str]) -> "Whitening":
+        """The whitening with these blocks that `tensors` gave.
+
+        Raises:
+            KeyError, ValueError: it was another one.
+        """
+        held = {name: cls(tensors[f"{name}.mean"], tensors[f"{name}.matrix"]) for name in blocks}
+        if len(tensors) != 2 + 2 * len(held):
+            raise ValueError(f"expected a whitening of {list(held)}, got {sorted(tensors)}")
+        return cls(tensors["mean"], tensors["matrix"], held)

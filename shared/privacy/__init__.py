@@ -18,7 +18,7 @@ from shared.privacy.discrete_gaussian import GaussianTable, sample
 from shared.privacy.events import TASKS, Event, Level, SampledGaussian, SummedGaussian, Task
 from shared.privacy.keystream import Keystream, RandomBytes
 from shared.privacy.ledger import Ledger
-from shared.privacy.ledger_file import Charge, LedgerFile
+from shared.privacy.ledger_file import Charge, LedgerFile, read_charges
 from shared.privacy.quantise import clip, quantise, squared_norm
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "next_clip",
     "plan",
     "quantise",
+    "read_charges",
     "read_indicator",
     "readers_epsilon",
     "rho_for",

@@ -6,11 +6,12 @@ An event says its unit and its neighbours; it never says what was released.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
-
-import dp_accounting
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from shared.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from dp_accounting import DpEvent
 
 Level = Literal["event", "user"]  # what is protected: one window of events, or everything of a person
 Task = Literal["update", "statistics", "evaluation"]
@@ -44,11 +45,11 @@ class SampledGaussian:
         if not self.noise_multiplier > 0:
             raise Misconfigured(f"noise multiplier: expected above 0, got {self.noise_multiplier}")
 
-    def dp_event(self) -> dp_accounting.DpEvent:
+    def dp_event(self) -> "DpEvent":
         """The event in the words of `dp_accounting`."""
-        return dp_accounting.PoissonSampledDpEvent(
-            self.sampling_probability, dp_accounting.GaussianDpEvent(self.noise_multiplier)
-        )
+        from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
+
+        return PoissonSampledDpEvent(self.sampling_probability, GaussianDpEvent(self.noise_multiplier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,11 @@ class SummedGaussian:
         if not 0 < self.rho < math.inf:
             raise Misconfigured(f"rho: expected a number above 0, got {self.rho}")
 
-    def dp_event(self) -> dp_accounting.DpEvent:
+    def dp_event(self) -> "DpEvent":
         """The event in the words of `dp_accounting`: concentrated, as the Gaussian's own profile is not promised."""
-        return dp_accounting.ZCDpEvent(self.rho)
+        from dp_accounting import ZCDpEvent
+
+        return ZCDpEvent(self.rho)
 
 
 Event = SampledGaussian | SummedGaussian

@@ -6,6 +6,7 @@ What it cannot notice is last lines taken away whole, or an older copy of the fi
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -154,20 +155,8 @@ class LedgerFile:
             raise self._unwritable(error) from None
 
     def _read(self, line: bytes) -> None:
-        sequence = len(self._charges) + 1
-        try:
-            content = json.loads(line)
-            charge = Charge(sequence, content["round"], event_of(content["event"]))
-            expected, seal = _sealed(charge, self._seal)
-            if expected != line:
-                raise ValueError("another line before it, or another content")
-        except (ValueError, TypeError, KeyError, RecursionError, Misconfigured):
-            raise Corrupt(
-                f"{self.path}: line {sequence}: expected the charge that follows those before it, got another or none; "
-                "bring the file back from a copy at least as new, as what it held stays spent"
-            ) from None
+        charge, self._seal = _opened(line, len(self._charges) + 1, self._seal, self.path)
         self._charges.append(charge)
-        self._seal = seal
 
     def _append(self, lines: bytes) -> None:
         """Write after the last whole line, over whatever a failed attempt left there, down to the disk."""
@@ -185,11 +174,52 @@ class LedgerFile:
         )
 
 
+def read_charges(path: Path) -> tuple[Charge, ...]:
+    """Every charge in a ledger's file, oldest first, whoever has it open; none where there is no file.
+
+    A last line that is torn is left out: its charge has not returned yet, or never did.
+
+    Raises:
+        Corrupt: as `LedgerFile`.
+        Misconfigured: the file cannot be read.
+    """
+    try:
+        *lines, tail = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise Misconfigured(f"{path}: the ledger could not be read ({error.strerror})") from None
+    charges: list[Charge] = []
+    seal = _FIRST
+    for line in lines:
+        charge, seal = _opened(line, len(charges) + 1, seal, path)
+        charges.append(charge)
+    with suppress(Corrupt):
+        charges.append(_opened(tail, len(charges) + 1, seal, path)[0])
+    return tuple(charges)
+
+
 def _counts(charges: list[Charge]) -> dict[Event, int]:
     counts: dict[Event, int] = {}
     for charge in charges:
         counts[charge.event] = counts.get(charge.event, 0) + 1
     return counts
+
+
+def _opened(line: bytes, sequence: int, previous: str, path: Path) -> tuple[Charge, str]:
+    """The charge of a line, and its seal."""
+    try:
+        content = json.loads(line)
+        charge = Charge(sequence, content["round"], event_of(content["event"]))
+        expected, seal = _sealed(charge, previous)
+        if expected != line:
+            raise ValueError("another line before it, or another content")
+    except (ValueError, TypeError, KeyError, RecursionError, Misconfigured):
+        raise Corrupt(
+            f"{path}: line {sequence}: expected the charge that follows those before it, got another or none; "
+            "bring the file back from a copy at least as new, as what it held stays spent"
+        ) from None
+    return charge, seal
 
 
 def _sealed(charge: Charge, previous: str) -> tuple[bytes, str]:

@@ -2,6 +2,7 @@
 
 from simulations.datasets.dataset import Dataset, Impression, LoadReport, Loss, Person
 from simulations.datasets.demo_truth import DemoTruth, Habit
+from simulations.datasets.export import export
 from simulations.datasets.loading import load
 
-__all__ = ["Dataset", "DemoTruth", "Habit", "Impression", "LoadReport", "Loss", "Person", "load"]
+__all__ = ["Dataset", "DemoTruth", "Habit", "Impression", "LoadReport", "Loss", "Person", "export", "load"]

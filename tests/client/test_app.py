@@ -1,5 +1,7 @@
 """The ClientApp: a reply holds the summand and nothing else, whatever happens inside."""
 
+import subprocess
+import sys
 import traceback
 
 import numpy as np
@@ -190,6 +192,13 @@ def test_two_nodes_share_no_state():
     assert list(NodeState(one, "sum")) == []
 
 
-def test_the_installed_app_asks_for_a_home():
+def test_an_app_that_flower_started_itself_answers_nothing():
     with pytest.raises(Misconfigured):
         installed_app(question("query.hello"), context())
+
+
+def test_routing_messages_needs_no_model_and_nothing_that_trains():
+    heavy = {"torch", "opacus", "peft", "transformers", "dp_accounting"}
+    program = f"import sys, client.app; print(*sorted(set(sys.modules) & {heavy!r}))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""

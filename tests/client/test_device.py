@@ -194,28 +194,6 @@ def test_a_device_prints_its_public_id_and_no_more(tiny):
 PRIVATE = ("privacy.level=user", "sum.mode=ideal", "privacy.update_participations=3")
 
 
-def test_a_persons_device_gives_nothing_in_the_open(tiny):
-    for settings in (("privacy.level=none",), ("privacy.level=event",)):
-        home = Home(tiny, *settings)
-        home.start(simulated=False)
-        with pytest.raises(Refused, match="secure sums only"):
-            home.update()
-        assert home.state == {}
-    home = Home(tiny, *PRIVATE)
-    home.start(simulated=False)
-    with pytest.raises(Refused, match="secure sums only"):
-        home.join()
-    assert home.session == {}
-
-
-def test_a_persons_device_joins_no_sum_without_noise(tiny):
-    home = Home(tiny, "privacy.level=none", "sum.mode=secure")
-    home.start(simulated=False)
-    with pytest.raises(Refused, match="no user-level privacy"):
-        home.join()
-    assert home.session == {}
-
-
 def test_a_sum_goes_out_as_the_federation_file_says_and_in_no_other_way(tiny):
     for mode in ("secure", "ideal"):
         home = Home(tiny, *PRIVATE, f"sum.mode={mode}")
@@ -383,13 +361,3 @@ def test_under_an_adaptive_clip_a_device_says_on_which_side_of_it_its_norm_was(t
     scale = configuration.for_cohort(10).scale
     assert words[-1] == pytest.approx(sign * scale / 10, abs=1)
     assert np.linalg.norm(words.astype(float)) <= scale * 1.001
-
-
-def test_a_persons_device_takes_no_chance_that_somebody_could_repeat(tiny):
-    home = Home(tiny, *PRIVATE, "sum.mode=secure")
-    with pytest.raises(Refused, match="operating system"):
-        home.start(simulated=False, randomness=Seeded)
-    home.start(simulated=False)
-    first, _ = home.join(1)
-    second, _ = home.join(2)
-    assert first[120:152] != second[120:152]  # the encryption key of the advert

@@ -32,13 +32,13 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeyp
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_content_is_on_disk_before_it_takes_the_old_files_place(tmp_path, monkeypatch):
+def test_content_is_on_disk_before_it_takes_the_old_files_place_and_then_the_place_is_too(tmp_path, monkeypatch):
     calls = []
     for call in ("fsync", "replace"):
         original = getattr(os, call)
         monkeypatch.setattr(os, call, lambda *a, call=call, original=original: (calls.append(call), original(*a))[1])
     write_atomically(tmp_path / "file", b"content")
-    assert calls == ["fsync", "replace"]
+    assert calls == ["fsync", "replace", "fsync"]
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):

@@ -238,3 +238,11 @@ def test_help_and_lists_do_not_load_the_heavy_libraries(arguments: list[str]) ->
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_export_says_what_it_wrote(tmp_path: Path) -> None:
+    answer = call("export", str(tmp_path / "out"), "--people", "1", "--json")
+    written = json.loads(answer.stdout)
+    assert written["people"] == 1
+    assert written["items"] == len((tmp_path / "out" / "items.jsonl").read_text().splitlines())
+    assert call("export", str(tmp_path / "out")).exit_code == 2

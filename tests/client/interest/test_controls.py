@@ -51,6 +51,14 @@ def test_a_decision_rests_while_its_concept_is_gone_and_holds_again_when_it_is_b
     assert Controls(NAMES, CENTRES, gone.rulings).muted.tolist() == [False, True, False]
 
 
+def test_a_decision_rests_under_a_release_that_measures_concepts_by_more_than_before():
+    wider = Controls(("a", "b"), np.eye(2, 7, dtype=np.float32), decided().rulings)
+    assert not wider.muted.any()
+    wider.boost("b")
+    assert wider.boosted.tolist() == [False, True]
+    assert len(wider.rulings) == len(decided().rulings) + 1
+
+
 def test_what_is_written_is_read_back():
     controls = Controls.from_json(NAMES, CENTRES, decided().to_json())
     assert controls.rulings == decided().rulings
@@ -65,7 +73,7 @@ def test_what_is_written_is_read_back():
         "[1]",
         '[{"decision": "mute"}]',
         json.dumps([{"decision": "hide", "name": "a", "centre": [0] * 5}]),
-        json.dumps([{"decision": "mute", "name": "a", "centre": [0] * 4}]),
+        json.dumps([{"decision": "mute", "name": "a", "centre": []}]),
         json.dumps([{"decision": "mute", "name": 3, "centre": [0] * 5}]),
         json.dumps([{"decision": "mute", "name": "a", "centre": [0] * 5, "more": 1}]),
         '[{"decision": "mute", "name": "a", "centre": [NaN, 0, 0, 0, 0]}]',

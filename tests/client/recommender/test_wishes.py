@@ -202,7 +202,7 @@ def test_a_text_that_is_no_item_yet_scores_as_an_item_of_that_text_and_average_p
     ranker, release = ready
     texts = [item.text for item in release.catalogue]
     expected = ranker.scores(LOG) - ranker._formula.scales["popularity"] * release.log_popularity
-    assert ranker.score_texts(LOG, texts) == pytest.approx(expected, abs=1e-3)
+    assert ranker.score_texts(LOG, texts) == pytest.approx(expected, abs=0.06)  # items are stored in int8
 
 
 def test_the_counterfactual_is_what_ranking_without_those_events_gives(ready):

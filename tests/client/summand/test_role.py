@@ -221,6 +221,16 @@ def test_a_certificate_of_another_device_does_not_help():
         one.parties[0].role.share(one.parties[0].state, with_member(one, thief))
 
 
+def test_a_roster_with_a_revoked_device_is_refused_from_the_moment_it_is_known():
+    one, revoked = at(), set()
+    member, other = one.parties[0], one.parties[3]
+    aware = party(replace(member.member, revoked=lambda: frozenset(revoked)), member.seed, member.vector)
+    assert aware.role.share(member.state, one.roster)
+    revoked.add(other.device)
+    with pytest.raises(Corrupt, match=f"whose certificates count, got {other.device.hex()}, revoked"):
+        aware.role.share(member.state, one.roster)
+
+
 def test_a_roster_without_the_devices_own_advert_is_refused():
     one = at()
     member = one.parties[1]

@@ -78,11 +78,11 @@ def test_features_lead_the_texts_columns_and_are_standardised_over_the_items_tha
     release, model = featured_release(tiny)
     items = featured()
     text = Whitening.fit(model.encoder.embed(items.texts))
-    assert np.allclose(release.index[:, 4:], text.apply(model.encoder.embed(items.texts)), atol=1e-3)
+    assert np.allclose(release.index[:, 4:], text.apply(model.encoder.embed(items.texts)), atol=0.01)  # int8
     present = items.features["image"].present
     image = release.index[:, :3]
-    assert np.allclose(image[present].mean(0), 0, atol=1e-5)
-    assert np.square(image[present]).sum(1).mean() == pytest.approx(1, abs=1e-5)
+    assert np.allclose(image[present].mean(0), 0, atol=2e-3)
+    assert np.square(image[present]).sum(1).mean() == pytest.approx(1, abs=5e-3)
     # One number alone: less its mean, over its standard deviation.
     prices = items.features["price"].values[1::2, 0]
     standard = (prices - prices.mean()) / prices.std()

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
-from shared.privacy import LedgerBudget, LedgerFile, SampledGaussian, SummedGaussian
+from shared.privacy import LedgerBudget, LedgerFile, SampledGaussian, SummedGaussian, read_charges
 
 BUDGET = LedgerBudget(100.0, 1e-6, 100.0, 1e-6)
 EVENTS = [SampledGaussian(0.5, 2.0), SummedGaussian("update", 0.25), SummedGaussian("statistics", 0.5)]
@@ -176,3 +176,22 @@ def test_a_round_that_is_no_number_is_refused_before_anything_is_written(path, n
 def test_a_ledger_file_prints_how_many_charges_it_holds_and_no_more(path):
     with LedgerFile(path, BUDGET) as ledger:
         assert repr(ledger) == "LedgerFile(3 charges)"
+
+
+def test_charges_are_read_beside_the_one_who_has_the_ledger_open(path):
+    with LedgerFile(path, BUDGET) as ledger:
+        ledger.charge(EVENTS[0], round_number=4)
+        assert read_charges(path) == ledger.charges
+
+
+def test_reading_charges_changes_no_byte_and_leaves_a_torn_last_line_out(path):
+    whole = path.read_bytes()
+    first_two = b"".join(whole.splitlines(keepends=True)[:2])
+    for cut, expected in ((len(first_two) + 5, 2), (len(whole) - 1, 3), (len(whole), 3), (0, 0)):
+        path.write_bytes(whole[:cut])
+        assert [charge.event for charge in read_charges(path)] == EVENTS[:expected]
+        assert path.read_bytes() == whole[:cut]
+    path.write_bytes(whole.replace(b"0.25", b"0.24"))
+    with pytest.raises(Corrupt, match="line 2"):
+        read_charges(path)
+    assert read_charges(path.parent / "none") == ()

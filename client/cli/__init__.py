@@ -1,0 +1,5 @@
+"""The command `hushrec-device`."""
+
+from client.cli.commands import main
+
+__all__ = ["main"]

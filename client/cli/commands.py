@@ -1,0 +1,283 @@
+"""`hushrec-device`: turns options into calls and answers into tables, JSON and exit statuses. Nothing is decided here.
+
+What needs more than the desk (joining, running the device) is imported by the command that uses it, so that the others
+start at once.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.cli import tables
+from client.cli.connection import desk_of
+from client.cli.event_files import read_events
+from client.cli.terminal import ask, checked, circumstance, explained, parts, print_json, show
+from client.desk import EventRecord, WishRecord
+from client.home import Home
+from client.home import init as make_home
+from client.recommender import Strategy
+from shared.behaviour import EventKind
+from shared.errors import Misconfigured
+from shared.files import write_atomically
+
+app = typer.Typer(
+    help="One person's device: their events, their recommendations, their privacy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The device's folder.")]
+Contexts = Annotated[
+    list[str] | None,
+    typer.Option("--context", metavar="NAME:WORD", help="A circumstance, such as hour:08; may be repeated."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps every command a sub-command."""
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Of the local API; the shipped one when left out.")
+    ] = None,
+    keyring: Annotated[
+        bool, typer.Option(help="Keep the key of the store in the system's keyring, else in a file.")
+    ] = True,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make a device: its keys, its sealed store, its settings and its policy."""
+    with explained(debug):
+        settings = {"keyring": keyring} if port is None else {"keyring": keyring, "port": port}
+        home = make_home(directory, None, **settings)
+        if as_json:
+            return print_json({"directory": str(home.directory)})
+        print(f"{home.directory}: a new device; join a federation with: hushrec-device join {directory} INVITATION")
+
+
+@app.command()
+def join(
+    directory: Directory,
+    invitation: Annotated[
+        str, typer.Argument(metavar="INVITATION", help="hushrec://... as the server's enrol prints.")
+    ],
+    yes: Yes = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Join a federation: read what is promised, say yes, pin the keys."""
+    with explained(debug):
+        from client.joining import join as accept
+        from client.joining import prepare
+
+        home = Home.open(directory)
+        promise = prepare(home, invitation)
+        for line in promise.lines:
+            print(tables.plain(line), file=sys.stderr)
+        ask("Join on these terms?", yes, "nothing was joined, nothing was pinned")
+        membership = accept(home, promise)
+        if as_json:
+            return print_json({"federation": membership.federation, "device": membership.device, "url": membership.url})
+        print(f"joined {tables.plain(membership.federation)}; start the device with: hushrec-device up {directory}")
+
+
+@app.command()
+def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """Run the device until it is stopped: local API, rounds, releases."""
+    with explained(debug):
+        from client.upkeep import up as run
+
+        home = Home.open(directory)
+        run(home, lambda: print(f"{home.directory}: the device is up; stop it with Ctrl-C", file=sys.stderr))
+        if as_json:
+            print_json({"directory": str(home.directory), "stopped": True})
+
+
+@app.command()
+def log(
+    directory: Directory,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Events as .jsonl or .csv; - reads JSON lines from a pipe.")
+    ] = None,
+    kind: Annotated[EventKind, typer.Option(help="What was done.")] = EventKind.CLICK,
+    item: Annotated[str | None, typer.Option(help="Id of the item concerned.")] = None,
+    text: Annotated[str, typer.Option(help="The person's own words.")] = "",
+    value: Annotated[float | None, typer.Option(help="A rating.")] = None,
+    time_seconds: Annotated[
+        float | None, typer.Option(help="Since 1970-01-01 UTC; now when left out.", show_default=False)
+    ] = None,
+    shown: Annotated[
+        list[str] | None, typer.Option(metavar="ITEM", help="Offered beside it and not taken; may be repeated.")
+    ] = None,
+    propensity: Annotated[float | None, typer.Option(help="Chance with which it was recommended.")] = None,
+    context: Contexts = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write down what the person did: one event by options, or a file of them."""
+    with explained(debug):
+        if file is not None:
+            if item is not None or text:
+                raise Misconfigured("log: expected --file or one event by options, got both; leave one out")
+            records = read_events(file)
+        else:
+            fields = {
+                "kind": kind,
+                "item": item,
+                "text": text,
+                "value": value,
+                "time_seconds": time_seconds,
+                "shown": shown or [],
+                "propensity": propensity,
+                "context": dict(circumstance(pair) for pair in context or ()),
+            }
+            records = [checked(EventRecord, fields)]
+        ids: list[int] = []
+        with desk_of(Home.open(directory)) as desk, tables.bar("events", len(records)) as advance:
+            for part in parts(records):
+                ids += desk.log(part)["ids"]
+                advance(len(part))
+        if as_json:
+            return print_json({"ids": ids})
+        print(f"{len(ids)} events are written down")
+
+
+@app.command()
+def recommend(
+    directory: Directory,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=100, help="How many.")] = 10,
+    category: Annotated[list[str] | None, typer.Option(help="Only items of this category; may be repeated.")] = None,
+    block: Annotated[
+        list[str] | None, typer.Option(metavar="WORD", help="No item with this word; may be repeated.")
+    ] = None,
+    diversity: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: by score alone.")] = 0.0,
+    freshness: Annotated[float, typer.Option(min=0.0, max=1.0, help="How much new items are favoured.")] = 0.0,
+    exploration: Annotated[float, typer.Option(min=0.0, max=0.99, help="Chance that a place is drawn by lot.")] = 0.0,
+    strategy: Annotated[Strategy, typer.Option(help="Which parts of the score are asked for.")] = Strategy.HYBRID,
+    include_met: Annotated[bool, typer.Option("--include-met", help="Also what the person has met.")] = False,
+    context: Contexts = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """The items that suit the person best, each with its reasons."""
+    with explained(debug):
+        fields = {
+            "n": count,
+            "categories": category or [],
+            "blocked": block or [],
+            "diversity": diversity,
+            "freshness": freshness,
+            "exploration": exploration,
+            "strategy": strategy,
+            "include_met": include_met,
+            "context": context or [],
+        }
+        wish = checked(WishRecord, fields)
+        with desk_of(Home.open(directory)) as desk:
+            answer = desk.recommend(wish)
+        show(answer, tables.recommendations, as_json)
+
+
+@app.command()
+def explain(
+    directory: Directory,
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Id of an item of the catalogue.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Why an item ranks where it does, and without which events it would not."""
+    with explained(debug):
+        with desk_of(Home.open(directory)) as desk:
+            answer = desk.explain(item)
+        show(answer, tables.explanation, as_json)
+
+
+@app.command()
+def interests(
+    directory: Directory,
+    mute: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Count nothing; may be repeated.")] = None,
+    boost: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Count threefold; may be repeated.")] = None,
+    clear: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Take a decision back.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """What the device makes of the events, and what is to count more or not at all."""
+    with explained(debug):
+        with desk_of(Home.open(directory)) as desk:
+            for name in mute or ():
+                desk.decide(name, "mute")
+            for name in boost or ():
+                desk.decide(name, "boost")
+            for name in clear or ():
+                desk.decide(name, "clear")
+            answer = desk.interests()
+        show(answer, tables.interests, as_json)
+
+
+@app.command()
+def privacy(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """What was promised, and what of it is spent."""
+    with explained(debug):
+        with desk_of(Home.open(directory)) as desk:
+            answer = desk.privacy()
+        show(answer, tables.privacy, as_json)
+
+
+@app.command()
+def forget(
+    directory: Directory,
+    event: Annotated[
+        list[int] | None, typer.Option(min=1, metavar="ID", help="Only this event; may be repeated.")
+    ] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Delete events for good: all of them, or the given ones."""
+    with explained(debug):
+        home = Home.open(directory)
+        what = "all events" if event is None else f"{len(event)} events"
+        ask(f"Delete {what} for good?", yes, "nothing was deleted")
+        with desk_of(home) as desk:
+            answer = desk.forget(event)
+        if as_json:
+            return print_json(answer)
+        print(f"{answer['deleted']} events are gone")
+
+
+@app.command()
+def export(
+    directory: Directory,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="A new file; standard output when left out.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Everything the device keeps of the person, as JSON."""
+    with explained(debug):
+        if out is not None and out.exists():
+            raise Misconfigured(f"{out}: expected a new file, found one; choose another")
+        with desk_of(Home.open(directory)) as desk:
+            answer = desk.export()
+        if out is None:
+            return print_json(answer)
+        write_atomically(out, (json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        said = {"file": str(out), "events": len(answer["events"])}
+        if as_json:
+            return print_json(said)
+        print(f"{out}: {said['events']} events")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="hushrec-device")

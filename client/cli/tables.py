@@ -1,0 +1,98 @@
+"""Answers as a person reads them in a terminal. Texts of items come from elsewhere: they are never read as markup."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def recommendations(answer: Mapping[str, Any]) -> None:
+    """Best first."""
+    rows = [
+        (place, one["item"], one["title"], f"{one['score']:.3f}", f"{one['propensity']:.2f}", one["because"])
+        for place, one in enumerate(answer["recommendations"], start=1)
+    ]
+    _print("recommended", ("", "item", "title", "score", "chance", "because"), rows)
+
+
+def explanation(answer: Mapping[str, Any]) -> None:
+    """The addends of the score, the events behind it, and what would be without them."""
+    title = f"{answer['title']} ({answer['item']}): rank {answer['rank']}, score {answer['score']:.3f}"
+    _print(title, ("reason", "of", "adds"), [(r["kind"], r["name"], f"{r['part']:+.3f}") for r in answer["reasons"]])
+    events = [(one["id"], one["item"] or "own words", f"{one['part']:+.3f}") for one in answer["events"]]
+    _print("events that matter", ("event", "item", "adds"), events)
+    without = answer["without"]
+    named = ", ".join(map(str, without["events"])) or "none"
+    _console().print(Text(f"without the events {named}: rank {without['rank']}"))
+
+
+def interests(answer: Mapping[str, Any]) -> None:
+    """Concepts by their share."""
+    rows = [
+        (one["name"], f"{one['share']:.1%}", f"{one['uncertainty']:.1%}", _decision(one)) for one in answer["concepts"]
+    ]
+    _print(f"interests, from {answer['events']} events", ("concept", "share", "unsure by", "decided"), rows)
+    levels = ", ".join(f"{name} {weight:.2f}" for name, weight in answer["levels"].items())
+    _console().print(Text(plain(f"levels: {levels}; drift {answer['drift']:.2f}")))
+
+
+def privacy(answer: Mapping[str, Any]) -> None:
+    """Promises beside what is spent of them, what the policy allows, and how often the device has answered."""
+    promised, spent, allowed = answer["promised"], answer["spent"], answer["allowed"]
+    rows = []
+    for level, what in (("user", "everything you ever did"), ("event", "every few events in a row")):
+        promise = promised and promised[level]
+        said = f"epsilon {promise['epsilon']:g} at delta {promise['delta']:g}" if promise else "nothing"
+        rows.append((what, said, f"epsilon {spent[level]:.3g}"))
+    title = f"promised by {promised['federation']}" if promised else "promised: this device has joined nothing yet"
+    _print(title, ("to", "promised", "spent"), rows)
+    answered = ", ".join(f"{task} {count}" for task, count in answer["answers"].items())
+    lines = (
+        f"answered: {answered}",
+        f"your policy allows: {', '.join(allowed['tasks']) or 'no task'}; epsilon {allowed['epsilon']:g} in life and "
+        f"{allowed['epsilon_per_round']:g} in a round, at delta {allowed['delta']:g}; sums of {allowed['cohort']} "
+        "people or more",
+    )
+    for line in lines:
+        _console().print(Text(plain(line)))
+
+
+def plain(text: str) -> str:
+    """A text from elsewhere without control characters, which could write all over the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error where a person is looking, else nothing."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda steps: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda steps: progress.advance(task, steps)
+
+
+def _decision(concept: Mapping[str, Any]) -> str:
+    return "muted" if concept["muted"] else "boosted" if concept["boost"] else ""
+
+
+def _print(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    table = Table(title=Text(plain(title)), title_justify="left", show_header=any(columns))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(plain(str(value))) for value in row))
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Standard output; wide where it is not a terminal, so that a pipe or a file gets whole rows."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)

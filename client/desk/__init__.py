@@ -1,0 +1,33 @@
+"""Where a person or a host app deals with the device, without HTTP: what is handed in, and what is answered."""
+
+from client.desk.desk import Answer, Decision, Desk, EventStore, Ranking
+from client.desk.opening import open_desk
+from client.desk.records import (
+    MOST_EVENTS,
+    MOST_OFFERS,
+    EventRecord,
+    FeedbackRecord,
+    ItemId,
+    Record,
+    RowId,
+    WishRecord,
+    Word,
+)
+
+__all__ = [
+    "MOST_EVENTS",
+    "MOST_OFFERS",
+    "Answer",
+    "Decision",
+    "Desk",
+    "EventRecord",
+    "EventStore",
+    "FeedbackRecord",
+    "ItemId",
+    "Ranking",
+    "Record",
+    "RowId",
+    "WishRecord",
+    "Word",
+    "open_desk",
+]

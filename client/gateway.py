@@ -1,0 +1,197 @@
+"""The server's gateway as a device reaches it: TLS by the pinned authority or not at all, answers of bounded size.
+
+It follows no redirect and no proxy, decodes no compression, and no message of its own quotes what a server sent.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
+
+import httpx
+
+from shared.enrolment import authorization
+from shared.errors import Corrupt, NotYet, Refused
+from shared.secure_sum import Identity
+
+_SLOWEST_BYTES_PER_SECOND = 16_384
+_SHORTEST_SECONDS = 30.0
+_WAITS = httpx.Timeout(10.0, connect=5.0)
+
+
+class Gateway:
+    """A connection that is kept open. Several threads may ask at once."""
+
+    def __init__(
+        self,
+        url: str,
+        authority: str | None,
+        identity: Identity | None = None,
+        now_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Args:
+            url: `https://HOST:PORT`.
+            authority: certificate in PEM, the only one that may vouch for the server; None trusts nobody and anybody:
+                for what is checked by other means, and carries no secret.
+            identity: signs requests.
+
+        Raises:
+            Corrupt: no certificate.
+        """
+        self._url, self._identity, self._now_seconds = url, identity, now_seconds
+        self._client = httpx.Client(
+            base_url=url,
+            verify=_context(authority),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=_WAITS,
+            headers={"accept-encoding": "identity", "user-agent": "hushrec"},
+        )
+
+    def __repr__(self) -> str:
+        return f"Gateway({self._url})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
+    def get(self, path: str, largest_bytes: int) -> bytes:
+        """What lies at a path, asked for as a member where an identity is given.
+
+        Raises:
+            NotYet: the server cannot be reached, is too slow, or has it not now.
+            Refused: it does not know this device, or no longer.
+            Corrupt: the answer is larger than it may be, or no answer.
+        """
+        parts: list[bytes] = []
+        self._read("GET", path, None, self._signed("GET", path), largest_bytes, parts.append)
+        return b"".join(parts)
+
+    def download(self, path: str, size_bytes: int, write: Callable[[bytes], object]) -> None:
+        """Hand a file of exactly this size to `write`, piece by piece.
+
+        Raises:
+            NotYet, Refused, Corrupt: as `get`; or it is shorter or longer.
+        """
+        received = self._read("GET", path, None, self._signed("GET", path), size_bytes, write)
+        if received != size_bytes:
+            raise Corrupt(f"{path}: expected {size_bytes} bytes, got {received}")
+
+    def post(self, path: str, content: bytes, largest_bytes: int) -> bytes:
+        """The answer to a JSON object, asked as a member where an identity is given.
+
+        Raises:
+            NotYet, Refused, Corrupt: as `get`.
+        """
+        parts: list[bytes] = []
+        headers = {"content-type": "application/json", **self._signed("POST", path)}
+        self._read("POST", path, content, headers, largest_bytes, parts.append)
+        return b"".join(parts)
+
+    def exchange(self, path: str, content: bytes, headers: Mapping[str, str], largest_bytes: int) -> tuple[int, bytes]:
+        """Status and body of the answer to a POST, whatever the status is.
+
+        Raises:
+            NotYet: the server cannot be reached, or is too slow.
+            Corrupt: the answer is larger than it may be.
+        """
+        parts: list[bytes] = []
+        with self._asked("POST", path, content, headers) as answer:
+            _receive(path, answer, largest_bytes, parts.append)
+            return answer.status_code, b"".join(parts)
+
+    def _signed(self, method: str, path: str) -> dict[str, str]:
+        if self._identity is None:
+            return {}
+        return {"authorization": authorization(self._identity, method, path, self._now_seconds())}
+
+    def _read(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        largest_bytes: int,
+        write: Callable[[bytes], object],
+    ) -> int:
+        with self._asked(method, path, content, headers) as answer:
+            _check_status(path, answer.status_code)
+            return _receive(path, answer, largest_bytes, write)
+
+    @contextmanager
+    def _asked(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> Iterator[httpx.Response]:
+        try:
+            with self._client.stream(method, path, content=content, headers=headers) as answer:
+                yield answer
+        except httpx.TimeoutException:
+            raise NotYet(f"{self._url}: expected an answer in time, got none; it is asked again later") from None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            if _is_distrust(error):
+                raise Corrupt(
+                    f"{self._url}: expected a certificate of the pinned authority for this address, got another; "
+                    "this is not the server that was joined, or its certificate has expired"
+                ) from None
+            raise NotYet(
+                f"{self._url}: could not be reached ({type(error).__name__}); it is asked again later"
+            ) from None
+
+
+def _receive(path: str, answer: httpx.Response, largest_bytes: int, write: Callable[[bytes], object]) -> int:
+    """Pass the body on as it comes, and stop as soon as it is too long or takes too long; its bytes."""
+    end = time.monotonic() + max(_SHORTEST_SECONDS, largest_bytes / _SLOWEST_BYTES_PER_SECOND)
+    received = 0
+    for piece in answer.iter_raw():
+        received += len(piece)
+        if received > largest_bytes:
+            raise Corrupt(f"{path}: expected at most {largest_bytes} bytes, got more")
+        if time.monotonic() > end:
+            raise NotYet(f"{path}: expected at least {_SLOWEST_BYTES_PER_SECOND} bytes a second, got fewer")
+        write(piece)
+    return received
+
+
+def _check_status(path: str, status: int) -> None:
+    if status == httpx.codes.OK:
+        return
+    if status == httpx.codes.UNAUTHORIZED:
+        raise NotYet(f"{path}: the server expects a request signed now (status 401); set this device's clock")
+    if status == httpx.codes.FORBIDDEN:
+        raise Refused(f"{path}: the server refuses (status {status}): it does not know this device, or no longer")
+    if status in (httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS) or status >= 500:
+        raise NotYet(f"{path}: the server cannot answer this now (status {status})")
+    raise Corrupt(
+        f"{path}: expected an answer, got status {status}; both sides have to run the same version of Hushrec"
+    )
+
+
+def _context(authority: str | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if authority is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        context.load_verify_locations(cadata=authority)
+    except (ssl.SSLError, ValueError):
+        raise Corrupt("authority: expected a certificate in PEM, got something else; do not join this server") from None
+    return context
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Whether the server's certificate did not hold."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

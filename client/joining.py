@@ -1,0 +1,182 @@
+"""How a device joins: the invitation says whom to trust, the promise is shown before a yes, and then keys are pinned.
+
+Nothing is kept when the person says no or anything fails, and only a device's two public keys and the code ever leave.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client.gateway import Gateway
+from client.home import Home
+from client.membership import Membership, parse_terms
+from client.policy import Policy, pin
+from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
+from shared.errors import Misconfigured, Refused
+from shared.federation import FederationFile
+from shared.files import write_atomically
+from shared.privacy import ConcentratedAccountant, Task
+from shared.secure_sum import Certificate, verify_certificate
+from shared.terms import user_charge
+
+_TASKS: dict[Task, str] = {
+    "update": "how the model should change, learnt from your events",
+    "statistics": "which items you have met, for a count of all people's",
+    "evaluation": "how well the ranking foresaw your next choice, four numbers",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Promise:
+    """What a server offers, before anybody said yes. It holds the invitation's code, so it does not print.
+
+    Attributes:
+        lines: in plain words, for the person.
+        offer: signed by the operator.
+        invitation: that it came by.
+        authority: PEM, signed by the operator.
+    """
+
+    lines: tuple[str, ...]
+    offer: Offer
+    invitation: Invitation
+    authority: str
+
+    def __repr__(self) -> str:
+        return f"Promise({self.offer.server} at {self.invitation.url})"
+
+
+def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time.time) -> Promise:
+    """Fetch the offer that an invitation leads to, and hold it against the device's policy. Nothing is written.
+
+    Raises:
+        Corrupt: no invitation; or the server is not the one it names, or the offer is not its operator's.
+        Refused: the invitation has expired or was used, or the policy forbids what is offered.
+        Misconfigured: this device has joined already, or this version cannot read the offer.
+        NotYet: the server cannot be reached.
+    """
+    invited = Invitation.decode(invitation)
+    if home.membership.exists():
+        raise Misconfigured(
+            f"{home.directory}: expected a device that has joined nothing, this one has; make another with: "
+            "hushrec-device init"
+        )
+    policy = home.policy()
+    if now_seconds() >= invited.expires_seconds:
+        raise Refused("invitation: it has expired; ask the operator for another")
+    authority, operator = _authority(invited)
+    with Gateway(invited.url, authority) as gateway:
+        asked = OfferRequest(code=invited.code).encode()
+        answer = _invited(lambda: gateway.post("/v1/join/offer", asked, SignedOffer.largest_bytes))
+    offer = SignedOffer.decode(answer).verify(operator)
+    federation = parse_terms(offer.federation)
+    policy.check_offer(offer.operator, offer.registry)
+    policy.check_federation(federation)
+    return Promise(_in_words(offer, federation, policy), offer, invited, authority)
+
+
+def join(home: Home, promise: Promise, now_seconds: Callable[[], float] = time.time) -> Membership:
+    """Ask for a certificate and pin what was promised: in policy.toml the keys and digests, in membership.json all.
+
+    Raises:
+        Corrupt: the certificate is not the registry's word for this device.
+        Refused, Misconfigured, NotYet: as `prepare`. Nothing was kept then, and the same invitation can be tried again.
+    """
+    offer, identity = promise.offer, home.keys.identity()
+    request = JoinRequest.make(promise.invitation.code, identity, home.keys.node_key())
+    with Gateway(promise.invitation.url, promise.authority) as gateway:
+        answer = _invited(lambda: gateway.post("/v1/join", request.encode(), JoinAnswer.largest_bytes))
+    certificate = Certificate.decode(JoinAnswer.decode(answer).certificate)
+    verify_certificate(offer.registry, identity.public_key, certificate, int(now_seconds()))
+    federation = parse_terms(offer.federation)
+    membership = Membership(
+        url=promise.invitation.url,
+        server=offer.server,
+        authority=promise.authority,
+        operator=offer.operator.hex(),
+        registry=offer.registry.hex(),
+        device=identity.device.hex(),
+        certificate=certificate.encode().hex(),
+        certificate_days=offer.certificate_days,
+        federation=federation.name,
+        terms=offer.federation,
+    )
+    before = home.policy_path.read_bytes()
+    pin(
+        home.policy_path,
+        operator=offer.operator,
+        registry=offer.registry,
+        model_sha256=federation.backbone.model_sha256,
+        tokenizer_sha256=federation.backbone.tokenizer_sha256,
+    )
+    try:
+        membership.save(home.membership)
+    except BaseException:
+        write_atomically(home.policy_path, before)
+        raise
+    return membership
+
+
+def _authority(invitation: Invitation) -> tuple[str, bytes]:
+    """The authority that the invited operator vouches for, and their public key.
+
+    Whoever answers is a stranger until the fingerprint, which came by another way, and the signature hold.
+    """
+    with Gateway(invitation.url, authority=None) as stranger:
+        signed = SignedAuthority.decode(stranger.get("/v1/authority", SignedAuthority.largest_bytes))
+    signed.verify(invitation.operator)
+    return signed.authority, signed.operator
+
+
+def _invited(ask: Callable[[], bytes]) -> bytes:
+    try:
+        return ask()
+    except Refused:
+        raise Refused("invitation: the server does not accept it: unknown, expired or used; ask for another") from None
+
+
+def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple[str, ...]:
+    """What a person should know before saying yes."""
+    privacy = federation.privacy
+    times: dict[Task, int] = {
+        "update": privacy.update_participations,
+        "statistics": privacy.statistics_participations if privacy.statistics_share else 0,
+        "evaluation": privacy.evaluation_participations if privacy.evaluation_share else 0,
+    }
+    leaves = [
+        f"  {task}: {_TASKS[task]}; at most {count} times in this device's life, "
+        f"epsilon {_epsilon_each(federation, task):.3g} each time"
+        for task, count in times.items()
+        if count and task in policy.tasks
+    ]
+    event = (
+        f"  Besides, for every {federation.windows.events} events in a row: epsilon {privacy.event_epsilon:g} at delta "
+        f"{privacy.event_delta:g}, against the server itself, even if the sum were broken.",
+    )
+    return (
+        f"Server: {offer.server}; federation: {federation.name}",
+        f"Operator's key: {offer.operator.hex()}",
+        "",
+        "What leaves this device, as one masked vector in a sum of many people's:",
+        *(leaves or ["  nothing: your policy allows none of its tasks"]),
+        f"  A sum is opened for {federation.round.minimum_answers} people or more, else not at all.",
+        "",
+        "What is promised:",
+        f"  For everything you ever did here: epsilon {privacy.user_epsilon:g} at delta {privacy.user_delta:g} "
+        "over this device's whole life.",
+        "  Against everybody who reads a model or a sum, and a server that colludes with at most "
+        f"{100 * federation.sum.corrupt_share:g} % of a round's devices.",
+        "  That share is the operator's word: whoever can enrol many devices of their own can break it.",
+        *(event if privacy.event else ()),
+        "  When that is spent, the device sends no more, and goes on recommending.",
+        "",
+        "What never leaves: your events and texts, interests, what is shown to you and what you choose.",
+        "What the server sees: that this device takes part, when, and its network address.",
+        "",
+        f"The certificate holds {offer.certificate_days} days and is renewed by itself. policy.toml can forbid more.",
+    )
+
+
+def _epsilon_each(federation: FederationFile, task: Task) -> float:
+    charge = user_charge(federation, task)
+    return 0.0 if charge is None else ConcentratedAccountant().epsilon({charge: 1}, federation.privacy.user_delta)

@@ -1,0 +1,185 @@
+"""What joining pinned: whom this device trusts, who it is there, and the terms its person agreed to. All is public."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from client.gateway import Gateway
+from client.summand import Membership as Member
+from shared.enrolment import Revocations
+from shared.errors import Corrupt, Misconfigured, Refused
+from shared.federation import FederationFile, read_federation
+from shared.files import write_atomically
+from shared.secure_sum import Certificate, Identity, verify_certificate
+
+_LARGEST_BYTES = 131_072
+_LARGEST_REVOCATIONS = Revocations.largest_bytes
+
+Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Membership(BaseModel):
+    """membership.json.
+
+    Attributes:
+        url: `https://HOST:PORT` of the gateway.
+        server: what it calls itself.
+        authority: certificate in PEM, the only one that may vouch for the gateway.
+        operator, registry: Ed25519 public keys, hexadecimal.
+        device: id of this device, hexadecimal.
+        certificate: of this device, 72 bytes in hexadecimal.
+        certificate_days: how long one is to hold.
+        federation: name of the federation.
+        terms: its file as it was agreed to, TOML.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    version: Literal[1] = 1
+    url: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]{1,300}$")]
+    server: Annotated[str, Field(min_length=1, max_length=64)]
+    authority: Annotated[str, Field(min_length=1, max_length=16_384)]
+    operator: Key
+    registry: Key
+    device: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    certificate: Annotated[str, Field(pattern=r"^[0-9a-f]{144}$")]
+    certificate_days: Annotated[int, Field(ge=1, le=3660)]
+    federation: Annotated[str, Field(min_length=1, max_length=64)]
+    terms: Annotated[str, Field(min_length=1, max_length=65_536)]
+
+    def __repr__(self) -> str:
+        return f"Membership({self.federation} at {self.url})"
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read membership.json.
+
+        Raises:
+            Misconfigured: this device has joined nothing.
+            Corrupt: the file is not what joining wrote.
+        """
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(_LARGEST_BYTES + 1)
+        except FileNotFoundError:
+            raise Misconfigured(
+                f"{path}: this device has joined no federation; join one with: hushrec-device join {path.parent} "
+                "INVITATION"
+            ) from None
+        except OSError as error:
+            raise Misconfigured(f"{path}: could not be read ({error.strerror})") from None
+        try:
+            if len(content) > _LARGEST_BYTES:
+                raise ValueError
+            return cls.model_validate_json(content)
+        except (ValidationError, ValueError):
+            raise Corrupt(
+                f"{path}: expected what joining wrote, got something else; bring it back from a copy"
+            ) from None
+
+    def save(self, path: Path) -> None:
+        """Write membership.json, whole or not at all."""
+        write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
+
+    @property
+    def expiry_seconds(self) -> int:
+        """End of the certificate, since 1970 UTC."""
+        return Certificate.decode(bytes.fromhex(self.certificate)).expiry_seconds
+
+    def agreed(self) -> FederationFile:
+        """The terms that the person agreed to.
+
+        Raises:
+            Misconfigured, Corrupt: this version cannot read them.
+        """
+        return parse_terms(self.terms)
+
+    def check_terms(self, offered: FederationFile) -> None:
+        """See that other terms promise what was agreed to.
+
+        Training may go on longer or learn otherwise; what leaves, how often, under which noise and in what company may
+        not change without the person.
+
+        Raises:
+            Refused: naming what differs.
+        """
+        agreed = self.agreed()
+        if offered.round.minimum_answers < agreed.round.minimum_answers:
+            raise Refused(
+                f"terms: round.minimum_answers: agreed to {agreed.round.minimum_answers} and more, got "
+                f"{offered.round.minimum_answers}; agreeing to it takes another device"
+            )
+        for name in ("name", "backbone", "privacy", "sum", "statistics"):
+            if getattr(agreed, name) != getattr(offered, name):
+                raise Refused(
+                    f"terms: {name}: expected what was agreed to on joining, got other values; agreeing to them takes "
+                    "another device"
+                )
+
+    def check_certificate(self, certificate: Certificate, identity: Identity, now_seconds: float) -> None:
+        """See that the pinned registry certified this device, for some time to come.
+
+        Raises:
+            Corrupt: it did not.
+        """
+        verify_certificate(bytes.fromhex(self.registry), identity.public_key, certificate, int(now_seconds))
+
+    def member(self, identity: Identity, revocations: Path) -> Member:
+        """Who this device is in private sums.
+
+        Args:
+            revocations: file of the list that was fetched last; read anew for each roster.
+
+        Raises:
+            Misconfigured: this is the membership of another device.
+        """
+        if identity.device.hex() != self.device:
+            raise Misconfigured(
+                f"membership: expected that of device {identity.device.hex()}, got that of {self.device}; each device "
+                "joins by itself"
+            )
+        registry = bytes.fromhex(self.registry)
+        return Member(
+            identity,
+            Certificate.decode(bytes.fromhex(self.certificate)),
+            registry,
+            lambda: kept_revocations(revocations, registry).devices,
+        )
+
+    def gateway(self, identity: Identity) -> Gateway:
+        """The server, asked as this device."""
+        return Gateway(self.url, self.authority, identity)
+
+
+def parse_terms(text: str) -> FederationFile:
+    """A federation file from its text.
+
+    Raises:
+        Misconfigured: a key is unknown, of another type or impossible.
+        Corrupt: it is not TOML.
+    """
+    try:
+        content = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        raise Corrupt("terms: expected a federation file in TOML, got something else") from None
+    return read_federation(overlays=[content])
+
+
+def kept_revocations(path: Path, registry: bytes) -> Revocations:
+    """The list that was fetched last; an empty one before the first.
+
+    Raises:
+        Corrupt: it is not the registry's. No roster can be trusted then.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST_REVOCATIONS + 1)
+    except FileNotFoundError:
+        return Revocations(sequence=0, devices=frozenset(), signature=bytes(64))
+    except OSError as error:
+        raise Misconfigured(f"{path}: could not be read ({error.strerror})") from None
+    revocations = Revocations.decode(content)
+    revocations.verify(registry)
+    return revocations

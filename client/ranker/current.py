@@ -1,0 +1,71 @@
+"""The release a device ranks under: the last one it accepted, loaded when it changes. It verifies, and never trains."""
+
+import hashlib
+import json
+import logging
+
+from client.home import Home
+from client.recommender import Recommender
+from shared.errors import Corrupt, HushrecError, NotYet
+from shared.model import GlobalModel, build_model
+from shared.release import Release
+
+_log = logging.getLogger(__name__)
+
+
+class CurrentRelease:
+    """Follows releases/current.json. A newer release that cannot be loaded leaves the one before in use."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._named = ""  # digest that current.json held when it was looked at last
+        self._federation = ""
+        self._model: GlobalModel | None = None
+        self._recommender: Recommender | None = None
+
+    def __repr__(self) -> str:
+        return f"CurrentRelease({self._named[:12]})"
+
+    def recommender(self) -> Recommender:
+        """The ranking under the release that counts now; the same object as long as it does.
+
+        Raises:
+            NotYet: none is installed.
+            Misconfigured, Corrupt: none could be loaded.
+        """
+        named = self._accepted()
+        if named != self._named or self._recommender is None:
+            self._named = named
+            try:
+                self._recommender = self._load(named)
+            except HushrecError as error:
+                if self._recommender is None:
+                    raise
+                _log.warning("release %s could not be loaded (%s); ranking goes on under the one before", named[:12],
+                             type(error).__name__)  # fmt: skip
+        return self._recommender
+
+    def _accepted(self) -> str:
+        try:
+            named = json.loads(self._home.current.read_text(encoding="utf-8"))["release"]
+            if isinstance(named, str) and len(named) == 64 and set(named) <= set("0123456789abcdef"):
+                return named
+        except FileNotFoundError:
+            raise NotYet("ranking: no release is installed yet; join a server and wait for the first one") from None
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        if self._recommender is not None:
+            return self._named
+        raise Corrupt(f"{self._home.current}: expected a publication that names a release, got something else")
+
+    def _load(self, named: str) -> Recommender:
+        folder = self._home.releases / named
+        release = Release.load(folder)
+        if hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest() != named:
+            raise Corrupt(f"release {folder}: expected the manifest it is named after, got another; fetch it again")
+        federation = release.federation.digest()
+        if self._model is None or federation != self._federation:
+            self._model = build_model(release.federation, trainable=False)
+            self._federation = federation
+        self._model.load(release.vector)
+        return Recommender(release, self._model)

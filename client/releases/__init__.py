@@ -1,0 +1,6 @@
+"""The releases on a device: fetched from the server, verified before use, swapped at once, the last good one kept."""
+
+from client.releases.releases import LARGEST_BYTES, Releases
+from client.releases.revocations import update_revocations
+
+__all__ = ["LARGEST_BYTES", "Releases", "update_revocations"]

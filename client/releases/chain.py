@@ -1,0 +1,35 @@
+"""What the operator has published since the link that this device accepted last: verified link by link."""
+
+from client.gateway import Gateway
+from shared.errors import Corrupt
+from shared.publication import LARGEST_BYTES, Publication
+
+_LINKS_AT_ONCE = 64
+_MOST_PAGES = 1_024
+
+
+def newest(gateway: Gateway, accepted: Publication | None, operator: bytes) -> Publication | None:
+    """The last link of the chain, once it and all before it, back to the accepted one, hold; None if there is no newer.
+
+    Args:
+        operator: Ed25519 public key, 32 bytes.
+
+    Raises:
+        Corrupt: a link is not the operator's, goes back, leaves one out or belongs to another past.
+        NotYet, Refused: see `Gateway.get`.
+    """
+    last = accepted
+    for _ in range(_MOST_PAGES):
+        after = 0 if last is None else last.sequence
+        content = gateway.get(f"/v1/releases/chain?after={after}", _LINKS_AT_ONCE * (LARGEST_BYTES + 1))
+        links = content.split(b"\n")
+        if links.pop() or len(links) > _LINKS_AT_ONCE:
+            raise Corrupt(f"chain: expected at most {_LINKS_AT_ONCE} publications, one a line, got something else")
+        for link in links:
+            publication = Publication.decode(link)
+            publication.verify(operator)
+            publication.follows(last)
+            last = publication
+        if len(links) < _LINKS_AT_ONCE:
+            break
+    return None if last is accepted else last

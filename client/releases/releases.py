@@ -1,0 +1,193 @@
+"""Which release a device goes by, and the way to the next: chain, terms, sizes, digests, a trial, and then the swap.
+
+Whatever fails on that way leaves the release before in place. Files of a release are never changed once it counts.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from client.gateway import Gateway
+from client.home import Home
+from client.membership import Membership
+from client.policy import reading
+from client.releases.chain import newest
+from client.releases.fetching import check_space, fetch, holds, take_over
+from client.releases.trial import try_out
+from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.federation import read_federation
+from shared.files import write_atomically
+from shared.publication import LARGEST_BYTES as LARGEST_LINK
+from shared.publication import MANIFEST, Publication
+
+LARGEST_BYTES = 2 * 2**30
+_TERMS = "federation.toml"
+_LARGEST = {_TERMS: 65_536, MANIFEST: 4 * 2**20}  # these are read whole
+_INCOMING = ".incoming."
+_LOCK_SECONDS = 20.0
+_LOGGER = logging.getLogger(__name__)
+
+
+class Releases:
+    """The releases folder of one device. Several processes may use it at once."""
+
+    def __init__(
+        self,
+        home: Home,
+        membership: Membership,
+        gateway: Gateway,
+        try_out: Callable[[Path, str], None] = try_out,
+    ) -> None:
+        """
+        Args:
+            try_out: loads a release whose kind was never loaded here.
+        """
+        self._home, self._membership, self._gateway, self._try_out = home, membership, gateway, try_out
+
+    def __repr__(self) -> str:
+        return f"Releases({self._home.releases})"
+
+    def current(self) -> Publication | None:
+        """The publication accepted last; None before the first.
+
+        Raises:
+            Corrupt: releases/current.json is not what was accepted.
+        """
+        try:
+            with self._home.current.open("rb") as stream:
+                content = stream.read(LARGEST_LINK + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Misconfigured(f"{self._home.current}: could not be read ({error.strerror})") from None
+        publication = Publication.decode(content)
+        publication.verify(bytes.fromhex(self._membership.operator))
+        return publication
+
+    def find(self, release: str) -> Path:
+        """The folder of a release that was accepted, fetched now if it was published since.
+
+        Args:
+            release: digest.
+
+        Raises:
+            Misconfigured: this device has no such release and the server publishes none.
+            NotYet, Refused, Corrupt: see `update`.
+        """
+        for fetched in (False, True):
+            current = self.current()
+            if current is not None and current.release == release:
+                return self._home.releases / release
+            if not fetched:
+                self.update()
+        raise Misconfigured(f"release {release[:12]}: expected the one that counts on this device, got another")
+
+    def update(self) -> Publication | None:
+        """Take the newest release, if there is a newer one; what was taken.
+
+        Raises:
+            Corrupt: the chain, a size or a digest does not hold, or the release cannot be loaded.
+            Refused: its terms are weaker than what was agreed to, or the policy forbids them.
+            NotYet: the server cannot be reached, the disk is full, or another process is at it.
+            Misconfigured: the folder cannot be written. In all cases the release before goes on to count.
+        """
+        with self._alone():
+            accepted = self.current()
+            publication = newest(self._gateway, accepted, bytes.fromhex(self._membership.operator))
+            if publication is None:
+                return None
+            _check_sizes(publication)
+            self._install(publication, accepted)
+            write_atomically(self._home.current, publication.encode())
+            self._tidy({publication.release} | ({accepted.release} if accepted else set()))
+            _LOGGER.info("release %s: taken, publication %d", publication.release[:12], publication.sequence)
+            return publication
+
+    def _install(self, publication: Publication, accepted: Publication | None) -> None:
+        """Bring the release of a publication to its place, verified."""
+        place = self._home.releases / publication.release
+        if place.exists() and not holds(publication, place):
+            shutil.rmtree(place)
+        if place.exists():
+            self._check_terms(publication, place)
+            return
+        check_space(publication, self._home.releases)
+        incoming = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=self._home.releases))
+        try:
+            before = None if accepted is None else self._home.releases / accepted.release
+            for name in sorted(publication.files, key=lambda name: name != _TERMS):
+                if before is None or not take_over(publication, name, before / name, incoming / name):
+                    fetch(self._gateway, publication, name, incoming / name)
+                if name == _TERMS:  # before anything large is fetched
+                    self._check_terms(publication, incoming)
+            if before is None or _kind(incoming) != _kind(before):
+                self._try_out(incoming, publication.release)
+            os.replace(incoming, place)
+        finally:
+            shutil.rmtree(incoming, ignore_errors=True)
+
+    def _check_terms(self, publication: Publication, folder: Path) -> None:
+        federation = read_federation(folder / _TERMS)
+        if federation.digest() != publication.federation:
+            raise Corrupt(
+                f"publication {publication.sequence}: expected federation {publication.federation[:12]}, got "
+                f"{federation.digest()[:12]}; update Hushrec"
+            )
+        self._membership.check_terms(federation)
+        reading(self._home.policy).check_federation(federation)
+
+    def _tidy(self, kept: set[str]) -> None:
+        """Remove what neither counts nor counted before it."""
+        for path in self._home.releases.iterdir():
+            if path.is_dir() and path.name not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time fetches."""
+        handle = os.open(self._home.releases / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            end = time.monotonic() + _LOCK_SECONDS
+            while not _taken(handle):
+                if time.monotonic() > end:
+                    raise NotYet("releases: another process of this device is fetching one; try again")
+                time.sleep(0.1)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _check_sizes(publication: Publication) -> None:
+    """See that nothing in a release is larger than a device takes, whoever signed it."""
+    if publication.size_bytes > LARGEST_BYTES:
+        raise Corrupt(
+            f"publication {publication.sequence}: expected a release of at most {LARGEST_BYTES} bytes, got one of "
+            f"{publication.size_bytes}"
+        )
+    for name, largest in _LARGEST.items():
+        if name not in publication.files or publication.files[name].size_bytes > largest:
+            raise Corrupt(f"publication {publication.sequence}: expected {name} of at most {largest} bytes in it")
+
+
+def _kind(folder: Path) -> object:
+    """What of a manifest says whether this version can read a release: one of a kind that loaded loads too."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        return manifest["format"], sorted(manifest["sha256"]), manifest["federation"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise Corrupt(f"release {folder.name[:12]}: expected a manifest, got something else; update Hushrec") from None
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,47 @@
+"""The list of revoked devices: signed by the registry, never an older one than this device has."""
+
+import logging
+from pathlib import Path
+
+from client.gateway import Gateway
+from client.home import Home
+from client.membership import Membership, kept_revocations
+from shared.enrolment import Revocations
+from shared.errors import Corrupt
+from shared.files import write_atomically
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def update_revocations(home: Home, membership: Membership, gateway: Gateway) -> bool:
+    """Take the newest list; whether it is another one than before.
+
+    Raises:
+        Corrupt: it is not the registry's, or older, or takes devices off. The list before goes on to count.
+        NotYet, Refused: see `Gateway.get`.
+    """
+    registry = bytes.fromhex(membership.registry)
+    kept = _kept(home.revocations, registry)
+    content = gateway.get("/v1/revocations", Revocations.largest_bytes)
+    offered = Revocations.decode(content)
+    offered.verify(registry)
+    if offered.sequence < kept.sequence or not kept.devices <= offered.devices:
+        raise Corrupt(
+            f"revocations: expected list {kept.sequence} or a later one that only adds, got {offered.sequence}; the "
+            "list before goes on to count"
+        )
+    if offered.sequence == kept.sequence and offered.devices != kept.devices:
+        raise Corrupt(f"revocations: expected one list {kept.sequence}, got a second one")
+    if home.revocations.exists() and offered == kept:
+        return False
+    write_atomically(home.revocations, content)
+    return offered.sequence != kept.sequence
+
+
+def _kept(path: Path, registry: bytes) -> Revocations:
+    """The list that counts now; an empty one where the file is damaged, so that a good one can take its place."""
+    try:
+        return kept_revocations(path, registry)
+    except Corrupt as reason:
+        _LOGGER.warning("%s: damaged, and fetched anew: %s", path.name, reason)
+        return Revocations(sequence=0, devices=frozenset(), signature=bytes(64))

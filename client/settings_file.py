@@ -1,0 +1,118 @@
+"""The commented TOML files of a device: read strictly, changed value by value so that every comment stays.
+
+Nothing is guessed: an unknown key, a missing one or another type is an error that names the key.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import Corrupt, Misconfigured
+
+Setting = bool | int | float | str | Sequence[str]
+
+_LARGEST_BYTES = 65_536
+_EXPECTED = {
+    "extra_forbidden": "a known key",
+    "missing": "a value",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text in quotes",
+    "tuple_type": "a list",
+}
+_TEXT = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*')"""
+_VALUE = re.compile(rf"""^(\s*[A-Za-z0-9_]+\s*=\s*)({_TEXT}|\[(?:{_TEXT}|[^\]"'])*\]|[^#\s"'\[]+)(.*)$""")
+
+
+class SettingsFile(BaseModel):
+    """What a file of settings holds: strict, frozen, without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+AnySettings = TypeVar("AnySettings", bound=SettingsFile)
+
+
+def shipped(name: str) -> str:
+    """The text of a file of settings as it is shipped, with a comment for each key."""
+    return resources.files("client").joinpath(name).read_text(encoding="utf-8")
+
+
+def read(path: Path, kind: type[AnySettings]) -> AnySettings:
+    """Read a file of settings.
+
+    Raises:
+        Misconfigured: it cannot be read, or a key is unknown, missing, of another type or out of bounds.
+        Corrupt: it is not TOML.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise Misconfigured(f"{path}: expected a file of settings, could not read it ({error.strerror})") from None
+    return parse(content, kind, path)
+
+
+def parse(content: bytes, kind: type[AnySettings], path: Path) -> AnySettings:
+    """Read the content of a file of settings that lies, or is to lie, at `path`.
+
+    Raises:
+        Misconfigured, Corrupt: as `read`.
+    """
+    if len(content) > _LARGEST_BYTES:
+        raise Corrupt(f"{path}: expected at most {_LARGEST_BYTES} bytes, got more")
+    try:
+        values = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Corrupt(f"{path}: expected TOML, {error}; mend it or bring it back from a copy") from None
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise Misconfigured("\n".join(_problems(error, path))) from None
+
+
+def with_values(text: str, values: Mapping[str, Setting]) -> str:
+    """The text of a file of settings with other values; keys below a section are written `section.key`.
+
+    Raises:
+        Misconfigured: the file has no line for a key.
+    """
+    section, left, lines = "", dict(values), []
+    for line in text.split("\n"):
+        if line.lstrip().startswith("["):
+            section = line.strip().split("]")[0].removeprefix("[") + "."
+        found = _VALUE.match(line)
+        key = section + found[1].partition("=")[0].strip() if found else ""
+        if found and key in left:
+            line = f"{found[1]}{_toml(left.pop(key))}{found[3]}"
+        lines.append(line)
+    if left:
+        raise Misconfigured(f"settings: expected a line for {', '.join(left)}, found none; bring the file's line back")
+    return "\n".join(lines)
+
+
+def _toml(value: Setting) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's
+    if isinstance(value, int | float):
+        return repr(value)
+    return "[" + ", ".join(map(_toml, value)) + "]"
+
+
+def _problems(error: ValidationError, path: Path) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(map(str, problem["loc"])) or "file"
+        expected = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        got = "" if problem["type"] in ("missing", "value_error") else f", got {problem['input']!r}"
+        lines.append(f"{path}: {key}: expected {expected}{got}".replace("expected expected", "expected"))
+    return lines

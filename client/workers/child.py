@@ -1,0 +1,78 @@
+"""The child's side of a `Worker`: waits for calls, and outlives neither its idle time nor its parent.
+
+What goes wrong inside goes back as one of the four errors of ours, or as no more than the name of its kind: messages of
+other errors may hold what a person wrote.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from shared.errors import HushrecError
+
+Answer = tuple[Any, Exception | None]
+
+
+def main() -> None:
+    """Serve the parent at the other end of the socket whose descriptor is the only argument."""
+    _end_with(sys.stdin.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt from the keyboard is the parent's to handle
+    connection = Connection(int(sys.argv[1]))
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        _serve(connection)
+
+
+def _serve(connection: Connection) -> None:
+    target: Any = None
+    idle_seconds: float | None = None
+    failure: Exception | None = None
+    try:
+        idle_seconds, make, made_of = connection.recv()
+        target = make(*made_of)
+    except Exception as error:
+        failure = _told("start", error)
+    while connection.poll(idle_seconds):
+        name, args = connection.recv()
+        answer = (None, failure) if failure else _answer(target, name, args)
+        try:
+            connection.send(answer)
+        except OSError:
+            raise
+        except Exception as error:  # what cannot be pickled cannot be sent
+            connection.send((None, _told(name, error)))
+
+
+def _answer(target: Any, name: str, args: tuple[Any, ...]) -> Answer:
+    try:
+        return getattr(target, name)(*args), None
+    except Exception as error:
+        return None, _told(name, error)
+
+
+def _told(what: str, error: Exception) -> Exception:
+    """What the parent may know of an error."""
+    if isinstance(error, HushrecError):
+        return type(error)(*error.args)
+    return RuntimeError(f"{what} failed ({type(error).__name__})")
+
+
+def _end_with(lifeline: int) -> None:
+    """End this process when the other end of a pipe is closed, whatever it is doing then.
+
+    The kernel's signal ends it even inside a call that never comes back to Python; where a kernel has none by default,
+    a thread does.
+    """
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os._exit(1)
+
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,296 @@
+"""`hushrec-server`: turns options into calls and results into tables, JSON and exit statuses. Nothing is decided here.
+
+What is slow to import is imported by the command that needs it, so that the others answer at once.
+"""
+
+import dataclasses
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from server.cli import terminal
+from server.home import Home, settings_of
+from server.home import check as check_home
+from server.home import init as make_home
+from server.home import mend as mend_home
+from shared.enrolment import Invitation, fingerprint
+from shared.errors import Misconfigured
+from shared.federation import read_federation, write_toml
+
+app = typer.Typer(
+    help="The server of a federation: who takes part, what is trained, what is released.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")]
+ReleaseName = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first 8 digits do.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of terminal.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps every command a sub-command."""
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    name: Annotated[str | None, typer.Option(help="What the server calls itself.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 0.0.0.0 is every network.")] = None,
+    port: Annotated[int | None, typer.Option(help="The only port that devices reach.")] = None,
+    public_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="https://HOST:PORT where devices reach it, if that differs.")
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="A further name or address of it; may be repeated.")
+    ] = None,
+    superlink_port: Annotated[int | None, typer.Option(help="Of Flower, on this machine alone.")] = None,
+    federation: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Federation file; the shipped one when left out.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the federation file; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make a server: keys, TLS, settings, federation file, registry."""
+    with terminal.explained(debug):
+        given = {
+            "name": name, "host": host, "port": port, "public_url": public_url, "names": also,
+            "superlink_port": superlink_port,
+        }  # fmt: skip
+        chosen = settings_of({key: value for key, value in given.items() if value is not None})
+        text = write_toml(read_federation(federation, settings or ())) if federation or settings else None
+        home = make_home(directory, chosen, text)
+        operator = fingerprint(home.operator_key().public_key().public_bytes_raw()).hex()
+        if as_json:
+            return terminal.print_json(
+                {"directory": str(home.directory), "url": home.settings.url, "operator": operator}
+            )
+        print(f"{home.directory}: a new server, {home.settings.url}")
+        print(f"fingerprint of its operator's key: {operator}")
+        terminal.advise(
+            f"keep a copy of {home.keys} where nobody else reads it: without it, devices have to join again",
+            f"next: hushrec-server catalogue {directory} FILE, then hushrec-server up {directory}",
+        )
+
+
+@app.command()
+def check(
+    directory: Directory,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Mend what needs no choice: modes, server certificate, Flower's secret.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say what is wrong with the server's folder, and how to mend it. The exit status is 2 if anything is."""
+    with terminal.explained(debug):
+        mended = mend_home(directory) if mend else []
+        findings = check_home(directory)
+        if as_json:
+            terminal.print_json({"findings": [dataclasses.asdict(finding) for finding in findings], "mended": mended})
+        else:
+            for line in (*mended, *findings):
+                print(line)
+            if not findings:
+                print(f"{directory}: nothing is wrong")
+        if findings:
+            raise typer.Exit(Misconfigured.exit_status)
+
+
+@app.command()
+def catalogue(
+    directory: Directory,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Items, as .jsonl or .csv.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Read items, encode those that are new, and release them; the first time, this is release zero."""
+    with terminal.explained(debug):
+        home = Home.open(directory)
+        from server.catalogue import add_catalogue
+
+        with terminal.bar("texts encoded") as progress:
+            summary = add_catalogue(home, file, progress)
+        terminal.report(dataclasses.asdict(summary), as_json)
+
+
+@app.command()
+def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """Run the server until it is stopped."""
+    with terminal.explained(debug):
+        home = Home.open(directory)
+        for finding in check_home(directory, replay=False):
+            terminal.advise(f"warning: {finding}")
+        from server.supervisor import up as run
+
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        run(home, lambda: terminal.advise(f"ready: devices reach it at {home.settings.url}; it ends with Ctrl-C"))
+        if as_json:
+            terminal.print_json({"directory": str(home.directory), "stopped": True})
+
+
+@app.command()
+def enrol(
+    directory: Directory,
+    hours: Annotated[
+        int | None, typer.Option(min=1, max=8760, help="How long it holds, instead of the setting.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Your own words, for the list of invitations.")] = "",
+    qr: Annotated[
+        bool | None, typer.Option("--qr/--no-qr", help="Draw it for a camera; by default where a person is looking.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Invite one device: prints an invitation that works once."""
+    with terminal.explained(debug):
+        home = Home.open(directory)
+        now_seconds, hours = time.time(), hours or home.settings.invitation_hours
+        operator = fingerprint(home.operator_key().public_key().public_bytes_raw())
+        with home.registry() as registry:
+            code = registry.invite(now_seconds, hours, note)
+        invitation = Invitation(home.settings.url, operator, code, int(now_seconds + hours * 3600))
+        text = invitation.encode()
+        if as_json:
+            return terminal.print_json(
+                {
+                    "invitation": text,
+                    "url": invitation.url,
+                    "operator": operator.hex(),
+                    "expires_seconds": invitation.expires_seconds,
+                }
+            )
+        terminal.advise(
+            f"server       {invitation.url}",
+            f"fingerprint  {operator.hex()}",
+            f"holds until  {terminal.moment(invitation.expires_seconds)}, for one device",
+            "",
+            "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",
+        )
+        if home.settings.is_local:
+            terminal.advise(
+                f"note: only devices on this machine reach {invitation.url}; for others set host and public_url in "
+                f"{home.settings_path}, then hushrec-server check {directory} --mend"
+            )
+        if sys.stderr.isatty() if qr is None else qr:
+            terminal.print_qr(text)
+        print(text)
+
+
+@app.command()
+def revoke(
+    directory: Directory,
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="Id as `status` lists it.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """End a device's part, for good: its certificate and its place at Flower."""
+    with terminal.explained(debug), Home.open(directory).registry() as registry:
+        row = registry.revoke(device, time.time())
+        sequence, _ = registry.revocations()
+        said = {"device": row.device, "revoked_seconds": row.revoked_seconds, "sequence": sequence}
+        if as_json:
+            return terminal.print_json(said)
+        print(f"{row.device}: revoked since {terminal.moment(row.revoked_seconds)}")
+
+
+@app.command()
+def rounds(
+    directory: Directory,
+    count: Annotated[int, typer.Option(min=1, help="Further rounds.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Order further rounds of the server that is up, wait for them, and release what they learnt."""
+    with terminal.explained(debug):
+        home = Home.open(directory)
+        from server.orders import follow, order_rounds
+
+        order = order_rounds(home, count)
+        try:
+            with terminal.bar("rounds") as progress:
+                done = follow(home, order, lambda now: progress(now.round, order.until))
+        except KeyboardInterrupt:
+            terminal.advise(
+                f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}"
+            )
+            raise
+        terminal.report({"ordered": count, "rounds": done.round}, as_json)
+
+
+@app.command()
+def status(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """Say how the server is: whether it is up, who takes part, how far training and releases are."""
+    with terminal.explained(debug):
+        from server.cli.standing import print_standing, standing
+
+        found = standing(Home.open(directory), time.time())
+        terminal.print_json(found) if as_json else print_standing(found)
+
+
+@app.command()
+def releases(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """List what was released, newest last."""
+    with terminal.explained(debug):
+        home = Home.open(directory)
+        from server.releases import Releases
+
+        found = [_shown(publication) for publication in Releases(home).all()]
+        if as_json:
+            return terminal.print_json({"releases": found})
+        rows = [
+            (one["sequence"], one["release"], terminal.moment(one["published_seconds"]), one["why"]) for one in found
+        ]
+        terminal.print_table(("number", "release", "published", "why"), rows)
+
+
+@app.command()
+def promote(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
+    """Publish a release that is there, but not the current one, as the current one."""
+    with terminal.explained(debug):
+        _republish(directory, release, "promote", as_json)
+
+
+@app.command()
+def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
+    """Publish an older release again, so that devices go back to it."""
+    with terminal.explained(debug):
+        _republish(directory, release, "rollback", as_json)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+    app(prog_name="hushrec-server")
+
+
+def _republish(directory: Path, release: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
+    home = Home.open(directory)
+    from server.releases import Releases
+
+    released = Releases(home)
+    facts = _shown(released.promote(release) if how == "promote" else released.rollback(release))
+    if as_json:
+        return terminal.print_json(facts)
+    print(f"{facts['release']}: current from now on, as number {facts['sequence']}")
+
+
+def _shown(publication: Any) -> dict[str, Any]:
+    """A publication without its files and signature."""
+    names = ("sequence", "release", "federation", "published_seconds", "why")
+    return {name: getattr(publication, name) for name in names}

@@ -1,0 +1,105 @@
+"""How a server is, from its files alone: nothing is asked over the network, nothing slow is imported."""
+
+import json
+from typing import Any
+
+from server.cli.terminal import moment, print_table
+from server.home import Home
+from server.orders import pending_order, progress_of
+from server.registry import DeviceRow
+from server.uplock import is_up
+from shared.errors import Corrupt
+
+
+def standing(home: Home, now_seconds: float) -> dict[str, Any]:
+    """All that `hushrec-server status` says.
+
+    Raises:
+        Misconfigured, Corrupt: a file of the server is missing or damaged.
+    """
+    with home.registry() as registry:
+        devices, invitations = registry.devices(), registry.invitations()
+    order = pending_order(home)
+    running = is_up(home)
+    return {
+        "directory": str(home.directory),
+        "name": home.settings.name,
+        "url": home.settings.url,
+        "up": running,
+        "parts": _parts(home) if running else [],
+        "rounds": progress_of(home).round,
+        "rounds_ordered": None if order is None else order.until,
+        "release": _head(home),
+        "devices": [
+            {
+                "device": row.device,
+                "state": _state(row, now_seconds),
+                "joined_seconds": row.joined_seconds,
+                "expiry_seconds": row.expiry_seconds,
+                "revoked_seconds": row.revoked_seconds,
+            }
+            for row in devices
+        ],
+        "invitations": {
+            "open": sum(row.device is None and now_seconds < row.expires_seconds for row in invitations),
+            "used": sum(row.device is not None for row in invitations),
+            "expired": sum(row.device is None and now_seconds >= row.expires_seconds for row in invitations),
+        },
+    }
+
+
+def print_standing(found: dict[str, Any]) -> None:
+    """The same for a person."""
+    state = "up" if found["up"] else "not up"
+    print(f"{found['name']} at {found['url']}: {state}")
+    for part in found["parts"]:
+        print(f"  {part['name']}: process {part['pid'] or '-'}, {part['restarts']} restarts")
+    ordered = "" if found["rounds_ordered"] is None else f", ordered until {found['rounds_ordered']}"
+    print(f"rounds: {found['rounds']}{ordered}")
+    release = found["release"]
+    if release is None:
+        print("release: none yet; hushrec-server catalogue makes release zero")
+    else:
+        print(f"release: number {release['sequence']}, {release['release'][:16]}, {release['why']}")
+    print("invitations: {open} open, {used} used, {expired} expired".format(**found["invitations"]))
+    if not found["devices"]:
+        print("devices: none yet; hushrec-server enrol invites one")
+        return
+    print(f"devices: {len(found['devices'])}")
+    print_table(
+        ("device", "state", "joined", "certificate until"),
+        [
+            (row["device"], row["state"], moment(row["joined_seconds"]), moment(row["expiry_seconds"]))
+            for row in found["devices"]
+        ],
+    )
+
+
+def _state(row: DeviceRow, now_seconds: float) -> str:
+    if row.revoked_seconds is not None:
+        return "revoked"
+    return "expired" if now_seconds >= row.expiry_seconds else "member"
+
+
+def _parts(home: Home) -> list[dict[str, Any]]:
+    try:
+        content = json.loads(home.status.read_bytes())
+        return [{name: part[name] for name in ("name", "pid", "restarts")} for part in content["parts"]]
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError):
+        raise Corrupt(
+            f"{home.status}: expected what `hushrec-server up` writes, got something else; remove it"
+        ) from None
+
+
+def _head(home: Home) -> dict[str, Any] | None:
+    if not home.chain.is_file():
+        return None
+    from server.releases import Releases
+
+    head = Releases(home).head()
+    if head is None:
+        return None
+    names = ("sequence", "release", "published_seconds", "why")
+    return {name: getattr(head, name) for name in names}

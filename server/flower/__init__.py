@@ -1,0 +1,17 @@
+"""Flower's SuperLink as the server's own parts talk to it, over loopback. Devices never come near any of this."""
+
+from server.flower.control import Control, Run
+from server.flower.environment import HOST, flower_environment, superlink_address
+from server.flower.nodes import settle_nodes
+from server.flower.serverapp import hold_serverapp, serverapp_pid
+
+__all__ = [
+    "HOST",
+    "Control",
+    "Run",
+    "flower_environment",
+    "hold_serverapp",
+    "serverapp_pid",
+    "settle_nodes",
+    "superlink_address",
+]

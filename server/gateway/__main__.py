@@ -1,0 +1,28 @@
+"""`python -m server.gateway DIR`: the gateway of one server, until it is told to stop. The supervisor starts it."""
+
+import logging
+import sys
+from pathlib import Path
+
+from server.gateway.serving import serve
+from server.home import Home
+from shared.errors import HushrecError
+
+
+def main() -> int:
+    """Serve; the exit status says whose fault an early end is."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)  # it would log a line for every poll of every device
+    if len(sys.argv) != 2:
+        print("usage: python -m server.gateway DIR", file=sys.stderr)
+        return 2
+    try:
+        serve(Home.open(Path(sys.argv[1])))
+    except HushrecError as reason:
+        print(reason, file=sys.stderr)
+        return reason.exit_status
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,130 @@
+"""Joining, renewing and revocations over HTTP: decodes, asks the registry, encodes. It keeps no private key."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from server.flower import Control
+from server.gateway.answers import Saying
+from server.home import Home
+from server.logs import log_line
+from server.registry import DeviceRow, Registry
+from shared.enrolment import (
+    JoinAnswer,
+    JoinRequest,
+    Offer,
+    OfferRequest,
+    sign_authority,
+    sign_offer,
+    sign_revocations,
+)
+from shared.errors import Corrupt, Misconfigured, NotYet, Refused
+from shared.secure_sum import device_id
+
+Request = TypeVar("Request")
+
+
+class Enrolment:
+    """The registry of one server, as strangers with an invitation and members may use it.
+
+    Its methods read and write files, so they belong into a worker thread.
+    """
+
+    def __init__(self, home: Home, registry: Registry, control: Control, clock: Callable[[], float]) -> None:
+        """
+        Args:
+            clock: seconds since 1970 UTC.
+
+        Raises:
+            Misconfigured, Corrupt: a key or the federation file cannot be read.
+        """
+        self._home, self._registry, self._control, self._clock = home, registry, control, clock
+        operator_key = home.operator_key()
+        offer = Offer(
+            federation=home.federation_path.read_text(encoding="utf-8"),
+            registry=home.registry_key().public_key().public_bytes_raw(),
+            operator=operator_key.public_key().public_bytes_raw(),
+            certificate_days=home.settings.certificate_days,
+            server=home.settings.name,
+        )
+        self.authority = sign_authority(operator_key, home.authority_path.read_text(encoding="ascii")).encode()
+        self._offer = sign_offer(operator_key, offer).encode()
+        self._joining = threading.Lock()
+        self._revocations: tuple[int, bytes] | None = None
+
+    def offer(self, body: bytes) -> bytes:
+        """What joining would mean, for whoever has a valid invitation.
+
+        Raises:
+            Saying: 400 for another body, 403 for another code.
+        """
+        request = _decoded(OfferRequest.decode, body)
+        if not self._registry.offerable(request.code, self._clock()):
+            raise Saying(403)
+        return self._offer
+
+    def join(self, body: bytes) -> bytes:
+        """A certificate for a device that proves its keys and has an invitation; its node may connect from now on.
+
+        Raises:
+            Saying: 400 for another body, 403 for another code, 503 while Flower cannot take the node: the same
+                request works later.
+        """
+        request = _decoded(JoinRequest.decode, body)
+        try:
+            request.verify()
+        except Corrupt:
+            raise Saying(400) from None
+        days = self._home.settings.certificate_days
+        try:
+            certificate = self._registry.join(
+                request.code, request.device_key, request.node_key, self._clock(), days, self._home.certify
+            )
+            self._connect(device_id(request.device_key).hex())
+        except Refused:
+            raise Saying(403) from None
+        except NotYet:
+            raise Saying(503) from None
+        return JoinAnswer(certificate=certificate.encode()).encode()
+
+    def renew(self, member: DeviceRow) -> bytes:
+        """A member's next certificate.
+
+        Raises:
+            Saying: 403 when it was revoked a moment ago.
+        """
+        days = self._home.settings.certificate_days
+        try:
+            certificate = self._registry.renew(member.device, self._clock(), days, self._home.certify)
+        except Refused:
+            raise Saying(403) from None
+        log_line("renewed", device=member.device)
+        return JoinAnswer(certificate=certificate.encode()).encode()
+
+    def revocations(self) -> bytes:
+        """All revoked devices, signed; signed anew when there is one more."""
+        sequence, devices = self._registry.revocations()
+        known = self._revocations
+        if known is None or known[0] != sequence:
+            known = sequence, sign_revocations(self._home.registry_key(), sequence, devices).encode()
+            self._revocations = known
+        return known[1]
+
+    def _connect(self, device: str) -> None:
+        with self._joining:  # a request that is sent twice must not register twice
+            row = self._registry.device(device)
+            if row is None or row.node_id is not None:
+                return
+            try:
+                self._registry.set_node(device, self._control.register(row.node_key))
+            except Misconfigured as reason:
+                log_line("join", device=device, failed=reason)
+                raise Saying(403) from None
+        log_line("joined", device=device)
+
+
+def _decoded(decode: Callable[[bytes], Request], body: bytes) -> Request:
+    try:
+        return decode(body)
+    except Corrupt:
+        raise Saying(400) from None

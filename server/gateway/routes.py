@@ -1,0 +1,173 @@
+"""Every path there is and who may ask for it. What is not listed here does not exist, whoever asks."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server.flower import Control
+from server.gateway.answers import Saying, telling
+from server.gateway.buckets import Buckets
+from server.gateway.fleet import Fleet
+from server.gateway.guard import Guard
+from server.gateway.joining import Enrolment
+from server.gateway.members import Members
+from server.gateway.shelf import Shelf
+from server.home import Home
+from server.registry import DeviceRow
+
+_Answering = Callable[[Scope, Receive, Send, tuple[str, ...]], Awaitable[None]]
+_PIECE_BYTES = 65_536
+_EVERYBODY = "everybody"
+
+
+class Gateway:
+    """ASGI application without the guard in front of it; `make_gateway` makes the whole."""
+
+    def __init__(
+        self,
+        home: Home,
+        control: Control | None = None,
+        superlink: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Args:
+            control, superlink: instead of the network, in tests.
+            clock: seconds since 1970 UTC.
+
+        Raises:
+            Misconfigured, Corrupt: a key, the registry or the federation file cannot be read.
+        """
+        self._registry = home.registry()
+        self._control = control or Control(home)
+        self._fleet = Fleet(home, superlink)
+        self._members = Members(self._registry, clock)
+        self._enrolment = Enrolment(home, self._registry, self._control, clock)
+        self._shelf = Shelf(home)
+        self._joins = Buckets(home.settings.limits.joins_per_minute, time.monotonic)
+        self._routes: tuple[tuple[re.Pattern[str], str, _Answering], ...] = (
+            (re.compile(r"/v1/fleet/([a-z-]+)"), "POST", self._pass_on),
+            (re.compile(r"/health"), "GET", self._health),
+            (re.compile(r"/v1/authority"), "GET", self._authority),
+            (re.compile(r"/v1/join/offer"), "POST", self._offer),
+            (re.compile(r"/v1/join"), "POST", self._join),
+            (re.compile(r"/v1/renew"), "POST", self._renew),
+            (re.compile(r"/v1/revocations"), "GET", self._revocations),
+            (re.compile(r"/v1/releases/chain"), "GET", self._chain),
+            (re.compile(r"/v1/releases/([0-9a-f]{64})/([a-z0-9][a-z0-9._-]{0,63})"), "GET", self._file),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request.
+
+        Raises:
+            Saying: one of the fixed answers instead.
+        """
+        for pattern, method, answer in self._routes:
+            found = pattern.fullmatch(scope["path"])
+            if found is not None:
+                if scope["method"] != method:
+                    raise Saying(405)
+                if scope["query_string"] and answer != self._chain:
+                    raise Saying(404)
+                return await answer(scope, receive, send, found.groups())
+        raise Saying(404)
+
+    async def close(self) -> None:
+        """Let go of files and connections."""
+        await self._fleet.close()
+        self._control.close()
+        self._registry.close()
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await run_sync(self._members.node, dict(scope["headers"]))
+        await self._fleet.passing(words[0], scope, receive, send)
+
+    async def _health(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await telling(b'{"status":"ok"}')(scope, receive, send)
+
+    async def _authority(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await telling(self._enrolment.authority)(scope, receive, send)
+
+    async def _offer(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await self._invited(self._enrolment.offer, scope, receive, send)
+
+    async def _join(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await self._invited(self._enrolment.join, scope, receive, send)
+
+    async def _renew(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        member = await self._member(scope)
+        await telling(await run_sync(self._enrolment.renew, member))(scope, receive, send)
+
+    async def _revocations(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await self._member(scope)
+        await telling(await run_sync(self._enrolment.revocations))(scope, receive, send)
+
+    async def _chain(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await self._member(scope)
+        after = int(scope["query_string"].removeprefix(b"after=") or b"0")
+        content = await run_sync(self._shelf.chain, after)
+        await telling(content, "application/x-ndjson")(scope, receive, send)
+
+    async def _file(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await self._member(scope)
+        path, size_bytes = await run_sync(self._shelf.file, words[0], words[1])
+        await _send_file(path, size_bytes, send)
+
+    async def _member(self, scope: Scope) -> DeviceRow:
+        query = scope["query_string"]
+        target = scope["raw_path"] + (b"?" + query if query else b"")
+        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        return await run_sync(self._members.device, scope["method"], target.decode("ascii"), header)
+
+    async def _invited(self, ask: Callable[[bytes], bytes], scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._joins.take(_EVERYBODY):  # codes are not to be guessed, from however many addresses
+            raise Saying(429)
+        body = await Request(scope, receive).body()
+        await telling(await run_sync(ask, body))(scope, receive, send)
+
+
+def make_gateway(home: Home, **instead: Any) -> ASGIApp:
+    """The whole ASGI application of one server, guard included.
+
+    Args:
+        instead: as `Gateway` takes them, in tests.
+
+    Raises:
+        Misconfigured, Corrupt: a key, the registry or the federation file cannot be read.
+    """
+    gateway = Gateway(home, **instead)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await gateway(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await gateway.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    limits = home.settings.limits
+    return Guard(app, limits.body_bytes, limits.requests_per_minute)
+
+
+async def _send_file(path: Path, size_bytes: int, send: Send) -> None:
+    headers = [
+        (b"content-length", str(size_bytes).encode()),
+        (b"content-type", b"application/octet-stream"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    async with await anyio.open_file(path, "rb") as stream:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while piece := await stream.read(_PIECE_BYTES):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

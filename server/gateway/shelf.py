@@ -1,0 +1,68 @@
+"""What members may fetch: the chain of publications and the files it names, as they lie on disk, and no other file."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.gateway.answers import Saying
+from server.home import Home
+from shared.publication import Publication
+
+_MOST_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    stamp: tuple[int, int]  # modification and size of the file
+    lines: tuple[bytes, ...]
+    sizes: dict[tuple[str, str], int]  # bytes of each file, by release and name
+
+
+class Shelf:
+    """The releases of one server. Its methods read files, so they belong into a worker thread."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._reading = threading.Lock()
+        self._known = _Chain((0, 0), (), {})
+
+    def chain(self, after: int) -> bytes:
+        """The publications after number `after`, at most 64: canonical JSON, one a line.
+
+        Raises:
+            Corrupt: the chain on disk is damaged.
+        """
+        return b"".join(line + b"\n" for line in self._read().lines[after : after + _MOST_AT_ONCE])
+
+    def file(self, release: str, name: str) -> tuple[Path, int]:
+        """Where a published file lies, and its size in bytes.
+
+        Raises:
+            Saying: 404 for any other.
+            Corrupt: the chain on disk is damaged.
+        """
+        size_bytes = self._read().sizes.get((release, name))
+        if size_bytes is None:
+            raise Saying(404)
+        path = self._home.releases / release / name
+        if not path.is_file() or path.stat().st_size != size_bytes:
+            raise Saying(503)  # being written, or damaged: never half a file
+        return path, size_bytes
+
+    def _read(self) -> _Chain:
+        with self._reading:
+            try:
+                found = self._home.chain.stat()
+            except FileNotFoundError:
+                return _Chain((0, 0), (), {})
+            stamp = found.st_mtime_ns, found.st_size
+            if stamp != self._known.stamp:
+                whole = self._home.chain.read_bytes().rpartition(b"\n")[0]  # a line that is being written comes later
+                lines = tuple(whole.split(b"\n")) if whole else ()
+                sizes = {
+                    (link.release, name): entry.size_bytes
+                    for link in map(Publication.decode, lines)
+                    for name, entry in link.files.items()
+                }
+                self._known = _Chain(stamp, lines, sizes)
+            return self._known

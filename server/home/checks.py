@@ -1,0 +1,253 @@
+"""Says what is wrong with a server's folder and how to mend it; mends what needs no choice. It never shows a secret."""
+
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from server.home.finding import Finding
+from server.home.home import Home
+from server.home.keys import read_ed25519, read_p256, write_key, write_private, write_public
+from server.home.published import check_published, check_training
+from server.home.settings import ServerSettings
+from server.home.tls import hosts_in, make_server_certificate, spelt, to_pem
+from shared.catalogue import Catalogue
+from shared.errors import HushrecError, Misconfigured
+
+SECRET_BYTES = 32
+_SERVER_NOTICE = timedelta(days=30)
+_AUTHORITY_NOTICE = timedelta(days=365)
+_PRIVATE = ("keys/operator.key", "keys/registry.key", "keys/authority.key", "keys/server.key", "keys/superexec.secret")
+_PUBLIC = ("keys/authority.pem", "keys/server.pem")
+_RESTORE = {
+    "keys/operator.key": "restore it from a copy; devices that joined accept releases under this key alone",
+    "keys/registry.key": "restore it from a copy; devices that joined accept certificates under this key alone",
+    "keys/authority.key": "restore it from a copy; no server certificate can be made without it",
+    "keys/authority.pem": "restore it from a copy; devices that joined accept this authority alone",
+    "registry.sqlite": "restore it from a copy; it says who takes part",
+    "federation.toml": "restore it from a copy, or from the newest folder below releases/",
+}
+
+
+def check(directory: Path, now: datetime | None = None, replay: bool = True) -> list[Finding]:
+    """Everything that is wrong with a server's folder; nothing is changed.
+
+    Args:
+        now: in which certificates are valid; the clock's when left out.
+        replay: do training again from the recorded sums, which takes a while once there are some.
+    """
+    directory = directory.absolute()
+    if not (directory / "server.toml").is_file():
+        found = "none" if directory.exists() else "no such folder"
+        fix = f"make a server with `hushrec-server init {directory}`, or name the folder of one"
+        return [Finding(str(directory), "the folder of a server, with server.toml in it", found, fix)]
+    findings = [*_modes(directory)]
+    try:
+        home = Home.open(directory)
+        hosts: tuple[str, ...] = home.settings.hosts
+    except HushrecError as error:
+        findings.append(Finding("server.toml", "valid settings", f"an error ({error})", "edit it as its comments say"))
+        home, hosts = Home(directory, ServerSettings()), ()
+    findings += _keys(home)
+    findings += _certificates(home, hosts, now or datetime.now(UTC))
+    findings += _database(home)
+    findings += _federation(home)
+    findings += _items(home)
+    published = list(check_published(home))
+    findings += published
+    if replay and not published:
+        findings += check_training(home)
+    return findings
+
+
+def mend(directory: Path, now: datetime | None = None) -> list[str]:
+    """Set file modes, and make the server certificate and the SuperExec secret anew where they are wrong.
+
+    Returns:
+        what was done, in words.
+
+    Raises:
+        Misconfigured, Corrupt: this is no server's folder, or its settings are wrong.
+    """
+    home = Home.open(directory)
+    done = []
+    for path, mode in _too_open(home.directory):
+        path.chmod(mode)
+        done.append(f"{path.relative_to(home.directory)}: mode is {mode:04o} now")
+    if list(_secret(home)):
+        write_private(home.superexec_secret_path, new_secret())
+        done.append("keys/superexec.secret: drawn anew")
+    moment = now or datetime.now(UTC)
+    if list(_server_certificate(home, home.settings.hosts, moment)) or list(_key(home.server_key_path)):
+        with suppress(HushrecError):  # without its authority there is none to be had, and `check` says so
+            issue_server_certificate(home, moment)
+            done.append(
+                f"keys/server.pem: made anew for {', '.join(home.settings.hosts)}; it counts from the next `up`"
+            )
+    return done
+
+
+def new_secret() -> bytes:
+    """64 hexadecimal digits: Flower takes every byte of the file, and an editor may not survive others."""
+    return secrets.token_hex(SECRET_BYTES).encode()
+
+
+def issue_server_certificate(home: Home, now: datetime) -> None:
+    """Draw a new TLS key for the server and have the authority sign it for the names in the settings.
+
+    Raises:
+        Misconfigured, Corrupt: the authority cannot be read, or its key is another one's. Nothing is changed then.
+    """
+    authority_key = read_p256(home.authority_key_path)
+    authority = _read_certificate(home.authority_path)
+    if not _fits(authority, home.authority_key_path):
+        raise Misconfigured(f"{home.authority_path}: expected the certificate of authority.key beside it, got another")
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = make_server_certificate(authority_key, authority, key.public_key(), home.settings.hosts, now)
+    write_key(home.server_key_path, key)
+    write_public(home.server_certificate_path, to_pem(certificate))
+
+
+def _too_open(directory: Path) -> Iterator[tuple[Path, int]]:
+    """(path, the mode it should have) of everything that others may read or change."""
+    wanted = {directory: 0o700, directory / "keys": 0o700}
+    wanted |= {directory / name: 0o600 for name in _PRIVATE}
+    wanted |= dict.fromkeys(directory.glob("registry.sqlite*"), 0o600)
+    wanted |= {directory / name: 0o644 for name in _PUBLIC}
+    for path, mode in wanted.items():
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & ~mode & 0o077:
+            yield path, mode
+
+
+def _modes(directory: Path) -> Iterator[Finding]:
+    for path, mode in _too_open(directory):
+        name = str(path.relative_to(directory)) if path != directory else str(directory)
+        got = stat.S_IMODE(path.stat().st_mode)
+        yield Finding(
+            name, f"mode {mode:04o}", f"{got:04o}", f"chmod {mode:o} {path}, or `hushrec-server check DIR --mend`"
+        )
+
+
+def _keys(home: Home) -> Iterator[Finding]:
+    for path in (home.operator_key_path, home.registry_key_path, home.authority_key_path, home.server_key_path):
+        yield from _key(path)
+    yield from _secret(home)
+
+
+def _key(path: Path) -> Iterator[Finding]:
+    name = f"keys/{path.name}"
+    kind = "an Ed25519" if path.stem in ("operator", "registry") else "a P-256"
+    try:
+        read_ed25519(path) if path.stem in ("operator", "registry") else read_p256(path)
+    except HushrecError:
+        got = "something else" if path.exists() else "none"
+        fix = _RESTORE.get(name, "make it anew with `hushrec-server check DIR --mend`")
+        yield Finding(name, f"{kind} private key", got, fix)
+
+
+def _secret(home: Home) -> Iterator[Finding]:
+    try:
+        size = home.superexec_secret_path.stat().st_size
+    except OSError:
+        size = 0
+    if size < SECRET_BYTES:
+        fix = "make it anew with `hushrec-server check DIR --mend`"
+        yield Finding("keys/superexec.secret", f"at least {SECRET_BYTES} bytes", str(size), fix)
+
+
+def _certificates(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Finding]:
+    what, fix = "keys/authority.pem", _RESTORE["keys/authority.pem"]
+    try:
+        authority = _read_certificate(home.authority_path)
+    except HushrecError:
+        yield Finding(what, "a certificate", "something else" if home.authority_path.exists() else "none", fix)
+        return
+    if not _fits(authority, home.authority_key_path):
+        yield Finding(what, "the certificate of keys/authority.key", "that of another key", fix)
+    if now + _AUTHORITY_NOTICE >= authority.not_valid_after_utc:
+        yield Finding(
+            what,
+            f"at least {_AUTHORITY_NOTICE.days} days left",
+            f"its end on {authority.not_valid_after_utc:%Y-%m-%d}",
+            "found a new server in good time; devices have to join it anew",
+        )
+    yield from _server_certificate(home, hosts, now)
+
+
+def _server_certificate(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Finding]:
+    what, fix = "keys/server.pem", "make it anew with `hushrec-server check DIR --mend`, then start the server again"
+    try:
+        certificate = _read_certificate(home.server_certificate_path)
+    except HushrecError:
+        got = "something else" if home.server_certificate_path.exists() else "none"
+        yield Finding(what, "a certificate", got, fix)
+        return
+    if not _fits(certificate, home.server_key_path):
+        yield Finding(what, "the certificate of keys/server.key", "that of another key", fix)
+    try:
+        certificate.verify_directly_issued_by(_read_certificate(home.authority_path))
+    except (HushrecError, InvalidSignature, ValueError, TypeError):
+        yield Finding(what, "one signed by keys/authority.pem", "another", fix)
+    missing = {spelt(host) for host in hosts} - hosts_in(certificate)
+    if missing:
+        yield Finding(what, f"the names {', '.join(hosts)}", f"none for {', '.join(sorted(missing))}", fix)
+    if now + _SERVER_NOTICE >= certificate.not_valid_after_utc:
+        end = f"its end on {certificate.not_valid_after_utc:%Y-%m-%d}"
+        yield Finding(what, f"at least {_SERVER_NOTICE.days} days left", end, fix)
+
+
+def _fits(certificate: x509.Certificate, key_path: Path) -> bool:
+    """Whether a certificate belongs to a key; a key that cannot be read is another finding."""
+    try:
+        return read_p256(key_path).public_key() == certificate.public_key()
+    except HushrecError:
+        return True
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        raise Misconfigured(f"{path}: expected a certificate in PEM, got none; restore it from a copy") from None
+
+
+def _database(home: Home) -> Iterator[Finding]:
+    try:
+        with home.registry() as registry:
+            damage = registry.damage()
+    except HushrecError as error:
+        damage = str(error) if home.registry_path.exists() else "none"
+    if damage:
+        yield Finding("registry.sqlite", "a sound registry", damage, _RESTORE["registry.sqlite"])
+
+
+def _federation(home: Home) -> Iterator[Finding]:
+    if not home.federation_path.is_file():
+        yield Finding("federation.toml", "a federation file", "none", _RESTORE["federation.toml"])
+        return
+    try:
+        mode = home.federation().sum.mode
+    except HushrecError as error:
+        yield Finding("federation.toml", "a federation file", f"an error ({error})", "edit it as its comments say")
+        return
+    if mode != "secure":
+        yield Finding(
+            "federation.toml: sum.mode", "'secure', the only one that devices answer", repr(mode), "set it so"
+        )
+
+
+def _items(home: Home) -> Iterator[Finding]:
+    path = home.catalogue / "items.jsonl"
+    if not path.is_file():
+        return
+    try:
+        Catalogue.load(path)
+    except HushrecError as error:
+        fix = "restore it from a copy, or from the newest folder below releases/"
+        yield Finding("catalogue/items.jsonl", "a catalogue", f"an error ({error})", fix)

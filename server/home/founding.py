@@ -1,0 +1,86 @@
+"""Makes a server's folder: whole, or not at all. Keys are drawn here and nowhere else."""
+
+import os
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from server.home.checks import issue_server_certificate, new_secret
+from server.home.home import Home
+from server.home.keys import write_key, write_private, write_public
+from server.home.settings import ServerSettings
+from server.home.tls import make_authority, to_pem
+from server.registry import Registry
+from shared.errors import Misconfigured
+from shared.federation import default_text
+
+
+def init(directory: Path, settings: ServerSettings | None = None, federation: str | None = None) -> Home:
+    """Make the folder of a new server, with keys of its own.
+
+    Args:
+        directory: a folder that does not exist, or an empty one.
+        settings: as shipped when left out.
+        federation: TOML of the federation file; the shipped one when left out.
+
+    Raises:
+        Misconfigured: the folder holds something or cannot be made, or a key of the federation file is wrong. The
+            folder is then as it was.
+        Corrupt: the federation file is not TOML.
+    """
+    directory = directory.absolute()
+    made = None
+    try:
+        _check_free(directory)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        _fill(Home(made, settings or ServerSettings()), default_text() if federation is None else federation)
+        os.rename(made, directory)
+    except BaseException as error:
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise Misconfigured(
+                f"{directory}: a server could not be made there ({error.strerror}); choose another folder"
+            ) from None
+        raise
+    return Home.open(directory)
+
+
+def _check_free(directory: Path) -> None:
+    if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+        raise Misconfigured(f"{directory}: expected a new or an empty folder, got something else; choose another")
+    if directory.is_dir():
+        if any(directory.iterdir()):
+            raise Misconfigured(
+                f"{directory}: expected a new or an empty folder, got one that holds something; nothing was changed. "
+                "Choose another folder, or look at this one with `hushrec-server check`"
+            )
+        if (
+            directory == Path.cwd()
+        ):  # a new folder takes the place of the empty one, and the shell would stay in the old
+            raise Misconfigured(f"{directory}: expected another folder than the current one; `cd ..` and name it")
+
+
+def _fill(home: Home, federation: str) -> None:
+    for folder in (
+        home.keys, home.catalogue, home.releases, home.training, home.flower, home.flower_home, home.run, home.logs
+    ):  # fmt: skip
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o700)
+    write_private(home.settings_path, home.settings.to_toml().encode())
+    write_private(home.federation_path, federation.encode())
+    home.federation()  # raises here rather than at the first start
+    write_key(home.operator_key_path, Ed25519PrivateKey.generate())
+    write_key(home.registry_key_path, Ed25519PrivateKey.generate())
+    write_private(home.superexec_secret_path, new_secret())
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    write_key(home.authority_key_path, authority_key)
+    write_public(home.authority_path, to_pem(make_authority(authority_key, now)))
+    issue_server_certificate(home, now)
+    Registry.create(home.registry_path)

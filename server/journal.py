@@ -1,0 +1,66 @@
+"""How far training is, as files for people and for the parts of the server that do not train. It decides nothing.
+
+They are written after the checkpoint and from it alone, so that they never tell of a round that has to be done again.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from server.home import Home
+from shared.files import write_atomically
+
+if TYPE_CHECKING:  # Flower comes with it, and those who only read do without
+    from server.round import RoundReport
+
+_WHOLE = (
+    "number", "selected", "answered", "not_yet", "refused", "failed", "rejected", "late", "skipped", "upload_bytes"
+)  # fmt: skip
+_REAL = ("seconds", "update_norm")
+
+Row = dict[str, str | int | float]
+
+
+def write_journal(home: Home, reports: Sequence["RoundReport"], round_number: int, rounds: int, release: str) -> None:
+    """Write training/progress.json and training/rounds.csv.
+
+    Args:
+        reports: of everything done so far.
+        round_number: rounds done, skipped ones included; `rounds` is how many there are in all.
+        release: digest of the one that devices work under.
+
+    Raises:
+        Misconfigured: a file cannot be written.
+    """
+    rows = [report.to_row() for report in reports]
+    if rows:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(home.training / "rounds.csv", text.getvalue().encode())
+    progress = {
+        "round": round_number,
+        "rounds": rounds,
+        "skipped": sum(report.skipped for report in reports if report.task == "update"),
+        "release": release,
+        "last": rows[-1] if rows else None,
+    }
+    write_atomically(home.training / "progress.json", json.dumps(progress, ensure_ascii=False).encode())
+
+
+def read_rounds(home: Home) -> list[Row]:
+    """The rows of training/rounds.csv, oldest first, with numbers as numbers; none before the first round."""
+    try:
+        text = (home.training / "rounds.csv").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    rows: list[Row] = []
+    for read in csv.DictReader(io.StringIO(text)):
+        row: Row = dict(read)
+        row |= {name: int(read[name]) for name in _WHOLE}
+        row |= {name: float(read[name]) for name in _REAL}
+        rows.append(row)
+    return rows

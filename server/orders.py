@@ -1,0 +1,144 @@
+"""What the operator has asked to be trained, and how far it is. It asks; starting runs is the supervisor's part."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from server.home import Home
+from server.uplock import is_up
+from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.files import write_atomically
+
+_ORDER, _FULFILLED, _PROGRESS = "order.json", "fulfilled.json", "progress.json"
+_POLL_SECONDS = 0.5
+
+Model = TypeVar("Model", bound=BaseModel)
+Rounds = Annotated[int, Field(ge=0)]
+
+
+class Order(BaseModel):
+    """Train until so many rounds of this line are done.
+
+    Attributes:
+        until: rounds since release zero.
+        ordered_seconds: when it was asked for, seconds since 1970 UTC; no two orders have the same.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    until: Annotated[int, Field(ge=1)]
+    ordered_seconds: float
+
+
+class Progress(BaseModel):
+    """How far training is, as the ServerApp writes it after each round; it writes more than is read here.
+
+    Attributes:
+        round: rounds done or skipped since release zero.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    round: Rounds = 0
+
+
+def order_rounds(home: Home, count: int) -> Order:
+    """Ask for so many further rounds; behind an order that is not fulfilled yet, it asks for those as well.
+
+    Raises:
+        NotYet: the server is not up, or has no release to start from.
+        Misconfigured: the federation file allows fewer rounds.
+    """
+    if count < 1:
+        raise Misconfigured(f"rounds: expected a count of 1 and more, got {count}")
+    if not is_up(home):
+        raise NotYet(
+            f"{home.directory}: expected a server that is up, got none; start `hushrec-server up` and ask again"
+        )
+    if not home.chain.is_file():
+        raise NotYet(
+            f"{home.directory}: expected a release to start from, got none; "
+            "make release zero with `hushrec-server catalogue`"
+        )
+    pending = pending_order(home)
+    done = progress_of(home).round if pending is None else max(pending.until, progress_of(home).round)
+    allowed = home.federation().training.rounds
+    if done + count > allowed:
+        raise Misconfigured(
+            f"rounds: expected at most {max(allowed - done, 0)} more, as {done} are done or ordered and "
+            f"training.rounds is {allowed}, got {count}; order fewer. Devices have agreed to training.rounds: to raise "
+            "it, make a new server with `hushrec-server init --set training.rounds=N`"
+        )
+    order = Order(until=done + count, ordered_seconds=time.time())
+    write_atomically(home.training / _ORDER, order.model_dump_json().encode())
+    return order
+
+
+def current_order(home: Home) -> Order | None:
+    """The latest order, fulfilled or not.
+
+    Raises:
+        Corrupt: the file holds something else.
+    """
+    return _read(home.training / _ORDER, Order)
+
+
+def pending_order(home: Home) -> Order | None:
+    """The latest order, unless it is fulfilled.
+
+    Raises:
+        Corrupt: the file holds something else.
+    """
+    order = current_order(home)
+    return None if order is None or _read(home.training / _FULFILLED, Order) == order else order
+
+
+def fulfil(home: Home, order: Order) -> None:
+    """Remember that an order needs no further run."""
+    write_atomically(home.training / _FULFILLED, order.model_dump_json().encode())
+
+
+def progress_of(home: Home) -> Progress:
+    """How far training is.
+
+    Raises:
+        Corrupt: the file holds something else.
+    """
+    return _read(home.training / _PROGRESS, Progress) or Progress()
+
+
+def follow(home: Home, order: Order, progress: Callable[[Progress], None] = lambda _: None) -> Progress:
+    """Wait until an order is fulfilled, or a later one that includes it; `progress` hears of each round.
+
+    Raises:
+        NotYet: the server is no longer up; the order stands, and goes on when it is.
+    """
+    last = None
+    while True:
+        now = progress_of(home)
+        if now != last:
+            progress(now)
+            last = now
+        fulfilled = _read(home.training / _FULFILLED, Order)
+        if fulfilled is not None and fulfilled.ordered_seconds >= order.ordered_seconds:
+            return progress_of(home)
+        if not is_up(home):
+            raise NotYet(
+                f"{home.directory}: expected a server that stays up, got none after {now.round} of {order.until} "
+                "rounds; start `hushrec-server up` and it goes on"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _read(path: Path, model: type[Model]) -> Model | None:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        raise Corrupt(
+            f"{path}: expected {', '.join(model.model_fields)}, got something else; remove the file"
+        ) from None

@@ -1,0 +1,152 @@
+"""The registry's SQLite file: its schema, its version, and one transaction per change."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.errors import Corrupt, Misconfigured, NotYet
+
+_VERSION = 1
+_PATIENCE_SECONDS = 30.0
+
+_SCHEMA = f"""
+BEGIN;
+CREATE TABLE device (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    public_key BLOB NOT NULL UNIQUE CHECK (length(public_key) = 32),
+    node_key TEXT NOT NULL UNIQUE,
+    node_id TEXT UNIQUE,
+    certificate BLOB NOT NULL CHECK (length(certificate) = 72),
+    joined_seconds INTEGER NOT NULL,
+    expiry_seconds INTEGER NOT NULL,
+    revoked_seconds INTEGER
+) STRICT;
+CREATE TABLE invitation (
+    code_sha256 BLOB PRIMARY KEY CHECK (length(code_sha256) = 32),
+    created_seconds INTEGER NOT NULL,
+    expires_seconds INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    device BLOB UNIQUE REFERENCES device (id)
+) STRICT;
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+
+
+def create(path: Path) -> None:
+    """Make an empty registry of mode 0600.
+
+    Raises:
+        Misconfigured: there is a file already, or none can be made.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.chmod(path, 0o600)
+    except OSError as error:
+        raise Misconfigured(f"{path}: a registry could not be made there ({error.strerror})") from None
+    with _explained(path):
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
+        finally:
+            connection.close()
+
+
+class Database:
+    """One connection, used by one thread at a time; several processes may have the same file open."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a registry.
+
+        Raises:
+            Misconfigured: there is none, or it is of a newer version; the file is as it was.
+            Corrupt: it is no registry.
+        """
+        self._path = path
+        self._lock = threading.Lock()
+        if not path.is_file():
+            raise Misconfigured(f"{path}: expected the registry that `hushrec-server init` makes, found none")
+        with _explained(path):
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=_PATIENCE_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                self._check_version()
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                self._connection.execute("PRAGMA synchronous = FULL")
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the file; closing twice is fine."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Several reads that see one state."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Reads and changes that no other process comes between: all of them are on disk at the end, or none.
+
+        Raises:
+            NotYet: another process has been writing for too long.
+            Corrupt: the file is damaged.
+        """
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def damage(self) -> str:
+        """What SQLite finds wrong with the file; empty when nothing is."""
+        with self.reading() as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check")]
+        return "" if found == ["ok"] else "; ".join(found[:3])
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock, _explained(self._path):
+            self._connection.execute(begin)
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _check_version(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise Misconfigured(
+                f"{self._path}: expected version {_VERSION} of the registry, got {version}; update Hushrec"
+            )
+        if version < _VERSION:
+            raise Corrupt(f"{self._path}: expected a registry, got another database; restore it from a copy")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise NotYet(f"{path}: another process keeps the registry locked; try again") from None
+        raise Misconfigured(
+            f"{path}: the registry could not be used ({error.sqlite_errorname}); check the disk and the file's owner"
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise Corrupt(
+            f"{path}: expected a sound registry, got a damaged one ({error.sqlite_errorname}); restore it from a copy"
+        ) from None

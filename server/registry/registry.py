@@ -1,0 +1,242 @@
+"""The registry: turns an invitation into a certificate once, renews, revokes, and remembers. It never knows a code.
+
+Times are seconds since 1970 UTC. Devices are named by their ids, 32 hexadecimal digits.
+"""
+
+import hashlib
+import re
+import secrets
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from server.registry.database import Database, create
+from server.registry.rows import DeviceRow, InvitationRow
+from shared.enrolment import CODE_BYTES
+from shared.errors import Misconfigured, Refused
+from shared.secure_sum import Certificate, device_id
+
+Sign = Callable[[bytes, int], Certificate]
+"""Certificate for a device's public key (32 bytes) until a second; `issue_certificate` with the registry's key."""
+
+_DAY_SECONDS = 86_400
+_NO_SUCH_INVITATION = "invitation: expected one that is valid and unused, got another; ask the operator for a new one"
+_NO_SUCH_DEVICE = "device: expected one that takes part here, got another; ask the operator"
+
+
+class Registry:
+    """All invitations and devices of one server. Methods may be called from any thread and from several processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a registry.
+
+        Raises:
+            Misconfigured: there is none, or it is of a newer version.
+            Corrupt: it is no registry.
+        """
+        self._database = Database(path)
+
+    @staticmethod
+    def create(path: Path) -> None:
+        """Make an empty registry.
+
+        Raises:
+            Misconfigured: there is a file already, or none can be made.
+        """
+        create(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; closing twice is fine."""
+        self._database.close()
+
+    def damage(self) -> str:
+        """What is wrong with the file; empty when nothing is."""
+        return self._database.damage()
+
+    def invite(self, now_seconds: float, hours: float, note: str = "") -> bytes:
+        """A new code of 16 random bytes, good for one device within so many hours."""
+        code = secrets.token_bytes(CODE_BYTES)
+        expires_seconds = int(now_seconds + hours * 3600)
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT INTO invitation VALUES (?, ?, ?, ?, NULL)",
+                (_hash(code), int(now_seconds), expires_seconds, note),
+            )
+        return code
+
+    def offerable(self, code: bytes, now_seconds: float) -> bool:
+        """Whether whoever has this code may read the offer.
+
+        A used code may until it expires, as long as its device is not revoked: its answer may have got lost.
+        """
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT expires_seconds, revoked_seconds FROM invitation LEFT JOIN device ON device.id = device "
+                "WHERE code_sha256 = ?",
+                (_hash(code),),
+            ).fetchone()
+        return found is not None and now_seconds < found[0] and found[1] is None
+
+    def join(
+        self, code: bytes, device_key: bytes, node_key: str, now_seconds: float, days: float, sign: Sign
+    ) -> Certificate:
+        """Turn a code into a certificate of so many days for a device key (32 bytes) and its node key (OpenSSH line).
+
+        The same code with the same two keys gives the certificate again, so that a lost answer costs nothing.
+
+        Raises:
+            Refused: the code is unknown, expired or used, or a key takes part already; always in the same words.
+        """
+        device = device_id(device_key)
+        with self._database.writing() as connection:
+            invitation = connection.execute(
+                "SELECT expires_seconds, device FROM invitation WHERE code_sha256 = ?", (_hash(code),)
+            ).fetchone()
+            if invitation is None:
+                raise Refused(_NO_SUCH_INVITATION)
+            expires_seconds, user = invitation
+            if user is not None:
+                row = _device(connection, user)
+                if (row.public_key, row.node_key, row.revoked_seconds) != (device_key, node_key, None):
+                    raise Refused(_NO_SUCH_INVITATION)
+                return Certificate.decode(row.certificate)
+            known = connection.execute(
+                "SELECT 1 FROM device WHERE public_key = ? OR node_key = ?", (device_key, node_key)
+            ).fetchone()
+            if now_seconds >= expires_seconds or known is not None:
+                raise Refused(_NO_SUCH_INVITATION)
+            certificate = sign(device_key, int(now_seconds + days * _DAY_SECONDS))
+            connection.execute(
+                "INSERT INTO device VALUES (?, ?, ?, NULL, ?, ?, ?, NULL)",
+                (device, device_key, node_key, certificate.encode(), int(now_seconds), certificate.expiry_seconds),
+            )
+            connection.execute("UPDATE invitation SET device = ? WHERE code_sha256 = ?", (device, _hash(code)))
+        return certificate
+
+    def device(self, device: str) -> DeviceRow | None:
+        """The device of this id, revoked or not; None when there is none."""
+        if not _is_id(device):
+            return None
+        with self._database.reading() as connection:
+            found = connection.execute("SELECT * FROM device WHERE id = ?", (bytes.fromhex(device),)).fetchone()
+        return None if found is None else _row(found)
+
+    def device_of_node(self, node_key: str) -> DeviceRow | None:
+        """The device whose node has this public key (one OpenSSH line), revoked or not; None when there is none."""
+        with self._database.reading() as connection:
+            found = connection.execute("SELECT * FROM device WHERE node_key = ?", (node_key,)).fetchone()
+        return None if found is None else _row(found)
+
+    def devices(self) -> tuple[DeviceRow, ...]:
+        """All devices that ever joined, oldest first."""
+        with self._database.reading() as connection:
+            return tuple(map(_row, connection.execute("SELECT * FROM device ORDER BY joined_seconds, id")))
+
+    def invitations(self) -> tuple[InvitationRow, ...]:
+        """All invitations, oldest first."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT created_seconds, expires_seconds, note, device FROM invitation ORDER BY created_seconds, rowid"
+            ).fetchall()
+        return tuple(
+            InvitationRow(created, expires, note, device.hex() if device else None)
+            for created, expires, note, device in found
+        )
+
+    def set_node(self, device: str, node_id: int | None) -> None:
+        """Remember Flower's number for a device, or that it has none any more.
+
+        Raises:
+            Refused: there is no such device.
+        """
+        with self._database.writing() as connection:
+            _known(connection, device)
+            connection.execute(
+                "UPDATE device SET node_id = ? WHERE id = ?",
+                (None if node_id is None else str(node_id), bytes.fromhex(device)),
+            )
+
+    def renew(self, device: str, now_seconds: float, days: float, sign: Sign) -> Certificate:
+        """A certificate of so many days in place of the one before, even of one that has expired.
+
+        To end a device's part there is `revoke`; one that was away for long keeps its identity, and with it its ledger.
+
+        Raises:
+            Refused: there is no such device, or it is revoked; in the same words.
+        """
+        with self._database.writing() as connection:
+            row = _known(connection, device)
+            if row.revoked_seconds is not None:
+                raise Refused(_NO_SUCH_DEVICE)
+            certificate = sign(row.public_key, int(now_seconds + days * _DAY_SECONDS))
+            connection.execute(
+                "UPDATE device SET certificate = ?, expiry_seconds = ? WHERE id = ?",
+                (certificate.encode(), certificate.expiry_seconds, bytes.fromhex(device)),
+            )
+        return certificate
+
+    def revoke(self, device: str, now_seconds: float) -> DeviceRow:
+        """End a device's part for good; once more changes nothing.
+
+        Returns:
+            the device, with the node it may still have at Flower.
+
+        Raises:
+            Misconfigured: there is no such device.
+        """
+        with self._database.writing() as connection:
+            try:
+                _known(connection, device)
+            except Refused:
+                raise Misconfigured(
+                    "device: expected the id of one that joined, 32 hexadecimal digits as `hushrec-server status` "
+                    "lists them, got another"
+                ) from None
+            identity = bytes.fromhex(device)
+            connection.execute(
+                "UPDATE device SET revoked_seconds = ? WHERE id = ? AND revoked_seconds IS NULL",
+                (int(now_seconds), identity),
+            )
+            return _device(connection, identity)
+
+    def revocations(self) -> tuple[int, frozenset[bytes]]:
+        """(sequence, ids of 16 bytes) of all devices revoked; the sequence grows with each."""
+        with self._database.reading() as connection:
+            found = connection.execute("SELECT id FROM device WHERE revoked_seconds IS NOT NULL").fetchall()
+        return len(found), frozenset(identity for (identity,) in found)
+
+
+def _hash(code: bytes) -> bytes:
+    return hashlib.sha256(b"hushrec invitation" + code).digest()
+
+
+def _is_id(device: str) -> bool:
+    return re.fullmatch("[0-9a-f]{32}", device) is not None
+
+
+def _known(connection: sqlite3.Connection, device: str) -> DeviceRow:
+    if _is_id(device):
+        found = connection.execute("SELECT * FROM device WHERE id = ?", (bytes.fromhex(device),)).fetchone()
+        if found is not None:
+            return _row(found)
+    raise Refused(_NO_SUCH_DEVICE)
+
+
+def _device(connection: sqlite3.Connection, identity: bytes) -> DeviceRow:
+    return _row(connection.execute("SELECT * FROM device WHERE id = ?", (identity,)).fetchone())
+
+
+def _row(found: tuple[bytes, bytes, str, str | None, bytes, int, int, int | None]) -> DeviceRow:
+    identity, public_key, node_key, node_id, certificate, joined, expiry, revoked = found
+    node = None if node_id is None else int(node_id)
+    return DeviceRow(identity.hex(), public_key, node_key, node, certificate, joined, expiry, revoked)

@@ -1,0 +1,5 @@
+"""What a server has published: the chain on disk, the releases it names, and going back."""
+
+from server.releases.releases import Releases
+
+__all__ = ["Releases"]

@@ -1,0 +1,179 @@
+"""Publishing: a release's files first, then the one line that makes it count. Publishing twice is publishing once."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from server.home import Home
+from server.logs import log_line
+from server.releases.chain_file import ChainFile, Links
+from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.files import write_atomically
+from shared.publication import FileEntry, Publication
+
+if TYPE_CHECKING:
+    from shared.release import Release
+
+_NAME = re.compile("[0-9a-f]{8,64}")
+
+
+class Releases:
+    """The releases of one server. Whatever it returns has been verified; nothing is cached between calls."""
+
+    def __init__(self, home: Home, now: Callable[[], float] = time.time) -> None:
+        """Open the chain of a server.
+
+        Args:
+            now: seconds since 1970 UTC.
+
+        Raises:
+            Misconfigured, Corrupt: the operator's key cannot be read.
+        """
+        self._folder, self._now, self._key = home.releases, now, home.operator_key()
+        self._chain = ChainFile(home.chain, self._key.public_key().public_bytes_raw())
+
+    def __repr__(self) -> str:
+        return f"Releases({self._folder})"
+
+    def all(self) -> Links:
+        """All publications, oldest first.
+
+        Raises:
+            Corrupt: the chain is damaged.
+        """
+        return self._chain.read()
+
+    def head(self) -> Publication | None:
+        """The publication that counts now; None before the first.
+
+        Raises:
+            Corrupt: the chain is damaged.
+        """
+        links = self.all()
+        return links[-1] if links else None
+
+    def start(self) -> str:
+        """Digest of release zero, which names the line.
+
+        Raises:
+            NotYet: there is none.
+            Corrupt: the chain is damaged.
+        """
+        links = self.all()
+        if not links:
+            raise NotYet("releases: expected release zero, got none; make it with `hushrec-server catalogue`")
+        return links[0].release
+
+    def newest(self) -> Publication:
+        """The publication of the release that was made last, whether or not it counts now.
+
+        Raises:
+            NotYet: there is none.
+            Corrupt: the chain is damaged.
+        """
+        self.start()
+        first = {link.release: link for link in reversed(self.all())}
+        return max(first.values(), key=lambda link: link.sequence)
+
+    def load(self, digest: str) -> "Release":
+        """A published release, verified.
+
+        Raises:
+            Misconfigured, Corrupt: its files are missing or are not what was published.
+        """
+        from shared.release import Release  # torch comes with it, and `status` lists releases without
+
+        return Release.load(self._folder / digest)
+
+    def publish(self, release: "Release", why: str) -> Publication:
+        """Make a release the one that counts, unless it was published before: then nothing is changed.
+
+        Returns:
+            the publication of this release.
+
+        Raises:
+            Corrupt: the chain is damaged.
+            Misconfigured: something cannot be written; the head is then as it was.
+        """
+        files = release.files()
+        entries = {name: FileEntry.of(content) for name, content in files.items()}
+        digest = hashlib.sha256(files["manifest.json"]).hexdigest()
+        published = _latest(self.all(), digest)
+        if published is not None:
+            return published
+        for name, content in files.items():
+            write_atomically(self._folder / digest / name, content)
+        federation = release.federation.digest()
+
+        def following(links: Links) -> Publication | None:
+            return None if _latest(links, digest) else self._link(links, digest, federation, entries, why)
+
+        link = self._chain.append(following) or _latest(self.all(), digest)
+        assert link is not None
+        log_line("published", number=link.sequence, release=digest[:12], why=why)
+        return link
+
+    def rollback(self, name: str) -> Publication:
+        """Publish an older release once more, so that devices go back to it.
+
+        Training is not undone: the next rounds go on from the last ones, and what they give is released again.
+
+        Args:
+            name: digest of the release, or its first digits, at least 8.
+
+        Raises:
+            Misconfigured: no such release, or it is the one that counts.
+            Corrupt: the chain or a file of the release is damaged.
+        """
+        return self._republish(name, "rolled back")
+
+    def promote(self, name: str) -> Publication:
+        """Publish a release that is there, but does not count now, once more; arguments and errors as `rollback`."""
+        return self._republish(name, "promoted")
+
+    def _republish(self, name: str, how: str) -> Publication:
+        def following(links: Links) -> Publication:
+            chosen = _named(links, name)
+            if chosen.release == links[-1].release:
+                raise Misconfigured(f"release {name}: expected another than the one that counts, got that one")
+            _check_files(self._folder / chosen.release, chosen)
+            why = f"{how}: {chosen.why.rpartition(': ')[2]}"
+            return self._link(links, chosen.release, chosen.federation, chosen.files, why)
+
+        link = self._chain.append(following)
+        assert link is not None
+        log_line("published", number=link.sequence, release=link.release[:12], why=link.why)
+        return link
+
+    def _link(self, links: Links, release: str, federation: str, files: dict[str, FileEntry], why: str) -> Publication:
+        previous = links[-1] if links else None
+        return Publication.after(previous, release, federation, files, int(self._now()), why).sign(self._key)
+
+
+def _latest(links: Links, release: str) -> Publication | None:
+    return next((link for link in reversed(links) if link.release == release), None)
+
+
+def _named(links: Links, name: str) -> Publication:
+    found = {link.release: link for link in links if _NAME.fullmatch(name) and link.release.startswith(name)}
+    if len(found) != 1:
+        raise Misconfigured(
+            f"release {name}: expected the digest of one release, or its first 8 digits and more, as `hushrec-server "
+            f"releases` lists them, got what names {len(found)}"
+        )
+    return next(iter(found.values()))
+
+
+def _check_files(folder: Path, link: Publication) -> None:
+    for name, entry in link.files.items():
+        try:
+            same = FileEntry.of((folder / name).read_bytes()) == entry
+        except OSError:
+            same = False
+        if not same:
+            raise Corrupt(
+                f"{folder / name}: expected the file as it was published, got none or another; restore it from a copy"
+            )

@@ -1,0 +1,168 @@
+"""`hushrec-server up`: runs all parts of a server until it is told to stop, and says how they are."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import httpx
+
+from server.flower import HOST, Control
+from server.home import Home
+from server.logs import log_line
+from server.supervisor.conductor import Conducting, Conductor
+from server.supervisor.parts import server_parts
+from server.uplock import holding_up_lock
+from shared.errors import Misconfigured
+from shared.files import write_atomically
+from shared.processes import STEP_SECONDS, PartStatus, Supervisor
+
+_STARTING_SECONDS = 120.0
+_ATTEMPTS = 4
+_ASK_SECONDS = 0.3
+
+
+def up(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Event | None = None) -> None:
+    """Run the server until SIGTERM, SIGINT or `stop`; then every part has ended.
+
+    Args:
+        ready: called once, when devices can reach the gateway and the gateway Flower.
+
+    Raises:
+        NotYet: it is up already.
+        Misconfigured: a port is taken, a key or certificate is missing, or a part cannot start; names the fix.
+        Corrupt: a file is not what it claims to be.
+    """
+    stop = stop or threading.Event()
+    home.federation()
+    home.operator_key()
+    with holding_up_lock(home), Control(home) as control, home.registry() as registry, _told_to(stop):
+        watch = Supervisor(server_parts(home), home.run / "parts", home.logs)
+        watch.clear()
+        for name, host, port in (
+            ("port", home.settings.host, home.settings.port),
+            ("superlink_port", HOST, home.settings.superlink_port),
+        ):
+            _check_free(name, host, port)
+        conductor = Conductor(home, control, registry)
+        # It is not left waiting for an answer: at the end the SuperLink goes away, and the answer with it.
+        conducting = threading.Thread(target=conductor.conduct, args=(stop,), name="conductor", daemon=True)
+        with watch:
+            report = _Report(home)
+            report.write(watch.status(), conductor.state)
+            if not _wait_until_ready(home, control, watch, stop):
+                return
+            ready()
+            conducting.start()
+            try:
+                watch.run_forever(stop, lambda: report.write(watch.status(), conductor.state))
+            finally:
+                stop.set()
+        conducting.join()
+        report.write(watch.status(), Conducting())
+
+
+def read_status(home: Home) -> dict[str, Any] | None:
+    """What `up` last wrote about itself; None when it never ran. Whether it still runs, `is_up` tells."""
+    try:
+        content: dict[str, Any] = json.loads(home.status.read_bytes())
+    except FileNotFoundError:
+        return None
+    return content
+
+
+class _Report:
+    """run/status.json, written when something has changed."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._since_seconds = time.time()
+        self._written: object = None
+
+    def write(self, parts: list[PartStatus], state: Conducting) -> None:
+        if (parts, state) == self._written:
+            return
+        content = {
+            "pid": os.getpid(),
+            "url": self._home.settings.url,
+            "since_seconds": self._since_seconds,
+            "parts": [dataclasses.asdict(part) for part in parts],
+            "order": state.order.model_dump() if state.order else None,
+            "run": None if state.run is None else str(state.run),  # more digits than JSON numbers have elsewhere
+            "serverapp": state.serverapp,
+            "runs": state.runs,
+            "failures": state.failures,
+            "why": state.why,
+        }
+        write_atomically(self._home.status, json.dumps(content, indent=2).encode())
+        self._written = (parts, state)
+
+
+def _wait_until_ready(home: Home, control: Control, watch: Supervisor, stop: threading.Event) -> bool:
+    """Whether all parts answer; False when it was stopped before."""
+    end, due = time.monotonic() + _STARTING_SECONDS, 0.0
+    context = ssl.create_default_context(cafile=home.authority_path)
+    host = HOST if home.settings.host in ("0.0.0.0", "::") else home.settings.host
+    url = f"https://{f'[{host}]' if ':' in host else host}:{home.settings.port}/health"
+    with httpx.Client(verify=context, timeout=2, trust_env=False) as client:
+        while not stop.wait(STEP_SECONDS):
+            watch.step()
+            for part in watch.status():
+                if part.restarts >= _ATTEMPTS or time.monotonic() >= end:
+                    raise Misconfigured(
+                        f"{part.name}: expected it to start, got exit status {part.exit_status} after "
+                        f"{part.restarts + 1} attempts; {home.logs / f'{part.name}.log'} says why"
+                    )
+            if time.monotonic() >= due:
+                due = time.monotonic() + _ASK_SECONDS
+                if _answers(client, url) and control.answers():
+                    log_line("up", url=home.settings.url)
+                    return True
+    return False
+
+
+def _answers(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(url).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _check_free(name: str, host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Misconfigured(
+                f"{name}: expected {host}:{port} to be free, got {error.strerror}; end what listens there, or choose "
+                f"another {name} in server.toml"
+            ) from None
+
+
+@contextlib.contextmanager
+def _told_to(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set `stop`; only where signals are delivered, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,87 @@
+"""The card of a release: what it is and what was promised to the people it learnt from, for people to read.
+
+It is made of the release and its federation file alone; no path, no address and nothing about any one device is in it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from shared.federation import FederationFile
+
+_EVENT = "one window of events"
+_USER = "everything one person ever did"
+
+
+def write_card(
+    federation: FederationFile,
+    items: int,
+    concept_names: Sequence[str],
+    round_number: int,
+    metrics: Mapping[str, float],
+) -> str:
+    """Markdown.
+
+    Args:
+        metrics: what devices measured on the parameters of this release, means over a private sum; may be empty.
+    """
+    parts = [
+        f"# {federation.name}, after round {round_number} of {federation.training.rounds}",
+        _about(federation, items, round_number),
+        "## What was promised\n\n" + "\n".join(f"* {line}" for line in _promises(federation)),
+        "## How well it ranks\n\n" + _measured(federation, metrics),
+    ]
+    if concept_names:
+        numbered = [f"{number}. {name}" for number, name in enumerate(concept_names, start=1)]
+        parts.append("## Concepts\n\n" + "\n".join(numbered))
+    return "\n\n".join(parts) + "\n"
+
+
+def _about(federation: FederationFile, items: int, round_number: int) -> str:
+    views = " and ".join(federation.model.views)
+    digest = federation.backbone.model_sha256
+    pinned = f"pinned by SHA-256 {digest}" if digest else "not pinned"
+    source = (
+        "Nobody's behaviour is in it: whitening and concepts come from the catalogue alone."
+        if round_number == 0
+        else f"Trained parameters: {', '.join(federation.training.groups)}."
+    )
+    return (
+        f"A concept model that ranks {items} public items by their texts, on a person's own device, with the {views} "
+        f"view. Its encoder is a frozen transformer, {pinned}, with low-rank adapters. {source}\n\n"
+        f"Federation file: SHA-256 {federation.digest()}."
+    )
+
+
+def _promises(federation: FederationFile) -> list[str]:
+    privacy, total = federation.privacy, federation.sum
+    masked = (
+        f"A device sends masked summands only; the server sees sums over at least {federation.round.minimum_answers} "
+        f"devices, as long as at most {total.corrupt_share:.0%} of them help it."
+        if total.mode == "secure"
+        else "A simulation: summands were not masked."
+    )
+    lines = [masked]
+    if privacy.user:
+        lines.append(
+            f"Differential privacy of {_USER}: epsilon {privacy.user_epsilon:g} at delta {privacy.user_delta:g} over a "
+            f"device's whole life, for at most {privacy.update_participations} updates, "
+            f"{privacy.statistics_participations} counts and {privacy.evaluation_participations} evaluations."
+        )
+    if privacy.event:
+        lines.append(
+            f"Differential privacy of {_EVENT}, even towards a server that broke the sum: epsilon "
+            f"{privacy.event_epsilon:g} at delta {privacy.event_delta:g}."
+        )
+    if not (privacy.user or privacy.event):
+        lines.append("No differential privacy.")
+    lines.append("Interest vectors, texts, lists shown and choices never leave a device.")
+    return lines
+
+
+def _measured(federation: FederationFile, metrics: Mapping[str, float]) -> str:
+    if not metrics:
+        return "Not measured by devices."
+    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in metrics.items())
+    return (
+        f"Each device ranked the item it had kept out of training among {federation.evaluation.negatives} others of "
+        f"the catalogue; means over a private sum, its noise included.\n\n| | |\n| --- | --- |\n{rows}"
+    )

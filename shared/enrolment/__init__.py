@@ -1,0 +1,27 @@
+"""How a device joins a server and is known to it afterwards: invitation, offer, join request, revocations."""
+
+from shared.enrolment.authority import SignedAuthority, sign_authority
+from shared.enrolment.invitation import CODE_BYTES, Invitation, fingerprint
+from shared.enrolment.joining import JoinAnswer, JoinRequest, OfferRequest
+from shared.enrolment.offer import Offer, SignedOffer, sign_offer
+from shared.enrolment.requests import SignedRequest, authorization, parse_authorization
+from shared.enrolment.revocations import Revocations, sign_revocations
+
+__all__ = [
+    "CODE_BYTES",
+    "Invitation",
+    "JoinAnswer",
+    "JoinRequest",
+    "Offer",
+    "OfferRequest",
+    "Revocations",
+    "SignedAuthority",
+    "SignedOffer",
+    "SignedRequest",
+    "authorization",
+    "fingerprint",
+    "parse_authorization",
+    "sign_authority",
+    "sign_offer",
+    "sign_revocations",
+]

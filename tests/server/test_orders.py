@@ -1,0 +1,117 @@
+"""Orders: what may be asked for, and when it is done."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from server.home import Home, init
+from server.orders import (
+    Order,
+    Progress,
+    current_order,
+    follow,
+    fulfil,
+    order_rounds,
+    pending_order,
+    progress_of,
+)
+from server.uplock import holding_up_lock, is_up
+from shared.errors import Corrupt, Misconfigured, NotYet
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = init(tmp_path / "server")
+    made.chain.write_bytes(b"a link\n")
+    return made
+
+
+def trained(home: Home, rounds: int) -> None:
+    (home.training / "progress.json").write_text(f'{{"round": {rounds}, "more": "than is read"}}')
+
+
+def test_a_server_is_up_as_long_as_one_holds_its_lock(home: Home) -> None:
+    assert not is_up(home)
+    with holding_up_lock(home):
+        assert is_up(home)
+        with pytest.raises(NotYet, match="stop it first"), holding_up_lock(home):
+            pass
+        assert is_up(home)
+    assert not is_up(home)
+
+
+def test_rounds_are_asked_for_of_a_server_that_is_up_and_has_a_release(home: Home) -> None:
+    with pytest.raises(NotYet, match="hushrec-server up"):
+        order_rounds(home, 1)
+    with holding_up_lock(home):
+        order = order_rounds(home, 2)
+        assert (order.until, current_order(home), pending_order(home)) == (2, order, order)
+        home.chain.unlink()
+        with pytest.raises(NotYet, match="hushrec-server catalogue"):
+            order_rounds(home, 1)
+
+
+def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
+    allowed = home.federation().training.rounds
+    with holding_up_lock(home):
+        first = order_rounds(home, 2)
+        second = order_rounds(home, 3)
+        assert (second.until, pending_order(home)) == (5, second)
+        fulfil(home, first)
+        assert pending_order(home) == second
+        fulfil(home, second)
+        assert pending_order(home) is None
+        trained(home, 5)
+        assert order_rounds(home, 1).until == 6
+        with pytest.raises(Misconfigured, match=rf"at most {allowed - 6} more.*to raise it, make a new server"):
+            order_rounds(home, allowed)
+        assert order_rounds(home, allowed - 6).until == allowed
+        with pytest.raises(Misconfigured, match="at most 0 more"):
+            order_rounds(home, 1)
+        with pytest.raises(Misconfigured, match="count of 1"):
+            order_rounds(home, 0)
+
+
+def test_following_tells_each_round_and_ends_with_the_order(home: Home) -> None:
+    heard: list[int] = []
+    with holding_up_lock(home):
+        order = order_rounds(home, 2)
+
+        def train() -> None:
+            for rounds in (1, 2):
+                trained(home, rounds)
+                time.sleep(1.2)
+            fulfil(home, order)
+
+        training = threading.Thread(target=train)
+        training.start()
+        assert follow(home, order, lambda now: heard.append(now.round)) == Progress(round=2)
+        training.join()
+    assert [rounds for rounds in heard if rounds] == [1, 2]
+
+
+def test_following_a_server_that_goes_down_says_how_far_it_came(home: Home) -> None:
+    with holding_up_lock(home):
+        order = order_rounds(home, 3)
+        trained(home, 1)
+    with pytest.raises(NotYet, match="after 1 of 3 rounds"):
+        follow(home, order)
+    assert pending_order(home) == order
+
+
+def test_a_later_order_includes_an_earlier_one(home: Home) -> None:
+    with holding_up_lock(home):
+        first = order_rounds(home, 1)
+        fulfil(home, Order(until=5, ordered_seconds=first.ordered_seconds + 1))
+        follow(home, first)
+
+
+def test_a_damaged_file_is_named(home: Home) -> None:
+    (home.training / "order.json").write_text("{}")
+    with pytest.raises(Corrupt, match=r"order\.json: expected until, ordered_seconds"):
+        pending_order(home)
+    trained(home, -1)
+    with pytest.raises(Corrupt, match=r"progress\.json"):
+        progress_of(home)

@@ -1,0 +1,38 @@
+"""An exported data set is the one it was: read back by our own loader, and person by person."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Misconfigured
+from simulations.datasets import export, load
+
+
+def test_what_is_exported_is_read_back_as_it_was(tmp_path: Path) -> None:
+    demo = load("demo", 3)
+    counts = export(demo, tmp_path / "out")
+    again = load(f"events:{tmp_path / 'out'}")
+    assert list(again.catalogue) == list(demo.catalogue)
+    logs = sorted((person.events for person in demo.people), key=len)
+    assert sorted(map(repr, logs)) == sorted(repr(person.events) for person in again.people)
+    assert {event for log in logs for event in log} == {event for person in again.people for event in person.events}
+    assert counts == {"items": len(demo.catalogue), "people": len(logs), "events": sum(map(len, logs))}
+
+
+def test_each_person_has_a_file_without_a_name_the_busiest_first(tmp_path: Path) -> None:
+    demo = load("demo", 3)
+    export(demo, tmp_path / "out", people=2)
+    files = sorted((tmp_path / "out" / "people").iterdir())
+    assert [file.name for file in files] == ["1.jsonl", "2.jsonl"]
+    lengths = sorted((len(person.events) for person in demo.people), reverse=True)
+    lines = [file.read_text().splitlines() for file in files]
+    assert [len(part) for part in lines] == lengths[:2]
+    assert all("person" not in json.loads(line) for part in lines for line in part)
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(Misconfigured, match="found files in it"):
+        export(load("demo", 3), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
