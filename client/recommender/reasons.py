@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
@@ -10,9 +10,8 @@ from shared.catalogue import Catalogue
 Kind = Literal["event", "course", "concept", "text", "popularity", "freshness", "control"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One addend of a score.
+class Reason(NamedTuple):
+    """One addend of a score; a tuple, as a list of ten offers holds thousands.
 
     Attributes:
         kind: a past event, the course of all of them, a concept of interest, what the item's text says to everybody,

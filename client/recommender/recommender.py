@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import torch
@@ -279,15 +280,16 @@ class Recommender:
         ]
         if carried is not None and question.dense_scale:
             z = question.dense_scale * self._z[row]
-            for event, share in zip(profile.events, carried.events @ z, strict=True):
-                reasons.append(Reason("event", event.item or "own words", float(share)))
+            names = [event.item or "own words" for event in profile.events]
+            parts = (carried.events @ z).tolist()
+            reasons += [Reason("event", name, part) for name, part in zip(names, parts, strict=True)]
             if carried.course.any():
                 reasons.append(Reason("course", "", float(carried.course @ z)))
         if question.lead is not None and question.concept_scale:
             shares = question.concept_scale * question.lead * self._roots[row]
             for concept in np.flatnonzero(shares):
                 reasons.append(Reason("concept", self._release.concept_names[concept], float(shares[concept])))
-        return tuple(sorted(reasons, key=lambda reason: -reason.part))
+        return tuple(sorted(reasons, key=attrgetter("part"), reverse=True))
 
 
 def _typed(words: str) -> Event:
