@@ -124,7 +124,7 @@ def _one_more_event() -> Callable[[], object]:
     """A person of the demo's catalogue with 200 events types a search and gets ten items with reasons."""
     world = World.of(load("demo", 0), 0)
     settings = resolve("demo", world.events, len(world.members), None, [], None, None, "none", "plain")
-    model, catalogue = build_model(settings), world.dataset.catalogue
+    model, catalogue = build_model(settings, trainable=False), world.dataset.catalogue
     release = first_release(settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens))
     ranker = Recommender(release, model)
     chance = np.random.default_rng(1)
