@@ -31,11 +31,12 @@ from client.summand import (
 )
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
+from shared.measures import MEASURES
 from shared.model import Vector
 from shared.privacy import RandomBytes, with_indicator
 from shared.release import Release
 from shared.secure_sum import RoundConfiguration
-from shared.terms import METRICS, Terms, subject_of, terms_of
+from shared.terms import Terms, subject_of, terms_of
 
 
 class Device:
@@ -256,7 +257,7 @@ class Device:
         dimension = {
             "update": installed.model.layout.select(request.groups).size,
             "statistics": len(release.catalogue),
-            "evaluation": len(METRICS),
+            "evaluation": MEASURES,
         }[request.task]
         subject = subject_of(
             request.task,

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from client.interest import Profile
 from client.recommender import Recommender
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.errors import NotYet
-from shared.metrics import standing
-from shared.terms import METRICS
+from shared.measures import say
+from shared.metrics import WORST_CALIBRATION, intra_list_diversity, miscalibration, novelty, standing
 
 _CUT = 10
 
@@ -23,16 +24,15 @@ def measure(
     negatives: int,
     coins: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Metrics of the newest held-out item among catalogue items never met, each less one half.
-
-    Centred, their norm is at most sqrt(4) / 2 = 1, half of what it would be otherwise: so much less noise hides them.
+    """How well the newest held-out item stands among catalogue items never met, and how broad the device's own ten best
+    are, as `shared.measures` has it.
 
     Args:
         events: what the device learnt from, oldest first.
         held_out: what it kept out of training.
 
     Returns:
-        float32 [4], in the order of `METRICS`.
+        float32 [13].
 
     Raises:
         NotYet: nothing held out, or nothing before it.
@@ -46,12 +46,28 @@ def measure(
     if not len(unmet):
         raise NotYet("evaluation: expected catalogue items the person has not met, got none")
     drawn = coins.choice(unmet, min(negatives, len(unmet)), replace=False)
-    scores = recommender.scores(events)
+    profile = recommender.profile(events)
+    scores = recommender.scores(profile)
     stands = standing(scores[[target]], scores[drawn][None, :], np.ones((1, len(drawn)), bool))
     figures = {
-        "hr@10": stands.hit_rate(_CUT),
-        "ndcg@10": stands.ndcg(_CUT),
-        "mrr": stands.reciprocal_rank(),
-        "auc": stands.auc(),
+        "hr@10": stands.hit_rate(_CUT)[0],
+        "ndcg@10": stands.ndcg(_CUT)[0],
+        "mrr": stands.reciprocal_rank()[0],
+        "auc": stands.auc()[0],
     }
-    return np.array([figures[name][0] - 0.5 for name in METRICS], np.float32)
+    return say(figures | _breadth(recommender, profile, scores, unmet), len(events))
+
+
+def _breadth(
+    recommender: Recommender, profile: Profile, scores: NDArray[np.float32], unmet: NDArray[np.int64]
+) -> dict[str, float]:
+    best = unmet[np.argsort(-scores[unmet], kind="stable")[:_CUT]][None, :]
+    views, mix = recommender.views, profile.interest().concepts
+    apart = 0.0
+    if mix is not None and mix.any():
+        apart = float(miscalibration(views.shares[best], mix[None, :])[0])
+    return {
+        "intra-list diversity": min(1.0, float(intra_list_diversity(best, views.content)[0])),
+        "novelty": float(novelty(best, recommender.popularity)[0]),
+        "calibration": 1.0 - min(1.0, apart / WORST_CALIBRATION),
+    }

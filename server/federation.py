@@ -23,9 +23,9 @@ from server.round import RoundReport, TrainingState, advance, clients_in, report
 from server.sums import Recording
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
+from shared.measures import MEASURES, read
 from shared.model import Layout, Vector
 from shared.privacy import Task
-from shared.terms import METRICS
 
 Counts = NDArray[np.float64]
 Publish = Callable[[Counts | None, float], str]
@@ -194,12 +194,11 @@ class Federation:
         """Metrics of these parameters on devices that kept something out of training. They change nothing here."""
         started = time.perf_counter()
         wanted = self.file.evaluation.clients
-        request = self._request("evaluation", number, len(METRICS), wanted, vector)
+        request = self._request("evaluation", number, MEASURES, wanted, vector)
         result = self._sum(grid, self._cohort(grid, "evaluation", wanted), request)
         metrics = {}
         if result.total is not None:
-            means = result.total / result.tally.answered + 0.5
-            metrics = dict(zip(METRICS, (float(min(max(mean, 0.0), 1.0)) for mean in means), strict=True))
+            metrics = read(result.total, result.tally.answered, math.sqrt(result.noise_variance))
         return report_of(request, (), result, time.perf_counter() - started, metrics=metrics)
 
     def _request(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
+from shared.measures import MEASURES_NORM
 from shared.privacy import SummedGaussian, Task, rho_for
 from shared.secure_sum import RHO_UNIT, RoundConfiguration, digest
 
-METRICS = ("hr@10", "ndcg@10", "mrr", "auc")  # coordinates of an evaluation, each less one half
-_METRICS_NORM = math.sqrt(len(METRICS)) / 2
 _NO_NOISE_RHO_UNITS = 2**50
 
 
@@ -137,4 +136,4 @@ def _clip_norm(federation: FederationFile, task: Task) -> float:
     """L2 norm of one device's summand: for counts and metrics, the largest there is."""
     if task == "statistics":
         return math.sqrt(federation.statistics.items_per_device)
-    return federation.clipping.update_norm if task == "update" else _METRICS_NORM
+    return federation.clipping.update_norm if task == "update" else MEASURES_NORM

@@ -16,12 +16,13 @@ from shared.metrics import bootstrap_interval
 from shared.model import build_model
 from simulations.datasets import DemoTruth, Habit
 from simulations.evaluation import Evaluation, Questions, Rows, evaluate, item_places
-from simulations.on_device import DeviceScorer
+from simulations.on_device import DeviceScorer, sample
 from simulations.trials import Trials
 from simulations.world import World
 
 _AFTER = range(3, 9)  # item events since the change, the one asked for included
 _FEWEST = 3  # events before a question
+_ASKED = 300  # questions of each kind of people, at most
 
 Make = Callable[[Recommender, Sequence[Event]], Profile]
 
@@ -45,7 +46,8 @@ def measure_changes(trials: Trials) -> list[dict[str, Any]]:
     }
     rows = []
     with trials.progress.stage("changing people", total=len(groups) * len(_WAYS)) as stage:
-        for group, questions in groups.items():
+        for group, every in groups.items():
+            questions = sample(every, _ASKED, trials.seed)
             beside = None
             for way, make in _WAYS.items():
                 stage.advance(0, f"{group}: {way}")

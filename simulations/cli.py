@@ -28,6 +28,7 @@ COMPARISONS = {
     "ablations": "what each part of the model, and of what a device makes of its log, is worth",
     "changes": "people whose interests change or go by the hour (demo only)",
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
+    "interests": "whether devices find their people's hidden interests, and concepts the hidden subtopics (demo only)",
 }
 
 Data = Annotated[

@@ -13,6 +13,7 @@ from simulations.changes import measure_changes
 from simulations.cold_start import measure_cold_start
 from simulations.datasets import load
 from simulations.evaluation import Evaluation, evaluate
+from simulations.recovered import measure_recovered
 from simulations.report import Progress
 from simulations.training import Engine, Trained
 from simulations.trials import Trials
@@ -33,7 +34,7 @@ def compare(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure one comparison without privacy: `baselines`, `adapters`, `ablations` or `cold-start`.
+    """Measure one comparison without privacy: one of the names in `COMPARISONS` of the command line.
 
     Returns:
         {"rows": one dictionary per model, ...}: test figures, 95 % bootstrap intervals, cost of a device.
@@ -85,6 +86,7 @@ _COMPARISONS: dict[str, Callable[[Trials], list[dict[str, Any]]]] = {
     "ablations": measure_ablations,
     "changes": measure_changes,
     "cold-start": measure_cold_start,
+    "interests": measure_recovered,
 }
 
 

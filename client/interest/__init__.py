@@ -6,16 +6,18 @@ from shared.face import lazily
 
 if TYPE_CHECKING:
     from client.interest.controls import Controls, Ruling
+    from client.interest.interest import Carried, Interest
     from client.interest.levels import CANDIDATES, Levels
-    from client.interest.profile import DEFAULT_LEVELS, Carried, Interest, Profile
+    from client.interest.profile import DEFAULT_LEVELS, Profile
     from client.interest.reader import TextReader
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
         "client.interest.controls": ("Controls", "Ruling"),
+        "client.interest.interest": ("Carried", "Interest"),
         "client.interest.levels": ("CANDIDATES", "Levels"),
-        "client.interest.profile": ("DEFAULT_LEVELS", "Carried", "Interest", "Profile"),
+        "client.interest.profile": ("DEFAULT_LEVELS", "Profile"),
         "client.interest.reader": ("TextReader",),
     },
 )

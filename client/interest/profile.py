@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from client.interest.daytime import Clock, alike, clock
 from client.interest.drift import drift, kept_share
 from client.interest.evidence import KIND_WEIGHTS, Watch, bounced
+from client.interest.interest import Carried, Interest
 from client.interest.levels import Levels
 from client.interest.memory import Decay, Memory
+from client.interest.mixture import own_mix, uncertainty
 from client.interest.reader import TextReader
 from client.interest.support import Support
 from shared.behaviour import Event
@@ -29,43 +31,8 @@ FRESH = 16  # newest events whose evidence may still change with what follows
 RECENT = 8  # of these, the ones that tell where interest is now
 DEFAULT_LEVELS = Levels(0.2, 0.65, 0.15)  # best on validation of the demo and of MovieLens 100K together
 _SESSION_GAP_SECONDS = 1800.0
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Interest:
-    """What the device knows about its person.
-
-    Attributes:
-        dense: p, float32 [k], a unit vector, or zeros; None without the dense view.
-        concepts: q, float32 [K], shares that sum to one, or zeros; None without the concept view.
-        shift: float32 [K], what the course of the events adds to what the concepts lead to; None without movement.
-        drift: 0 to 2: one less the cosine between where interest is now and where it was.
-    """
-
-    dense: FloatVector | None
-    concepts: FloatVector | None
-    shift: FloatVector | None
-    drift: float
-
-    def __repr__(self) -> str:
-        return "Interest(private)"
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What p is made of; everything adds up to it.
-
-    Attributes:
-        events: float32 [events, k], what each event adds.
-        course: float32 [k], what their course adds; zeros under forgetting alone.
-    """
-
-    events: FloatVector
-    course: FloatVector
-
-    def __repr__(self) -> str:
-        return f"Carried({len(self.events)} events)"
+_ROUNDING = 1e-9  # of weighted sums
+_UNITS_ROUNDING = 1e-6  # of sums of the levels' unit vectors, which are float32
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -191,14 +158,17 @@ class Profile:
 
         Without events it is zeros: everything then rests on what is known of everybody.
         """
-        sums = self._sums(clock(context), self.levels.hour)
-        return self._interest(sums, self.levels)
+        return self.interests([self.levels], context)[0]
 
     def interests(self, tried: Sequence[Levels], context: Context = ()) -> list[Interest]:
         """The interest under each of several weights of the levels: quicker than asking for one after the other."""
         now = clock(context)
         by_hour = {hour: self._sums(now, hour) for hour in {levels.hour for levels in tried}}
-        return [self._interest(by_hour[levels.hour], levels) for levels in tried]
+        parts = {hour: self._parts(sums) for hour, sums in by_hour.items()}
+        mixed = np.stack([_mixed(parts[levels.hour], levels) for levels in tried])
+        p, q = ([None] * len(tried) if part is None else part for part in self._reader.split(mixed))
+        sums = (by_hour[levels.hour] for levels in tried)
+        return [Interest(dense, shares, of.shift, of.drift) for dense, shares, of in zip(p, q, sums, strict=True)]
 
     def carried(self, context: Context = ()) -> Carried | None:
         """What each of `events` and their course add to p. None without the dense view.
@@ -211,8 +181,7 @@ class Profile:
         if not k:
             return None
         count = len(self._kept)
-        ages = 1.0 + np.cumsum([0, *(kept.ages for kept in reversed(self._kept))])[:-1][::-1]
-        weights = self._decay.weights(ages) * [
+        weights = self._decay.weights(self._ages()) * [
             kept.evidence * _suits(kept, now, self.levels.hour) for kept in self._kept
         ]
         weights[: count - self._latest_from()] *= sums.kept
@@ -220,32 +189,44 @@ class Profile:
         inside = base * [kept.session == self._sessions for kept in self._kept]
         views = np.array([kept.views for kept in self._kept]).reshape(count, 2 * width)
         z, words = views[:, :k], views[:, width : width + k]
-        levels, mixed = self.levels, _length(self._mixed(sums, self.levels)[:k])
-        history = _length(_unit(sums.ever[:k]) + _unit(sums.session[:k]))
+        levels, mixed = self.levels, _length(_mixed(self._parts(sums), self.levels)[:k])
+        history = _length(_unit(sums.ever[:k]) + _unit(sums.session[:k]), _UNITS_ROUNDING)
         slow = base / _length(sums.ever[:k]) + inside / _length(sums.session[:k])
         rows = (levels.sentence * weights / _length(sums.sentences[:k]) + levels.history * slow / history)[:, None] * z
         rows += (levels.word * weights / _length(sums.words[:k]))[:, None] * words
         course = levels.sentence / _length(sums.sentences[:k]) * sums.course[:k]
         return Carried(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
 
-    def spread(self, samples: int = 200) -> FloatVector | None:
-        """How sure the sentence level's concept shares are: the standard deviation of each, float32 [K], when events
-        are drawn anew with replacement (bootstrap, Efron 1979). None without the concept view.
+    def mix(self) -> FloatVector | None:
+        """How all that the person ever chose splits over concepts once the steps that everybody takes are told apart,
+        float32 [K], shares that sum to one, or zeros. None without the concept view.
 
-        The draws are seeded by the number of events, so that asking twice gives the same answer.
+        What a person is told of themselves; for ranking, `interest` is better.
+        """
+        reader = self._reader
+        if reader.dense_width == reader.width:
+            return None
+        chosen = [kept for kept in self._kept if kept.evidence > 0]
+        leading = [int(kept.views[reader.dense_width : reader.width].argmax()) for kept in chosen]
+        evidence = np.array([kept.evidence for kept in chosen])
+        return np.asarray(own_mix(np.array(leading, np.int64), evidence, reader.onward, reader.common), np.float32)
+
+    def spread(self, samples: int = 200) -> FloatVector | None:
+        """How sure the sentence level's concept shares are: the standard deviation of each by bootstrap over events,
+        float32 [K]. None without the concept view.
         """
         k, width = self._reader.dense_width, self._reader.width
         if k == width:
             return None
         if not self._kept:
-            return np.zeros(width, np.float32)[k:]
-        ages = 1.0 + np.cumsum([0, *(kept.ages for kept in reversed(self._kept))])[:-1][::-1]
-        weights = self._decay.weights(ages) * [kept.evidence for kept in self._kept]
+            return np.zeros(width - k, np.float32)
         shares = np.array([kept.views[k:width] for kept in self._kept])
-        count = len(self._kept)
-        drawn = np.random.default_rng(count).multinomial(count, np.full(count, 1.0 / count), size=samples)
-        _, q = self._reader.split(np.pad((drawn * weights) @ shares, ((0, 0), (k, 0))))
-        return None if q is None else np.asarray(q.std(0), np.float32)
+        weights = self._decay.weights(self._ages()) * [kept.evidence for kept in self._kept]
+        return np.asarray(uncertainty(shares, weights, samples), np.float32)
+
+    def _ages(self) -> NDArray[np.float64]:
+        """Age rank of each event, from 1: how many that age lie after it."""
+        return 1.0 + np.cumsum([0, *(kept.ages for kept in reversed(self._kept))])[:-1][::-1]
 
     def _latest_from(self) -> int:
         """How many of the newest events hold the latest `RECENT` that age."""
@@ -265,15 +246,15 @@ class Profile:
         width = self._reader.width
         fresh = self._kept[-FRESH:]
         newer = np.cumsum([0, *(kept.ages for kept in reversed(fresh))])
-        weights = self._decay.weights(1.0 + newer[:-1][::-1])
-        weights = weights * [kept.evidence * _suits(kept, now, hour) for kept in fresh]
+        evidence = [kept.evidence * _suits(kept, now, hour) for kept in fresh]
+        weights = self._decay.weights(1.0 + newer[:-1][::-1]) * evidence
         views = np.array([kept.views for kept in fresh]).reshape(len(fresh), 2 * width)
         split = len(fresh) - self._latest_from()
         latest = weights[split:] @ views[split:]
         hours = np.array([1.0, hour * now[0], hour * now[1]])
         before = weights[:split] @ views[:split] + hours @ self._older.recall(int(newer[-1])).reshape(3, -1)
         content = self._reader.content
-        moved = drift(content(self._level(latest[:width])), content(self._level(before[:width])))
+        moved = drift(*content(self._levels(np.stack([latest[:width], before[:width]]))))
         kept = kept_share(moved) if self._notices_drift else 1.0
         both = latest + kept * before
         course, state = np.zeros(width), self._reader.course.after(self._course, self._in_course(fresh))
@@ -283,23 +264,20 @@ class Profile:
         sentences = both[:width] + course
         return _Sums(sentences, both[width:], self._ever, self._session, course, shift, moved, kept)
 
-    def _interest(self, sums: _Sums, levels: Levels) -> Interest:
-        p, q = self._reader.split(self._mixed(sums, levels))
-        return Interest(p, q, sums.shift, sums.drift)
+    def _parts(self, sums: _Sums) -> FloatArray:
+        """The interests of the word, sentence and history level, each of length one: float64 [3, F]."""
+        words, sentences, ever, session = self._levels(np.stack([sums.words, sums.sentences, sums.ever, sums.session]))
+        return np.stack([words, sentences, self._levels(_cancelled(ever + session, _UNITS_ROUNDING))])
 
-    def _mixed(self, sums: _Sums, levels: Levels) -> FloatArray:
-        """The levels' interests, each of length one, by their weights: float64 [F]."""
-        history = self._level(sums.ever) + self._level(sums.session)
-        parts = (levels.word, sums.words), (levels.sentence, sums.sentences), (levels.history, history)
-        mixed = np.zeros(self._reader.width)
-        for weight, part in parts:
-            if weight:
-                mixed += weight * self._level(part)
-        return mixed
+    def _levels(self, sums: FloatArray) -> FloatArray:
+        """(p, q) side by side of each of several sums [..., F]."""
+        parts = [part for part in self._reader.split(_cancelled(sums)) if part is not None]
+        return np.concatenate(parts, -1).astype(np.float64)
 
-    def _level(self, sums: FloatArray) -> FloatVector:
-        """A level's own (p, q) side by side."""
-        return np.concatenate([part for part in self._reader.split(_cancelled(sums)) if part is not None])
+
+def _mixed(parts: FloatArray, levels: Levels) -> FloatArray:
+    """The levels' interests [3, F] by their weights: [F]."""
+    return _cancelled(np.array([levels.word, levels.sentence, levels.history]) @ parts, _UNITS_ROUNDING)
 
 
 def _suits(kept: _Kept, now: Clock, hour: float) -> float:
@@ -307,14 +285,14 @@ def _suits(kept: _Kept, now: Clock, hour: float) -> float:
     return 1.0 + hour * alike(kept.clock, now)
 
 
-def _cancelled(sums: FloatArray) -> FloatArray:
+def _cancelled(sums: FloatArray, rounding: float = _ROUNDING) -> FloatArray:
     """What was turned away from as much as it was chosen leaves nothing, and not the direction of a rounding error."""
-    return np.where(np.abs(sums) < _ROUNDING, 0.0, sums)
+    return np.where(np.abs(sums) < rounding, 0.0, sums)
 
 
-def _length(sums: FloatArray) -> float:
+def _length(sums: FloatArray, rounding: float = _ROUNDING) -> float:
     """Of a sum; without end where it is nothing, so that nothing is made of it."""
-    return float(np.linalg.norm(_cancelled(sums))) or np.inf
+    return float(np.linalg.norm(_cancelled(sums, rounding))) or np.inf
 
 
 def _unit(vector: FloatArray) -> FloatArray:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from client.interest.course import CourseReader
+from client.interest.mixture import onward
 from shared.behaviour import Event
 from shared.model import GlobalModel
 from shared.release import Release
@@ -39,8 +40,11 @@ class TextReader:
         with torch.no_grad():
             self.items = self._views(release.index)
             self.gamma = float(model.heads.forgetting.gamma)
+            moves = _moves(model)
         self.width = self.items.shape[1]
         self.dense_width = model.heads.dense_width
+        self.common = self.items[:, self.dense_width :].mean(0)  # shares of the concepts in the catalogue
+        self.onward = onward(moves, self.common)
         self.course = CourseReader(self.release, model)
         self.kinship = _kinship(self.content(self.items))
         self._holding: dict[str, list[int]] | None = None
@@ -113,6 +117,15 @@ class TextReader:
         for count, word in sorted(telling)[:_TELLING]:
             total += np.log(items / count) * self.items[list(held[word])].mean(0)
         return total
+
+
+def _moves(model: GlobalModel) -> FloatMatrix:
+    """What M adds to the score of an item that is all of one concept (row) after one that is all of another (column),
+    [K, K]; empty without the concept view."""
+    if "concepts" not in model.heads.views:
+        return np.zeros((0, 0), np.float32)
+    scale = model.heads.scales.weights()[int("dense" in model.heads.views)]
+    return (scale * model.heads.evolution.weight).numpy()
 
 
 def _postings(texts: list[str]) -> dict[str, list[int]]:

@@ -6,16 +6,16 @@ from shared.face import lazily
 
 if TYPE_CHECKING:
     from client.recommender.index import Best, CatalogueIndex
-    from client.recommender.reasons import Reason, Recommendation, explained, in_words
-    from client.recommender.recommender import Counterfactual, Recommender
+    from client.recommender.reasons import Counterfactual, Reason, Recommendation, explained, in_words
+    from client.recommender.recommender import Recommender
     from client.recommender.wishes import Strategy, Wishes
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
         "client.recommender.index": ("Best", "CatalogueIndex"),
-        "client.recommender.reasons": ("Reason", "Recommendation", "explained", "in_words"),
-        "client.recommender.recommender": ("Counterfactual", "Recommender"),
+        "client.recommender.reasons": ("Counterfactual", "Reason", "Recommendation", "explained", "in_words"),
+        "client.recommender.recommender": ("Recommender",),
         "client.recommender.wishes": ("Strategy", "Wishes"),
     },
 )

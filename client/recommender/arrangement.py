@@ -1,9 +1,12 @@
-"""Turns the best items into a list: unlike ones next to each other, and now and then one drawn by lot."""
+"""Turns the best items into a list: unlike ones side by side, in the person's own mix, and now and then one by lot."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from client.recommender.wishes import Wishes
+from shared.metrics import WORST_CALIBRATION, divergence
 
 _DRAWN_FROM = 50  # best items that a lot is drawn from
 _TEMPERATURE = 1.0  # of the lot, in units of the score
@@ -17,34 +20,50 @@ class Place:
     propensity: float
 
 
-def arranged(
-    scores: NDArray[np.float32],
-    content: NDArray[np.float32],
-    count: int,
-    diversity: float,
-    exploration: float,
-    chance: np.random.Generator,
-) -> list[Place]:
-    """Choose `count` of the candidates, one place after the other.
+@dataclass(frozen=True, slots=True, repr=False)
+class Candidates:
+    """What a list is chosen from.
 
-    Each place takes the candidate of largest (1 - diversity) * score - diversity * likeness to the nearest one above
-    (maximal marginal relevance, Carbonell and Goldstein 1998), scores and likenesses scaled to the candidates' range;
-    or, with the chance of `exploration`, one drawn from a softmax over the scores of the best 50 that are left.
-
-    Args:
+    Attributes:
         scores: float32 [n], falling.
         content: float32 [n, m], unit vectors that candidates are compared by.
+        shares: float32 [n, K], their concept shares.
+        mix: float32 [K], the person's own; None or zeros where there is none.
     """
+
+    scores: NDArray[np.float32]
+    content: NDArray[np.float32]
+    shares: NDArray[np.float32]
+    mix: NDArray[np.float32] | None
+
+
+def arranged(candidates: Candidates, count: int, wishes: Wishes, chance: np.random.Generator) -> list[Place]:
+    """Choose `count` of the candidates, one place after the other.
+
+    Each place takes the candidate of largest (1 - diversity - calibration) * score - diversity * likeness to the
+    nearest one above (maximal marginal relevance, Carbonell and Goldstein 1998) - calibration * distance that the list
+    would then have from the person's own mix (Steck 2018), each scaled to 0 to 1; or, with the chance of `exploration`,
+    one drawn from a softmax over the scores of the best 50 that are left.
+    """
+    scores, content = candidates.scores, candidates.content
+    diversity, exploration = wishes.diversity, wishes.exploration
     count = min(count, len(scores))
-    if diversity == 0.0 and exploration == 0.0:
+    if not wishes.rearranges:
         return [Place(candidate, 1.0) for candidate in range(count)]
+    calibration = wishes.calibration if candidates.mix is not None and candidates.mix.any() else 0.0
+    mine = np.zeros(0) if candidates.mix is None else candidates.mix.astype(np.float64)
+    listed = np.zeros(len(mine))
     left = np.ones(len(scores), bool)
     spread = max(float(scores.max() - scores.min()), 1e-9)
     relevance = (scores - scores.min()) / spread
     nearest = np.zeros(len(scores))
     places: list[Place] = []
     while len(places) < count:
-        worth = np.where(left, (1.0 - diversity) * relevance - diversity * nearest, -np.inf)
+        worth = (1.0 - diversity - calibration) * relevance - diversity * nearest
+        if calibration:
+            apart = divergence(mine, (listed + candidates.shares) / (len(places) + 1))
+            worth -= calibration * apart / WORST_CALIBRATION
+        worth = np.where(left, worth, -np.inf)
         leader = int(worth.argmax())
         among = np.flatnonzero(left)[:_DRAWN_FROM]
         lot = np.exp((scores[among].astype(np.float64) - scores[among].max()) / _TEMPERATURE)
@@ -55,13 +74,14 @@ def arranged(
         propensity = exploration * float(lot[among == chosen].sum()) + (1.0 - exploration) * (chosen == leader)
         places.append(Place(chosen, propensity))
         left[chosen] = False
+        listed = listed + candidates.shares[chosen] if calibration else listed
         nearest = np.maximum(nearest, np.clip(content @ content[chosen], 0.0, 1.0))
     return places
 
 
-def candidates_for(count: int, diversity: float, exploration: float) -> int:
+def candidates_for(count: int, wishes: Wishes) -> int:
     """How many of the best items a list of `count` is chosen from."""
-    return count if diversity == 0.0 and exploration == 0.0 else max(5 * count, _DRAWN_FROM + count)
+    return max(5 * count, _DRAWN_FROM + count) if wishes.rearranges else count
 
 
 def rank_of(scores: NDArray[np.float32], row: int, allowed: NDArray[np.bool_]) -> int:

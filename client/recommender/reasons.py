@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from shared.behaviour import Event
 from shared.catalogue import Catalogue
 
 Kind = Literal["event", "course", "concept", "text", "popularity", "freshness", "control"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One addend of a score.
+class Reason(NamedTuple):
+    """One addend of a score; a tuple, as a list of ten offers holds thousands.
 
     Attributes:
         kind: a past event, the course of all of them, a concept of interest, what the item's text says to everybody,
@@ -39,6 +39,17 @@ class Recommendation:
     score: float
     reasons: tuple[Reason, ...]
     propensity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What would have been without some events: the rank, from 1, that the item would then have."""
+
+    without: tuple[Event, ...]
+    rank: int
+
+    def __repr__(self) -> str:
+        return f"Counterfactual(without {len(self.without)} events: rank {self.rank})"
 
 
 def in_words(reason: Reason, catalogue: Catalogue) -> str:

@@ -3,42 +3,31 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from client.interest import CANDIDATES, DEFAULT_LEVELS, Carried, Controls, Interest, Levels, Profile, TextReader
-from client.recommender.arrangement import arranged, candidates_for, rank_of
+from client.recommender.arrangement import Candidates, arranged, candidates_for, rank_of
+from client.recommender.formula import Formula, Question
 from client.recommender.index import CatalogueIndex
-from client.recommender.reasons import Reason, Recommendation
-from client.recommender.wishes import Strategy, Wishes
+from client.recommender.reasons import Counterfactual, Reason, Recommendation
+from client.recommender.wishes import Wishes
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
-from shared.model import Context, Course, GlobalModel, describe
+from shared.model import Context, GlobalModel
 from shared.release import Release
 
 FloatVector = NDArray[np.float32]
 Person = Profile | Sequence[Event]
 
-_WEEK_SECONDS = 7 * 24 * 3600.0
-_MUTED = 1000.0  # what a muted concept takes from the score of an item that is all of it: more than anything can add
 _PLAIN = Wishes()
 _PREDICTED, _FEWEST_PREDICTED = 12, 6  # own events that levels are chosen on
 _CONTRASTED = 100  # catalogue items that each is contrasted with
 _CLEAR_NATS = 2.0
 _ALL_LEVELS = Levels(1 / 3, 1 / 3, 1 / 3)
-
-
-@dataclass(frozen=True, slots=True)
-class Counterfactual:
-    """What would have been without some events: the rank, from 1, that the item would then have."""
-
-    without: tuple[Event, ...]
-    rank: int
-
-    def __repr__(self) -> str:
-        return f"Counterfactual(without {len(self.without)} events: rank {self.rank})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +43,6 @@ class ItemViews:
     shares: FloatVector
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Question:
-    """One ranking: a query to the index, and what is added to every item whoever asks."""
-
-    interest: Interest
-    lead: FloatVector | None
-    dense_scale: float
-    concept_scale: float
-    query: FloatVector
-    addends: dict[str, FloatVector]
-
-    @property
-    def prior(self) -> FloatVector:
-        return np.sum(list(self.addends.values()), axis=0, dtype=np.float32)
-
-
 class Recommender:
     """Ranking under one release."""
 
@@ -82,15 +55,9 @@ class Recommender:
         self._model = model
         self._reader = TextReader(release, model)
         self._release = self._reader.release
-        k = self._reader.dense_width
-        self._z = self._reader.items[:, :k]
-        self._roots = np.sqrt(self._reader.items[:, k:])
-        with torch.no_grad():
-            self._text = model.heads.prior(torch.from_numpy(release.index)).numpy()
-            weights = model.heads.scales.weights().tolist()
-        parts = [view for view in ("dense", "concepts") if view in model.heads.views]
-        self._scales: dict[str, float] = dict(zip([*parts, "popularity"], weights, strict=False))
-        self._index = CatalogueIndex(np.concatenate([self._z, self._roots], 1))
+        self._formula = Formula(release, model, self._reader)
+        self._z, self._roots = np.split(self._formula.factors, [self._reader.dense_width], axis=1)
+        self._index = CatalogueIndex(self._formula.factors)
         self._chance = chance or np.random.default_rng()
 
     def __repr__(self) -> str:
@@ -110,6 +77,11 @@ class Recommender:
     def views(self) -> ItemViews:
         """What the catalogue's items are compared by."""
         return ItemViews(self._reader.content(self._reader.items), np.square(self._roots))
+
+    @property
+    def popularity(self) -> NDArray[np.float64]:
+        """How often each item is chosen, float64 [items], as the release's popularity has it."""
+        return np.exp(self._release.log_popularity.astype(np.float64))
 
     def profile(
         self,
@@ -140,25 +112,13 @@ class Recommender:
         for place, following in zip(places, [*places[1:], None], strict=True):
             rows = np.append(others, catalogue.row(str(events[place].item)))
             context = events[place].context
-            scores = self._tried(profile.interests(tried, context), rows, context)
+            scores = self._formula.tried(profile.interests(tried, context), rows, context)
             most = scores.max(1)
             likelihood += scores[:, -1] - np.log(np.exp(scores - most[:, None]).sum(1)) - most
             for event in events[place:following]:
                 profile.add(event)
         best = int(likelihood.argmax())
         return tried[best] if likelihood[best] - likelihood[0] > _CLEAR_NATS else DEFAULT_LEVELS
-
-    def _tried(self, interests: Sequence[Interest], rows: NDArray[np.int64], context: Context) -> NDArray[np.float64]:
-        """Scores of some items under each of several interests, float64 [interests, rows]."""
-        scores = np.zeros((len(interests), len(rows)))
-        for number, interest in enumerate(interests):
-            lead = self._lead(interest, interest.concepts, context, Strategy.HYBRID)
-            query = self._query(interest, lead, self._scales.get("dense", 0.0), self._scales.get("concepts", 0.0))
-            scores[number] = np.concatenate([self._z[rows], self._roots[rows]], 1) @ query
-        scores += self._text[rows]
-        if "popularity" in self._scales:
-            scores += self._scales["popularity"] * self._release.log_popularity[rows]
-        return scores
 
     def interest(self, person: Person, context: Context = ()) -> Interest:
         """The interest vector of a profile, or after events."""
@@ -169,7 +129,7 @@ class Recommender:
     ) -> FloatVector:
         """Score of every catalogue item, float32 [items]; wishes that leave items out do not enter."""
         question = self._ask(self._profile(person), wishes, controls, context)
-        return self._index.score(np.arange(len(self._text)), question.query, question.prior)
+        return self._index.score(np.arange(len(self.catalogue)), question.query, question.prior)
 
     def recommend(
         self,
@@ -188,10 +148,12 @@ class Recommender:
         """
         profile = self._profile(person)
         question = self._ask(profile, wishes, controls, context, now_seconds)
-        pool = candidates_for(count, wishes.diversity, wishes.exploration)
+        pool = candidates_for(count, wishes)
         best = self._index.best(question.query, pool, question.prior, self._allowed(profile, wishes))
-        content = self._reader.content(self._reader.items[best.rows])
-        places = arranged(best.scores, content, count, wishes.diversity, wishes.exploration, self._chance)
+        views = self._reader.items[best.rows]
+        shares = views[:, self._reader.dense_width :]
+        among = Candidates(best.scores, self._reader.content(views), shares, question.interest.concepts)
+        places = arranged(among, count, wishes, self._chance)
         carried = profile.carried(context)
         return [
             Recommendation(
@@ -233,7 +195,7 @@ class Recommender:
         question, carried = self._ask(profile, wishes, controls), profile.carried()
         allowed = self._allowed(profile, wishes)
         allowed[row] = True
-        scores = self._index.score(np.arange(len(self._text)), question.query, question.prior)
+        scores = self._index.score(np.arange(len(self.catalogue)), question.query, question.prior)
         parts = np.zeros(len(profile.events), np.float32)
         if carried is not None:
             parts = question.dense_scale * (carried.events @ self._z[row])
@@ -305,66 +267,12 @@ class Recommender:
         controls: Controls | None,
         context: Context = (),
         now_seconds: float | None = None,
-    ) -> _Question:
+    ) -> Question:
+        now = time.time() if now_seconds is None else now_seconds
         self._model.load(self._release.vector)  # training may have left other parameters in the model
-        interest = profile.interest(context)
-        strategy = wishes.strategy
-        concept_scale = self._scales.get("concepts", 0.0)
-        dense_scale = self._scales.get("dense", 0.0)
-        addends = {"text": np.zeros_like(self._text)}
-        if strategy is Strategy.HYBRID:
-            addends["text"] = self._text
-        if "popularity" in self._scales and strategy in (Strategy.HYBRID, Strategy.POPULARITY):
-            addends["popularity"] = np.float32(self._scales["popularity"]) * self._release.log_popularity
-        if strategy in (Strategy.POPULARITY, Strategy.CO_OCCURRENCE):
-            dense_scale = 0.0
-        if strategy is Strategy.POPULARITY or (strategy is Strategy.SIMILARITY and self._reader.dense_width):
-            concept_scale = 0.0
-        concepts = interest.concepts
-        if concepts is not None and controls is not None:
-            concepts = controls.weighed(concepts)
-        lead = self._lead(interest, concepts, context, strategy)
-        if controls is not None and (muted := controls.muted).any():
-            addends["control"] = -_MUTED * np.square(self._roots[:, muted]).sum(1)
-        if wishes.freshness:
-            now = time.time() if now_seconds is None else now_seconds
-            addends["freshness"] = self._freshness(wishes.freshness, now)
-        query = self._query(interest, lead, dense_scale, concept_scale)
-        return _Question(interest, lead, dense_scale, concept_scale, query, addends)
+        return self._formula.ask(profile.interest(context), wishes, controls, context, now)
 
-    def _lead(
-        self, interest: Interest, concepts: FloatVector | None, context: Context, strategy: Strategy
-    ) -> FloatVector | None:
-        """sqrt(q)(I + M) + shift; of it, M's part alone for co-occurrence, and the first for what texts say."""
-        if concepts is None:
-            return None
-        roots = np.sqrt(concepts)
-        if strategy in (Strategy.SIMILARITY, Strategy.CONTENT):
-            return roots
-        q = torch.from_numpy(concepts)
-        with torch.no_grad():
-            if strategy is Strategy.CO_OCCURRENCE:
-                return np.asarray(self._model.heads.lead(q).numpy() - roots)
-            course = None
-            if interest.shift is not None:
-                course = Course(torch.zeros(0), torch.from_numpy(interest.shift))
-            return np.asarray(self._model.heads.lead(q, course, torch.from_numpy(describe(context))).numpy())
-
-    def _query(
-        self, interest: Interest, lead: FloatVector | None, dense_scale: float, concept_scale: float
-    ) -> FloatVector:
-        parts = [] if interest.dense is None else [dense_scale * interest.dense]
-        if lead is not None:
-            parts.append(concept_scale * lead)
-        return np.concatenate(parts).astype(np.float32)
-
-    def _freshness(self, wish: float, now_seconds: float) -> FloatVector:
-        added = [item.added_seconds for item in self._release.catalogue]
-        age = np.array([np.inf if time_ is None else max(0.0, now_seconds - time_) for time_ in added])
-        spread = float(np.std(self._text)) + sum(self._scales.values())
-        return np.asarray(wish * spread * 0.5 ** (age / _WEEK_SECONDS), np.float32)
-
-    def _reasons(self, row: int, question: _Question, profile: Profile, carried: Carried | None) -> tuple[Reason, ...]:
+    def _reasons(self, row: int, question: Question, profile: Profile, carried: Carried | None) -> tuple[Reason, ...]:
         reasons = [
             Reason(kind, "", float(values[row]))  # type: ignore[arg-type]  # the keys are kinds
             for kind, values in question.addends.items()
@@ -372,15 +280,16 @@ class Recommender:
         ]
         if carried is not None and question.dense_scale:
             z = question.dense_scale * self._z[row]
-            for event, share in zip(profile.events, carried.events @ z, strict=True):
-                reasons.append(Reason("event", event.item or "own words", float(share)))
+            names = [event.item or "own words" for event in profile.events]
+            parts = (carried.events @ z).tolist()
+            reasons += [Reason("event", name, part) for name, part in zip(names, parts, strict=True)]
             if carried.course.any():
                 reasons.append(Reason("course", "", float(carried.course @ z)))
         if question.lead is not None and question.concept_scale:
             shares = question.concept_scale * question.lead * self._roots[row]
             for concept in np.flatnonzero(shares):
                 reasons.append(Reason("concept", self._release.concept_names[concept], float(shares[concept])))
-        return tuple(sorted(reasons, key=lambda reason: -reason.part))
+        return tuple(sorted(reasons, key=attrgetter("part"), reverse=True))
 
 
 def _typed(words: str) -> Event:

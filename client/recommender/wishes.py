@@ -31,6 +31,8 @@ class Wishes:
         categories: only items of one of these; any when empty.
         blocked_words: no item whose title or text holds one of these as a whole word, in whatever case.
         diversity: 0 ranks by score alone; 1 by unlikeness to what stands higher alone.
+        calibration: 0 to 1, how much the list is to mix concepts as the person's own interest does; with diversity at
+            most 1.
         freshness: 0 to 1, how much a new item is favoured: a bonus of so much of the score's spread, halved every week.
         exploration: chance, for each place in the list, that it is drawn by lot from the better items.
 
@@ -43,18 +45,29 @@ class Wishes:
     categories: frozenset[str] = frozenset()
     blocked_words: frozenset[str] = frozenset()
     diversity: float = 0.0
+    calibration: float = 0.0
     freshness: float = 0.0
     exploration: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("diversity", "freshness"):
+        for name in ("diversity", "calibration", "freshness"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise Misconfigured(f"wishes: expected {name} from 0 to 1, got {getattr(self, name)}")
+        if self.diversity + self.calibration > 1.0:
+            raise Misconfigured(
+                "wishes: expected diversity and calibration of at most 1 together, got "
+                f"{self.diversity + self.calibration:g}"
+            )
         if not 0.0 <= self.exploration < 1.0:
             raise Misconfigured(f"wishes: expected exploration from 0 to below 1, got {self.exploration}")
 
     def __repr__(self) -> str:
         return f"Wishes({self.strategy.value})"
+
+    @property
+    def rearranges(self) -> bool:
+        """Whether anything but the score orders the list."""
+        return bool(self.diversity or self.calibration or self.exploration)
 
     def allowed(self, catalogue: Catalogue) -> NDArray[np.bool_]:
         """Bool [items]: which items the categories and blocked words leave."""

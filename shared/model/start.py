@@ -15,6 +15,7 @@ _SAMPLE = 4096
 _CATEGORIES = 512
 _CATEGORY_WEIGHT = 1.0
 _STEPS = 20
+_TRIALS = 16  # points drawn for each centre to start from; with one, some subjects go without a concept of their own
 
 
 def find_concepts(
@@ -52,7 +53,8 @@ def find_concepts(
         x, beside = x[drawn], beside[drawn]
     directions = _unit(x.astype(np.float64))
     points = np.concatenate([directions, _CATEGORY_WEIGHT * beside], 1)
-    centres, _ = kmeans2(points, concepts - len(known), iter=_STEPS, minit="++", seed=seed, missing="warn")
+    start = _spread(points, concepts - len(known), np.random.default_rng(seed))
+    centres, _ = kmeans2(points, start, iter=_STEPS, minit="matrix", missing="warn")
     if len(known):
         nearest = (directions @ known.T).argmax(1)
         taken = np.eye(len(known))[nearest]
@@ -60,6 +62,23 @@ def find_concepts(
         start = np.concatenate([np.concatenate([known, held], 1), centres])
         centres, _ = kmeans2(points, start, iter=_STEPS, minit="matrix", missing="warn")
     return np.concatenate([known, _unit(centres[len(known) :, : x.shape[1]])]).astype(np.float32)
+
+
+def _spread(points: NDArray[np.float64], count: int, chance: np.random.Generator) -> NDArray[np.float64]:
+    """Points to start k-means from, float64 [count, m]: each the best of some drawn by their squared distance from
+    those before (greedy k-means++, Arthur and Vassilvitskii 2007)."""
+    squares = np.square(points).sum(1)
+    nearest = np.full(len(points), np.inf)
+    chosen: list[int] = []
+    while len(chosen) < count:
+        left = nearest if chosen and nearest.any() else np.ones(len(points))
+        drawn = chance.choice(len(points), _TRIALS if chosen else 1, p=left / left.sum())
+        apart = (squares[:, None] - 2.0 * points @ points[drawn].T + squares[drawn]).clip(min=0.0)
+        after = np.minimum(nearest[:, None], apart)
+        best = int(after.sum(0).argmin())
+        chosen.append(int(drawn[best]))
+        nearest = after[:, best]
+    return points[chosen]
 
 
 def _categories(items: Sequence[Item]) -> NDArray[np.float64]:

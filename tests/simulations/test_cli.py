@@ -174,7 +174,7 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
 
     _stand_in(monkeypatch, "simulations.compare", compare=compare)
     assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
-        "ablations", "adapters", "baselines", "changes", "cold-start",
+        "ablations", "adapters", "baselines", "changes", "cold-start", "interests",
     }  # fmt: skip
     answer = call("compare", "adapters", "--data", "demo", "--seed", "4", "--json")
     assert json.loads(answer.stdout) == {
@@ -186,7 +186,10 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     }  # fmt: skip
     unknown = call("compare", "adaptors")
     assert unknown.exit_code == 2
-    assert "expected some of baselines, adapters, ablations, changes, cold-start, got adaptors" in unknown.stderr
+    assert (
+        "expected some of baselines, adapters, ablations, changes, cold-start, interests, got adaptors"
+        in unknown.stderr
+    )
 
 
 def test_bench_lists_and_runs_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,16 @@ def test_what_events_carry_adds_up_to_the_interest(reader, log, levels):
     assert carried.events.sum(0) + carried.course == pytest.approx(interest.dense, abs=2e-4)
 
 
+def test_a_session_that_only_turns_away_from_all_there_was_leaves_no_history_rather_than_a_rounding_error(reader):
+    chosen = [Event(0.0, EventKind.VIEW, "garden-0"), Event(900.0, EventKind.VIEW, "garden-0")]
+    profile = Profile(reader, [*chosen, Event(5000.0, EventKind.SKIP, "garden-0")], Levels(0.0, 0.5, 0.5))
+    carried, dense = profile.carried(), profile.interest().dense
+    if dense is not None:
+        assert carried.events.sum(0) + carried.course == pytest.approx(dense, abs=1e-5)
+        sentences = Profile(reader, profile.events, SENTENCES).interest().dense
+        assert dense == pytest.approx(sentences, abs=1e-5)
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(log=logs)
 def test_an_interest_is_a_unit_vector_and_shares_or_nothing_at_all(reader, log):
@@ -143,6 +153,21 @@ def test_without_anything_chosen_there_is_no_concept_interest(reader, log):
     interest = Profile(reader, log).interest()
     assert interest.concepts is None or not interest.concepts.any()
     assert interest.drift == 0.0
+
+
+def test_the_mix_is_made_of_the_concepts_that_choices_are_most_of_whatever_was_turned_away_from(reader):
+    items = ["music-1", "garden-1", "music-2"]
+    chosen = [Event(1e5 * place, EventKind.CLICK, item) for place, item in enumerate(items)]
+    mix = Profile(reader, [*chosen, Event(4e5, EventKind.DISMISSAL, "kitchen-2")]).mix()
+    if reader.dense_width == reader.width:
+        assert mix is None
+        return
+    rows = [reader.release.catalogue.row(event.item) for event in chosen]
+    leading = reader.items[rows, reader.dense_width :].argmax(1)
+    assert mix.sum() == pytest.approx(1.0)
+    assert set(np.flatnonzero(mix)) <= set(leading)
+    assert mix[leading[0]] > 0
+    assert not Profile(reader).mix().any()
 
 
 def test_a_dismissal_turns_the_interest_away_without_ageing_what_was_chosen(reader):

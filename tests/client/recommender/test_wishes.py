@@ -7,13 +7,27 @@ import pytest
 from scipy.stats import chisquare
 
 from client import Controls, Recommender, Strategy, Wishes
-from client.recommender.arrangement import arranged, rank_of
+from client.recommender.arrangement import Candidates, arranged, rank_of
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
+from shared.metrics import miscalibration
 from tests.tiny import person
 
 LOG = person(4, 6)
+
+
+def among(scores, content=None, shares=None, mix=None) -> Candidates:
+    """Candidates that are unlike each other and of no concept, unless told otherwise."""
+    count = len(scores)
+    content = np.eye(count) if content is None else content
+    shares = np.zeros((count, 0)) if shares is None else shares
+    mix = None if mix is None else np.asarray(mix, np.float32)
+    return Candidates(np.asarray(scores, np.float32), np.asarray(content, np.float32), np.asarray(shares), mix)
+
+
+def order(candidates: Candidates, count: int, **wishes: float) -> list[int]:
+    return [place.candidate for place in arranged(candidates, count, Wishes(**wishes), np.random.default_rng(0))]
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +64,13 @@ def test_nothing_is_offered_where_wishes_leave_nothing(ready):
 def test_strategies_are_parts_of_the_one_score(ready):
     ranker, release = ready
     parts = {strategy: ranker.scores(LOG, Wishes(strategy)) for strategy in Strategy}
-    scale = ranker._scales["popularity"]
+    scale = ranker._formula.scales["popularity"]
     assert parts[Strategy.POPULARITY] == pytest.approx(scale * release.log_popularity, abs=1e-5)
     text = parts[Strategy.HYBRID] - parts[Strategy.CONTENT] - parts[Strategy.CO_OCCURRENCE] - parts[Strategy.POPULARITY]
-    assert text == pytest.approx(ranker._text, abs=1e-4)
+    assert text == pytest.approx(ranker._formula.text, abs=1e-4)
     z = ranker._reader.items[:, : ranker._reader.dense_width]
     assert parts[Strategy.SIMILARITY] == pytest.approx(
-        ranker._scales["dense"] * (z @ ranker.interest(LOG).dense), abs=1e-4
+        ranker._formula.scales["dense"] * (z @ ranker.interest(LOG).dense), abs=1e-4
     )
 
 
@@ -85,27 +99,72 @@ def test_a_new_item_gains_by_freshness_and_an_old_or_undated_one_does_not(tiny):
     assert all(gains[item.id] == pytest.approx(0.0, abs=1e-6) for item in items[1:])
 
 
-def test_without_diversity_and_exploration_the_order_is_that_of_the_scores():
-    scores = np.array([3.0, 2.0, 1.0], np.float32)
-    places = arranged(scores, np.eye(3, dtype=np.float32), 3, 0.0, 0.0, np.random.default_rng(0))
+def test_without_a_wish_to_rearrange_the_order_is_that_of_the_scores():
+    places = arranged(among([3.0, 2.0, 1.0]), 3, Wishes(), np.random.default_rng(0))
     assert [(place.candidate, place.propensity) for place in places] == [(0, 1.0), (1, 1.0), (2, 1.0)]
 
 
 def test_diversity_puts_an_unlike_item_before_a_like_one():
     """By hand: relevance 1, .9, 0. The second is the first again: .5 * .9 - .5 * 1 < .5 * 0 - .5 * 0."""
-    scores, content = np.array([10.0, 9.0, 0.0], np.float32), np.array([[1, 0], [1, 0], [0, 1]], np.float32)
-    order = [p.candidate for p in arranged(scores, content, 3, 0.5, 0.0, np.random.default_rng(0))]
-    assert order == [0, 2, 1]
-    assert [p.candidate for p in arranged(scores, content, 3, 0.3, 0.0, np.random.default_rng(0))] == [0, 1, 2]
+    candidates = among([10.0, 9.0, 0.0], [[1, 0], [1, 0], [0, 1]])
+    assert order(candidates, 3, diversity=0.5) == [0, 2, 1]
+    assert order(candidates, 3, diversity=0.3) == [0, 1, 2]
+
+
+def test_calibration_weighs_the_score_against_the_distance_from_the_persons_own_mix():
+    """By hand: after the first, a second of the same concept makes the list (1, 0), which is log(.5 / .995) / 2 +
+    log(.5 / .005) / 2 = 1.9586 nats from (.5, .5), .4253 of the worst; one of the other makes it none. Relevance .8
+    against 0: at .6 it is .4 * .8 - .6 * .4253 = .065 against 0, at .7 it is .3 * .8 - .7 * .4253 = -.058 against 0."""
+    candidates = among([10.0, 8.0, 0.0], shares=[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], mix=[0.5, 0.5])
+    assert order(candidates, 3, calibration=0.6) == [0, 1, 2]
+    assert order(candidates, 3, calibration=0.7) == [0, 2, 1]
+
+
+def test_with_calibration_alone_the_list_mixes_as_the_person_does():
+    shares = np.zeros((20, 3))
+    shares[:15, 2] = 1.0  # the best fifteen are of a concept the person does not care for
+    shares[15:18, 0] = 1.0
+    shares[18:, 1] = 1.0
+    candidates = among(np.linspace(1, 0, 20), shares=shares, mix=[0.6, 0.4, 0.0])
+    assert sorted(order(candidates, 5, calibration=1.0)) == [15, 16, 17, 18, 19]
+    assert sorted(order(candidates, 20, calibration=0.5)) == list(range(20))
+
+
+def test_more_calibration_never_makes_the_list_less_calibrated_here():
+    chance, own = np.random.default_rng(1), np.array([0.7, 0.3, 0.0])
+    scores, shares = np.sort(chance.random(60))[::-1], chance.dirichlet(np.full(3, 0.2), 60)
+    candidates = among(scores, shares=shares, mix=own)
+    distances = [
+        float(miscalibration(shares[order(candidates, 10, calibration=wish)][None], own[None])[0])
+        for wish in (0.0, 0.3, 0.6, 1.0)
+    ]
+    assert (np.diff(distances) < 1e-12).all()
+    assert distances[0] > distances[-1] + 0.1
+
+
+@pytest.mark.parametrize("mix", [None, [0.0, 0.0]])
+def test_calibration_leaves_the_order_where_the_person_has_no_mix_yet(mix):
+    candidates = among([3.0, 2.0, 1.0], shares=[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], mix=mix)
+    assert order(candidates, 3, calibration=0.9) == [0, 1, 2]
+
+
+def test_a_calibrated_list_of_the_whole_ranker_is_nearer_to_the_persons_mix(ready):
+    ranker, _ = ready
+    mix = ranker.interest(LOG).concepts
+
+    def apart(**wishes: float) -> float:
+        rows = [offer.row for offer in ranker.recommend(LOG, 5, Wishes(**wishes))]
+        return float(miscalibration(ranker.views.shares[rows][None], mix[None])[0])
+
+    assert apart(calibration=1.0) < apart()
 
 
 def test_propensities_are_the_chances_with_which_items_come_to_a_place():
-    scores = np.array([2.0, 1.5, 1.0, 0.0], np.float32)
-    content, chance = np.eye(4, dtype=np.float32), np.random.default_rng(1)
+    candidates, chance = among([2.0, 1.5, 1.0, 0.0]), np.random.default_rng(1)
     first: dict[int, int] = {}
     said: dict[int, float] = {}
     for _ in range(20_000):
-        place = arranged(scores, content, 1, 0.0, 0.4, chance)[0]
+        place = arranged(candidates, 1, Wishes(exploration=0.4), chance)[0]
         first[place.candidate] = first.get(place.candidate, 0) + 1
         said[place.candidate] = place.propensity
     assert sum(said.values()) == pytest.approx(1.0)
@@ -121,7 +180,11 @@ def test_every_propensity_of_a_list_is_a_chance_and_no_item_comes_twice(ready):
         assert len({offer.item for offer in offers}) == len(offers) == 10
 
 
-@pytest.mark.parametrize("wrong", [{"diversity": 1.1}, {"freshness": -0.1}, {"exploration": 1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"diversity": 1.1}, {"calibration": -0.1}, {"calibration": 0.6, "diversity": 0.5}, {"freshness": -0.1},
+     {"exploration": 1.0}],
+)  # fmt: skip
 def test_wishes_outside_their_range_are_refused_by_name(wrong):
     with pytest.raises(Misconfigured, match=next(iter(wrong))):
         Wishes(**wrong)
@@ -138,7 +201,7 @@ def test_a_sentence_typed_by_a_stranger_ranks_at_once(ready):
 def test_a_text_that_is_no_item_yet_scores_as_an_item_of_that_text_and_average_popularity_would(ready):
     ranker, release = ready
     texts = [item.text for item in release.catalogue]
-    expected = ranker.scores(LOG) - ranker._scales["popularity"] * release.log_popularity
+    expected = ranker.scores(LOG) - ranker._formula.scales["popularity"] * release.log_popularity
     assert ranker.score_texts(LOG, texts) == pytest.approx(expected, abs=0.06)  # items are stored in int8
 
 

@@ -22,6 +22,17 @@ def test_k_means_finds_the_bunches_a_hand_made_set_has():
     assert nearest.max(1).min() > 0.98
 
 
+def test_every_one_of_many_bunches_gets_a_centre_of_its_own():
+    """Drawn one by one by distance alone, as k-means++ has it, centres miss some of thirty bunches in most worlds."""
+    chance = np.random.default_rng(0)
+    for seed in range(5):
+        heads = np.linalg.qr(chance.normal(size=(40, 30)))[0].T
+        texts = np.repeat(heads, 12, axis=0) + chance.normal(0, 0.06, (360, 40))
+        centres = find_concepts(texts.astype(np.float32), 30, seed)
+        assert len(set((heads @ centres.T).argmax(1))) == 30
+        assert (heads @ centres.T).max(1).min() > 0.9
+
+
 def test_equal_seeds_give_equal_centres_whatever_chance_is_about():
     np.random.seed(1)
     first = find_concepts(blobs(), 4, seed=5)

@@ -1,0 +1,44 @@
+"""What a profile says of its person at a moment. It is kept in memory, on the device, and prints nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatVector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What the device knows about its person.
+
+    Attributes:
+        dense: p, float32 [k], a unit vector, or zeros; None without the dense view.
+        concepts: q, float32 [K], shares that sum to one, or zeros; None without the concept view.
+        shift: float32 [K], what the course of the events adds to what the concepts lead to; None without movement.
+        drift: 0 to 2: one less the cosine between where interest is now and where it was.
+    """
+
+    dense: FloatVector | None
+    concepts: FloatVector | None
+    shift: FloatVector | None
+    drift: float
+
+    def __repr__(self) -> str:
+        return "Interest(private)"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What p is made of; everything adds up to it.
+
+    Attributes:
+        events: float32 [events, k], what each event adds.
+        course: float32 [k], what their course adds; zeros under forgetting alone.
+    """
+
+    events: FloatVector
+    course: FloatVector
+
+    def __repr__(self) -> str:
+        return f"Carried({len(self.events)} events)"

@@ -1,0 +1,58 @@
+"""What a device says of its own rankings inside an evaluation's sum: which number stands where, and how sums are read.
+
+Every figure lies in 0 to 1 and is sent less one half: the norm is then half of what it would be, and so is the noise
+that hides it. How many events a device has is told by one of three marks, for how well each third of people fares.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+QUALITY = ("hr@10", "ndcg@10", "mrr", "auc")
+BREADTH = ("intra-list diversity", "novelty", "calibration")
+GROUPS = ("few events", "some events", "many events")  # fewer than 10, fewer than 30, 30 and more
+_FROM = (10, 30)
+_BESIDE = 0.5  # scale of all that is not quality: it may be noisier than the learning curve
+_CLEAR = 3.0  # standard deviations that a group's count must stand above its noise to be spoken of
+
+MEASURES = len(QUALITY) + len(BREADTH) + 2 * len(GROUPS)
+MEASURES_NORM = math.sqrt(len(QUALITY) / 4 + _BESIDE**2 * (len(BREADTH) / 4 + 1 + 1 / 4))  # L2, at most
+
+
+def say(figures: Mapping[str, float], events: int) -> NDArray[np.float32]:
+    """One device's figures as numbers, float32 [13].
+
+    Args:
+        figures: by the names in `QUALITY` and `BREADTH`, each 0 to 1.
+        events: how many the device ranks from.
+    """
+    marks = np.zeros((len(GROUPS), 2))
+    marks[sum(events >= least for least in _FROM)] = 1.0, figures["ndcg@10"] - 0.5
+    beside = [figures[name] - 0.5 for name in BREADTH]
+    quality = [figures[name] - 0.5 for name in QUALITY]
+    return np.array([*quality, *(_BESIDE * value for value in [*beside, *marks.ravel()])], np.float32)
+
+
+def read(total: NDArray[np.float64], devices: int, deviation: float) -> dict[str, float]:
+    """What a sum of such numbers says: means by name; "ndcg@10, few events" and so on for each group large enough to be
+    told from noise, and "gap" between the best and the worst of them, if there are two.
+
+    Args:
+        total: float64 [13].
+        devices: how many are in it.
+        deviation: of the noise on each number of the total.
+    """
+    split = len(QUALITY) + len(BREADTH)
+    means = dict(zip(QUALITY, total[: len(QUALITY)] / devices, strict=True))
+    means |= zip(BREADTH, total[len(QUALITY) : split] / (_BESIDE * devices), strict=True)
+    groups = {}
+    for name, (count, above) in zip(GROUPS, total[split:].reshape(-1, 2) / _BESIDE, strict=True):
+        if count > max(0.5, _CLEAR * deviation / _BESIDE):
+            groups[f"{QUALITY[1]}, {name}"] = above / count
+    figures = {name: float(min(max(mean + 0.5, 0.0), 1.0)) for name, mean in (means | groups).items()}
+    if len(groups) > 1:
+        held = [figures[name] for name in groups]
+        figures["gap"] = max(held) - min(held)
+    return figures
