@@ -15,6 +15,7 @@ from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRe
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
+from shared.measures import MEASURES
 from shared.privacy import ConcentratedAccountant, Task
 from shared.secure_sum import Certificate, verify_certificate
 from shared.terms import user_charge
@@ -22,7 +23,7 @@ from shared.terms import user_charge
 _TASKS: dict[Task, str] = {
     "update": "how the model should change, learnt from your events",
     "statistics": "which items you have met, for a count of all people's",
-    "evaluation": "how well the ranking foresaw your next choice, four numbers",
+    "evaluation": f"how well the ranking foresaw your next choice, and how broad it is: {MEASURES} numbers",
 }
 
 

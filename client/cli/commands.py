@@ -171,6 +171,9 @@ def recommend(
         list[str] | None, typer.Option(metavar="WORD", help="No item with this word; may be repeated.")
     ] = None,
     diversity: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: by score alone.")] = 0.0,
+    calibration: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="How far concepts are to mix as the person's do.")
+    ] = 0.0,
     freshness: Annotated[float, typer.Option(min=0.0, max=1.0, help="How much new items are favoured.")] = 0.0,
     exploration: Annotated[float, typer.Option(min=0.0, max=0.99, help="Chance that a place is drawn by lot.")] = 0.0,
     strategy: Annotated[Strategy, typer.Option(help="Which parts of the score are asked for.")] = Strategy.HYBRID,
@@ -186,6 +189,7 @@ def recommend(
             "categories": category or [],
             "blocked": block or [],
             "diversity": diversity,
+            "calibration": calibration,
             "freshness": freshness,
             "exploration": exploration,
             "strategy": strategy,

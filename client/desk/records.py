@@ -118,6 +118,9 @@ class WishRecord(Record):
         list[Word], Field(max_length=64, description="No item whose text holds one of these words.")
     ] = []
     diversity: Annotated[float, Field(ge=0.0, le=1.0, strict=False, description="0: by score alone.")] = 0.0
+    calibration: Annotated[
+        float, Field(ge=0.0, le=1.0, strict=False, description="How far concepts are to mix as the person's do.")
+    ] = 0.0
     freshness: Annotated[float, Field(ge=0.0, le=1.0, strict=False, description="How much new items are favoured.")] = (
         0.0
     )
@@ -131,6 +134,12 @@ class WishRecord(Record):
         Field(max_length=16, description="Of the moment, as NAME:WORD, such as hour:08."),
     ] = []
 
+    @model_validator(mode="after")
+    def _one_score_to_share(self) -> Self:
+        if self.diversity + self.calibration > 1.0:
+            raise ValueError("expected diversity and calibration of at most 1 together")
+        return self
+
     def wishes(self) -> Wishes:
         """The same, as the recommender takes it."""
         return Wishes(
@@ -139,6 +148,7 @@ class WishRecord(Record):
             categories=frozenset(self.categories),
             blocked_words=frozenset(self.blocked),
             diversity=self.diversity,
+            calibration=self.calibration,
             freshness=self.freshness,
             exploration=self.exploration,
         )

@@ -335,7 +335,9 @@ def test_items_that_came_after_a_count_are_predicted_from_it(tiny):
     counts = np.arange(24, dtype=np.float64)
     popular = more.with_popularity(counts)
     assert np.array_equal(popular.log_popularity[:24], release.with_popularity(counts).log_popularity)
-    later = with_items(release.with_popularity(counts), model, Catalogue([Item("new", "hedge", "a hedge for the pond")]))
+    later = with_items(
+        release.with_popularity(counts), model, Catalogue([Item("new", "hedge", "a hedge for the pond")])
+    )
     assert popular.log_popularity[24] == pytest.approx(later.log_popularity[24], abs=1e-6)
 
 

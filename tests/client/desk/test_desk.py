@@ -96,6 +96,7 @@ def test_wishes_reach_the_ranking_whole(desk, ranking):
             blocked=["war"],
             diversity=0.2,
             freshness=0.3,
+            calibration=0.5,
             exploration=0.4,
             strategy=Strategy.CONTENT,
             include_met=True,
@@ -106,7 +107,8 @@ def test_wishes_reach_the_ranking_whole(desk, ranking):
     assert (count, context, now) == (3, (("hour", "08"), ("place", "home")), NOW)
     assert wishes.categories == {"drama"}
     assert wishes.blocked_words == {"war"}
-    assert (wishes.diversity, wishes.freshness, wishes.exploration) == (0.2, 0.3, 0.4)
+    assert (wishes.diversity, wishes.calibration) == (0.2, 0.5)
+    assert (wishes.freshness, wishes.exploration) == (0.3, 0.4)
     assert (wishes.strategy, wishes.include_met) == (Strategy.CONTENT, True)
 
 

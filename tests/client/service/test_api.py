@@ -80,7 +80,18 @@ def test_wishes_come_from_the_query(api, ranking):
 
 
 @pytest.mark.parametrize(
-    "query", ["n=0", "n=101", "n=ten", "diversity=2", "freshness=nan", "exploration=1", "strategy=magic", "m=3"]
+    "query",
+    [
+        "n=0",
+        "n=101",
+        "n=ten",
+        "diversity=2",
+        "freshness=nan",
+        "exploration=1",
+        "strategy=magic",
+        "m=3",
+        "diversity=0.6&calibration=0.6",
+    ],
 )
 def test_wishes_out_of_bounds_or_unknown_are_refused(api, query):
     assert api.ask("GET", f"/v1/recommendations?{query}").status == 422
