@@ -14,7 +14,7 @@ def server_parts(home: Home) -> tuple[Part, ...]:
     environment = flower_environment(home)
     secret = ("--superexec-auth-secret-file", str(home.superexec_secret_path))
     superlink = (
-        "flower-superlink",
+        *(sys.executable, "-m", "server.flower.superlink"),
         *("--host", HOST, "--port", str(home.settings.superlink_port)),
         *("--ssl-ca-certfile", str(home.authority_path)),
         *("--ssl-certfile", str(home.server_certificate_path)),

@@ -11,13 +11,13 @@ from statistics import median
 from typing import Any
 
 from simulations.datasets import export, load
-from simulations.deployment import Deployment
+from simulations.deployment import Deployment, free_port
 from simulations.report import Progress
 
 _DEVICES = 8
-_ROUNDS = 3
+_ROUNDS = 2
 _IDLE_SECONDS = 20.0
-_SAMPLE_SECONDS = 0.2
+_SAMPLE_SECONDS = 1.0
 _MEBIBYTE = 2**20
 _PHASE = re.compile(r"\bphase round=(\d+) task=(\w+) name=([\w.]+) asked=(\d+) through=(\d+) seconds=([\d.e+-]+)")
 
@@ -36,7 +36,7 @@ def deployment(progress: Progress) -> dict[str, Any]:
         phases = _phases(there)
     return {
         "devices": _DEVICES,
-        "rounds": done["rounds_done"],
+        "rounds": done["rounds"],
         "cores": os.cpu_count(),
         "rows": [
             *(
@@ -61,14 +61,16 @@ def _start(there: Deployment, advance: Any) -> tuple[list[Path], list[str]]:
         "sum.dropout_share=0.3",
     ]
     options = [word for setting in settings for word in ("--set", setting)]
-    there.call("server", "init", there.server, "--port", there.port, *options)
+    ports = ("--port", there.port, "--superlink-port", free_port())
+    there.call("server", "init", there.server, *ports, *options)
     there.call("server", "catalogue", there.server, there.folder / "data" / "items.jsonl")
     there.start("server", "server", "up", there.server)
     there.wait(lambda: there.port in {port for _, port in there.listening()}, 120, "the gateway to listen")
     homes, parts = [], []
     for number in range(1, _DEVICES + 1):
         home = there.device(number)
-        there.call("device", "init", home, "--port", 0, "--set", f"smallest_cohort={_DEVICES // 2}")
+        agreed = ("--policy", f"smallest_cohort={_DEVICES // 2}")
+        there.call("device", "init", home, "--no-keyring", "--port", 0, *agreed)
         invitation = there.json("server", "enrol", there.server)["invitation"]
         there.call("device", "join", home, invitation, "--yes")
         there.call("device", "log", home, "--file", there.folder / "data" / "people" / f"{number}.jsonl")
@@ -76,9 +78,8 @@ def _start(there: Deployment, advance: Any) -> tuple[list[Path], list[str]]:
         there.start(parts[-1], "device", "up", home)
         homes.append(home)
         advance()
-    there.wait(
-        lambda: there.json("server", "status", there.server)["devices"]["online"] == _DEVICES, 300, "all devices"
-    )
+    logs = [home / "run" / "logs" / "executor.log" for home in homes]
+    there.wait(lambda: all(log.exists() and "connected" in log.read_text() for log in logs), 300, "all devices")
     return homes, parts
 
 

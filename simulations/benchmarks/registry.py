@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from simulations.benchmarks.client_step import client_step
+from simulations.benchmarks.deployment import deployment
 from simulations.benchmarks.encoder import encoder
 from simulations.benchmarks.grid import grid
 from simulations.benchmarks.private_round import private_round
@@ -15,6 +16,7 @@ from simulations.report import Progress
 BENCHMARKS: Mapping[str, Callable[[Progress], dict[str, Any]]] = MappingProxyType(
     {
         "client-step": client_step,
+        "deployment": deployment,
         "encoder": encoder,
         "grid": grid,
         "private-round": private_round,

@@ -37,7 +37,7 @@ def test_a_federation_goes_on_whatever_ends(federated: Federated) -> None:
     assert deployment.json("server", *one_round)["rounds"] == 1
     assert all((deployment.folder / f"fault-{number}").exists() for number in BROKEN)
 
-    os.kill(deployment.pids("flower-superlink")[0], signal.SIGKILL)
+    os.kill(deployment.pids("server.flower.superlink")[0], signal.SIGKILL)
     assert deployment.json("server", *one_round)["rounds"] == 2
 
     deployment.start("third", "server", *one_round)

@@ -57,4 +57,4 @@ def test_an_item_that_is_encoded_afresh_keeps_its_features(tiny):
         local.losses(release, windows, groups, Seeded().numpy("windows")).detach().numpy()
         for groups in (("gates",), ("gates", "adapters"))
     )
-    assert np.allclose(kept, fresh, atol=1e-4)
+    assert np.allclose(kept, fresh, atol=2e-3)  # what is kept lies on the int8 grid
