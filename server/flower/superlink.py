@@ -1,7 +1,7 @@
 """`python -m server.flower.superlink ...`: Flower's SuperLink, which then takes one call after the other.
 
-Each call writes to its SQLite database, where those that collide sleep for up to a tenth of a second before they look again:
-forty at a time, as Flower has it, take several times as long as one by one.
+Each call writes to its SQLite database, where those that collide sleep for up to a tenth of a second before they look
+again: forty at a time, as Flower has it, mostly wait for each other.
 """
 
 from collections.abc import AsyncIterator
