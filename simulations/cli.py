@@ -3,16 +3,15 @@
 import json
 import os
 import re
-import sys
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from shared.errors import HushrecError, Misconfigured
+from shared import boundary
+from shared.errors import Misconfigured
 from simulations.modes import Aggregation, Privacy
 
 app = typer.Typer(
@@ -255,27 +254,8 @@ def main() -> None:
     app(prog_name="hushrec-simulate")
 
 
-@contextmanager
-def _explained(debug: bool) -> Iterator[None]:
-    """Turns exceptions into a message on standard error and an exit status.
-
-    The message of an unforeseen exception may quote data, so it is shown under --debug only.
-    """
-    try:
-        yield
-    except HushrecError as error:
-        print(f"hushrec-simulate: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_status) from None
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        print(
-            f"hushrec-simulate: a fault of ours, not of your input: {type(error).__name__} at "
-            f"{Path(place.filename).name}:{place.lineno}; please report it with what --debug prints",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1) from None
+def _explained(debug: bool) -> AbstractContextManager[None]:
+    return boundary.explained("hushrec-simulate", debug)
 
 
 def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:

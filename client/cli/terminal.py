@@ -1,18 +1,16 @@
 """Between a command and its terminal: questions, checks of options, errors as messages and exit statuses."""
 
 import json
-import sys
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
 
 from client.desk import Answer, EventRecord
-from shared.errors import HushrecError, Misconfigured, Refused
+from shared import boundary
+from shared.errors import Misconfigured, Refused
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -20,27 +18,9 @@ _EVENTS_AT_ONCE = 200
 _BYTES_AT_ONCE = 2**19
 
 
-@contextmanager
-def explained(debug: bool) -> Iterator[None]:
-    """Turns exceptions into a message on standard error and an exit status.
-
-    The message of an unforeseen exception may quote the person, so it is shown under --debug only.
-    """
-    try:
-        yield
-    except HushrecError as error:
-        print(f"hushrec-device: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_status) from None
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        print(
-            f"hushrec-device: a fault of ours, not of your input: {type(error).__name__} at "
-            f"{Path(place.filename).name}:{place.lineno}; please report it with what --debug prints",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1) from None
+def explained(debug: bool) -> AbstractContextManager[None]:
+    """What every command of a device runs in, see `shared.boundary`."""
+    return boundary.explained("hushrec-device", debug)
 
 
 def ask(question: str, yes: bool, otherwise: str) -> None:

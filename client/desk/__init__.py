@@ -1,6 +1,6 @@
 """Where a person or a host app deals with the device, without HTTP: what is handed in, and what is answered."""
 
-from client.desk.desk import Answer, Decision, Desk, EventStore, Ranking
+from client.desk.desk import Answer, Decision, Desk, EventStore, Ranking, record_of
 from client.desk.opening import open_desk
 from client.desk.records import (
     MOST_EVENTS,
@@ -30,4 +30,5 @@ __all__ = [
     "WishRecord",
     "Word",
     "open_desk",
+    "record_of",
 ]

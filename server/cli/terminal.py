@@ -3,16 +3,12 @@
 import io
 import json
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import typer
-
-from shared.errors import HushrecError, Misconfigured
+from shared import boundary
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -70,33 +66,6 @@ def print_json(facts: Mapping[str, Any]) -> None:
     print(json.dumps(facts, ensure_ascii=False, allow_nan=False), flush=True)
 
 
-@contextmanager
-def explained(debug: bool) -> Iterator[None]:
-    """Turns exceptions into a message on standard error and an exit status.
-
-    The message of an unforeseen exception may quote what it was about, so it is shown under --debug only.
-    """
-    try:
-        yield
-    except HushrecError as error:
-        print(f"hushrec-server: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_status) from None
-    except PermissionError as error:
-        print(
-            f"hushrec-server: {error.filename}: expected to be let in, got {error.strerror}; run it as the user whose "
-            "server this is",
-            file=sys.stderr,
-        )
-        raise typer.Exit(Misconfigured.exit_status) from None
-    except (typer.Exit, BrokenPipeError):  # typer ends quietly when nobody reads on
-        raise
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        print(
-            f"hushrec-server: a fault of ours, not of your input: {type(error).__name__} at "
-            f"{Path(place.filename).name}:{place.lineno}; please report it with what --debug prints",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1) from None
+def explained(debug: bool) -> AbstractContextManager[None]:
+    """What every command of a server runs in, see `shared.boundary`."""
+    return boundary.explained("hushrec-server", debug)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.behaviour import Event
+from client.desk import record_of
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -33,7 +33,7 @@ def export(dataset: Dataset, folder: Path, people: int | None = None) -> dict[st
     write_atomically(folder / ITEMS, _lines(_items(dataset.catalogue)))
     everything = []
     for number, person in enumerate(chosen, start=1):
-        records = [_event(event) for event in person.events]
+        records = [record_of(event) for event in person.events]
         write_atomically(folder / PEOPLE / f"{number}.jsonl", _lines(records))
         everything += [{"person": f"person-{number}", **record} for record in records]
     write_atomically(folder / EVENTS, _lines(everything))
@@ -45,20 +45,6 @@ def _items(catalogue: Catalogue) -> list[dict[str, Any]]:
         {"id": item.id, "title": item.title, "text": item.text, "categories": list(item.categories)}
         for item in catalogue
     ]
-
-
-def _event(event: Event) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "time_seconds": event.time_seconds,
-        "kind": event.kind.value,
-        "item": event.item,
-        "text": event.text,
-        "value": event.value,
-        "shown": list(event.shown),
-        "propensity": event.propensity,
-        "context": dict(event.context),
-    }
-    return {name: value for name, value in record.items() if value not in (None, "", [], {})}
 
 
 def _lines(records: list[dict[str, Any]]) -> bytes:

@@ -190,7 +190,7 @@ def test_somebody_elses_server_is_no_fault_of_ours(home, stand_in):
     result = call("up", home.directory)
     assert result.exit_code == 2
     assert "/somewhere/run/up.lock: expected to be let in" in result.stderr
-    assert "run it as the user whose server this is" in result.stderr
+    assert "run it as the user whose folder this is" in result.stderr
 
 
 def test_an_invitation_holds_as_long_as_the_settings_say(home):
