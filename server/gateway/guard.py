@@ -24,6 +24,7 @@ _PATH = re.compile(rb"(/(?!\.+(/|$))[A-Za-z0-9._-]{1,128}){1,6}", re.ASCII)
 _QUERY = re.compile(rb"(after=[0-9]{1,9})?", re.ASCII)
 _ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"transfer-encoding")
 FLEET = b"/v1/fleet/"
+HEAD_BYTES = 16_384  # largest head of a request
 _SMALL_BODY_BYTES, _SMALL_BODY_SECONDS = 8192, 20.0
 _BODY_SECONDS = 600.0
 _PIECE_SECONDS = 30.0  # from one piece of a body to the next
@@ -87,6 +88,8 @@ class Guard:
             raise Saying(503 if path.startswith(FLEET) else 429)  # Flower's client tries again after 503 alone
         if not _PATH.fullmatch(path) or path != scope["path"].encode() or not _QUERY.fullmatch(scope["query_string"]):
             raise Saying(404)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD_BYTES:
+            raise Saying(400)  # uvicorn measures only heads that come in pieces
         twice_framed = b"content-length" in names and b"transfer-encoding" in names
         if twice_framed or b"upgrade" in names or any(names.count(name) > 1 for name in _ONCE):
             raise Saying(400)

@@ -9,11 +9,11 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.gateway.buckets import neighbourhood
+from server.gateway.guard import HEAD_BYTES
 from server.gateway.routes import make_gateway
 from server.home import Home
 
 _HEAD_SECONDS = 10.0
-_HEAD_BYTES = 16_384
 _IDLE_SECONDS = 30  # longer than devices poll, so that they need not shake hands each time
 _STOPPING_SECONDS = 1
 _MOST_CONNECTIONS, _MOST_OF_ONE_ADDRESS = 2048, 512
@@ -89,7 +89,7 @@ def serve(home: Home) -> None:
             server_header=False,
             date_header=False,
             proxy_headers=False,  # else whoever asks could name another address
-            h11_max_incomplete_event_size=_HEAD_BYTES,
+            h11_max_incomplete_event_size=HEAD_BYTES,
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_STOPPING_SECONDS,

@@ -19,6 +19,7 @@ from server.orders import (
 )
 from server.uplock import holding_up_lock, is_up
 from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.files import write_atomically
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def home(tmp_path: Path) -> Home:
 
 
 def trained(home: Home, rounds: int) -> None:
-    (home.training / "progress.json").write_text(f'{{"round": {rounds}, "more": "than is read"}}')
+    content = f'{{"round": {rounds}, "more": "than is read"}}'.encode()
+    write_atomically(home.training / "progress.json", content)  # as trainings do: it is read all the while
 
 
 def test_a_server_is_up_as_long_as_one_holds_its_lock(home: Home) -> None:

@@ -67,6 +67,12 @@ def test_an_address_that_asks_too_often_waits_and_the_others_do_not() -> None:
     assert ask(app, "GET", "/health", address="192.0.2.2").status == 200
 
 
+def test_a_head_that_is_too_large_is_refused_however_it_comes() -> None:
+    assert ask(guarded(hello), "GET", "/health", [(b"x", b"a" * 16_000)]).status == 200
+    assert ask(guarded(hello), "GET", "/health", [(b"x", b"a" * 17_000)]).status == 400
+    assert ask(guarded(hello), "GET", "/health", [(b"x", b"a" * 900)] * 20).status == 400
+
+
 def test_a_body_that_does_not_come_ends_the_request() -> None:
     async def reading(scope, receive, send) -> None:
         await receive()
