@@ -79,7 +79,7 @@ def strangers(house: House, member: Person) -> dict[str, list[tuple[bytes, bytes
         "no zone": list({**genuine, b"flwr-timestamp": b"2026-01-01T00:00:00"}.items()),
         "no time": list({**genuine, b"flwr-timestamp": b"\xff"}.items()),
         "no key": list({**genuine, b"flwr-public-key": b"????"}.items()),
-        "long": list({**genuine, b"flwr-public-key": b"QUJD" * 5000}.items()),
+        "long": list({**genuine, b"flwr-public-key": b"QUJD" * 3000}.items()),
     }
 
 
