@@ -99,8 +99,8 @@ class Membership(BaseModel):
     def check_terms(self, offered: FederationFile) -> None:
         """See that other terms promise what was agreed to.
 
-        Training may go on longer or learn otherwise; what leaves, how often, under which noise and in what company may
-        not change without the person.
+        Training may go on longer or learn otherwise; what leaves, how often, under which noise, in what company and for
+        which unit (the windows of the event level) may not change without the person.
 
         Raises:
             Refused: naming what differs.
@@ -111,7 +111,7 @@ class Membership(BaseModel):
                 f"terms: round.minimum_answers: agreed to {agreed.round.minimum_answers} and more, got "
                 f"{offered.round.minimum_answers}; agreeing to it takes another device"
             )
-        for name in ("name", "backbone", "privacy", "sum", "statistics"):
+        for name in ("name", "backbone", "privacy", "sum", "statistics", "windows"):
             if getattr(agreed, name) != getattr(offered, name):
                 raise Refused(
                     f"terms: {name}: expected what was agreed to on joining, got other values; agreeing to them takes "

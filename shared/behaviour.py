@@ -1,8 +1,10 @@
 """One behaviour event: what a person did, when, and with which item. It stays on the device it was made on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from shared.errors import Misconfigured
 
@@ -57,3 +59,36 @@ class Event:
 
     def __repr__(self) -> str:
         return f"Event({self.kind.value}, {len(self.text)} characters)"
+
+
+def fields_of(event: Event) -> list[Any]:
+    """What JSON can hold of an event; `event_of` makes the same event of it."""
+    return [
+        event.time_seconds,
+        event.kind.value,
+        event.item,
+        event.text,
+        event.value,
+        event.shown,
+        event.context,
+        event.propensity,
+    ]
+
+
+def event_of(fields: Sequence[Any]) -> Event:
+    """The event of these fields, as they come out of JSON.
+
+    Raises:
+        ValueError, TypeError, Misconfigured: they are not those of an event.
+    """
+    time_seconds, kind, item, text, value, shown, context, propensity = fields
+    return Event(
+        time_seconds=float(time_seconds),
+        kind=EventKind(kind),
+        item=item,
+        text=text,
+        value=value,
+        shown=tuple(shown),
+        context=tuple((name, word) for name, word in context),
+        propensity=propensity,
+    )

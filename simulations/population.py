@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Context
 
 from client import Device, Installed, Membership, NodeState, install
-from shared.behaviour import Event, EventKind
+from shared.behaviour import Event, event_of, fields_of
 from shared.errors import Corrupt
 from shared.files import write_atomically
 from shared.privacy import Keystream, RandomBytes
@@ -147,28 +147,8 @@ def _events(directory: Path, device: int) -> tuple[Event, ...]:
 
 
 def _encode(event: Event) -> bytes:
-    fields = [
-        event.time_seconds,
-        event.kind.value,
-        event.item,
-        event.text,
-        event.value,
-        event.shown,
-        event.context,
-        event.propensity,
-    ]
-    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(fields_of(event), separators=(",", ":")).encode() + b"\n"
 
 
 def _decode(line: bytes) -> Event:
-    time_seconds, kind, item, text, value, shown, context, propensity = json.loads(line)
-    return Event(
-        time_seconds,
-        EventKind(kind),
-        item,
-        text,
-        value,
-        tuple(shown),
-        tuple((name, word) for name, word in context),
-        propensity,
-    )
+    return event_of(json.loads(line))

@@ -134,6 +134,24 @@ def membership(name: str = "one", registry: str = "registry") -> Membership:
     return Membership(identity, certificate, keys[1].public_key().public_bytes_raw())
 
 
+# What makes a federation small enough for an encoder of 32 numbers and 24 items.
+SMALL = (
+    "backbone.model_sha256=",
+    "backbone.tokenizer_sha256=",
+    "backbone.max_tokens=16",
+    "model.dense_width=8",
+    "model.concepts=6",
+    "model.concept_top=3",
+    "model.concept_temperature=0.3",
+    "model.lora_rank=2",
+    "windows.events=4",
+    "windows.per_device=3",
+    "windows.negatives=6",
+    "windows.shown=2",
+    "training.rounds=4",
+)
+
+
 @dataclass(frozen=True)
 class Tiny:
     """A federation over tiny encoders.
@@ -148,19 +166,7 @@ class Tiny:
         return read_federation(
             settings=[
                 f"backbone.name={self.folders[family]}",
-                "backbone.model_sha256=",
-                "backbone.tokenizer_sha256=",
-                "backbone.max_tokens=16",
-                "model.dense_width=8",
-                "model.concepts=6",
-                "model.concept_top=3",
-                "model.concept_temperature=0.3",
-                "model.lora_rank=2",
-                "windows.events=4",
-                "windows.per_device=3",
-                "windows.negatives=6",
-                "windows.shown=2",
-                "training.rounds=4",
+                *SMALL,
                 "training.clients_per_round=3",
                 "training.adapter_rounds=2",
                 "training.adapter_windows=3",

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from shared.behaviour import Event, EventKind
+from shared.behaviour import Event, event_of, fields_of
 from shared.errors import Corrupt, Misconfigured
 
 SCHEMA = 1  # of tables and of what is sealed
@@ -63,17 +63,7 @@ class Seals:
 
 def encode_event(event: Event) -> bytes:
     """The fields of an event as JSON in ASCII; the same event gives the same bytes."""
-    fields = [
-        event.time_seconds,
-        event.kind.value,
-        event.item,
-        event.text,
-        event.value,
-        event.shown,
-        event.context,
-        event.propensity,
-    ]
-    return json.dumps(fields, separators=(",", ":")).encode("ascii")
+    return json.dumps(fields_of(event), separators=(",", ":")).encode("ascii")
 
 
 def decode_event(content: bytes) -> Event:
@@ -83,17 +73,7 @@ def decode_event(content: bytes) -> Event:
         Corrupt: it is something else; the message quotes none of it.
     """
     try:
-        time_seconds, kind, item, text, value, shown, context, propensity = json.loads(content.decode("ascii"))
-        return Event(
-            time_seconds=float(time_seconds),
-            kind=EventKind(kind),
-            item=item,
-            text=text,
-            value=value,
-            shown=tuple(shown),
-            context=tuple((name, word) for name, word in context),
-            propensity=propensity,
-        )
+        return event_of(json.loads(content.decode("ascii")))
     except (ValueError, TypeError, RecursionError, Misconfigured):
         raise Corrupt("event: expected the fields of an event, got something else") from None
 

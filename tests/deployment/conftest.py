@@ -9,23 +9,11 @@ import pytest
 
 from shared.behaviour import Event
 from simulations.deployment import Deployment, free_port
-from tests.tiny import catalogue, person, write_encoder
+from tests.tiny import SMALL, catalogue, person, write_encoder
 
 DEVICES = 8
 FEDERATION = (
-    "backbone.model_sha256=",
-    "backbone.tokenizer_sha256=",
-    "backbone.max_tokens=16",
-    "model.dense_width=8",
-    "model.concepts=6",
-    "model.concept_top=3",
-    "model.concept_temperature=0.3",
-    "model.lora_rank=2",
-    "windows.events=4",
-    "windows.per_device=3",
-    "windows.negatives=6",
-    "windows.shown=2",
-    "training.rounds=4",
+    *SMALL,
     f"training.clients_per_round={DEVICES}",
     "training.adapter_rounds=0",
     "privacy.level=user",

@@ -199,6 +199,10 @@ def weaker_terms(publisher, gateway, first):
     publisher.publish(b"two", read_federation(settings=[*TERMS, "privacy.user_epsilon=7.9"]))
 
 
+def another_unit(publisher, gateway, first):
+    publisher.publish(b"two", read_federation(settings=[*TERMS, "windows.events=4"]))
+
+
 def a_smaller_cohort(publisher, gateway, first):
     publisher.publish(b"two", read_federation(settings=["round.minimum_answers=55"]))
 
@@ -239,6 +243,7 @@ EVIL = [
     (another_model, Corrupt, "the file that the operator signed"),
     (another_federation_file, Corrupt, "expected federation"),
     (weaker_terms, Refused, "terms: privacy"),
+    (another_unit, Refused, "terms: windows"),
     (a_smaller_cohort, Refused, "terms: round.minimum_answers"),
     (another_backbone, Refused, "terms: backbone"),
     (garbage, Corrupt, "canonical JSON"),
