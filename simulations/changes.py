@@ -22,7 +22,7 @@ from simulations.world import World
 
 _AFTER = range(3, 9)  # item events since the change, the one asked for included
 _FEWEST = 3  # events before a question
-_ASKED = 300  # questions of each kind of people, at most
+_ASKED = 2000  # questions of each kind of people, at most
 
 Make = Callable[[Recommender, Sequence[Event]], Profile]
 

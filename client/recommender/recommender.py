@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from operator import attrgetter
 
 import numpy as np
@@ -154,16 +155,17 @@ class Recommender:
         shares = views[:, self._reader.dense_width :]
         among = Candidates(best.scores, self._reader.content(views), shares, question.interest.concepts)
         places = arranged(among, count, wishes, self._chance)
-        carried = profile.carried(context)
+        rows = best.rows[[place.candidate for place in places]]
+        reasons = self._reasons(rows, question, profile, profile.carried(context))
         return [
             Recommendation(
-                int(best.rows[place.candidate]),
-                self._release.catalogue[int(best.rows[place.candidate])].id,
+                int(row),
+                self._release.catalogue[int(row)].id,
                 float(best.scores[place.candidate]),
-                self._reasons(int(best.rows[place.candidate]), question, profile, carried),
+                why,
                 place.propensity,
             )
-            for place in places
+            for row, place, why in zip(rows, places, reasons, strict=True)
         ]
 
     def rank_text(self, words: str, count: int) -> list[Recommendation]:
@@ -199,7 +201,7 @@ class Recommender:
         parts = np.zeros(len(profile.events), np.float32)
         if carried is not None:
             parts = question.dense_scale * (carried.events @ self._z[row])
-        reasons = self._reasons(row, question, profile, carried)
+        [reasons] = self._reasons(np.array([row]), question, profile, carried)
         return Recommendation(row, item, float(scores[row]), reasons), rank_of(scores, row, allowed), parts
 
     def controls(self, kept: str = "[]") -> Controls | None:
@@ -272,24 +274,34 @@ class Recommender:
         self._model.load(self._release.vector)  # training may have left other parameters in the model
         return self._formula.ask(profile.interest(context), wishes, controls, context, now)
 
-    def _reasons(self, row: int, question: Question, profile: Profile, carried: Carried | None) -> tuple[Reason, ...]:
-        reasons = [
-            Reason(kind, "", float(values[row]))  # type: ignore[arg-type]  # the keys are kinds
-            for kind, values in question.addends.items()
-            if kind == "text" or values[row]
-        ]
+    def _reasons(
+        self, rows: NDArray[np.int64], question: Question, profile: Profile, carried: Carried | None
+    ) -> list[tuple[Reason, ...]]:
+        """Of each of some items, strongest first."""
+        z, concepts = question.dense_scale * self._z[rows], self._release.concept_names
+        names = [event.item or "own words" for event in profile.events]
+        nothing: NDArray[np.floating] = np.zeros((len(rows), 0))
+        events = shares = nothing
+        course = nothing.sum(1)
         if carried is not None and question.dense_scale:
-            z = question.dense_scale * self._z[row]
-            names = [event.item or "own words" for event in profile.events]
-            parts = (carried.events @ z).tolist()
-            reasons += [Reason("event", name, part) for name, part in zip(names, parts, strict=True)]
-            if carried.course.any():
-                reasons.append(Reason("course", "", float(carried.course @ z)))
+            events, course = z @ carried.events.T, z @ carried.course
         if question.lead is not None and question.concept_scale:
-            shares = question.concept_scale * question.lead * self._roots[row]
-            for concept in np.flatnonzero(shares):
-                reasons.append(Reason("concept", self._release.concept_names[concept], float(shares[concept])))
-        return tuple(sorted(reasons, key=attrgetter("part"), reverse=True))
+            shares = question.concept_scale * question.lead * self._roots[rows]
+        every = []
+        for place, row in enumerate(rows):
+            reasons = [
+                Reason(kind, "", float(values[row]))  # type: ignore[arg-type]  # the keys are kinds
+                for kind, values in question.addends.items()
+                if kind == "text" or values[row]
+            ]
+            parts = events[place].tolist()
+            reasons += map(Reason, repeat("event", len(parts)), names, parts)  # type: ignore[arg-type]
+            if course[place]:
+                reasons.append(Reason("course", "", float(course[place])))
+            for concept in np.flatnonzero(shares[place]):
+                reasons.append(Reason("concept", concepts[concept], float(shares[place, concept])))
+            every.append(tuple(sorted(reasons, key=attrgetter("part"), reverse=True)))
+        return every
 
 
 def _typed(words: str) -> Event:
