@@ -1,5 +1,10 @@
 """A toy federation for tests: nine parameters in three groups, and devices that pull them each its own way."""
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # they share the processors; read when torch is loaded, here and in children
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

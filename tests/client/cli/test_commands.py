@@ -248,7 +248,7 @@ def test_a_device_that_is_up_answers_for_itself(run, home):
     assert stored(home) == []
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1, -1, "x", None])
+@pytest.mark.parametrize("pid", [pytest.param(os.getpid(), id="of another process"), 2**22 + 1, -1, "x", None])
 def test_word_left_by_a_device_that_was_killed_misleads_nobody(run, home, pid):
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         place = {"host": "127.0.0.1", "port": stranger.getsockname()[1], "pid": pid}
