@@ -2,11 +2,13 @@
 
 Its calls are answered one after the other: each writes to its SQLite database, where those that collide sleep before
 they look again. Middlewares that do nothing without a plugin, an account or tracing are left out; whoever checks who
-asks stays.
+asks stays. What devices and runs call is answered with one message, for which each middleware that stays needs no task
+and no queues of its own.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -21,6 +23,9 @@ from flwr.superlink.routers.control.middlewares import (
 )
 from flwr.superlink.routers.fleet.middlewares import FleetEventLogMiddleware
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _WITHOUT_EFFECT = (
     ControlEventLogMiddleware,
@@ -29,12 +34,66 @@ _WITHOUT_EFFECT = (
     FleetEventLogMiddleware,
     RuntimeTracingMiddleware,
 )
+_ANSWERED_AT_ONCE = ("/v1/fleet/", "/v1/runtime/")
 _all_middleware = superlink._get_middleware
+
+
+class InOneTask:
+    """One of Flower's middlewares; what is answered with one message passes it in the task that the call came in."""
+
+    def __init__(self, app: ASGIApp, usual: Middleware) -> None:
+        self._app = app
+        self._usual: Any = usual.cls(app, *usual.args, **usual.kwargs)  # one of Starlette's BaseHTTPMiddleware
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        if scope["type"] != "http" or not scope["path"].startswith(_ANSWERED_AT_ONCE):
+            return await self._usual(scope, receive, send)
+        request = Request(scope, receive)
+
+        async def inside(_: Request) -> Response:
+            answer = _Answer()
+            await self._app(scope, _again(request), answer.take)
+            return answer.whole()
+
+        response = await self._usual.dispatch_func(request, inside)
+        await response(scope, receive, send)
+
+
+class _Answer:
+    """What comes from further inside, in pieces."""
+
+    def __init__(self) -> None:
+        self._status, self._body = 500, b""
+        self._headers: list[tuple[bytes, bytes]] = []
+
+    async def take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status, self._headers = message["status"], list(message["headers"])
+        else:
+            self._body += message.get("body", b"")
+
+    def whole(self) -> Response:
+        response = Response(self._body, self._status)
+        response.raw_headers = self._headers
+        return response
+
+
+def _again(request: Request) -> Receive:
+    """What receives a request whose body may have been read."""
+    left: list[Message] = []
+    if hasattr(request, "_body"):
+        left.append({"type": "http.request", "body": request._body, "more_body": False})
+
+    async def receive() -> Message:
+        return left.pop() if left else await request.receive()
+
+    return receive
 
 
 def middleware() -> list[Middleware]:
     """What stands in front of every call of the SuperLink, outermost first."""
-    return [one for one in _all_middleware() if one.cls not in _WITHOUT_EFFECT]
+    return [Middleware(InOneTask, one) for one in _all_middleware() if one.cls not in _WITHOUT_EFFECT]
 
 
 @asynccontextmanager

@@ -1,12 +1,41 @@
 """What stands in front of the SuperLink's calls: all that checks who asks, and nothing that has no effect here."""
 
-from flwr.superlink.main import _get_middleware
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-from server.flower.superlink import middleware
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import FastAPI
+from flwr.common.constant import TIMESTAMP_HEADER
+from flwr.proto.control_pb2 import StopRunRequest
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    ActivateNodeResponse,
+    PullMessagesRequest,
+    PullMessagesResponse,
+    RegisterNodeFleetRequest,
+)
+from flwr.proto.node_pb2 import Node
+from flwr.proto.run_pb2 import GetRunRequest
+from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER, FLEET_HTTP_SIGNATURE_HEADER
+from flwr.supercore.primitives.asymmetric import public_key_to_bytes, sign_message
+from flwr.superlink import main as superlink
+from starlette.middleware import Middleware
+
+from server.flower.superlink import InOneTask, middleware
+
+PROTOBUF = {"content-type": "application/protobuf", "accept": "application/protobuf"}
+
+
+def names(found: list[Middleware]) -> list[str]:
+    return [(one.args[0].cls if one.cls is InOneTask else one.cls).__name__ for one in found]
 
 
 def test_only_what_has_no_effect_here_is_left_out() -> None:
-    every, ours = ([one.cls.__name__ for one in found] for found in (_get_middleware(), middleware()))
+    every, ours = names(superlink._get_middleware()), names(middleware())
     assert set(every) - set(ours) == {
         "ControlEventLogMiddleware",
         "ControlLicenseMiddleware",
@@ -16,3 +45,62 @@ def test_only_what_has_no_effect_here_is_left_out() -> None:
     }
     assert ours == [name for name in every if name in ours]
     assert {"NodeAuthMiddleware", "ControlAuthenticationMiddleware", "ProtobufTranslationMiddleware"} <= set(ours)
+
+
+def app(monkeypatch: pytest.MonkeyPatch, front: Callable[[], list[Middleware]]) -> FastAPI:
+    """A SuperLink without a network, its state in memory."""
+    monkeypatch.setattr(superlink, "get_ee_linkstate_db", lambda: ":flwr-in-memory:")
+    monkeypatch.setattr(superlink, "_get_middleware", front)
+    return superlink.create_app()
+
+
+async def ask(app: FastAPI, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://link") as client:
+        return await client.post(path, content=content, headers=PROTOBUF | headers)
+
+
+def signed(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
+    moment = datetime.now(UTC).isoformat()
+    return {
+        FLEET_HTTP_PUBLIC_KEY_HEADER: b64encode(public_key_to_bytes(key.public_key())).decode(),
+        FLEET_HTTP_SIGNATURE_HEADER: b64encode(sign_message(key, moment.encode())).decode(),
+        TIMESTAMP_HEADER: moment,
+    }
+
+
+def test_every_call_is_answered_as_flowers_own_command_answers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = superlink._get_middleware
+    both = [app(monkeypatch, stock), app(monkeypatch, middleware)]
+    key = ec.generate_private_key(ec.SECP384R1())
+    mine = public_key_to_bytes(key.public_key())
+
+    async def talk(link: FastAPI) -> list[tuple[int, bytes, str | None]]:
+        link.state.enable_supernode_auth = False  # so that a node may register itself
+        register = RegisterNodeFleetRequest(public_key=mine).SerializeToString()
+        assert (await ask(link, "/v1/fleet/register-node", register, signed(key))).status_code == 200
+        activate = ActivateNodeRequest(public_key=mine, heartbeat_interval=30).SerializeToString()
+        activated = await ask(link, "/v1/fleet/activate-node", activate, signed(key))
+        node = Node(node_id=ActivateNodeResponse.FromString(activated.content).node_id)
+        other = Node(node_id=node.node_id + 1)
+        pull = PullMessagesRequest(node=node).SerializeToString()
+        asked = [
+            ("/v1/fleet/pull-messages", pull, signed(key)),
+            ("/v1/fleet/pull-messages", pull, {}),
+            ("/v1/fleet/pull-messages", pull, signed(key) | {"content-type": "text/plain"}),
+            ("/v1/fleet/pull-messages", b"\xff" * 9, signed(key)),
+            ("/v1/fleet/pull-messages", PullMessagesRequest(node=other).SerializeToString(), signed(key)),
+            ("/v1/fleet/get-run", GetRunRequest(node=node, run_id=7).SerializeToString(), signed(key)),
+            ("/v1/fleet/no-such-call", pull, signed(key)),
+            ("/v1/runtime/pull-messages", b"", {}),
+            ("/v1/runtime/acquire-task", b"", {}),
+            ("/v1/control/stop-run", StopRunRequest(run_id=7).SerializeToString(), {}),
+        ]
+        answers = [await ask(link, *one) for one in asked]
+        return [(answer.status_code, answer.content, answer.headers.get("content-type")) for answer in answers]
+
+    theirs, ours = (asyncio.run(talk(link)) for link in both)
+    assert ours == theirs
+    assert ours[0][0] == 200
+    assert not PullMessagesResponse.FromString(ours[0][1]).messages_list
+    assert {status for status, _, _ in ours} >= {200, 400, 401, 404, 415}
