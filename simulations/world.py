@@ -58,8 +58,12 @@ class World:
 
     def training_log(self, person: int) -> Sequence[Event]:
         """What a person's device may hold during training: everything before the validation event."""
-        return training_events(self.logs[person], self.dataset.catalogue, int(self.split.held_back[person]))
+        return training_events(
+            self.dataset.people[person].events, self.dataset.catalogue, int(self.split.held_back[person])
+        )
 
     def held_out(self, person: int) -> Sequence[Event]:
         """What a person's device may be measured on: the validation event, or nothing. Never the test event."""
-        return validation_event(self.logs[person], self.dataset.catalogue, int(self.split.held_back[person]))
+        return validation_event(
+            self.dataset.people[person].events, self.dataset.catalogue, int(self.split.held_back[person])
+        )

@@ -16,7 +16,7 @@ FloatMatrix = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _STEPS = 127.0
-_BLOCK = 2048  # rows quantised at a time, so that no second copy of the whole is made
+_BLOCK = 2048  # rows quantised or scored at a time, so that no second copy of the whole is made
 _ROUNDING = 1e-4  # of float32 sums, beside the bound for the bytes
 _HALF_ROUNDING = 2.0**-8  # of bfloat16, in which the kernel answers
 _LANES = 32  # the kernel reads rows of a multiple of so many numbers
@@ -102,5 +102,8 @@ class CatalogueIndex:
 
     def score(self, rows: NDArray[np.int64], query: FloatVector, prior: FloatVector) -> FloatVector:
         """Scores float32 of some rows, as `best` gives them."""
-        exact = self._factors[rows].astype(np.float64) @ query.astype(np.float64) + prior[rows]
-        return np.asarray(exact, np.float32)
+        wide, scores = query.astype(np.float64), np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            scores[start : start + _BLOCK] = self._factors[block].astype(np.float64) @ wide + prior[block]
+        return scores
