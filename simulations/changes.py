@@ -4,12 +4,12 @@ Settings were chosen on the people with even numbers; only the others are asked 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from client import Levels, Profile, Recommender
-from client.interest import DEFAULT_LEVELS
+from client import Profile, Recommender
 from shared.behaviour import Event
 from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval
@@ -64,12 +64,15 @@ def measure_changes(trials: Trials) -> list[dict[str, Any]]:
     return rows
 
 
+def _by_the_hour(profile: Profile) -> Profile:
+    profile.levels = replace(profile.levels, hour=0.6)
+    return profile
+
+
 _WAYS: dict[str, Make] = {
     "forgetting alone": lambda ranker, events: ranker.profile(events, notices_drift=False),
     "drift noticed": lambda ranker, events: ranker.profile(events),
-    "drift and the hour": lambda ranker, events: ranker.profile(
-        events, Levels(DEFAULT_LEVELS.word, DEFAULT_LEVELS.sentence, DEFAULT_LEVELS.history, 0.6)
-    ),
+    "drift and the hour": lambda ranker, events: _by_the_hour(ranker.profile(events)),
     "drift, levels and hour chosen by each device": lambda ranker, events: ranker.profile(
         events, ranker.levels_for(events)
     ),

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from client.interest.controls import Controls, Ruling
     from client.interest.interest import Carried, Interest
     from client.interest.levels import CANDIDATES, Levels
-    from client.interest.profile import DEFAULT_LEVELS, Profile
+    from client.interest.profile import Profile
     from client.interest.reader import TextReader
 
 __getattr__, __dir__ = lazily(
@@ -17,14 +17,13 @@ __getattr__, __dir__ = lazily(
         "client.interest.controls": ("Controls", "Ruling"),
         "client.interest.interest": ("Carried", "Interest"),
         "client.interest.levels": ("CANDIDATES", "Levels"),
-        "client.interest.profile": ("DEFAULT_LEVELS", "Profile"),
+        "client.interest.profile": ("Profile",),
         "client.interest.reader": ("TextReader",),
     },
 )
 
 __all__ = [
     "CANDIDATES",
-    "DEFAULT_LEVELS",
     "Carried",
     "Controls",
     "Interest",

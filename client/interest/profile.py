@@ -29,7 +29,6 @@ FloatArray = NDArray[np.floating]
 
 FRESH = 16  # newest events whose evidence may still change with what follows
 RECENT = 8  # of these, the ones that tell where interest is now
-DEFAULT_LEVELS = Levels(0.2, 0.65, 0.15)  # best on validation of the demo and of MovieLens 100K together
 _SESSION_GAP_SECONDS = 1800.0
 _ROUNDING = 1e-9  # of weighted sums
 _UNITS_ROUNDING = 1e-6  # of sums of the levels' unit vectors, which are float32
@@ -78,7 +77,7 @@ class Profile:
         self,
         reader: TextReader,
         events: Sequence[Event] = (),
-        levels: Levels = DEFAULT_LEVELS,
+        levels: Levels | None = None,
         weighs_events: bool = True,
         notices_drift: bool = True,
     ) -> None:
@@ -86,11 +85,12 @@ class Profile:
 
         Args:
             events: oldest first.
-            levels: may be changed later; without a word level the words of events are not read.
+            levels: the release's when left out; may be changed later; without a word level the words of events are
+                not read.
             weighs_events: off, every event that shows interest counts the same: for studies.
             notices_drift: off, memory is never shortened: for studies.
         """
-        self._reader, self.levels = reader, levels
+        self._reader, self.levels = reader, levels or reader.levels
         self._weighs_events, self._notices_drift = weighs_events, notices_drift
         self._decay = Decay.power(reader.gamma)
         self._kept: list[_Kept] = []

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from client.interest.course import CourseReader
+from client.interest.levels import Levels
 from client.interest.mixture import onward
 from shared.behaviour import Event
 from shared.model import GlobalModel
@@ -35,6 +36,7 @@ class TextReader:
     def __init__(self, release: Release, model: GlobalModel) -> None:
         # Without the index: the views made of it are all that is read from here on, and it is as large as they are.
         self.release = replace(release, index=np.zeros((0, release.index.shape[1]), np.float32))
+        self.levels = Levels(*release.federation.interest.levels)
         self._model = model
         model.load(release.vector)
         with torch.no_grad():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client.interest import CANDIDATES, DEFAULT_LEVELS, Carried, Controls, Interest, Levels, Profile, TextReader
+from client.interest import CANDIDATES, Carried, Controls, Interest, Levels, Profile, TextReader
 from client.recommender.arrangement import Candidates, arranged, candidates_for, rank_of
 from client.recommender.formula import Formula, Question
 from client.recommender.index import CatalogueIndex
@@ -87,7 +87,7 @@ class Recommender:
     def profile(
         self,
         events: Sequence[Event] = (),
-        levels: Levels = DEFAULT_LEVELS,
+        levels: Levels | None = None,
         weighs_events: bool = True,
         notices_drift: bool = True,
     ) -> Profile:
@@ -96,18 +96,18 @@ class Recommender:
         return Profile(self._reader, events, levels, weighs_events, notices_drift)
 
     def levels_for(self, events: Sequence[Event]) -> Levels:
-        """How much words, sentences and history should count for this person: the default, unless the person's own
-        latest events, each predicted from those before it, clearly say otherwise.
+        """How much words, sentences and history should count for this person: what the release says, unless the
+        person's own latest events, each predicted from those before it, clearly say otherwise.
 
-        Clearly: two nats of log-likelihood over all of them, so that a short or an ordinary log keeps the default.
+        Clearly: two nats of log-likelihood over all of them, so that a short or an ordinary log keeps the release's.
         """
         catalogue = self._release.catalogue
         places = [place for place, event in enumerate(events) if event.item in catalogue][-_PREDICTED:]
         if len(places) < _FEWEST_PREDICTED or places[0] == 0:
-            return DEFAULT_LEVELS
+            return self._reader.levels
         self._model.load(self._release.vector)  # training may have left other parameters in the model
         others = np.random.default_rng(len(catalogue)).integers(len(catalogue), size=_CONTRASTED)
-        tried = (DEFAULT_LEVELS, *CANDIDATES)
+        tried = (self._reader.levels, *CANDIDATES)
         likelihood = np.zeros(len(tried))
         profile = self.profile(events[: places[0]], _ALL_LEVELS)
         for place, following in zip(places, [*places[1:], None], strict=True):
@@ -119,7 +119,7 @@ class Recommender:
             for event in events[place:following]:
                 profile.add(event)
         best = int(likelihood.argmax())
-        return tried[best] if likelihood[best] - likelihood[0] > _CLEAR_NATS else DEFAULT_LEVELS
+        return tried[best] if likelihood[best] - likelihood[0] > _CLEAR_NATS else tried[0]
 
     def interest(self, person: Person, context: Context = ()) -> Interest:
         """The interest vector of a profile, or after events."""
@@ -223,7 +223,7 @@ class Recommender:
         wishes: Wishes = _PLAIN,
         top: int = 10,
         controls: Controls | None = None,
-        levels: Levels = DEFAULT_LEVELS,
+        levels: Levels | None = None,
     ) -> Counterfactual:
         """The fewest events, three at most, without which an item would leave the best `top`; and its rank then.
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 GROUPS = (
     "dense", "concepts", "evolution", "forgetting", "movement", "gates", "context", "bias", "scales", "adapters",
@@ -70,11 +70,19 @@ class Model(_Section):
 
 
 class Interest(_Section):
-    """How interest moves, and whether it minds the circumstances."""
+    """What an interest is made of, how it moves, and whether it minds the circumstances."""
 
+    levels: Annotated[tuple[Share, Share, Share], Field(strict=False)]
     evolution: Literal["forgetting", "linear", "gru", "lstm", "attention"]
     hidden: Annotated[int, Field(ge=1, le=256)]
     context: bool
+
+    @field_validator("levels")
+    @classmethod
+    def _whole(cls, levels: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(levels) - 1.0) > 1e-6:
+            raise ValueError(f"expected three weights that sum to 1, got {sum(levels):g}")
+        return levels
 
 
 class Windows(_Section):

@@ -249,3 +249,14 @@ def test_nothing_of_a_person_is_printed(reader):
     profile = Profile(reader, log)
     printed = f"{profile!r} {profile.interest()!r} {reader!r} {profile._kept!r}"
     assert not any(word in printed for word in ("drum", "music", "array", "[0"))
+
+
+def test_without_other_wishes_the_levels_are_the_releases(tiny):
+    release, model = tiny.moved("interest.levels=[0.5, 0.25, 0.25]")
+    reader = TextReader(release, model)
+    events = person(3, 12)
+    usual, said = Profile(reader, events), Profile(reader, events, Levels(0.5, 0.25, 0.25))
+    assert usual.levels == said.levels
+    np.testing.assert_array_equal(usual.interest().dense, said.interest().dense)
+    other = Profile(reader, events, SENTENCES).interest().dense
+    assert np.abs(usual.interest().dense - other).max() > 1e-3

@@ -204,3 +204,21 @@ def test_the_last_rounds_train_the_adapters_and_nothing_else():
 def test_groups_of_a_round_stand_in_canonical_order():
     file = read_federation(settings=["training.groups=['bias', 'evolution', 'dense']"])
     assert file.groups_in(1) == ("dense", "evolution", "bias")
+
+
+@pytest.mark.parametrize(
+    ("levels", "told"),
+    [
+        ("[0.5, 0.2, 0.2]", "interest.levels: expected three weights that sum to 1, got 0.9"),
+        ("[1.2, -0.2, 0.0]", "interest.levels"),
+        ("[0.5, 0.5]", "interest.levels"),
+        ("[0.5, 0.5, true]", "interest.levels"),
+    ],
+)
+def test_the_levels_of_interest_are_three_shares(levels, told):
+    with pytest.raises(Misconfigured, match=re.escape(told)):
+        read_federation(None, [f"interest.levels={levels}"])
+
+
+def test_one_level_alone_is_fine():
+    assert read_federation(None, ["interest.levels=[0.0, 1.0, 0.0]"]).interest.levels == (0.0, 1.0, 0.0)
