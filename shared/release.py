@@ -156,9 +156,11 @@ class Release:
             counts: float64, of the first items; what came after the count is predicted from it.
         """
         counted, later = self.index[: len(counts)], self.index[len(counts) :]
-        known = log_popularity(counts, counted, self.federation.statistics.shrinkage, noise)
+        settings = self.federation.statistics
+        known = log_popularity(counts, counted, settings.shrinkage, noise)
         if len(later):
-            known = np.concatenate([known, predicted_log_popularity(counted, known, later)])
+            predicted = predicted_log_popularity(counted, known, later, settings.new_item_optimism)
+            known = np.concatenate([known, predicted])
         return replace(self, log_popularity=known)
 
     def renamed(self, names: Mapping[str, str]) -> "Release":
@@ -240,7 +242,8 @@ def with_items(
 ) -> Release:
     """The release with items that came after its training: encoded as it encodes, at the end of its catalogue.
 
-    Nobody has counted them, so their popularity is predicted from their texts and features.
+    Nobody has counted them, so their popularity is predicted from their texts and features, with the optimism that the
+    federation file asks for.
 
     Args:
         embeddings: float32 [items, width] of their texts under the adapters of the release, where they are known.
@@ -253,7 +256,8 @@ def with_items(
         embeddings = model.encoder.embed(items.texts, progress=progress)
     exact = release.whitening.apply_items(embeddings, items)
     new = on_grid(exact, _widths(release.federation, exact.shape[1]))
-    prior = predicted_log_popularity(release.index, release.log_popularity, new)
+    optimism = release.federation.statistics.new_item_optimism
+    prior = predicted_log_popularity(release.index, release.log_popularity, new, optimism)
     return _with_card(
         replace(
             release,

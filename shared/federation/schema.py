@@ -195,6 +195,7 @@ class Statistics(_Section):
 
     items_per_device: Annotated[int, Field(ge=1)]
     shrinkage: Positive
+    new_item_optimism: Annotated[float, Field(ge=0, le=10)]
 
 
 class Evaluation(_Section):

@@ -42,18 +42,18 @@ def log_popularity(
 
 
 def predicted_log_popularity(
-    index: NDArray[np.float32], log_popularity: NDArray[np.float32], new: NDArray[np.float32]
+    index: NDArray[np.float32], log_popularity: NDArray[np.float32], new: NDArray[np.float32], optimism: float
 ) -> NDArray[np.float32]:
     """What the texts of items that were never counted say of their popularity, shrunk towards the average.
 
-    Ridge regression of the counted items' logarithms on their texts (Hoerl and Kennard 1970). Half the variance it
-    leaves is added: what can be expected of an item of which only the text is known is the mean of the log-normal, not
-    its median.
+    Ridge regression of the counted items' logarithms on their texts (Hoerl and Kennard 1970), and on top of it an upper
+    confidence bound (as Auer 2002): an item that nobody is shown is never counted, however good it is.
 
     Args:
         index: float32 [n, D], whitened texts of counted items.
         log_popularity: float32 [n], theirs.
         new: float32 [m, D], whitened texts.
+        optimism: standard deviations, of what texts leave open, that are added.
 
     Returns:
         float32 [m]; zeros where the counted items are all alike.
@@ -66,7 +66,8 @@ def predicted_log_popularity(
     weights = inverse @ (x.T @ (logarithms - level))
     left = np.square(logarithms - level - x @ weights).sum()
     freedom = len(x) - 1 - np.sum(inverse * spread)  # numbers, less those that the fit used up
-    return np.asarray(level + (new - centre) @ weights + 0.5 * left / max(freedom, 1.0), np.float32)
+    bound = optimism * math.sqrt(left / max(freedom, 1.0))
+    return np.asarray(level + (new - centre) @ weights + bound, np.float32)
 
 
 def _posterior_mean(counts: Tensor, x: Tensor, noise: float) -> Tensor:

@@ -41,13 +41,12 @@ def test_the_same_counts_give_the_same_prior():
 
 def test_an_item_without_a_count_gets_what_its_text_says_shrunk():
     texts = np.array([[1.0], [-1.0], [1.0], [-1.0]], np.float32)
-    predicted = predicted_log_popularity(
-        texts, np.array([2.0, 0.0, 2.0, 0.0], np.float32), np.array([[1.0], [0.0], [-1.0]], np.float32)
-    )
+    counted, new = np.array([2.0, 0.0, 2.0, 0.0], np.float32), np.array([[1.0], [0.0], [-1.0]], np.float32)
+    predicted = predicted_log_popularity(texts, counted, new, 1.5)
     # by hand: level 1, slope 4 / (4 + 10) = 2/7, so (5/7)² is left of each of four, over 4 - 1 - 4/14 = 19/7 degrees of
     # freedom: a variance of 100/133
     assert predicted.dtype == np.float32
-    assert predicted == pytest.approx(1 + np.array([2 / 7, 0, -2 / 7]) + 50 / 133, abs=1e-6)
+    assert predicted == pytest.approx(1 + np.array([2 / 7, 0, -2 / 7]) + 1.5 * (100 / 133) ** 0.5, abs=1e-6)
 
 
 def test_new_items_are_expected_where_items_like_them_stand_and_no_count_of_zero_is_made_of_them():
@@ -56,7 +55,8 @@ def test_new_items_are_expected_where_items_like_them_stand_and_no_count_of_zero
     rates = np.exp(2.0 + 0.8 * x[:, 0] + 0.6 * chance.normal(size=3000))
     known, new = slice(0, 2000), slice(2000, 3000)
     prior = log_popularity(chance.poisson(rates[known]).astype(float), x[known], 1.0, 0.0)
-    predicted = predicted_log_popularity(x[known], prior, x[new])
+    # of a log-normal the mean is half the variance above the median: here .36 / 2, of a deviation of .6
+    predicted = predicted_log_popularity(x[known], prior, x[new], 0.3)
     assert np.corrcoef(predicted, np.log(rates[new]))[0, 1] > 0.75  # .8 is all that the text tells
     assert predicted.min() > prior.min()
     # on the scale of counts the new ones have about the share that they will have
@@ -66,4 +66,4 @@ def test_new_items_are_expected_where_items_like_them_stand_and_no_count_of_zero
 
 def test_where_all_counted_items_are_alike_so_are_new_ones():
     x = np.random.default_rng(3).normal(size=(5, 8)).astype(np.float32)
-    assert not predicted_log_popularity(x, np.zeros(5, np.float32), x).any()
+    assert not predicted_log_popularity(x, np.zeros(5, np.float32), x, 2.0).any()
