@@ -91,7 +91,7 @@ def _variants(release: Release) -> dict[str, _Variant]:
         "history level alone": _Variant(profile=levels(0, 0, 1)),
         "without the word level": _Variant(profile=levels(0, 0.8, 0.2)),
         "without the history level": _Variant(profile=levels(0.25, 0.75, 0)),
-        "hour of the day": _Variant(profile=levels(0.2, 0.65, 0.15, 0.3)),
+        "hour of the day": _Variant(profile=lambda r, events: r.profile(events, replace(r.levels_for(()), hour=0.3))),
         "without weighing events": _Variant(profile=lambda r, events: r.profile(events, weighs_events=False)),
         "with a fifth of the events random": _Variant(profile=_disturbed()),
         "the same, without weighing events": _Variant(profile=_disturbed(weighs_events=False)),

@@ -64,15 +64,10 @@ def measure_changes(trials: Trials) -> list[dict[str, Any]]:
     return rows
 
 
-def _by_the_hour(profile: Profile) -> Profile:
-    profile.levels = replace(profile.levels, hour=0.6)
-    return profile
-
-
 _WAYS: dict[str, Make] = {
     "forgetting alone": lambda ranker, events: ranker.profile(events, notices_drift=False),
     "drift noticed": lambda ranker, events: ranker.profile(events),
-    "drift and the hour": lambda ranker, events: _by_the_hour(ranker.profile(events)),
+    "drift and the hour": lambda ranker, events: ranker.profile(events, replace(ranker.levels_for(()), hour=0.6)),
     "drift, levels and hour chosen by each device": lambda ranker, events: ranker.profile(
         events, ranker.levels_for(events)
     ),

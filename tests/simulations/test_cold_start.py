@@ -118,7 +118,12 @@ def test_new_items_and_new_people_are_compared_on_the_same_questions(
         assert row["not held out"] == items["nothing held out"]["full ndcg@10"]
         assert row["of warm"] == pytest.approx(row["full ndcg@10"] / row["warm"])
     assert items["raw prior"]["full ndcg@10"] <= items["predicted prior"]["full ndcg@10"]
-    people = [row for row in rows if row["part"] != "new items"]
+    tried = [row for row in rows if row["part"] == "new items, validation"]
+    assert [row["model"] for row in tried][::2] == ["optimism 0", "optimism 1", "optimism 2", "optimism 3"]
+    warm = [row["warm"] for row in tried]  # new items rise in every list, and all others fall
+    assert warm == sorted(warm, reverse=True)
+    assert warm[-1] < warm[0]
+    people = [row for row in rows if row["part"].startswith("new people")]
     assert [row["part"] for row in people[::3]] == [f"new people, {n} events" for n in FIRST_EVENTS]
     assert all(row["gain over popularity"] in (0, None) for row in people if row["model"] == "popularity")
 
