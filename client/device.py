@@ -36,7 +36,7 @@ from shared.model import Vector
 from shared.privacy import RandomBytes, with_indicator
 from shared.release import Release
 from shared.secure_sum import RoundConfiguration
-from shared.terms import Terms, subject_of, terms_of
+from shared.terms import Terms, charges_of, subject_of, terms_of
 
 
 class Device:
@@ -104,9 +104,11 @@ class Device:
         """
         installed = self._installed(request)
         self._check_mode(installed.release.federation, "plain")
-        self._promises.afford(installed.release.federation, request.task)
+        federation = installed.release.federation
+        charges = charges_of(federation, request.task, request.number, None)
+        self._promises.afford(federation, request.task, charges)
         contribution = self._contribute(request, installed, vector)
-        self._promises.pay(installed.release.federation, request.task, request.number)
+        self._promises.pay(federation, request.task, charges, request.number)
         if not len(contribution.event_noise):
             return contribution.vector
         return contribution.vector + contribution.event_noise
@@ -138,7 +140,7 @@ class Device:
         if not terms.configuration.noise and not self._simulated:
             raise Refused("policy: this federation promises no user-level privacy; this device sends no sum without it")
         self._ask_policy(federation, terms.configuration, request)
-        self._promises.afford(federation, request.task)
+        self._promises.afford(federation, request.task, terms.charges)
         self._promises.answer_once(request.task, request.number)
         contribution = self._contribute(request, installed, vector)
         if terms.configuration.dimension > len(contribution.vector):
@@ -169,7 +171,7 @@ class Device:
         assert isinstance(turn.state, Prepared)
         configuration = RoundConfiguration.decode(turn.state.configuration)
         parameters = configuration.for_cohort(cohort, turn.event_noise_over_clip)
-        self._promises.pay(federation, turn.request.task, turn.request.number)
+        self._pay(turn, federation)
         words = noised_words(
             Contribution.of(turn.state), configuration, parameters, self._secrets(turn.request, "reveal")
         )
@@ -199,7 +201,7 @@ class Device:
                     shared,
                     u1,
                     inbox,
-                    charge=lambda: self._promises.pay(federation, turn.request.task, turn.request.number),
+                    charge=lambda: self._pay(turn, federation),
                 )
             case "agree", Masked() as masked, (u2, signatures):
                 answer, following = role.agree(masked, u2, signatures)
@@ -210,6 +212,11 @@ class Device:
         until = self._now_seconds() + federation.sum.phase_seconds
         self._session.put(Turn(turn.request, turn.event_noise_over_clip, until, following))
         return answer
+
+    def _pay(self, turn: Turn, federation: FederationFile) -> None:
+        task, number = turn.request.task, turn.request.number
+        configuration = RoundConfiguration.decode(turn.state.configuration)
+        self._promises.pay(federation, task, charges_of(federation, task, number, configuration), number)
 
     def _role(self, request: RoundRequest, phase: str, event_noise_over_clip: float) -> Summand:
         return Summand(self._member, self._secrets(request, phase), self._now_seconds, event_noise_over_clip)
@@ -238,7 +245,7 @@ class Device:
             )
             return Contribution(figures, nothing)
         update = installed.training.update(release, vector, request.groups, events, self._randomness(request.number))
-        return Contribution(update.signal, update.noise if release.federation.privacy.event else nothing)
+        return Contribution(update.signal, update.noise if release.federation.privacy.local else nothing)
 
     def _counts(self, release: Release) -> NDArray[np.float32]:
         """The newest distinct items of the log, float32 [items]: one each; or, where noise for a fixed norm will cover

@@ -150,10 +150,13 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
         for task, count in times.items()
         if count and task in policy.tasks
     ]
-    event = (
-        f"  Besides, for every {federation.windows.events} events in a row: epsilon {privacy.event_epsilon:g} at delta "
-        f"{privacy.event_delta:g}, against the server itself, even if the sum were broken.",
-    )
+    window = f"for every {federation.windows.events} events in a row: epsilon"
+    event = [f"  Besides, {window} {privacy.event_epsilon:g} at delta {privacy.event_delta:g}, against the same."]
+    if privacy.local:
+        event.append(
+            f"  And {window} {privacy.local_epsilon:g} from this device's own noise, in updates alone, should the "
+            "sum be broken."
+        )
     return (
         f"Server: {offer.server}; federation: {federation.name}",
         f"Operator's key: {offer.operator.hex()}",

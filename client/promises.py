@@ -12,25 +12,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from client.home import Home
-from client.training import round_event
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.privacy import (
+    LEVELS,
     TASKS,
-    ConcentratedAccountant,
     Ledger,
     LedgerBudget,
     LedgerFile,
-    RenyiAccountant,
-    SampledGaussian,
-    SummedGaussian,
     Task,
     TaskShares,
     read_charges,
 )
 from shared.privacy import Event as PrivacyEvent
-from shared.terms import user_charge
 
 LEDGER = "ledger"  # key of the ledger in a simulated device's state
 ROUNDS = "rounds"  # key of the last round answered of each task
@@ -143,23 +138,26 @@ class Promises:
         """
         self._record.answer_once(task, number)
 
-    def afford(self, federation: FederationFile, task: Task) -> None:
+    def afford(self, federation: FederationFile, task: Task, charges: tuple[PrivacyEvent, ...]) -> None:
         """See that one more answer would keep within the budgets.
+
+        Args:
+            charges: what the answer releases (`shared.terms.charges_of`).
 
         Raises:
             Refused: it would not, or it would go without the noise that is promised.
         """
         if federation.privacy.level != "none":
-            self._record.afford(budget(federation), _owed(federation, task))
+            self._record.afford(budget(federation), _owed(task, charges))
 
-    def pay(self, federation: FederationFile, task: Task, number: int) -> None:
+    def pay(self, federation: FederationFile, task: Task, charges: tuple[PrivacyEvent, ...], number: int) -> None:
         """Charge the answer of a round, before anything of it leaves; nothing is ever refunded.
 
         Raises:
             Refused: as `afford`; the ledger is then as it was.
         """
         if federation.privacy.level != "none":
-            self._record.charge(budget(federation), _owed(federation, task), number)
+            self._record.charge(budget(federation), _owed(task, charges), number)
 
 
 def budget(federation: FederationFile) -> LedgerBudget:
@@ -168,18 +166,13 @@ def budget(federation: FederationFile) -> LedgerBudget:
     return LedgerBudget(
         user_epsilon=privacy.user_epsilon if privacy.user else 0.0,
         user_delta=privacy.user_delta,
-        event_epsilon=privacy.event_epsilon if privacy.event else 0.0,
+        event_epsilon=privacy.event_epsilon if privacy.level == "both" else 0.0,
         event_delta=privacy.event_delta,
+        local_epsilon=privacy.local_epsilon if privacy.local else 0.0,
         shares=TaskShares(
             1 - privacy.statistics_share - privacy.evaluation_share, privacy.statistics_share, privacy.evaluation_share
         ),
     )
-
-
-def charges(federation: FederationFile, task: Task) -> tuple[PrivacyEvent, ...]:
-    """What one answer releases, at each level that is promised."""
-    window = round_event(federation) if task == "update" else None
-    return tuple(event for event in (user_charge(federation, task), window) if event is not None)
 
 
 def _with_round(rounds: Mapping[str, int], task: Task, number: int) -> str:
@@ -209,9 +202,10 @@ def spent(home: Home) -> dict[str, Any]:
     """What a person's device was promised, what its policy allows, and what of it is gone, as plain data.
 
     Returns:
-        {"promised": {"federation", "user": {"epsilon", "delta"}, "event": the same or None, "cohort"}, None before
-        joining, "allowed": {"epsilon", "epsilon_per_round", "delta", "cohort", "tasks"}, "spent": {"user", "event"},
-        epsilons at the promised deltas, else at the allowed one, "answers": {task: how many were paid for}}.
+        {"promised": {"federation", "user": {"epsilon", "delta"}, "event", "local": the same or None, "cohort"}, None
+        before joining, "allowed": {"epsilon", "epsilon_per_round", "delta", "cohort", "tasks"}, "spent": {"user",
+        "event", "local"}, epsilons at the promised deltas, else at the allowed one, "answers": {task: how many were
+        paid for}}. The levels are those of `shared.privacy.Level`.
 
     Raises:
         Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
@@ -219,13 +213,14 @@ def spent(home: Home) -> dict[str, Any]:
     policy = home.policy()
     promised = _promised(home)
     charges = read_charges(home.ledger)
-    sums = Counter(charge.event for charge in charges if isinstance(charge.event, SummedGaussian))
-    windows = Counter(charge.event for charge in charges if isinstance(charge.event, SampledGaussian))
     paid = {(charge.task, charge.round_number) for charge in charges}
     deltas = {
-        level: promised[level]["delta"] if promised and promised[level] else policy.largest_delta
-        for level in ("user", "event")
+        level: promised[level]["delta"] if promised and promised[level] else policy.largest_delta for level in LEVELS
     }
+    ledger = Ledger(
+        LedgerBudget(user_delta=deltas["user"], event_delta=deltas["event"]),
+        Counter(charge.event for charge in charges),
+    )
     return {
         "promised": promised,
         "allowed": {
@@ -235,10 +230,7 @@ def spent(home: Home) -> dict[str, Any]:
             "cohort": policy.smallest_cohort,
             "tasks": list(policy.tasks),
         },
-        "spent": {
-            "user": ConcentratedAccountant().epsilon(sums, deltas["user"]),
-            "event": RenyiAccountant().epsilon(windows, deltas["event"]),
-        },
+        "spent": {level: ledger.epsilon(level) for level in LEVELS},
         "answers": {task: sum(one == task for one, _ in paid) for task in TASKS},
     }
 
@@ -254,15 +246,15 @@ def _promised(home: Home) -> dict[str, Any] | None:
         "federation": federation.name,
         "user": {"epsilon": privacy.user_epsilon, "delta": privacy.user_delta} if privacy.user else None,
         "event": {"epsilon": privacy.event_epsilon, "delta": privacy.event_delta} if privacy.event else None,
+        "local": {"epsilon": privacy.local_epsilon, "delta": privacy.event_delta} if privacy.local else None,
         "cohort": federation.round.minimum_answers,
     }
 
 
-def _owed(federation: FederationFile, task: Task) -> tuple[PrivacyEvent, ...]:
-    events = charges(federation, task)
-    if not events:
+def _owed(task: Task, charges: tuple[PrivacyEvent, ...]) -> tuple[PrivacyEvent, ...]:
+    if not charges:
         raise Refused(
             f"{task}: its values would leave this device without noise, although the federation promises "
             "event-level privacy; give it user level too"
         )
-    return events
+    return charges

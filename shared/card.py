@@ -66,10 +66,15 @@ def _promises(federation: FederationFile) -> list[str]:
             f"device's whole life, for at most {privacy.update_participations} updates, "
             f"{privacy.statistics_participations} counts and {privacy.evaluation_participations} evaluations."
         )
-    if privacy.event:
+    if privacy.level == "both":
         lines.append(
-            f"Differential privacy of {_EVENT}, even towards a server that broke the sum: epsilon "
-            f"{privacy.event_epsilon:g} at delta {privacy.event_delta:g}."
+            f"Differential privacy of {_EVENT} over a device's whole life: epsilon {privacy.event_epsilon:g} at delta "
+            f"{privacy.event_delta:g}."
+        )
+    if privacy.local:
+        lines.append(
+            f"Differential privacy of {_EVENT} in updates, towards a server that saw a single one: epsilon "
+            f"{privacy.local_epsilon:g} at delta {privacy.event_delta:g}."
         )
     if not (privacy.user or privacy.event):
         lines.append("No differential privacy.")

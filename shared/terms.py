@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.measures import MEASURES_NORM
-from shared.privacy import SummedGaussian, Task, rho_for
+from shared.privacy import Event, SampledGaussian, SummedGaussian, SummedWindow, Task, rho_for
 from shared.secure_sum import RHO_UNIT, RoundConfiguration, digest
 
 _NO_NOISE_RHO_UNITS = 2**50
@@ -20,12 +20,12 @@ class Terms:
 
     Attributes:
         configuration: what the private sum is bound to.
-        charge: what a device pays at user level; None without that promise.
+        charges: what a device pays for one answer, at each level that is promised.
         event_noise_over_clip: standard deviation of each device's event-level noise over the clipping norm.
     """
 
     configuration: RoundConfiguration
-    charge: SummedGaussian | None
+    charges: tuple[Event, ...]
     event_noise_over_clip: float
 
 
@@ -63,7 +63,8 @@ def terms_of(
         noise=int(charge is not None),
     )
     noise = event_noise_deviation(federation, round_number) if task == "update" else 0.0
-    return Terms(configuration, charge, noise / configuration.clip_norm)
+    charges = charges_of(federation, task, round_number, configuration)
+    return Terms(configuration, charges, noise / configuration.clip_norm)
 
 
 def subject_of(
@@ -108,6 +109,55 @@ def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None
     return SummedGaussian(task, units * RHO_UNIT)
 
 
+def charges_of(
+    federation: FederationFile, task: Task, round_number: int, configuration: RoundConfiguration | None
+) -> tuple[Event, ...]:
+    """What one answer releases about a person and about one window of theirs, at each level that is promised.
+
+    Args:
+        configuration: of the private sum; None for an answer in the open, which only local noise covers.
+
+    Raises:
+        Misconfigured: the task has no share of the budget.
+    """
+    charged: list[Event] = []
+    user = user_charge(federation, task)
+    if user is not None and configuration is not None:
+        charged.append(user)
+        if federation.privacy.event:
+            charged.append(SummedWindow(task, user.rho * _window_share(federation, task, round_number, configuration)))
+    if federation.privacy.local and task == "update":
+        charged.append(
+            SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)
+        )
+    return tuple(charged)
+
+
+def _window_share(federation: FederationFile, task: Task, number: int, configuration: RoundConfiguration) -> float:
+    """What one window costs over what the whole person costs: the square of how far it can move the vector that enters
+    the sum, over the square of how long that vector can be, both in whole units.
+
+    Each window's gradient is clipped, so emptying one moves an update by its bound at most: clipping each group after
+    that is a projection, which brings no two vectors further apart. Rounding moves each entry of both vectors by less
+    than one unit. Nothing is made of the coin that draws windows, whose outcome the time of an answer may tell.
+    """
+    scale, dimension = configuration.smallest_scale, configuration.dimension
+    longest = scale**2 + scale + dimension // 4 + math.isqrt(dimension) // 2
+    distance = _window_distance_over_clip(federation, task, number) * scale + 2 * math.sqrt(dimension)
+    return min(4.0, distance**2 / longest)
+
+
+def _window_distance_over_clip(federation: FederationFile, task: Task, round_number: int) -> float:
+    """How far emptying one window moves a summand at most, over its clipping norm."""
+    if task == "statistics":
+        return math.sqrt(2)  # two vectors without negative entries are never at more than a right angle
+    if task == "evaluation":
+        return 2.0
+    clipping = federation.clipping
+    one_window = federation.training.local_learning_rate * clipping.window_norm
+    return min(2.0, one_window / expected_windows(federation, round_number) / clipping.update_norm)
+
+
 def expected_windows(federation: FederationFile, round_number: int) -> float:
     """How many windows a device trains on in a round (1-based), in expectation."""
     windows = federation.windows
@@ -126,7 +176,7 @@ def group_norms(federation: FederationFile, groups: Sequence[str]) -> dict[str, 
 
 def event_noise_deviation(federation: FederationFile, round_number: int) -> float:
     """Standard deviation that event-level noise gives one coordinate of one device's update in a round (1-based)."""
-    if not federation.privacy.event:
+    if not federation.privacy.local:
         return 0.0
     on_the_sum = federation.privacy.event_noise_multiplier * federation.clipping.window_norm
     return federation.training.local_learning_rate * on_the_sum / expected_windows(federation, round_number)

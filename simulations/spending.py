@@ -44,15 +44,35 @@ def spending(settings: FederationFile, states: DeviceStates, devices: int, repor
                 "" if settings.sum.mode == "secure" else "; this run added the noised vectors without masks, as a study"
             ),
         }
-    if privacy.event:
+    window = f"one window of {settings.windows.events} consecutive events"
+    local = None
+    if privacy.local:
+        local = {
+            "multiplier": privacy.event_noise_multiplier,
+            "epsilon": max((ledger.epsilon("local") for ledger in ledgers), default=0.0),
+            "against": "a server that saw each single update; counts and evaluations have no such noise",
+        }
+    if privacy.level == "both":
+        assert user is not None
         event = {
             "epsilon": max((ledger.epsilon("event") for ledger in ledgers), default=0.0),
+            "delta": privacy.event_delta,
+            "unit": window,
+            "neighbours": "one window emptied (zero-out)",
+            "against": user["against"],
+            "local_noise": local,
+        }
+    elif privacy.level == "event":
+        assert local is not None
+        event = {
+            "epsilon": local["epsilon"],
             "epsilon, readers of a release": _towards_readers(ledgers, reports, privacy.event_delta),
             "delta": privacy.event_delta,
-            "unit": f"one window of {settings.windows.events} consecutive events",
+            "unit": window,
             "neighbours": "one window emptied (zero-out)",
             "against": "a server that saw each summand; readers of a release face the event-level noise of the whole "
             "cohort, as long as they hold no device of it. The noise is not hardened",
+            "local_noise": local,
         }
     return Spending(user, event)
 

@@ -43,8 +43,15 @@ def privacy(answer: Mapping[str, Any]) -> None:
     """Promises beside what is spent of them, what the policy allows, and how often the device has answered."""
     promised, spent, allowed = answer["promised"], answer["spent"], answer["allowed"]
     rows = []
-    for level, what in (("user", "everything you ever did"), ("event", "every few events in a row")):
+    levels = {
+        "user": "everything you ever did",
+        "event": "every few events in a row",
+        "local": "the same, should one update be seen",
+    }
+    for level, what in levels.items():
         promise = promised and promised[level]
+        if level == "local" and not promise and not spent[level]:
+            continue  # the only level that is asked for rather than usual
         said = f"epsilon {promise['epsilon']:g} at delta {promise['delta']:g}" if promise else "nothing"
         rows.append((what, said, f"epsilon {spent[level]:.3g}"))
     title = f"promised by {promised['federation']}" if promised else "promised: this device has joined nothing yet"

@@ -98,11 +98,13 @@ class Promise(BaseModel):
 
 
 class Promised(BaseModel):
-    """What the federation promises for the device's whole life: to all one person did, to a window of events."""
+    """What the federation promises for the device's whole life: to all one person did; to a window of events; to a
+    window even in a single update, from the device's own noise."""
 
     federation: str
     user: Promise | None
     event: Promise | None
+    local: Promise | None
     cohort: int
 
 
@@ -121,6 +123,7 @@ class Spent(BaseModel):
 
     user: float
     event: float
+    local: float
 
 
 class Privacy(BaseModel):

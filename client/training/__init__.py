@@ -5,17 +5,15 @@ from typing import TYPE_CHECKING
 from shared.face import lazily
 
 if TYPE_CHECKING:
-    from client.training.charge import round_event
     from client.training.local_step import LocalTraining, Update
     from client.training.windows import Window, cut
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "client.training.charge": ("round_event",),
         "client.training.local_step": ("LocalTraining", "Update"),
         "client.training.windows": ("Window", "cut"),
     },
 )
 
-__all__ = ["LocalTraining", "Update", "Window", "cut", "round_event"]
+__all__ = ["LocalTraining", "Update", "Window", "cut"]

@@ -89,12 +89,24 @@ class PerWindow:
             elif any(parameter is other for other in self._per_text):
                 by_window = torch.zeros(len(losses), *parameter.shape)
                 parameter.grad_sample = by_window.index_add(0, window_of_text, sample)  # type: ignore[attr-defined]
+        self._empty_broken_windows(len(losses))
         optimizer.clip_and_accumulate()
         signal = torch.cat([parameter.summed_grad.flatten() for parameter in self._parameters])  # type: ignore[attr-defined]
         optimizer.add_noise()
         noised = torch.cat([cast(Tensor, parameter.grad).flatten() for parameter in self._parameters])
         optimizer.zero_grad(set_to_none=True)
         return ClippedSum(signal / expected_windows, (noised - signal) / expected_windows)
+
+    def _empty_broken_windows(self, windows: int) -> None:
+        """Treat a window without a finite gradient as empty: clipping bounds no such window, and it must not take the
+        others with it."""
+        samples = [cast(Tensor, parameter.grad_sample) for parameter in self._parameters]  # type: ignore[attr-defined]
+        whole = torch.ones(windows, dtype=torch.bool)
+        for sample in samples:
+            whole &= sample.flatten(1).isfinite().all(1)
+        if not whole.all():
+            for sample in samples:
+                sample[~whole] = 0.0
 
 
 @register_grad_sampler(Concepts)  # type: ignore[untyped-decorator]

@@ -156,6 +156,8 @@ class Privacy(_Section):
 
     User level: unit one person, neighbours have that person's vectors made zero, against a server that colludes with at
     most `sum.corrupt_share` of a cohort. Event level: unit one window, neighbours have one window emptied (zero-out).
+    With `both` it holds against the same adversary and from the same noise, since each window's gradient is clipped.
+    Noise of each device's own (`event_noise_multiplier`) holds for updates even where a server sees a single one.
     """
 
     level: Literal["none", "event", "user", "both"]
@@ -168,7 +170,8 @@ class Privacy(_Section):
     evaluation_share: Share
     event_epsilon: Positive
     event_delta: Annotated[float, Field(gt=0, lt=0.1)]
-    event_noise_multiplier: Positive
+    event_noise_multiplier: Annotated[float, Field(ge=0)]
+    local_epsilon: Positive
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
@@ -176,6 +179,15 @@ class Privacy(_Section):
             raise ValueError(
                 "statistics_share + evaluation_share: expected less than 1, the rest being the updates' share, got "
                 f"{self.statistics_share + self.evaluation_share:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _noise_somewhere(self) -> Self:
+        if self.level == "event" and not self.event_noise_multiplier:
+            raise ValueError(
+                "event_noise_multiplier: expected above 0 with level = 'event', which has no other noise, got 0; "
+                "take level = 'both' for noise that is shared over the cohort"
             )
         return self
 
@@ -188,6 +200,11 @@ class Privacy(_Section):
     def event(self) -> bool:
         """Whether the promise is at event level, alone or with user level."""
         return self.level in ("event", "both")
+
+    @property
+    def local(self) -> bool:
+        """Whether each device adds event-level noise of its own to its updates."""
+        return self.event and self.event_noise_multiplier > 0
 
 
 class Statistics(_Section):

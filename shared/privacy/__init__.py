@@ -15,13 +15,14 @@ from shared.privacy.calibration import (
     rho_for,
 )
 from shared.privacy.discrete_gaussian import GaussianTable, sample
-from shared.privacy.events import TASKS, Event, Level, SampledGaussian, SummedGaussian, Task
+from shared.privacy.events import LEVELS, TASKS, Event, Level, SampledGaussian, SummedGaussian, SummedWindow, Task
 from shared.privacy.keystream import Keystream, RandomBytes
 from shared.privacy.ledger import Ledger
 from shared.privacy.ledger_file import Charge, LedgerFile, read_charges
 from shared.privacy.quantise import clip, quantise, squared_norm
 
 __all__ = [
+    "LEVELS",
     "READERS_CONDITION",
     "TASKS",
     "Accountant",
@@ -42,6 +43,7 @@ __all__ = [
     "RenyiAccountant",
     "SampledGaussian",
     "SummedGaussian",
+    "SummedWindow",
     "Task",
     "TaskShares",
     "allot",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.errors import Misconfigured
-from shared.privacy.events import TASKS, Level, Task
+from shared.privacy.events import LEVELS, TASKS, Level, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class LedgerBudget:
 
     Attributes:
         user_epsilon, user_delta: towards a server that sees private sums; unit one person.
-        event_epsilon, event_delta: towards a server that sees single summands; unit one window of events.
+        event_epsilon, event_delta: towards the same server; unit one window of events.
+        local_epsilon: towards a server that sees a single update, at `event_delta`; unit one window of events.
         shares: bounds of each task within the user level, in rho; None where tasks need no bounds of their own.
     """
 
@@ -42,10 +43,11 @@ class LedgerBudget:
     user_delta: float = 1e-6
     event_epsilon: float = 0.0
     event_delta: float = 1e-6
+    local_epsilon: float = 0.0
     shares: TaskShares | None = None
 
     def __post_init__(self) -> None:
-        for level in ("user", "event"):
+        for level in LEVELS:
             epsilon, delta = self.of(level)
             if not epsilon >= 0:
                 raise Misconfigured(f"{level}-level budget: expected an epsilon of at least 0, got {epsilon}")
@@ -54,4 +56,8 @@ class LedgerBudget:
 
     def of(self, level: Level) -> tuple[float, float]:
         """Epsilon and delta of a level."""
-        return (self.user_epsilon, self.user_delta) if level == "user" else (self.event_epsilon, self.event_delta)
+        return {
+            "user": (self.user_epsilon, self.user_delta),
+            "event": (self.event_epsilon, self.event_delta),
+            "local": (self.local_epsilon, self.event_delta),
+        }[level]

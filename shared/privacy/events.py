@@ -13,7 +13,9 @@ from shared.errors import Misconfigured
 if TYPE_CHECKING:
     from dp_accounting import DpEvent
 
-Level = Literal["event", "user"]  # what is protected: one window of events, or everything of a person
+# What is protected, against whom: everything of a person or one window of events, against all who see private sums or
+# releases; or one window of events, against a server that saw a single update.
+Level = Literal["user", "event", "local"]
 Task = Literal["update", "statistics", "evaluation"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -33,7 +35,7 @@ class SampledGaussian:
         noise_multiplier: standard deviation of the noise over the clipping norm.
     """
 
-    level: ClassVar[Level] = "event"
+    level: ClassVar[Level] = "local"
     task: ClassVar[Task] = "update"
 
     sampling_probability: float
@@ -86,7 +88,19 @@ class SummedGaussian:
         return ZCDpEvent(self.rho)
 
 
-Event = SampledGaussian | SummedGaussian
+@dataclass(frozen=True, slots=True)
+class SummedWindow(SummedGaussian):
+    """What the same part of a private sum says of one window of a person's events.
+
+    Unit: one window. Neighbours: that window emptied, all others keeping their places (zero-out). Against whom
+    `SummedGaussian` holds. The noise is that of the user level; the vector moves by less, as each window's gradient is
+    clipped, and rho goes with the square of how far it can move.
+    """
+
+    level: ClassVar[Level] = "event"
+
+
+Event = SampledGaussian | SummedGaussian | SummedWindow
 
 
 def fields_of(event: Event) -> list[str | float]:
@@ -105,6 +119,8 @@ def event_of(fields: Sequence[object]) -> Event:
     match fields:
         case [SummedGaussian.level, str() as task, float() as rho] if task in TASKS:
             return SummedGaussian(task, rho)
+        case [SummedWindow.level, str() as task, float() as rho] if task in TASKS:
+            return SummedWindow(task, rho)
         case [SampledGaussian.level, SampledGaussian.task, float() as probability, float() as multiplier]:
             return SampledGaussian(probability, multiplier)
     raise Misconfigured("event: expected its level, its task and its numbers, got something else")

@@ -11,11 +11,15 @@ from shared.privacy.budget import LedgerBudget
 from shared.privacy.calibration import rho_for
 from shared.privacy.events import LEVELS, TASKS, Event, Level, SummedGaussian, event_of, fields_of
 
-_ACCOUNTANTS: Mapping[Level, Accountant] = {"user": ConcentratedAccountant(), "event": RenyiAccountant()}
+_ACCOUNTANTS: Mapping[Level, Accountant] = {
+    "user": ConcentratedAccountant(),
+    "event": ConcentratedAccountant(),
+    "local": RenyiAccountant(),
+}
 
 
 class Ledger:
-    """Counts of charged events at both levels, against a budget; kept in memory, carried as text.
+    """Counts of charged events at all levels, against a budget; kept in memory, carried as text.
 
     Attributes:
         budget: the promises over the device's whole life.
@@ -99,7 +103,7 @@ class Ledger:
                 rho = math.fsum(
                     event.rho * count
                     for event, count in self._charged.items()
-                    if isinstance(event, SummedGaussian) and event.task == task
+                    if isinstance(event, SummedGaussian) and event.level == level and event.task == task
                 )
                 if rho > whole * self.budget.shares.of(task):
                     raise Refused(

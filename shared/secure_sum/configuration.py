@@ -187,6 +187,13 @@ class RoundConfiguration:
             window=window,
         )
 
+    @property
+    def smallest_scale(self) -> int:
+        """Units that stand for the clipping norm, no more than in any cohort that this configuration allows."""
+        # Honest survivors are fewest in the largest cohort of which the minimum may be all that survives.
+        largest = self.minimum_cohort * PPM // (PPM - self.dropout_ppm) + 1
+        return self._scale(max(1, self.minimum_cohort - largest * self.corrupt_ppm // PPM - 1))
+
     def _scale(self, honest: int) -> int:
         """Largest power of two at which each member's noise stays near 8192 units or below."""
         scale = _LARGEST_SCALE

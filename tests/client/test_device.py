@@ -14,12 +14,12 @@ from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.measures import MEASURES, MEASURES_NORM
-from shared.privacy import Ledger, LedgerBudget, SampledGaussian, SummedGaussian, spent_epsilon
+from shared.privacy import Ledger, LedgerBudget, SampledGaussian, SummedGaussian, SummedWindow, spent_epsilon
 from shared.terms import subject_of, terms_of, user_charge
 from tests.tiny import Log, Seeded, events, membership, person
 
 MEMBER = membership()
-BUDGET = LedgerBudget(event_epsilon=8.0)
+BUDGET = LedgerBudget(local_epsilon=8.0)
 GROUPS = ("dense", "bias")
 
 
@@ -108,7 +108,7 @@ def test_every_answer_is_charged_and_the_ledger_lives_in_the_state(tiny):
 
 def test_at_its_budget_a_device_refuses_and_goes_on_refusing(tiny):
     budget = spent_epsilon({SampledGaussian(0.5, 1.5): 2}, 1e-6)
-    home = Home(tiny, f"privacy.event_epsilon={budget!r}")
+    home = Home(tiny, f"privacy.local_epsilon={budget!r}")
     home.update(1)
     home.update(2)
     ledger = home.state[LEDGER]
@@ -271,14 +271,23 @@ def test_both_levels_are_charged_together_or_not_at_all(tiny):
     home = Home(tiny, *PRIVATE, "privacy.level=both")
     _, configuration = home.join()
     home.device.reveal(configuration.digest(), 10)
-    budget = LedgerBudget(user_epsilon=8.0, event_epsilon=8.0)
-    held = Ledger.from_json(budget, home.state[LEDGER]).charged
-    assert {type(event) for event in held} == {SampledGaussian, SummedGaussian}
-    spent = spent_epsilon({SampledGaussian(0.5, 1.5): 1}, 1e-6)
-    home = Home(tiny, *PRIVATE, "privacy.level=both", f"privacy.event_epsilon={spent / 2!r}")
-    with pytest.raises(Refused, match="event-level budget"):
-        home.join()
-    assert LEDGER not in home.state
+    budget = LedgerBudget(user_epsilon=8.0, event_epsilon=8.0, local_epsilon=8.0)
+    ledger = Ledger.from_json(budget, home.state[LEDGER])
+    assert {type(event) for event in ledger.charged} == {SampledGaussian, SummedGaussian, SummedWindow}
+    assert 0 < ledger.epsilon("event") < ledger.epsilon("user")
+    for level in ("event", "local"):
+        home = Home(tiny, *PRIVATE, "privacy.level=both", f"privacy.{level}_epsilon={ledger.epsilon(level) / 2!r}")
+        with pytest.raises(Refused, match=f"{level}-level budget"):
+            home.join()
+        assert LEDGER not in home.state
+
+
+def test_without_noise_of_its_own_a_device_promises_windows_what_the_sum_gives(tiny):
+    home = Home(tiny, *PRIVATE, "privacy.level=both", "privacy.event_noise_multiplier=0.0")
+    _, configuration = home.join()
+    home.device.reveal(configuration.digest(), 10)
+    charged = Ledger.from_json(LedgerBudget(user_epsilon=8.0, event_epsilon=8.0), home.state[LEDGER]).charged
+    assert {type(event) for event in charged} == {SummedGaussian, SummedWindow}
 
 
 def test_a_message_out_of_turn_too_late_or_of_another_round_ends_in_a_refusal(tiny):

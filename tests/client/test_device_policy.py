@@ -34,7 +34,7 @@ def test_without_a_policy_or_with_a_ledger_in_memory_there_is_no_persons_device(
 
 
 def test_a_persons_device_gives_nothing_in_the_open(tiny, tmp_path):
-    for settings in (("privacy.level=none",), ("privacy.level=event",)):
+    for settings in (("privacy.level=none",), ("privacy.level=event", "privacy.event_noise_multiplier=1.0")):
         home = Home(tiny, *settings)
         home.start(**persons(tmp_path))
         with pytest.raises(Refused, match="secure sums only"):

@@ -57,7 +57,10 @@ def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path)
     [
         (["round.minimum_answers=49"], "smallest_cohort: allows 50 people and more, got 49"),
         (["privacy.user_epsilon=8.1"], "largest_epsilon_in_life: allows 8.0, got 8.1"),
-        (["privacy.level=event"], "largest_epsilon_in_life: allows 8.0, got no promise at user level"),
+        (
+            ["privacy.level=event", "privacy.event_noise_multiplier=1.0"],
+            "largest_epsilon_in_life: allows 8.0, got no promise at user level",
+        ),
         (["privacy.level=none"], "largest_epsilon_in_life: allows 8.0, got no promise at user level"),
         (["privacy.user_delta=1.1e-6"], "largest_delta: allows 1e-06, got 1.1e-06"),
         (["privacy.update_participations=5"], "largest_epsilon_per_round: allows 2.0, got 3.04 for update"),
@@ -65,7 +68,7 @@ def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path)
         (["sum.dropout_share=0.04"], "smallest_dropout_share: allows 0.05 and more, got 0.04"),
         (["sum.corrupt_share=0.04"], "smallest_corrupt_share: allows 0.05 and more, got 0.04"),
         (["sum.mode=ideal"], "secure sum: allows summands that are masked end to end, got sum.mode = ideal"),
-        (["sum.mode=plain", "privacy.level=event"], "secure sum: allows"),
+        (["sum.mode=plain", "privacy.level=event", "privacy.event_noise_multiplier=1.0"], "secure sum: allows"),
     ],
 )
 def test_a_federation_that_breaks_a_rule_is_refused_by_the_rules_name(path, settings, refusal):

@@ -10,10 +10,11 @@ import pytest
 
 from client.home import init
 from client.membership import Membership
-from client.promises import LEDGER, FileRecord, Promises, budget, charges, spent
+from client.promises import LEDGER, FileRecord, Promises, budget, spent
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
 from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
+from shared.terms import terms_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +23,18 @@ def federation(*settings):
     return read_federation(
         settings=["privacy.update_participations=3", "privacy.event_noise_multiplier=2.0", *settings]
     )
+
+
+def charges(file, task):
+    return terms_of(file, task, 1, 1000, bytes(32), bytes(32)).charges
+
+
+def afford(promises, file, task):
+    promises.afford(file, task, charges(file, task))
+
+
+def pay(promises, file, task, number):
+    promises.pay(file, task, charges(file, task), number)
 
 
 def membership(file):
@@ -44,9 +57,9 @@ def promises(tmp_path):
 
 
 def test_a_charge_is_in_the_ledgers_file_with_its_round_before_pay_returns(promises, tmp_path):
-    promises.afford(federation(), "update")
+    afford(promises, federation(), "update")
     assert not (tmp_path / "ledger.jsonl").exists()
-    promises.pay(federation(), "update", 7)
+    pay(promises, federation(), "update", 7)
     held = read_charges(tmp_path / "ledger.jsonl")
     assert [charge.event for charge in held] == list(charges(federation(), "update"))
     assert {charge.round_number for charge in held} == {7}
@@ -57,11 +70,11 @@ def test_a_file_and_a_mapping_refuse_at_the_same_answer(promises, tmp_path):
     simulated = Promises(state)
     for number in (1, 2, 3):
         for one in (promises, simulated):
-            one.afford(federation(), "update")
-            one.pay(federation(), "update", number)
+            afford(one, federation(), "update")
+            pay(one, federation(), "update", number)
     before = (tmp_path / "ledger.jsonl").read_bytes()
     for one in (promises, simulated):
-        for call in (lambda: one.afford(federation(), "update"), lambda: one.pay(federation(), "update", 4)):  # noqa: B023
+        for call in (lambda: afford(one, federation(), "update"), lambda: pay(one, federation(), "update", 4)):  # noqa: B023
             with pytest.raises(Refused, match="budget"):
                 call()
     assert (tmp_path / "ledger.jsonl").read_bytes() == before
@@ -75,20 +88,20 @@ def test_a_file_and_a_mapping_refuse_at_the_same_answer(promises, tmp_path):
 def test_another_federation_finds_what_was_spent_under_the_first(promises):
     """The ledger is the person's, not the federation's: a new file with the same budget has none of it left."""
     for number in (1, 2, 3):
-        promises.pay(federation(), "update", number)
+        pay(promises, federation(), "update", number)
     with pytest.raises(Refused, match="budget"):
-        promises.afford(federation("name=another"), "update")
+        afford(promises, federation("name=another"), "update")
 
 
 def test_a_torn_ledger_stops_every_answer_and_is_left_as_it_lies(promises, tmp_path):
     for number in (1, 2):
-        promises.pay(federation("privacy.level=user"), "update", number)
+        pay(promises, federation("privacy.level=user"), "update", number)
     path = tmp_path / "ledger.jsonl"
     torn = path.read_bytes().replace(b'"round": 1', b'"round": 2')
     path.write_bytes(torn)
-    for call in (promises.afford, lambda *asked: promises.pay(*asked, 3)):
+    for call in (afford, lambda *asked: pay(*asked, 3)):
         with pytest.raises(Corrupt, match=r"ledger\.jsonl: line 1"):
-            call(federation("privacy.level=user"), "update")
+            call(promises, federation("privacy.level=user"), "update")
     assert path.read_bytes() == torn
 
 
@@ -119,12 +132,12 @@ def test_without_room_on_disk_nothing_is_answered(promises, tmp_path, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    promises.pay(federation(), "update", 1)
+    pay(promises, federation(), "update", 1)
     promises.answer_once("update", 1)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(Misconfigured, match="nothing may leave"):
-            promises.pay(federation(), "update", 2)
+            pay(promises, federation(), "update", 2)
         with pytest.raises(Misconfigured, match="No space left"):
             promises.answer_once("update", 2)
     assert json.loads((tmp_path / "rounds.json").read_bytes()) == {"update": 1}
@@ -160,20 +173,21 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
             "cohort": 4,
             "tasks": ["update", "statistics", "evaluation"],
         },
-        "spent": {"user": 0.0, "event": 0.0},
+        "spent": {"user": 0.0, "event": 0.0, "local": 0.0},
         "answers": {"update": 0, "statistics": 0, "evaluation": 0},
     }
     promises = Promises(FileRecord(home.ledger, home.rounds))
-    promises.pay(federation(), "update", 1)
-    promises.pay(federation(), "update", 2)
-    promises.pay(federation(), "statistics", 0)
-    update, window = charges(federation(), "update")
-    (count,) = charges(federation(), "statistics")
+    pay(promises, federation(), "update", 1)
+    pay(promises, federation(), "update", 2)
+    pay(promises, federation(), "statistics", 0)
+    update, window, local = charges(federation(), "update")
+    count, window_of_count = charges(federation(), "statistics")
     with LedgerFile(home.ledger, budget(federation())):  # a round may be under way
         told = spent(home)
     assert told["answers"] == {"update": 2, "statistics": 1, "evaluation": 0}
     assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 2, count: 1}, 1e-7)
-    assert told["spent"]["event"] == spent_epsilon({window: 2}, 1e-7)
+    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 2, window_of_count: 1}, 1e-7)
+    assert told["spent"]["local"] == spent_epsilon({local: 2}, 1e-7)
     assert isinstance(update, SummedGaussian)
     assert json.loads(json.dumps(told)) == told
 
@@ -182,26 +196,29 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
     home = init(tmp_path / "device", keyring=False)
     file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", "round.minimum_answers=50")
     membership(file).save(home.membership)
-    Promises(FileRecord(home.ledger, home.rounds)).pay(file, "update", 1)
+    pay(Promises(FileRecord(home.ledger, home.rounds)), file, "update", 1)
     told = spent(home)
     assert told["promised"] == {
         "federation": "hushrec",
         "user": {"epsilon": 8.0, "delta": 1e-8},
         "event": {"epsilon": 8.0, "delta": 1e-7},
+        "local": {"epsilon": 8.0, "delta": 1e-7},
         "cohort": 50,
     }
-    update, window = charges(file, "update")
+    update, window, local = charges(file, "update")
     assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 1}, 1e-8)
-    assert told["spent"]["event"] == spent_epsilon({window: 1}, 1e-7)
+    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 1}, 1e-7)
+    assert told["spent"]["local"] == spent_epsilon({local: 1}, 1e-7)
     alone = federation("privacy.level=user")
     membership(alone).save(home.membership)
     assert spent(home)["promised"]["event"] is None
+    assert spent(home)["promised"]["local"] is None
 
 
 def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
     home = init(tmp_path / "device", keyring=False)
     membership(federation("privacy.level=user")).save(home.membership)
-    Promises(FileRecord(home.ledger, home.rounds)).pay(federation("privacy.level=user"), "update", 1)
+    pay(Promises(FileRecord(home.ledger, home.rounds)), federation("privacy.level=user"), "update", 1)
     program = (
         "import sys, pathlib\nfrom client.home import Home\nfrom client.promises import spent\n"
         "assert spent(Home.open(pathlib.Path(sys.argv[1])))['spent']['user'] > 0\n"
@@ -215,9 +232,9 @@ def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
     file = read_federation()
     promises = Promises({})
     for number in range(1, file.privacy.update_participations + 1):
-        promises.pay(file, "update", number)
+        pay(promises, file, "update", number)
     for number in range(1, file.privacy.evaluation_participations + 1):
-        promises.pay(file, "evaluation", number)
-    promises.pay(file, "statistics", 0)
+        pay(promises, file, "evaluation", number)
+    pay(promises, file, "statistics", 0)
     with pytest.raises(Refused):
-        promises.pay(file, "update", file.privacy.update_participations + 1)
+        pay(promises, file, "update", file.privacy.update_participations + 1)

@@ -228,8 +228,11 @@ def test_a_round_that_would_train_nothing_is_refused(toy):
         toy.federation("training.groups=['adapters']")
 
 
+NOISE = ("privacy.level=event", "privacy.event_noise_multiplier=2.0")
+
+
 def test_event_noise_in_the_mean_reaches_the_optimiser(toy):
-    file = toy.file("privacy.level=event")
+    file = toy.file(*NOISE)
     windows, clipping, z = file.windows, file.clipping, file.privacy.event_noise_multiplier
     # by hand: one device's noise is z * C_w over the expected number of windows
     expected = z * clipping.window_norm / (windows.per_device * windows.sampling_probability)
@@ -237,10 +240,10 @@ def test_event_noise_in_the_mean_reaches_the_optimiser(toy):
     adapting = z * clipping.window_norm / (file.training.adapter_windows * windows.sampling_probability)
     assert event_noise_deviation(file, 6) == pytest.approx(adapting)
     assert event_noise_deviation(toy.file(), 1) == 0.0
-    faster = toy.file("privacy.level=event", "training.local_learning_rate=3.0")
-    slower = toy.file("privacy.level=event")
+    faster = toy.file(*NOISE, "training.local_learning_rate=3.0")
+    slower = toy.file(*NOISE)
     assert event_noise_deviation(faster, 1) == pytest.approx(3 * event_noise_deviation(slower, 1))
-    federation, _ = train(toy, "privacy.level=event", until=1, devices=4)
+    federation, _ = train(toy, *NOISE, until=1, devices=4)
     start = np.linspace(-1, 1, 9, dtype=np.float32)
     plain, _ = train(toy, until=1, devices=4, folder=toy.folder / "plain")
     step, plain_step = federation.vector - start, plain.vector - start

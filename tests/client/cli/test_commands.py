@@ -124,12 +124,18 @@ def test_tables_show_items_reasons_and_decisions(run, home):
 
 
 def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypatch):
-    promised = {"federation": "books", "user": {"epsilon": 8.0, "delta": 1e-6}, "event": None, "cohort": 100}
+    promised = {
+        "federation": "books",
+        "user": {"epsilon": 8.0, "delta": 1e-6},
+        "event": None,
+        "local": None,
+        "cohort": 100,
+    }
     allowed = {"epsilon": 8.0, "epsilon_per_round": 2.0, "delta": 1e-6, "cohort": 50, "tasks": ["update"]}
     answer = {
         "promised": promised,
         "allowed": allowed,
-        "spent": {"user": 1.25, "event": 0.0},
+        "spent": {"user": 1.25, "event": 0.0, "local": 0.0},
         "answers": {"update": 3, "statistics": 1},
     }
     monkeypatch.setattr("client.desk.opening.spent", lambda home: answer)

@@ -53,7 +53,7 @@ def test_events_muting_and_deletion_over_the_real_store(home):
         assert device.ask("DELETE", f"/v1/events?{query}") == (200, {"deleted": 2})
         assert first() == "garden-0"
         assert device.ask("GET", "/v1/export")[1]["events"] == []
-        assert device.ask("GET", "/v1/privacy")[1]["spent"] == {"user": 0.0, "event": 0.0}
+        assert device.ask("GET", "/v1/privacy")[1]["spent"] == {"user": 0.0, "event": 0.0, "local": 0.0}
 
 
 def test_a_second_process_finds_the_store_in_use(home):

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from client.training import LocalTraining, cut, round_event
+from client.training import LocalTraining, cut
 from shared.errors import NotYet
 from shared.federation import GROUPS as EVERY_GROUP
-from shared.privacy import SampledGaussian
 from tests.tiny import Seeded, events, person
 
 APART = ("gates", "movement", "context")  # of parts that are absent here: see test_gates, test_movement, test_context
@@ -179,12 +178,6 @@ def test_without_privacy_the_update_is_the_private_one_without_bounds_and_noise(
     update = local.update(open_release, release.vector, GROUPS, LOG, Seeded())
     assert not update.noise.any()
     assert np.allclose(update.signal, private.signal, rtol=1e-3, atol=1e-6)
-
-
-def test_what_a_round_is_charged_depends_on_the_federation_alone(tiny):
-    file = tiny.file("windows.sampling_probability=0.25", "privacy.event_noise_multiplier=0.7")
-    assert round_event(file) == SampledGaussian(0.25, 0.7)
-    assert round_event(tiny.file("privacy.level=none")) is None
 
 
 def test_without_privacy_nothing_is_clipped(tiny):

@@ -83,7 +83,7 @@ class AccountantContract:
         assert self.of(rho) == pytest.approx(epsilon, abs=0.0051)
 
     def test_two_levels_are_never_added_up(self):
-        with pytest.raises(Misconfigured, match="expected one level, got event and user"):
+        with pytest.raises(Misconfigured, match="expected one level, got local and user"):
             self.accountant.epsilon({SummedGaussian("update", 0.1): 1, SampledGaussian(1.0, 2.0): 1}, DELTA)
 
     @pytest.mark.parametrize("delta", [0.0, 1.0, -1e-6, math.nan])

@@ -8,17 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Misconfigured
-from shared.privacy import SampledGaussian, SummedGaussian
+from shared.privacy import SampledGaussian, SummedGaussian, SummedWindow
 from shared.privacy.events import TASKS, event_of, fields_of
 
 NUMBERS = st.floats(1e-12, 1e6)
 EVENTS = st.builds(SampledGaussian, st.floats(1e-12, 1), NUMBERS) | st.builds(
     SummedGaussian, st.sampled_from(TASKS), NUMBERS
 )
+EVENTS |= st.builds(SummedWindow, st.sampled_from(TASKS), NUMBERS)
 
 
 def test_an_event_says_its_level_and_task():
-    assert (SampledGaussian(0.5, 1.0).level, SampledGaussian(0.5, 1.0).task) == ("event", "update")
+    assert (SampledGaussian(0.5, 1.0).level, SampledGaussian(0.5, 1.0).task) == ("local", "update")
+    assert (SummedWindow("evaluation", 0.1).level, SummedWindow("evaluation", 0.1).task) == ("event", "evaluation")
     assert (SummedGaussian("statistics", 0.1).level, SummedGaussian("statistics", 0.1).task) == ("user", "statistics")
 
 
@@ -43,6 +45,11 @@ def test_an_unknown_task_is_refused():
         SummedGaussian("gossip", 0.1)
 
 
+def test_a_window_and_its_person_are_never_taken_for_one_another():
+    assert SummedWindow("update", 0.1) != SummedGaussian("update", 0.1)
+    assert {SummedWindow("update", 0.1): 1, SummedGaussian("update", 0.1): 2} != {SummedWindow("update", 0.1): 2}
+
+
 @given(EVENTS)
 def test_an_event_comes_back_from_its_fields(event):
     assert event_of(fields_of(event)) == event
@@ -64,9 +71,9 @@ def test_whole_numbers_are_kept_as_the_numbers_they_equal():
         ["user", "update", 0.5, 0.5],
         ["user", "update", True],
         ["user", "update", -0.5],
-        ["event", "update", 0.5],
-        ["event", "statistics", 0.5, 1.0],
-        ["event", "update", 2.0, 1.0],
+        ["local", "update", 0.5],
+        ["local", "statistics", 0.5, 1.0],
+        ["local", "update", 2.0, 1.0],
         ["person", "update", 0.5],
         [["user"], "update", 0.5],
         "user",

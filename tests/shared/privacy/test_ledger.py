@@ -26,7 +26,7 @@ DELTA = 1e-6
 STEP = SampledGaussian(0.5, 0.8)
 UPDATE = SummedGaussian("update", 0.125)
 COUNT = SummedGaussian("statistics", 0.25)
-WIDE = LedgerBudget(1e9, DELTA, 1e9, DELTA)
+WIDE = LedgerBudget(1e9, DELTA, 1e9, DELTA, local_epsilon=1e9)
 
 
 def by_opacus(steps: list[tuple[float, float, int]]) -> float:
@@ -90,7 +90,7 @@ def start(request, tmp_path):
 @pytest.mark.parametrize("steps", [[(0.5, 0.8, 1)], [(0.1, 1.0, 100)], [(0.5, 2.0, 20), (0.25, 1.0, 3)]])
 def test_composed_epsilon_is_that_of_opacus(steps):
     ledger = Ledger(WIDE, {SampledGaussian(q, z): n for q, z, n in steps})
-    assert ledger.epsilon("event") == pytest.approx(by_opacus(steps), rel=0.03)
+    assert ledger.epsilon("local") == pytest.approx(by_opacus(steps), rel=0.03)
 
 
 @pytest.mark.parametrize(("rho", "count"), [(0.5, 1), (0.03, 10), (0.001, 300)])
@@ -100,14 +100,14 @@ def test_sums_cost_what_the_closed_form_says(rho, count):
 
 
 def test_an_empty_ledger_has_spent_nothing(start):
-    assert (start(WIDE).epsilon("user"), start(WIDE).epsilon("event")) == (0.0, 0.0)
+    assert (start(WIDE).epsilon("user"), start(WIDE).epsilon("local")) == (0.0, 0.0)
 
 
 def test_charges_are_carried_and_never_start_again(start):
     ledger, spent = start(WIDE), [(0.0, 0.0)]
     for _ in range(5):
         ledger.charge(STEP, UPDATE)
-        spent.append((ledger.epsilon("user"), ledger.epsilon("event")))
+        spent.append((ledger.epsilon("user"), ledger.epsilon("local")))
     assert all(later[0] > earlier[0] and later[1] > earlier[1] for earlier, later in pairwise(spent))
     assert spent[5] == (ConcentratedAccountant().epsilon({UPDATE: 5}, DELTA), spent_epsilon({STEP: 5}, DELTA))
     assert spent[5][1] == pytest.approx(by_opacus([(0.5, 0.8, 5)]), rel=0.02)
@@ -115,18 +115,18 @@ def test_charges_are_carried_and_never_start_again(start):
 
 
 def test_a_refused_charge_leaves_the_ledger_as_it_was(start):
-    ledger = start(LedgerBudget(event_epsilon=spent_epsilon({STEP: 3}, DELTA)))
+    ledger = start(LedgerBudget(local_epsilon=spent_epsilon({STEP: 3}, DELTA)))
     for _ in range(3):
         ledger.charge(STEP)
     for _ in range(3):
-        with pytest.raises(Refused, match=r"event-level budget: epsilon .* would exceed"):
+        with pytest.raises(Refused, match=r"local-level budget: epsilon .* would exceed"):
             ledger.charge(STEP)
     assert ledger.content() == {STEP: 3}
-    assert ledger.epsilon("event") == spent_epsilon({STEP: 3}, DELTA)
+    assert ledger.epsilon("local") == spent_epsilon({STEP: 3}, DELTA)
 
 
 def test_the_user_level_has_a_budget_of_its_own(start):
-    ledger = start(LedgerBudget(ConcentratedAccountant().epsilon({UPDATE: 2}, DELTA), DELTA, 1e9, DELTA))
+    ledger = start(LedgerBudget(ConcentratedAccountant().epsilon({UPDATE: 2}, DELTA), local_epsilon=1e9))
     ledger.charge(UPDATE)
     ledger.charge(UPDATE)
     with pytest.raises(Refused, match=r"user-level budget: epsilon .* at delta 1e-06 would exceed"):
@@ -136,29 +136,29 @@ def test_the_user_level_has_a_budget_of_its_own(start):
 
 
 def test_of_two_events_one_refused_means_neither_charged(start):
-    ledger = start(LedgerBudget(user_epsilon=8.0, event_epsilon=spent_epsilon({STEP: 1}, DELTA)))
+    ledger = start(LedgerBudget(user_epsilon=8.0, local_epsilon=spent_epsilon({STEP: 1}, DELTA)))
     ledger.charge(UPDATE, STEP)
-    with pytest.raises(Refused, match="event-level"):
+    with pytest.raises(Refused, match="local-level"):
         ledger.charge(UPDATE, STEP)
     assert ledger.content() == {UPDATE: 1, STEP: 1}
 
 
 def test_a_level_without_a_promise_takes_no_charge(start):
-    ledger = start(LedgerBudget(event_epsilon=8.0))
+    ledger = start(LedgerBudget(local_epsilon=8.0))
     with pytest.raises(Refused, match=r"user-level .* would exceed 0"):
         ledger.charge(SummedGaussian("update", 1e-12))
     ledger.charge(STEP)
 
 
 def test_what_one_event_has_spent_counts_against_another(start):
-    ledger = start(LedgerBudget(event_epsilon=spent_epsilon({STEP: 3}, DELTA)))
+    ledger = start(LedgerBudget(local_epsilon=spent_epsilon({STEP: 3}, DELTA)))
     other = SampledGaussian(0.25, 0.8)
     for _ in range(3):
         ledger.charge(STEP)
     with pytest.raises(Refused):
         ledger.charge(other)
     mixed = Ledger(WIDE, {STEP: 1, other: 1})
-    assert mixed.epsilon("event") > max(spent_epsilon({STEP: 1}, DELTA), spent_epsilon({other: 1}, DELTA))
+    assert mixed.epsilon("local") > max(spent_epsilon({STEP: 1}, DELTA), spent_epsilon({other: 1}, DELTA))
 
 
 def test_what_one_task_has_spent_counts_against_another(start):
@@ -205,8 +205,8 @@ def test_nobody_can_refund_through_the_view_of_the_charges():
 
 def test_a_ledger_over_a_lowered_budget_is_read_and_takes_no_more():
     text = Ledger(WIDE, {STEP: 50}).to_json()
-    ledger = Ledger.from_json(LedgerBudget(event_epsilon=1.0), text)
-    assert ledger.epsilon("event") > 1.0
+    ledger = Ledger.from_json(LedgerBudget(local_epsilon=1.0), text)
+    assert ledger.epsilon("local") > 1.0
     with pytest.raises(Refused):
         ledger.charge(STEP)
 
@@ -223,15 +223,15 @@ def test_a_ledger_over_a_lowered_budget_is_read_and_takes_no_more():
         "[[]]",
         "[" * 100_000,
         "[[0.5, 1.0, 3]]",
-        '[["event", "update", 0.5, 1.0]]',
-        '[["event", "update", 2.0, 1.0, 1]]',
-        '[["event", "update", 0.5, -1.0, 1]]',
-        '[["event", "update", "q", 1.0, 1]]',
-        '[["event", "update", 0.5, 1.0, -3]]',
-        '[["event", "update", 0.5, 1.0, 0]]',
-        '[["event", "update", 0.5, 1.0, 1.5]]',
-        '[["event", "update", 0.5, 1.0, true]]',
-        '[["event", "update", 0.5, 1.0, 7], ["event", "update", 0.5, 1.0, 1]]',
+        '[["local", "update", 0.5, 1.0]]',
+        '[["local", "update", 2.0, 1.0, 1]]',
+        '[["local", "update", 0.5, -1.0, 1]]',
+        '[["local", "update", "q", 1.0, 1]]',
+        '[["local", "update", 0.5, 1.0, -3]]',
+        '[["local", "update", 0.5, 1.0, 0]]',
+        '[["local", "update", 0.5, 1.0, 1.5]]',
+        '[["local", "update", 0.5, 1.0, true]]',
+        '[["local", "update", 0.5, 1.0, 7], ["local", "update", 0.5, 1.0, 1]]',
         '[["user", "gossip", 0.5, 1]]',
         '[["user", "update", 0.0, 1]]',
     ],

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.privacy import LedgerBudget, LedgerFile, SampledGaussian, SummedGaussian, read_charges
 
-BUDGET = LedgerBudget(100.0, 1e-6, 100.0, 1e-6)
+BUDGET = LedgerBudget(100.0, local_epsilon=100.0)
 EVENTS = [SampledGaussian(0.5, 2.0), SummedGaussian("update", 0.25), SummedGaussian("statistics", 0.5)]
 
 
@@ -32,7 +32,7 @@ def test_entries_say_when_what_and_at_which_level(path):
         assert [charge.round_number for charge in ledger.charges] == [1, 2, 3, 9, 9]
         assert [charge.event for charge in ledger.charges] == [*EVENTS, *EVENTS[:2]]
         assert [(charge.level, charge.task) for charge in ledger.charges[:3]] == [
-            ("event", "update"),
+            ("local", "update"),
             ("user", "update"),
             ("user", "statistics"),
         ]
@@ -50,7 +50,7 @@ def test_a_charge_is_on_disk_when_it_returns(path, monkeypatch):
 
 def test_a_refused_charge_writes_nothing(path):
     before = path.read_bytes()
-    with LedgerFile(path, LedgerBudget(1.0, 1e-6, 1.0, 1e-6)) as ledger:
+    with LedgerFile(path, LedgerBudget(1.0, local_epsilon=1.0)) as ledger:
         with pytest.raises(Refused):
             ledger.charge(EVENTS[1], round_number=4)
         assert len(ledger.charges) == 3
