@@ -17,17 +17,19 @@ def write_card(
     concept_names: Sequence[str],
     round_number: int,
     metrics: Mapping[str, float],
+    measured_round: int | None = None,
 ) -> str:
     """Markdown.
 
     Args:
-        metrics: what devices measured on the parameters of this release, means over a private sum; may be empty.
+        metrics: what devices measured last, means over a private sum; may be empty.
+        measured_round: after which round that was, where it was another.
     """
     parts = [
         f"# {federation.name}, after round {round_number} of {federation.training.rounds}",
         _about(federation, items, round_number),
         "## What was promised\n\n" + "\n".join(f"* {line}" for line in _promises(federation)),
-        "## How well it ranks\n\n" + _measured(federation, metrics),
+        "## How well it ranks\n\n" + _measured(federation, metrics, measured_round or round_number, round_number),
     ]
     if concept_names:
         numbered = [f"{number}. {name}" for number, name in enumerate(concept_names, start=1)]
@@ -82,11 +84,12 @@ def _promises(federation: FederationFile) -> list[str]:
     return lines
 
 
-def _measured(federation: FederationFile, metrics: Mapping[str, float]) -> str:
+def _measured(federation: FederationFile, metrics: Mapping[str, float], measured: int, now: int) -> str:
     if not metrics:
         return "Not measured by devices."
+    when = "" if measured == now else f" This was after round {measured}, before the last {now - measured}."
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in metrics.items())
     return (
         f"Each device ranked the item it had kept out of training among {federation.evaluation.negatives} others of "
-        f"the catalogue; means over a private sum, its noise included.\n\n| | |\n| --- | --- |\n{rows}"
+        f"the catalogue; means over a private sum, its noise included.{when}\n\n| | |\n| --- | --- |\n{rows}"
     )

@@ -200,6 +200,13 @@ def first_release(
     names: tuple[str, ...] = ()
     if "concepts" in federation.model.views:
         names = _start_concepts(federation, catalogue, model, whitening, index, graph)
+        if federation.model.dense_trained < model.encoder.width:
+            # What people choose by is subject rather than manner: the few axes that may turn are those of the concepts.
+            columns = exact.shape[1] - model.encoder.width
+            whitening, rotation = whitening.led_by(model.heads.concept_centres()[:, columns:])
+            model.heads.turn_concepts(rotation)
+            exact = whitening.apply_items(embeddings, catalogue)
+            index = on_grid(exact, _widths(federation, exact.shape[1]))
     elif graph is not None:
         raise Misconfigured('concept graph: expected model.views with "concepts", got none; leave the graph out')
     zeros = np.zeros(len(catalogue), np.float32)
@@ -214,11 +221,13 @@ def next_release(
     round_number: int,
     progress: Progress = lambda _: None,
     metrics: Mapping[str, float] | None = None,
+    measured_round: int | None = None,
 ) -> Release:
     """The release that a finished training gives: new parameters, and a new index if the adapters moved.
 
     Args:
-        metrics: what devices measured on these parameters, for the card.
+        metrics: what devices measured last, for the card.
+        measured_round: after which round that was; this one where left out.
     """
     model.load(vector)
     index = release.index
@@ -230,7 +239,7 @@ def next_release(
         exact[:, :columns] = release.index[:, :columns]  # no adapter moves the features
         index = on_grid(exact, _widths(release.federation, exact.shape[1]))
     following = replace(release, vector=vector.copy(), index=index, round_number=round_number)
-    return _with_card(following, metrics)
+    return _with_card(following, metrics, measured_round)
 
 
 def with_items(
@@ -268,9 +277,12 @@ def with_items(
     )
 
 
-def _with_card(release: Release, metrics: Mapping[str, float] | None = None) -> Release:
+def _with_card(
+    release: Release, metrics: Mapping[str, float] | None = None, measured_round: int | None = None
+) -> Release:
     items, names = len(release.catalogue), release.concept_names
-    return replace(release, card=write_card(release.federation, items, names, release.round_number, metrics or {}))
+    card = write_card(release.federation, items, names, release.round_number, metrics or {}, measured_round)
+    return replace(release, card=card)
 
 
 def _widths(federation: FederationFile, columns: int) -> list[int]:

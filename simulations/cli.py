@@ -89,6 +89,10 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the run; a new one under runs/ when left out.")
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Train the same people without privacy too, to show what the promise costs."),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -113,6 +117,7 @@ def run(
                 seed=seed,
                 out=out or _fresh_folder(data),
                 resume=resume,
+                compare=compare,
                 baselines=baselines,
                 concept_graph=concept_graph,
                 concept_names=concept_names,

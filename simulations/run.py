@@ -1,5 +1,6 @@
 """One whole federation on this machine: from a data specification to figures and a report."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ import numpy as np
 
 from client import Recommender
 from shared.errors import Misconfigured
-from shared.federation import write_toml
+from shared.federation import FederationFile, write_toml
+from shared.metrics import bootstrap_interval
 from shared.model import build_model
 from simulations.beside import Which, measure_baselines
 from simulations.cold_start import cold_start_curve
@@ -45,6 +47,7 @@ def simulate(
     seed: int = 0,
     out: Path | str | None = None,
     resume: bool = False,
+    compare: bool = False,
     baselines: Which = "fast",
     concept_graph: Path | None = None,
     concept_names: Path | None = None,
@@ -63,6 +66,7 @@ def simulate(
         seed: of the demo's world, of cohorts, of devices' chance and of sampled negatives.
         out: folder for report, figures and release; a temporary folder is used and removed when left out.
         resume: go on with the unfinished run in `out`.
+        compare: also train the same people without privacy, in the open, to show what the promise costs.
         baselines: fast (popularity, zero-shot, neighbours), all, or none.
         concept_graph: JSON of concepts known beforehand, see `shared.model.ConceptGraph`.
         concept_names: JSON of {number or name of a concept: new name}.
@@ -75,8 +79,8 @@ def simulate(
         with tempfile.TemporaryDirectory(prefix="hushrec-run-") as place:
             result = simulate(
                 data, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine,
-                privacy=privacy, aggregation=aggregation, seed=seed, out=Path(place) / "run", baselines=baselines,
-                concept_graph=concept_graph, concept_names=concept_names, progress=progress,
+                privacy=privacy, aggregation=aggregation, seed=seed, out=Path(place) / "run", compare=compare,
+                baselines=baselines, concept_graph=concept_graph, concept_names=concept_names, progress=progress,
             )  # fmt: skip
             return replace(result, out=None)
     started = time.perf_counter()
@@ -91,8 +95,13 @@ def simulate(
     )
     identity = f"{data} seed {seed} federation {settings.digest()} {prior.digest()}".strip()
     folder = RunFolder.open(Path(out), identity, resume)
-    trained = train(world, settings, folder, engine, seed, shown, prior)
+    trained = train(world, settings, folder, engine, seed, shown, prior, world.split.test)
     result = _measured(world, trained, data, baselines, seed, shown)
+    if compare:
+        openly = resolve(
+            data, world.events, len(world.members), federation, set, rounds, clients_per_round, "none", "plain"
+        )
+        result = replace(result, without_privacy=_without_privacy(world, openly, folder, engine, seed, shown, prior))
     with shown.stage("writing the report"):
         trained.release.save(folder.release)
         result = replace(
@@ -120,6 +129,7 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
     updates = [report for report in trained.reports if report.task == "update"]
     answered = sum(report.answered for report in updates)
     figures = evaluation.figures()
+    assert trained.untrained is not None
     return RunResult(
         data=data,
         users=len(dataset.people),
@@ -136,6 +146,9 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
             "upload_bytes_per_client": sum(report.upload_bytes for report in updates) / max(answered, 1),
         },
         seed=seed,
+        untrained=trained.untrained.figures(),
+        learnt=_learnt(evaluation, trained.untrained),
+        moved=_moved(trained),
         impressions=figures.get("impressions"),
         curve=trained.curve,
         device=device,
@@ -145,6 +158,35 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
         examples=examples,
         notes=_notes(world, trained),
     )
+
+
+def _learnt(trained: Evaluation, untrained: Evaluation) -> dict[str, dict[str, float]]:
+    """What training brought, question by question, with its paired 95 % bootstrap interval over people."""
+    learnt = {}
+    for way in ("sampled", "full"):
+        gains = trained.values[way]["ndcg@10"] - untrained.values[way]["ndcg@10"]
+        low, high = bootstrap_interval(gains, 0, people=trained.questions.people)
+        learnt[way] = {"ndcg@10": float(gains.mean()), "low": low, "high": high}
+    return learnt
+
+
+def _moved(trained: Trained) -> dict[str, float]:
+    """L2 norm of the change of each group that was trained."""
+    federation, change = trained.release.federation, trained.release.vector - trained.start.vector
+    layout = build_model(federation).layout
+    adapters = ("adapters",) if federation.training.adapter_rounds else ()
+    return {group: float(np.linalg.norm(layout.extract(change, [group]))) for group in (*federation.heads, *adapters)}
+
+
+def _without_privacy(
+    world: World, settings: FederationFile, folder: RunFolder, engine: Engine, seed: int, shown: Progress, prior: Prior
+) -> dict[str, Any]:
+    """Figures of the same people's model when every device answers in the open, as `RunResult.metrics` has them."""
+    place = folder.work / "without-privacy"
+    shutil.rmtree(place, ignore_errors=True)  # of a run that was broken off
+    with shown.stage("again, without privacy"):
+        trained = train(world, settings, RunFolder(place, False), engine, seed, Progress(), prior)
+        return dict(evaluate(trained.scorer, world.split.test).figures())
 
 
 def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any]]:

@@ -17,12 +17,12 @@ from shared.files import write_atomically
 from shared.model import Vector, build_model
 from shared.release import Release, first_release, next_release
 from simulations.embedding_cache import embed_catalogue
-from simulations.evaluation import evaluate
+from simulations.evaluation import Evaluation, Questions, evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
 from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
 from simulations.prior import Prior
 from simulations.ranking import ConceptScorer
-from simulations.report import CurvePoint, Progress, Stage
+from simulations.report import CurvePoint, Progress, Stage, headline
 from simulations.run_folder import RunFolder
 from simulations.spending import Spending, spending
 from simulations.world import World
@@ -42,6 +42,7 @@ class Trained:
         start: release zero, before anybody taught it anything.
         release: the final one.
         scorer: ranks under the final release.
+        untrained: what release zero makes of the questions it was asked; None where it was asked none.
         reports: of every round, the count included.
         curve: validation metrics as it went on: those the federation measures itself, and beside them those that only a
             simulation can know.
@@ -54,6 +55,7 @@ class Trained:
     reports: tuple[RoundReport, ...]
     curve: tuple[CurvePoint, ...]
     spent: Spending
+    untrained: Evaluation | None = None
 
 
 def train(
@@ -64,8 +66,13 @@ def train(
     seed: int,
     progress: Progress,
     prior: Prior | None = None,
+    ask_untrained: Questions | None = None,
 ) -> Trained:
-    """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any."""
+    """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
+
+    Args:
+        ask_untrained: what the model is asked before anybody taught it anything.
+    """
     prior = prior or Prior()
     model = build_model(settings)
     catalogue = world.dataset.catalogue
@@ -102,21 +109,33 @@ def train(
     words = sum(bool(event.text) for log in world.logs for event in log)
     with progress.stage("encoding people's words", total=words) as stage:
         scorer = ConceptScorer(start, model, world.logs, stage.advance)
+        untrained = None if ask_untrained is None else evaluate(scorer, ask_untrained)
     with progress.stage("training rounds", total=settings.training.rounds) as stage:
         stage.advance(federation.round_number)
         curve = _Curve(world, settings, scorer, releases, folder.work / "curve.json", federation.round_number, stage)
+        if not folder.resumed:
+            curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve])
         client_app = make_client_app(OpenSimulatedDevice(folder.work, seed))
         run = run_local if engine == "local" else run_ray
         with one_thread():
             run(server_app, client_app, len(world.members), states=states)
     with progress.stage("encoding texts again", total=len(catalogue)) as stage:
-        release = next_release(releases[0], model, federation.vector, federation.round_number, stage.advance)
+        told = [report for report in federation.reports if report.metrics]
+        release = next_release(
+            releases[0],
+            model,
+            federation.vector,
+            federation.round_number,
+            stage.advance,
+            told[-1].metrics if told else None,
+            told[-1].number if told else None,
+        )
     scorer.install(release)
     curve.add(federation.round_number)
     spent = spending(settings, states, len(world.members), federation.reports)
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
-    return Trained(start, release, scorer, federation.reports, tuple(points), spent)
+    return Trained(start, release, scorer, federation.reports, tuple(points), spent, untrained)
 
 
 def _federated(reports: Sequence[RoundReport]) -> list[CurvePoint]:
@@ -158,7 +177,7 @@ class _Curve:
         self._every = max(1, settings.training.rounds // _CURVE_POINTS)
         self._detail = ""
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        self._points = [CurvePoint(**point) for point in kept if point["round"] <= resumed_at]
+        self._points = [CurvePoint.from_json(point) for point in kept if point["round"] <= resumed_at]
 
     @property
     def points(self) -> tuple[CurvePoint, ...]:
@@ -175,10 +194,12 @@ class _Curve:
 
     def add(self, number: int) -> None:
         """Measure what the scorer has installed."""
-        measured = evaluate(self._scorer, self._questions).figures()
+        evaluation = evaluate(self._scorer, self._questions)
+        measured = evaluation.figures()
         figures = {
             f"{way} {name}": metrics[name] for way, metrics in measured.items() for name in _CURVES if name in metrics
         }
-        self._points.append(CurvePoint(number, figures))
+        way, _, name = headline(figures).partition(" ")
+        self._points.append(CurvePoint(number, figures, evaluation.interval(way, name)))
         self._detail = " ".join(f"{name} {value:.3f}" for name, value in figures.items() if name in _SHOWN)
         write_atomically(self._path, json.dumps([asdict(point) for point in self._points]).encode())

@@ -27,8 +27,8 @@ _TINY = 1e-12
 class Dense(nn.Module):
     """The first k axes of a text, turned by a learnt change; `change.weight` float32 [columns, rows], first zero.
 
-    The change reads and moves the leading axes only, as many as it has rows and columns: axes stand in the order of
-    their variance, and under noise fewer numbers are learnt better.
+    The change reads and moves the leading axes only, as many as it has rows and columns: under noise fewer numbers are
+    learnt better. Axes stand in the order of their variance, or, where not all may turn, those of the concepts first.
     """
 
     def __init__(self, width: int, k: int, trained: int) -> None:
@@ -183,6 +183,16 @@ class ConceptModel(nn.Module):
             self.concepts.weight.copy_(torch.from_numpy(centres))
             if ties is not None:
                 self.evolution.weight.copy_(torch.from_numpy(ties))
+
+    def concept_centres(self) -> NDArray[np.float32]:
+        """A copy of the concepts, float32 [K, D]."""
+        return self.concepts.weight.detach().numpy().copy()
+
+    def turn_concepts(self, rotation: NDArray[np.float32]) -> None:
+        """Follow a rotation, float32 [width, width], of the text axes, which come last."""
+        with torch.no_grad():
+            text = self.concepts.weight[:, -len(rotation) :]
+            text.copy_(text @ torch.from_numpy(rotation))
 
     def concept_shares(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Concept distributions float32 [n, K] of whitened texts [n, D], without gradient."""

@@ -73,6 +73,25 @@ class Whitening:
         before = np.zeros((len(text.matrix), sum(widths.values())), np.float32)
         return cls(text.mean, np.concatenate([before, text.matrix], 1), blocks)
 
+    def led_by(self, directions: FloatMatrix) -> tuple["Whitening", FloatMatrix]:
+        """The same whitening with its text axes turned, so that the first of them span some directions; the others stay
+        in the order of their variance as far as they can. No length and no angle changes.
+
+        Args:
+            directions: float32 [m, width], in the text axes of this whitening.
+
+        Returns:
+            the whitening, and the rotation float32 [width, width]: text axes before times it are those after.
+        """
+        width = len(self.mean)
+        _, _, spanning = np.linalg.svd(directions.astype(np.float64), full_matrices=False)
+        axes, coordinates = np.linalg.qr(np.concatenate([spanning, np.eye(width)]).T)
+        signs = np.sign(np.diag(coordinates))
+        rotation = axes * np.where(signs == 0, 1.0, signs)
+        columns = self.matrix.shape[1] - width
+        turned = np.concatenate([self.matrix[:, :columns], self.matrix[:, columns:] @ rotation], 1)
+        return Whitening(self.mean, turned.astype(np.float32), self.blocks), rotation.astype(np.float32)
+
     def apply(self, embeddings: FloatMatrix) -> FloatMatrix:
         """Whitened embeddings, float32 [texts, feature columns + width]; words alone have no features."""
         return np.asarray((embeddings - self.mean) @ self.matrix, np.float32)

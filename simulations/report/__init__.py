@@ -8,6 +8,7 @@ from simulations.report.result import (
     ExamplePerson,
     Recommendation,
     RunResult,
+    headline,
     plain_values,
 )
 from simulations.report.terminal import print_record, print_result, print_rows
@@ -21,6 +22,7 @@ __all__ = [
     "Recommendation",
     "RunResult",
     "Stage",
+    "headline",
     "plain_values",
     "print_record",
     "print_result",

@@ -11,7 +11,7 @@ from typing import Any
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from simulations.datasets import Loss
-from simulations.report.curve import picture
+from simulations.report.curve import of_headline, picture
 from simulations.report.page import render
 from simulations.report.result import (
     CurvePoint,
@@ -78,7 +78,7 @@ def read_result(directory: Path) -> RunResult:
     try:
         return RunResult(
             **record,
-            curve=[CurvePoint(**point) for point in details["curve"]],
+            curve=[CurvePoint.from_json(point) for point in details["curve"]],
             cold_start_curve=details["cold_start_curve"],
             rounds_table=[{column: _value(cell) for column, cell in row.items()} for row in rows],
             load_losses=[Loss(**loss | {"examples": tuple(loss["examples"])}) for loss in details["load_losses"]],
@@ -96,7 +96,7 @@ def read_result(directory: Path) -> RunResult:
 
 def _drawn(result: RunResult) -> dict[str, bytes]:
     title = f"{result.data}: validation by round"
-    return {"report.html": render(result).encode(), "curve.png": picture(result.curve, title)}
+    return {"report.html": render(result).encode(), "curve.png": picture(of_headline(result.curve), title)}
 
 
 def _write(files: Mapping[str, bytes], directory: Path) -> Path:

@@ -2,13 +2,13 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from simulations.report.result import CurvePoint
+from simulations.report.result import CurvePoint, headline
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 36
@@ -43,6 +43,7 @@ class Drawing:
     lines: tuple[Line, ...]
     rounds: tuple[Tick, ...]
     values: tuple[Tick, ...]
+    band: str  # the `points` of the polygon around the first line; empty without intervals
 
 
 def series(curve: Sequence[CurvePoint]) -> dict[str, list[tuple[int, float]]]:
@@ -61,7 +62,8 @@ def draw(curve: Sequence[CurvePoint]) -> Drawing | None:
     if not lines:
         return None
     rounds = [number for line in lines.values() for number, _ in line]
-    values = [value for line in lines.values() for _, value in line]
+    around = [(point.round, *point.interval) for point in curve if point.interval is not None]
+    values = [value for line in lines.values() for _, value in line] + [end for _, *ends in around for end in ends]
     round_ticks = _ticks(min(rounds), max(rounds), integer=True)
     value_ticks = _ticks(min(values), max(values), integer=False)
 
@@ -75,7 +77,19 @@ def draw(curve: Sequence[CurvePoint]) -> Drawing | None:
         tuple(Line(name, tuple((x(n), y(v)) for n, v in line), line[-1][1]) for name, line in lines.items()),
         tuple(Tick(x(n), f"{n:.0f}") for n in round_ticks if min(rounds) <= n <= max(rounds)),
         tuple(Tick(y(v), f"{v:.3g}") for v in value_ticks),
+        " ".join(
+            f"{x(number):.1f},{y(value):.1f}"
+            for number, value in [*((n, high) for n, _, high in around), *((n, low) for n, low, _ in reversed(around))]
+        ),
     )
+
+
+def of_headline(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """The headline metric alone, with its interval; and what devices themselves measure of it, noise and all."""
+    shown = headline({name: None for point in curve for name in point.metrics})
+    kept = (shown, f"federated {shown.partition(' ')[2]}")
+    chosen = [replace(point, metrics={n: v for n, v in point.metrics.items() if n in kept}) for point in curve]
+    return sorted((point for point in chosen if point.metrics), key=lambda point: kept.index(next(iter(point.metrics))))
 
 
 def picture(curve: Sequence[CurvePoint], title: str) -> bytes:
@@ -85,6 +99,10 @@ def picture(curve: Sequence[CurvePoint], title: str) -> bytes:
     axes = figure.add_subplot()
     for name, line in series(curve).items():
         axes.plot([n for n, _ in line], [v for _, v in line], marker=".", label=name)
+    around = [(point.round, *point.interval) for point in curve if point.interval is not None]
+    if around:
+        numbers, lows, highs = zip(*around, strict=True)
+        axes.fill_between(numbers, lows, highs, alpha=0.15, label="95 % interval over people")
     axes.set_title(title, parse_math=False)
     axes.set_xlabel("round")
     axes.set_ylabel("validation")

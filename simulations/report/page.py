@@ -11,11 +11,12 @@ from simulations.report import curve, words
 from simulations.report.result import CurvePoint, RunResult
 
 EVENT_UNIT = "one window of a person's events in a row; every event lies in exactly one window"
-EVENT_NEIGHBOURS = "the same device with one window added or removed"
+EVENT_NEIGHBOURS = "the same device with one window emptied"
 EVENT_AGAINST = "whoever sees what a single device sends, the server first of all, and every reader of a release"
 USER_UNIT = "everything one person ever did"
-USER_NEIGHBOURS = "the same federation with one person added or removed"
+USER_NEIGHBOURS = "the same federation with the vectors of one person made zero"
 USER_AGAINST = "whoever sees the sums or a release"
+_NO_PROTECTION = 20.0  # an epsilon from which on its factor says nothing to anybody
 
 
 def render(result: RunResult) -> str:
@@ -40,10 +41,11 @@ def render(result: RunResult) -> str:
     return environment.get_template("report.html.j2").render(
         result=result,
         record=record,
+        lead=words.in_sentences(record),
         headlines=_headlines(record),
         rows=rows,
-        best={column: _best(rows, column) for column in rows[0] if column != "model"},
-        drawing=curve.draw(result.curve),
+        best={column: _best(rows, column) for column in rows[0] if column not in ("model", "sees")},
+        drawing=curve.draw(curve.of_headline(result.curve)),
         newcomers=curve.draw(_newcomers(result.cold_start_curve)),
         frame=curve,
         rounds=_rounds(result.rounds_table),
@@ -55,13 +57,13 @@ def render(result: RunResult) -> str:
 
 def _headlines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     figures = [
-        ("nDCG@10, all items", words.cell(record["metrics"]["full"]["ndcg@10"])),
-        ("HR@10, 99 negatives", words.cell(record["metrics"]["sampled"]["hr@10"])),
-        ("nDCG@10, 99 negatives", words.cell(record["metrics"]["sampled"]["ndcg@10"])),
+        ("nDCG@10 among 99 negatives", words.cell(record["metrics"]["sampled"]["ndcg@10"])),
+        ("the same, untrained", words.cell(record["untrained"]["sampled"]["ndcg@10"])),
+        ("the same, without privacy", words.cell(record.get("without_privacy", {}).get("sampled", {}).get("ndcg@10"))),
+        ("nDCG@10 among all items", words.cell(record["metrics"]["full"]["ndcg@10"])),
         ("AUC, shown lists", words.cell(record.get("impressions", {}).get("auc"))),
-        ("epsilon, event level", words.epsilon(record["privacy"]["event"]["epsilon"])),
         ("epsilon, user level", words.epsilon(record["privacy"]["user"]["epsilon"])),
-        ("work per device and round", words.milliseconds(record["cost"]["client_milliseconds"])),
+        ("epsilon, event level", words.epsilon(record["privacy"]["event"]["epsilon"])),
         ("sent per device and round", words.size(record["cost"]["upload_bytes_per_client"])),
     ]
     return [(name, value) for name, value in figures if value != words.DASH]
@@ -72,14 +74,18 @@ def _best(rows: Sequence[Mapping[str, Any]], column: str) -> float | None:
 
 
 def _rounds(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """What happened in the rounds, in a few figures."""
-    answers = [row["answers"] for row in rows if row.get("answers") is not None]
-    summary = [("rounds", words.cell(len(rows)))]
-    if answers:
-        low, middle, high = (words.cell(round(n)) for n in (min(answers), median(answers), max(answers)))
-        summary.append(("answers in a round: fewest, median, most", f"{low}, {middle}, {high}"))
-    if any("skipped" in row for row in rows):
-        summary.append(("skipped, too few answers", words.cell(sum(bool(row.get("skipped")) for row in rows))))
+    """What happened in the private sums of each task, in a few figures."""
+    summary = []
+    for task, name in (("statistics", "counts"), ("update", "rounds of training"), ("evaluation", "evaluations")):
+        held = [row for row in rows if row["task"] == task]
+        if held:
+            answers = [row["answered"] for row in held]
+            low, middle, high = (words.cell(round(n)) for n in (min(answers), median(answers), max(answers)))
+            skipped = sum(bool(row["skipped"]) for row in held)
+            summary.append((name, words.cell(len(held))))
+            summary.append(("answers in each: fewest, median, most", f"{low}, {middle}, {high}"))
+            if skipped:
+                summary.append(("skipped, too few answers", words.cell(skipped)))
     return summary
 
 
@@ -88,7 +94,7 @@ def _promises(privacy: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
         "event": ("Event level", EVENT_UNIT, EVENT_NEIGHBOURS, EVENT_AGAINST),
         "user": ("User level", USER_UNIT, USER_NEIGHBOURS, USER_AGAINST),
     }
-    return [_promise(*defaults[level], privacy[level]) for level in ("event", "user")]
+    return [_promise(*defaults[level], privacy[level]) for level in ("user", "event")]
 
 
 def _promise(title: str, unit: str, neighbours: str, against: str, promise: Mapping[str, Any]) -> dict[str, str]:
@@ -102,14 +108,21 @@ def _promise(title: str, unit: str, neighbours: str, against: str, promise: Mapp
         "epsilon": words.epsilon(loss),
         "delta": words.cell(promise["delta"]),
         "meaning": "",
+        "local": _local(promise.get("local_noise")),
     }
-    if loss is not None:
-        factor = f"{math.exp(loss):,.1f}" if loss < 20 else "more than 100 million"
+    if loss is not None and loss < _NO_PROTECTION:
         told["meaning"] = (
             f"Whatever such an observer concludes from all that was sent in this run, its probability would have been "
-            f"at most {factor} times smaller or larger without that unit, up to a remainder of {told['delta']}."
+            f"at most {math.exp(loss):,.1f} times smaller or larger with that unit emptied, up to a remainder of "
+            f"{told['delta']}."
         )
+    elif loss is not None:
+        told["meaning"] = "An epsilon of this size rules nothing out: take it for no protection."
     return told
+
+
+def _local(noise: Mapping[str, Any] | None) -> str:
+    return "" if noise is None else f"epsilon {words.epsilon(noise['epsilon'])} against {noise['against']}"
 
 
 def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

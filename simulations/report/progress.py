@@ -1,6 +1,11 @@
-"""What a person sees while a run goes on: named stages on standard error. It never writes to standard output."""
+"""What a person sees while a run goes on: named stages on standard error, as bars on a terminal and as lines elsewhere.
 
-from collections.abc import Iterator
+It never writes to standard output.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -9,29 +14,65 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+_SECONDS_BETWEEN_LINES = 10.0
+
 
 class Stage:
-    """One named piece of work, cut into steps."""
+    """One named piece of work, cut into steps. By itself it shows nothing."""
 
-    def __init__(self, bars: Bars | None, task: TaskID) -> None:
+    def advance(self, steps: int = 1, detail: str = "") -> None:
+        """Count steps as done; `detail` (a metric, say) stands beside the count until the next one."""
+
+
+class _Bar(Stage):
+    def __init__(self, bars: Bars, task: TaskID) -> None:
         self._bars, self._task = bars, task
 
     def advance(self, steps: int = 1, detail: str = "") -> None:
-        """Count steps as done; `detail` (a metric, say) stands behind the bar until the next one."""
-        if self._bars is not None:
-            self._bars.advance(self._task, steps)
-            if detail:
-                self._bars.update(self._task, detail=detail)
+        self._bars.advance(self._task, steps)
+        if detail:
+            self._bars.update(self._task, detail=detail)
+
+
+class _Lines(Stage):
+    """A line now and then: seldom enough for a log, often enough to see that something goes on."""
+
+    def __init__(self, name: str, total: int | None, write: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._name, self._total, self._write, self._clock = name, total, write, clock
+        self._done, self._detail = 0, ""
+        self._started = self._written = clock()
+        write(f"{name} ...")
+
+    def advance(self, steps: int = 1, detail: str = "") -> None:
+        self._done += steps
+        self._detail = detail or self._detail
+        if self._clock() - self._written >= _SECONDS_BETWEEN_LINES:
+            self._written = self._clock()
+            self._write(f"{self._name}: {self._counted()} {self._detail}".rstrip())
+
+    def end(self) -> None:
+        seconds = self._clock() - self._started
+        self._write(f"{self._name}: done in {seconds:.1f} s {self._detail}".rstrip())
+
+    def _counted(self) -> str:
+        return f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
 
 
 class Progress:
-    """The stages of a run. Silent by default; `on_terminal` shows bars where a person is looking.
+    """The stages of a run. Silent by default; `on_terminal` shows them to whoever started it.
 
     >>> with Progress.on_terminal() as progress, progress.stage("training rounds", total=100) as stage:
     ...     stage.advance(detail="ndcg@10 0.412")
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        write: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Show stages as bars on a console, or write them as lines; neither where neither is given."""
+        self._write, self._clock = write, clock
         self._bars = None
         if console is not None:
             self._bars = Bars(
@@ -45,9 +86,9 @@ class Progress:
 
     @classmethod
     def on_terminal(cls) -> "Progress":
-        """Bars on standard error if that is a terminal, else silence."""
+        """Bars on standard error if that is a terminal, else lines there."""
         console = Console(stderr=True)
-        return cls(console if console.is_terminal else None)
+        return cls(console) if console.is_terminal else cls(write=_to_standard_error)
 
     def __enter__(self) -> Self:
         if self._bars is not None:
@@ -63,10 +104,18 @@ class Progress:
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         """Show a stage until the block ends; without `total` it only pulses."""
-        if self._bars is None:
-            yield Stage(None, TaskID(0))
-            return
-        task = self._bars.add_task(name, total=total, detail="")
-        yield Stage(self._bars, task)
-        if total is None:
-            self._bars.update(task, total=1, completed=1)
+        if self._bars is not None:
+            task = self._bars.add_task(name, total=total, detail="")
+            yield _Bar(self._bars, task)
+            if total is None:
+                self._bars.update(task, total=1, completed=1)
+        elif self._write is not None:
+            lines = _Lines(name, total, self._write, self._clock)
+            yield lines
+            lines.end()
+        else:
+            yield Stage()
+
+
+def _to_standard_error(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

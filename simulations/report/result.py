@@ -14,15 +14,37 @@ SAMPLED = ("hr@10", "ndcg@10", "auc", "mrr")
 FULL = ("hr@10", "ndcg@10", "mrr")
 IMPRESSIONS = ("auc", "mrr", "ndcg@5", "ndcg@10")
 
+_RAW_LOGS = "everybody's raw logs; no new items"
+SEES = {
+    "untrained": "the public catalogue",
+    "zero-shot": "the public catalogue",
+    "without privacy": "what each device sends",
+    "popularity": "everybody's raw logs",
+    **dict.fromkeys(("item-knn", "ease", "ials", "bpr"), _RAW_LOGS),
+    "central": "everybody's raw logs",
+    "local-only": "one person's log",
+}
+
 Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Validation metrics after a round."""
+    """Validation metrics after a round; round 0 is before any.
+
+    Attributes:
+        interval: 95 % bootstrap of the metric that `headline` names, over people; None where nobody computed it.
+    """
 
     round: int
     metrics: Mapping[str, float | None]
+    interval: tuple[float, float] | None = None
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "CurvePoint":
+        """The point whose fields were written as JSON."""
+        ends = record["interval"]
+        return cls(record["round"], record["metrics"], None if ends is None else (ends[0], ends[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +96,16 @@ class RunResult:
         cold_start: `{"users": {...}, "items": {...}}`.
         privacy: `{"user": {...}, "event": {...}}`, each with epsilon and delta.
         cost: seconds, client_milliseconds, upload_bytes_per_client.
+        untrained: as `metrics`, for the model before anybody taught it anything.
+        learnt: `{"sampled": {"ndcg@10", "low", "high"}, "full": the same}`: what training brought over `untrained`,
+            with its paired 95 % bootstrap interval over people.
+        moved: parameter group -> L2 norm of its change by training.
+        without_privacy: as `metrics`, of a second training of the same people without any promise; None without one.
         impressions: auc, mrr, ndcg@5, ndcg@10 on shown lists; None where the data has none.
         device: what people's own devices offer: metrics, breadth, fairness; see `simulations.on_device`.
         curve: validation metrics as training went on.
         cold_start_curve: a row per number of first events of a new person and model; see `simulations.cold_start`.
-        rounds_table: one row per round, any columns; `answers` and `skipped` are summed up in the report.
+        rounds_table: one row per private sum, as `server.RoundReport.to_row` gives it.
         load_losses: rows of the data that were not used, and why.
         examples: a few people, shown in the report.
         federation_toml: the federation file as resolved.
@@ -98,6 +125,10 @@ class RunResult:
     privacy: Mapping[str, Figures | None]
     cost: Figures
     seed: int
+    untrained: Mapping[str, Figures | None] = field(default_factory=dict)
+    learnt: Mapping[str, Figures] = field(default_factory=dict)
+    moved: Mapping[str, float] = field(default_factory=dict)
+    without_privacy: Mapping[str, Figures | None] | None = None
     impressions: Figures | None = None
     device: Figures | None = None
     curve: Sequence[CurvePoint] = field(default=(), repr=False)
@@ -132,7 +163,14 @@ class RunResult:
             },
             "cost": _complete(("seconds", "client_milliseconds", "upload_bytes_per_client"), self.cost),
             "seed": self.seed,
+            "untrained": _scores(self.untrained),
+            "learnt": {
+                part: _complete(("ndcg@10", "low", "high"), self.learnt.get(part)) for part in ("sampled", "full")
+            },
+            "moved": dict(self.moved),
         }
+        if self.without_privacy is not None:
+            record["without_privacy"] = _scores(self.without_privacy)
         if self.impressions is not None:
             record["impressions"] = _complete(IMPRESSIONS, self.impressions)
         if self.device is not None:
@@ -145,9 +183,14 @@ class RunResult:
         return json.dumps(self.to_record(), ensure_ascii=False, allow_nan=False)
 
     def table(self) -> list[dict[str, Any]]:
-        """One row per model: this run first, then the baselines; columns without any figure are left out."""
+        """One row per model, and what it gets to see: this run, where it started, the same without privacy where there
+        was such a run, then the baselines; columns without any figure are left out."""
         record = self.to_record()
-        models = {"hushrec": {**record["metrics"], "impressions": record.get("impressions")}, **record["baselines"]}
+        models = {"hushrec": {**record["metrics"], "impressions": record.get("impressions")}}
+        models["untrained"] = record["untrained"]
+        if "without_privacy" in record:
+            models["without privacy"] = record["without_privacy"]
+        models |= record["baselines"]
         columns = [
             (part, metric)
             for part, metrics in (("full", FULL), ("sampled", SAMPLED), ("impressions", IMPRESSIONS))
@@ -155,9 +198,16 @@ class RunResult:
             if any(_figure(scores, part, metric) is not None for scores in models.values())
         ]
         return [
-            {"model": name} | {f"{part} {metric}": _figure(scores, part, metric) for part, metric in columns}
+            {"model": name, "sees": self._sees(name)}
+            | {f"{part} {metric}": _figure(scores, part, metric) for part, metric in columns}
             for name, scores in models.items()
         ]
+
+    def _sees(self, model: str) -> str:
+        """What a model of the table is made from: not all of them could exist where logs stay on devices."""
+        if model == "hushrec":
+            return "sums under noise" if self.privacy.get("user") else "sums, or what each device sends"
+        return SEES.get(model, "")
 
     def to_frame(self) -> Any:
         """`table()` as a pandas DataFrame, indexed by the model's name.
@@ -172,6 +222,11 @@ class RunResult:
                 "to_frame: expected pandas to be installed, got none; `pip install pandas`, or use table()"
             ) from None
         return pandas.DataFrame(self.table()).set_index("model")
+
+
+def headline(metrics: Mapping[str, Any]) -> str:
+    """The one metric that settings are chosen by and curves show: AUC of shown lists where there are any."""
+    return "impressions auc" if "impressions auc" in metrics else "sampled ndcg@10"
 
 
 def plain_values(value: Any) -> Any:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulations.report.result import RunResult
-from simulations.report.words import cell, milliseconds, privacy_in_short, size, spent
+from simulations.report.words import cell, in_sentences, milliseconds, privacy_in_short, size, spent
 
 
 def print_result(result: RunResult, console: Console) -> None:
@@ -19,7 +19,9 @@ def print_result(result: RunResult, console: Console) -> None:
     if record.get("device"):
         rows = [{"on the device": name, "value": value} for name, value in record["device"].items()]
         print_rows("", rows, console)
-    for level in ("event", "user"):
+    for sentence in in_sentences(record):
+        console.print(sentence, markup=False)
+    for level in ("user", "event"):
         console.print(f"privacy, {level} level: {privacy_in_short(record['privacy'][level])}", markup=False)
     cost = record["cost"]
     console.print(
