@@ -195,6 +195,7 @@ def _notes(world: World, trained: Trained) -> list[str]:
     notes = [
         _HOW_ADDED[settings.sum.mode],
         f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
+        *trained.uncomputed,
     ]
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:

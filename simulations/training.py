@@ -16,6 +16,7 @@ from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Vector, build_model
 from shared.release import Release, first_release, next_release
+from simulations.computations import check_computations, computations, told
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
@@ -46,6 +47,7 @@ class Trained:
         curve: validation metrics as it went on: those the federation measures itself, and beside them those that only a
             simulation can know.
         spent: what the device that took part most has spent, at each level that is promised.
+        uncomputed: what some devices could not compute, in sentences.
     """
 
     start: Release
@@ -54,6 +56,7 @@ class Trained:
     reports: tuple[RoundReport, ...]
     curve: tuple[CurvePoint, ...]
     spent: Spending
+    uncomputed: tuple[str, ...] = ()
 
 
 def train(
@@ -110,13 +113,15 @@ def train(
         run = run_local if engine == "local" else run_ray
         with one_thread():
             run(server_app, client_app, len(world.members), states=states)
+    counted = computations(states, len(world.members))
+    check_computations(counted)
     with progress.stage("encoding texts again", total=len(catalogue)) as stage:
         release = next_release(releases[0], model, federation.vector, federation.round_number, stage.advance)
     scorer.install(release)
     curve.add(federation.round_number)
     spent = spending(settings, states, len(world.members), federation.reports)
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
-    return Trained(start, release, scorer, federation.reports, tuple(points), spent)
+    return Trained(start, release, scorer, federation.reports, tuple(points), spent, tuple(told(counted)))
 
 
 def _federated(reports: Sequence[RoundReport]) -> list[CurvePoint]:
