@@ -73,7 +73,7 @@ def test_devices_that_had_nothing_to_be_measured_on_are_in_no_mean() -> None:
 
 def test_nothing_is_told_where_the_measured_devices_do_not_stand_clear_of_the_noise() -> None:
     said = 30 * say(_figures(*[0.6] * 7), 12).astype(np.float64)
-    # The count is the sum of three marks sent halved: 2 sqrt(3) times the deviation of one number; 30 / 3 / 3.464 = 2.887.
+    # The count sums three marks, each sent halved: it has 2 sqrt(3) times their deviation; 30 / 3 / 3.464 = 2.887.
     assert "hr@10" in read(said, 2.88)
     assert read(said, 2.89) == {}
 
