@@ -82,7 +82,7 @@ class LocalTraining:
         try:
             update = self._trained(release, vector, groups, events if enough else _stand_in(release), randomness)
         except BaseException:
-            self._unhook()  # Opacus may hold gradients of this log, which must not reach the next
+            self._unhook()  # Opacus may hold something of this log, which must not reach the next
             raise
         if not enough:
             raise NotYet(f"update: expected at least {asked} events, got {len(events)}")

@@ -242,6 +242,50 @@ def test_too_few_events_are_not_enough_yet(tiny, count):
         local.update(release, release.vector, HEADS, person(0, count), Seeded())
 
 
+@pytest.mark.parametrize("groups", [HEADS, ("adapters",)])
+@pytest.mark.parametrize("count", [0, 1])
+def test_where_events_are_too_few_a_window_of_public_items_is_worked_on_instead(tiny, monkeypatch, groups, count):
+    """So that the time it takes does not tell that there was nothing to train on."""
+    release, _, local = training(tiny, *ALL)
+    worked, step = [], LocalTraining._step
+
+    def spied(self, release, groups, drawn, *rest):
+        worked.extend(drawn)
+        return step(self, release, groups, drawn, *rest)
+
+    monkeypatch.setattr(LocalTraining, "_step", spied)
+    with pytest.raises(NotYet):
+        local.update(release, release.vector, groups, events(["music-1"] * count), Seeded())
+    (window,) = worked
+    assert [event.item for event in window.events] == [item.id for item in release.catalogue][:4]
+
+
+def test_without_any_event_an_update_is_noise_alone_and_no_other_noise_than_beside_a_signal(tiny):
+    release, _, local = training(tiny, *ALL)
+    silent = local.nothing(release, release.vector, HEADS, Seeded())
+    full = local.update(release, release.vector, HEADS, LOG, Seeded())
+    assert not silent.signal.any()
+    assert full.signal.any()
+    assert np.allclose(silent.noise, full.noise, atol=1e-5)  # of the same generator: (signal + noise) - signal
+
+
+def test_an_update_that_failed_half_way_leaves_nothing_for_the_next(tiny, monkeypatch):
+    """Opacus keeps what each layer saw until the backward pass takes it, and that is of one person's windows."""
+    release, _, local = training(tiny, *ALL)
+    fresh = local.update(release, release.vector, HEADS, LOG, Seeded())
+
+    def fail(*_, **__):
+        raise ValueError("before the backward pass")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.Tensor, "backward", fail)
+        with pytest.raises(ValueError, match="backward"):
+            local.update(release, release.vector, HEADS, person(8, 12), Seeded())
+    assert not [part for part in local._module.modules() if getattr(part, "activations", None)]
+    again = local.update(release, release.vector, HEADS, LOG, Seeded())
+    assert again.signal.tolist() == fresh.signal.tolist()
+
+
 @pytest.mark.parametrize("groups", [GROUPS, HEADS, ("adapters",)])
 @pytest.mark.parametrize(
     "log",
