@@ -2,19 +2,16 @@
 
 import time
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from client.evaluation import measure
+from client.contributing import Contributor, Observe, log_failure
 from client.installed import Installed
-from client.log import BehaviourLog, attended
+from client.log import BehaviourLog
 from client.policy import Policy, reading
 from client.promises import Promises, Record
 from client.randomness import Randomness, SystemRandomness
-from client.recommender import Recommender
 from client.session import RoundRequest, Session, Turn
 from client.summand import (
     Agreed,
@@ -33,8 +30,7 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.measures import MEASURES
 from shared.model import Vector
-from shared.privacy import RandomBytes, with_indicator
-from shared.release import Release
+from shared.privacy import RandomBytes
 from shared.secure_sum import RoundConfiguration
 from shared.terms import Terms, charges_of, subject_of, terms_of
 
@@ -53,6 +49,7 @@ class Device:
         now_seconds: Callable[[], float] = time.time,
         simulated: bool = False,
         policy: Callable[[], Policy] | None = None,
+        observe: Observe = log_failure,
     ) -> None:
         """Put a device together.
 
@@ -65,6 +62,7 @@ class Device:
             simulated: whether the person is made up, so that sums without masks or noise may be asked for, and chance
                 may be repeated.
             policy: reads what the person agrees to; asked before every answer. Simulated devices need none.
+            observe: hears what came of every computation, see `Contributor`; must keep it on the device.
 
         Raises:
             Refused: a person's device with chance of the caller's making, without a policy, or with a ledger that
@@ -77,11 +75,11 @@ class Device:
         if isinstance(state, MutableMapping) and not simulated:
             raise Refused("policy: a person's device keeps its ledger in a file, not in memory")
         self._member = membership
-        self._log = log
         self._find_release = find_release
         self._promises = Promises(state)
         self._session = Session(session)
         self._randomness = randomness or (lambda _: SystemRandomness())
+        self._contributor = Contributor(log, self._randomness, observe)
         self._now_seconds = now_seconds
         self._simulated = simulated
         self._policy = policy
@@ -98,16 +96,17 @@ class Device:
         """A summand in the open, float32 [d]: for simulations that study the model alone.
 
         Raises:
-            NotYet: too little data.
             Refused: this is a person's device, the federation asks for more, or the budget is spent.
-            Misconfigured: the round is not of the federation or of a release this device has.
+            Misconfigured: the round is not of the federation or of a release this device has, or does not fit it.
         """
         installed = self._installed(request)
-        self._check_mode(installed.release.federation, "plain")
         federation = installed.release.federation
+        self._check_mode(federation, "plain")
+        parameters = _parameters(request, installed, vector)
         charges = charges_of(federation, request.task, request.number, None)
         self._promises.afford(federation, request.task, charges)
-        contribution = self._contribute(request, installed, vector)
+        dimension = _dimension(request, installed)
+        contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
         self._promises.pay(federation, request.task, charges, request.number)
         if not len(contribution.event_noise):
             return contribution.vector
@@ -116,6 +115,9 @@ class Device:
     def join(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
         """Work for a private sum, keep the result, and say that one takes part.
 
+        Whether, with what and how the device answers is settled by the round, the policy and the budget before the log
+        is opened; what then comes of the log changes the summand alone (see `client.contributing`).
+
         Args:
             configuration: what the server says all are asked; must be what this device derives itself.
 
@@ -123,13 +125,14 @@ class Device:
             The advert of phase 0; nothing in the ideal sum.
 
         Raises:
-            NotYet, Refused, Misconfigured: as `plain`; or the round was answered before.
+            Refused, Misconfigured: as `plain`; or the policy says no, or the round was answered before.
         """
         self._session.wipe()
         installed = self._installed(request)
         federation = installed.release.federation
         mode = "ideal" if federation.sum.mode == "ideal" else "secure"
         self._check_mode(federation, mode)
+        parameters = _parameters(request, installed, vector)
         clip_norm = RoundConfiguration.decode(configuration).clip_norm
         terms = self._terms(request, installed, vector, clip_norm)
         if configuration != terms.configuration.encode():
@@ -142,13 +145,9 @@ class Device:
         self._ask_policy(federation, terms.configuration, request)
         self._promises.afford(federation, request.task, terms.charges)
         self._promises.answer_once(request.task, request.number)
-        contribution = self._contribute(request, installed, vector)
-        if terms.configuration.dimension > len(contribution.vector):
-            share = federation.clipping.indicator_share
-            contribution = replace(
-                contribution, vector=with_indicator(contribution.vector, clip_norm, share).astype(np.float32)
-            )
-        contribution.check(terms.configuration.dimension)
+        contribution = self._contributor.contribution(
+            request, installed, parameters, terms.configuration.dimension, clip_norm
+        )
         until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
         if mode == "ideal":
             kept = Prepared(configuration, contribution.vector.tobytes(), contribution.event_noise.tobytes())
@@ -226,46 +225,7 @@ class Device:
         purpose = "words" if phase in ("mask", "reveal") else phase
         return self._randomness(request.number).bytes(f"{request.task} {purpose}")
 
-    def _contribute(self, request: RoundRequest, installed: Installed, vector: Vector | None) -> Contribution:
-        release, nothing = installed.release, np.zeros(0, np.float32)
-        events = attended(self._log.events())
-        if request.task == "statistics":
-            return Contribution(self._counts(release), nothing)
-        if vector is None:
-            raise Misconfigured(f"{request.task}: expected a parameter vector, got none")
-        if request.task == "evaluation":
-            coins = self._randomness(request.number).numpy("evaluation")
-            figures = measure(
-                _recommender(installed, vector.tobytes()),
-                release.catalogue,
-                events,
-                self._log.held_out(),
-                release.federation.evaluation.negatives,
-                coins,
-            )
-            return Contribution(figures, nothing)
-        update = installed.training.update(release, vector, request.groups, events, self._randomness(request.number))
-        return Contribution(update.signal, update.noise if release.federation.privacy.local else nothing)
-
-    def _counts(self, release: Release) -> NDArray[np.float32]:
-        """The newest distinct items of the log, float32 [items]: one each; or, where noise for a fixed norm will cover
-        them anyhow, as much as gives them that norm."""
-        catalogue = release.catalogue
-        met = [event.item for event in attended(self._log.events()) if event.item is not None]
-        rows = [catalogue.row(item) for item in met if item in catalogue]
-        newest = list(dict.fromkeys(reversed(rows)))[: release.federation.statistics.items_per_device]
-        counts = np.zeros(len(catalogue), np.float32)
-        full = release.federation.statistics.items_per_device
-        counts[newest] = (full / len(newest)) ** 0.5 if release.federation.privacy.user and newest else 1.0
-        return counts
-
     def _terms(self, request: RoundRequest, installed: Installed, vector: Vector | None, clip_norm: float) -> Terms:
-        release = installed.release
-        dimension = {
-            "update": installed.model.layout.select(request.groups).size,
-            "statistics": len(release.catalogue),
-            "evaluation": MEASURES,
-        }[request.task]
         subject = subject_of(
             request.task,
             request.federation,
@@ -274,9 +234,8 @@ class Device:
             request.groups,
             b"" if vector is None else vector.tobytes(),
         )
-        return terms_of(
-            release.federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm
-        )
+        dimension, federation = _dimension(request, installed), installed.release.federation
+        return terms_of(federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm)
 
     def _ask_policy(self, federation: FederationFile, configuration: RoundConfiguration, request: RoundRequest) -> None:
         """Hold a round against the person's policy as it is at this moment."""
@@ -300,8 +259,23 @@ class Device:
         return installed
 
 
-@lru_cache(maxsize=1)
-def _recommender(installed: Installed, vector: bytes) -> Recommender:
-    """The ranking under a round's parameters; the devices of a simulation share it."""
-    release = replace(installed.release, vector=np.frombuffer(vector, np.float32).copy())
-    return Recommender(release, installed.model)
+def _dimension(request: RoundRequest, installed: Installed) -> int:
+    """Numbers that a task's summand has."""
+    if request.task == "update":
+        return installed.model.layout.select(request.groups).size
+    return len(installed.release.catalogue) if request.task == "statistics" else MEASURES
+
+
+def _parameters(request: RoundRequest, installed: Installed, vector: Vector | None) -> Vector:
+    """The parameters that a task works under; none for a count. Seen to fit before the log is opened."""
+    if request.task == "statistics":
+        return np.zeros(0, np.float32)
+    size = installed.model.layout.size
+    if vector is None:
+        raise Misconfigured(f"{request.task}: expected a parameter vector, got none")
+    if vector.shape != (size,) or vector.dtype != np.float32 or not np.isfinite(vector).all():
+        raise Misconfigured(
+            f"{request.task}: expected {size} finite numbers in float32 as parameters, got {vector.dtype} of shape "
+            f"{vector.shape}"
+        )
+    return vector

@@ -1,4 +1,7 @@
-"""How well the device would have ranked what its person did next: the only thing ever said about that, inside a sum."""
+"""How well the device would have ranked what its person did next: the only thing ever said about that, inside a sum.
+
+A device that has nothing to be measured on ranks all the same and throws the figures away, so that it takes as long.
+"""
 
 from collections.abc import Sequence
 
@@ -35,17 +38,15 @@ def measure(
         float32 [13].
 
     Raises:
-        NotYet: nothing held out, or nothing before it.
+        NotYet: no catalogue item held out, nothing before it, or no item that was never met.
     """
-    wanted = [event.item for event in held_out if event.item is not None and event.item in catalogue]
-    if not wanted or not events:
-        raise NotYet("evaluation: expected a held-out item and events before it, got too few")
-    target = catalogue.row(wanted[-1])
+    wanted = [catalogue.row(event.item) for event in held_out if event.item is not None and event.item in catalogue]
     met = {catalogue.row(e.item) for e in (*events, *held_out) if e.item is not None and e.item in catalogue}
     unmet = np.setdiff1d(np.arange(len(catalogue)), np.fromiter(met, np.int64))
-    if not len(unmet):
-        raise NotYet("evaluation: expected catalogue items the person has not met, got none")
-    drawn = coins.choice(unmet, min(negatives, len(unmet)), replace=False)
+    measurable = bool(wanted and events and len(unmet))
+    target = wanted[-1] if wanted else 0
+    others = unmet if len(unmet) else np.arange(len(catalogue))
+    drawn = coins.choice(others, min(negatives, len(others)), replace=False)
     profile = recommender.profile(events)
     scores = recommender.scores(profile)
     stands = standing(scores[[target]], scores[drawn][None, :], np.ones((1, len(drawn)), bool))
@@ -55,7 +56,10 @@ def measure(
         "mrr": stands.reciprocal_rank()[0],
         "auc": stands.auc()[0],
     }
-    return say(figures | _breadth(recommender, profile, scores, unmet), len(events))
+    said = say(figures | _breadth(recommender, profile, scores, others), len(events))
+    if not measurable:
+        raise NotYet("evaluation: expected a held-out item, events before it and items never met, got too few")
+    return said
 
 
 def _breadth(

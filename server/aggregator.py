@@ -55,7 +55,7 @@ class Tally:
 
     Attributes:
         answered: summands in the sum.
-        not_yet: devices with too little data.
+        not_yet: devices that are not set up to take part yet.
         refused: devices whose policy or budget said no.
         failed: error replies by Flower's error code.
         rejected: replies that were not what they must be.

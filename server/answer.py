@@ -26,7 +26,10 @@ class Summand:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """A device that takes no part in this round: "not-yet" (too little data) or "refused" (its policy or budget)."""
+    """A device that takes no part in this round: "not-yet" (it is not set up to) or "refused" (its policy or budget).
+
+    What its log holds never makes it decline: see `client.contributing`.
+    """
 
     status: str
 

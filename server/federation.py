@@ -198,7 +198,7 @@ class Federation:
         result = self._sum(grid, self._cohort(grid, "evaluation", wanted), request)
         metrics = {}
         if result.total is not None:
-            metrics = read(result.total, result.tally.answered, math.sqrt(result.noise_variance))
+            metrics = read(result.total, math.sqrt(result.noise_variance))
         return report_of(request, (), result, time.perf_counter() - started, metrics=metrics)
 
     def _request(

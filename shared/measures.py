@@ -1,7 +1,9 @@
 """What a device says of its own rankings inside an evaluation's sum: which number stands where, and how sums are read.
 
 Every figure lies in 0 to 1 and is sent less one half: the norm is then half of what it would be, and so is the noise
-that hides it. How many events a device has is told by one of three marks, for how well each third of people fares.
+that hides it. How many events a device has is told by one of three marks, for how well each third of people fares. The
+marks together count the devices that had something to be measured on: one that had nothing adds zeros, and a mean over
+all who answered would take those for figures of one half.
 """
 
 import math
@@ -15,7 +17,7 @@ BREADTH = ("intra-list diversity", "novelty", "calibration")
 GROUPS = ("few events", "some events", "many events")  # fewer than 10, fewer than 30, 30 and more
 _FROM = (10, 30)
 _BESIDE = 0.5  # scale of all that is not quality: it may be noisier than the learning curve
-_CLEAR = 3.0  # standard deviations that a group's count must stand above its noise to be spoken of
+_CLEAR = 3.0  # standard deviations that a count of devices must stand above its noise to be divided by
 
 MEASURES = len(QUALITY) + len(BREADTH) + 2 * len(GROUPS)
 MEASURES_NORM = math.sqrt(len(QUALITY) / 4 + _BESIDE**2 * (len(BREADTH) / 4 + 1 + 1 / 4))  # L2, at most
@@ -35,24 +37,39 @@ def say(figures: Mapping[str, float], events: int) -> NDArray[np.float32]:
     return np.array([*quality, *(_BESIDE * value for value in [*beside, *marks.ravel()])], np.float32)
 
 
-def read(total: NDArray[np.float64], devices: int, deviation: float) -> dict[str, float]:
-    """What a sum of such numbers says: means by name; "ndcg@10, few events" and so on for each group large enough to be
-    told from noise, and "gap" between the best and the worst of them, if there are two.
+def read(total: NDArray[np.float64], deviation: float) -> dict[str, float]:
+    """What a sum of such numbers says: means by name over the devices that had something to be measured on;
+    "ndcg@10, few events" and so on for each group large enough to be told from noise, and "gap" between the best and
+    the worst of them, if there are two. Nothing at all where all those devices are too few to be told from noise.
 
     Args:
-        total: float64 [13].
-        devices: how many are in it.
+        total: float64 [13]; devices that had nothing are zeros in it.
         deviation: of the noise on each number of the total.
     """
     split = len(QUALITY) + len(BREADTH)
-    means = dict(zip(QUALITY, total[: len(QUALITY)] / devices, strict=True))
-    means |= zip(BREADTH, total[len(QUALITY) : split] / (_BESIDE * devices), strict=True)
+    marks = total[split:].reshape(-1, 2) / _BESIDE
+    noise = deviation / _BESIDE
+    one = _inverse(float(marks[:, 0].sum()), noise * math.sqrt(len(marks)))
+    if one is None:
+        return {}
+    means = dict(zip(QUALITY, total[: len(QUALITY)] * one, strict=True))
+    means |= zip(BREADTH, total[len(QUALITY) : split] / _BESIDE * one, strict=True)
     groups = {}
-    for name, (count, above) in zip(GROUPS, total[split:].reshape(-1, 2) / _BESIDE, strict=True):
-        if count > max(0.5, _CLEAR * deviation / _BESIDE):
-            groups[f"{QUALITY[1]}, {name}"] = above / count
+    for name, (count, above) in zip(GROUPS, marks, strict=True):
+        if (of_group := _inverse(count, noise)) is not None:
+            groups[f"{QUALITY[1]}, {name}"] = above * of_group
     figures = {name: float(min(max(mean + 0.5, 0.0), 1.0)) for name, mean in (means | groups).items()}
     if len(groups) > 1:
         held = [figures[name] for name in groups]
         figures["gap"] = max(held) - min(held)
     return figures
+
+
+def _inverse(count: float, deviation: float) -> float | None:
+    """One over a count that noise was added to; None where it does not stand clear of the noise.
+
+    The inverse of a noisy number is too large in the mean, to second order by the square of deviation over count.
+    """
+    if count <= max(0.5, _CLEAR * deviation):
+        return None
+    return (1.0 - (deviation / count) ** 2) / count

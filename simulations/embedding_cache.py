@@ -13,7 +13,7 @@ from safetensors.numpy import save as save_tensors
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.files import write_atomically
-from shared.model import GlobalModel, Progress
+from shared.model import GlobalModel, Progress, check_readable
 
 _LIMIT_BYTES = 2 * 2**30
 
@@ -21,8 +21,13 @@ _LIMIT_BYTES = 2 * 2**30
 def embed_catalogue(
     model: GlobalModel, catalogue: Catalogue, max_tokens: int, progress: Progress = lambda _: None
 ) -> NDArray[np.float32]:
-    """Embeddings float32 [items, width] of a catalogue under untrained adapters, from the cache where it has them."""
-    name = hashlib.sha256(f"{model.encoder.digest} {max_tokens} {catalogue.digest()}".encode()).hexdigest()
+    """Embeddings float32 [items, width] of a catalogue under untrained adapters, from the cache where it has them.
+
+    Raises:
+        Misconfigured: the encoder cannot read the catalogue; what is in the cache was found to be readable.
+    """
+    told = f"readable {model.encoder.digest} {max_tokens} {catalogue.digest()}"
+    name = hashlib.sha256(told.encode()).hexdigest()
     path = _folder() / f"{name}.safetensors"
     try:
         kept = load_tensors(path.read_bytes())["embeddings"]
@@ -32,6 +37,7 @@ def embed_catalogue(
             return np.asarray(kept)
     except (OSError, SafetensorError, KeyError):
         pass  # absent or damaged: encode again
+    check_readable(model.encoder, catalogue)
     embeddings = model.encoder.embed(catalogue.texts, progress=progress)
     try:
         write_atomically(path, save_tensors({"embeddings": embeddings}))

@@ -21,6 +21,7 @@ from shared.errors import Corrupt
 from shared.files import write_atomically
 from shared.privacy import Keystream, RandomBytes
 from shared.secure_sum import Identity, issue_certificate
+from simulations.computations import note
 
 POPULATION = "population"  # folder of what devices learn from
 HELD_OUT = "held-out"  # folder of what they are measured on
@@ -104,15 +105,17 @@ class OpenSimulatedDevice:
 
     def __call__(self, context: Context) -> Device:
         device = int(context.node_config["partition-id"])
+        state = cast(MutableMapping[str, str], NodeState(context, "device"))
         return Device(
             membership(self._seed, device),
             _SimulatedLog(self._home, device),
             self._find_release,
-            cast(MutableMapping[str, str], NodeState(context, "device")),
+            state,
             NodeState(context, "sum"),
             lambda number: SeededRandomness(self._seed, device, number),
             now_seconds=lambda: 0.0,
             simulated=True,
+            observe=lambda request, failure: note(state, request, failure),
         )
 
     def _find_release(self, digest: str) -> Installed:

@@ -203,6 +203,7 @@ def _on_device(world: World, trained: Trained, recommender: Recommender, seed: i
     if not len(questions):
         return None
     scorer = DeviceScorer(recommender, trained.release.catalogue, world.logs)
+    recommender.read_ahead([event for person in questions.people for event in world.logs[person]])
     evaluation, bare = evaluate(scorer, questions), evaluate(trained.scorer, questions)
     figures, beside = evaluation.figures(), bare.figures()
     named = {f"{way} {name}": (figures[way][name], beside[way][name]) for way in figures for name in figures[way]}
@@ -237,6 +238,7 @@ def _notes(world: World, trained: Trained) -> list[str]:
     notes = [
         _HOW_ADDED[settings.sum.mode],
         f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
+        *trained.uncomputed,
     ]
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:

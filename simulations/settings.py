@@ -82,8 +82,9 @@ def _participations(file: FederationFile, devices: int) -> list[str]:
     """Answers that a training asks of one device, by task."""
     training, every = file.training, file.evaluation.every_rounds
     heads = training.rounds - training.adapter_rounds
-    asked = heads * training.clients_per_round + training.adapter_rounds * training.adapter_clients_per_round
-    evaluated = (heads // every if every else 0) * file.evaluation.clients
+    asked = heads * min(training.clients_per_round, devices)
+    asked += training.adapter_rounds * min(training.adapter_clients_per_round, devices)
+    evaluated = (heads // every if every else 0) * min(file.evaluation.clients, devices)
     counts = {
         "update": math.ceil(asked * file.round.over_selection / devices),
         "evaluation": math.ceil(evaluated * file.round.over_selection / devices),

@@ -14,8 +14,9 @@ from server import Clock, Counts, Federation, RoundReport
 from server import make_app as make_server_app
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.model import Vector, build_model
+from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
+from simulations.computations import check_computations, computations, told
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import Evaluation, Questions, evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
@@ -30,6 +31,9 @@ from simulations.world import World
 _CURVE_POINTS = 12
 _CURVES = ("hr@10", "ndcg@10", "auc")
 _SHOWN = ("sampled ndcg@10", "impressions auc")
+
+# Groups that stay as they were only if something is broken.
+_MUST_MOVE = ("dense", "concepts", "evolution", "bias", "adapters")
 
 Engine = Literal["local", "ray"]
 
@@ -47,6 +51,7 @@ class Trained:
         curve: validation metrics as it went on: those the federation measures itself, and beside them those that only a
             simulation can know.
         spent: what the device that took part most has spent, at each level that is promised.
+        uncomputed: what some devices could not compute, in sentences.
     """
 
     start: Release
@@ -56,6 +61,7 @@ class Trained:
     curve: tuple[CurvePoint, ...]
     spent: Spending
     untrained: Evaluation | None = None
+    uncomputed: tuple[str, ...] = ()
 
 
 def train(
@@ -120,22 +126,41 @@ def train(
         run = run_local if engine == "local" else run_ray
         with one_thread():
             run(server_app, client_app, len(world.members), states=states)
+    counted = computations(states, len(world.members))
+    check_computations(counted)
+    check_moved(model.layout, start.vector, federation)
     with progress.stage("encoding texts again", total=len(catalogue)) as stage:
-        told = [report for report in federation.reports if report.metrics]
+        measured = [report for report in federation.reports if report.metrics]
         release = next_release(
             releases[0],
             model,
             federation.vector,
             federation.round_number,
             stage.advance,
-            told[-1].metrics if told else None,
-            told[-1].number if told else None,
+            measured[-1].metrics if measured else None,
+            measured[-1].number if measured else None,
         )
     scorer.install(release)
     curve.add(federation.round_number)
     spent = spending(settings, states, len(world.members), federation.reports)
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
-    return Trained(start, release, scorer, federation.reports, tuple(points), spent, untrained)
+    uncomputed = tuple(told(counted))
+    return Trained(start, release, scorer, federation.reports, tuple(points), spent, untrained, uncomputed)
+
+
+def check_moved(layout: Layout, start: Vector, federation: Federation) -> None:
+    """See that training moved every group it was to train: one that took no gradient in any round is a fault of ours,
+    which no device may tell a server.
+
+    Raises:
+        RuntimeError: naming the groups.
+    """
+    done = [report for report in federation.reports if report.task == "update" and not report.skipped]
+    trained = {group for report in done for group in report.groups if group in _MUST_MOVE}
+    change = federation.vector - start
+    still = sorted(group for group in trained if not layout.extract(change, [group]).any())
+    if still:
+        raise RuntimeError(f"training: group {', '.join(still)} took no gradient in any of {len(done)} rounds")
 
 
 def _federated(reports: Sequence[RoundReport]) -> list[CurvePoint]:

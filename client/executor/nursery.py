@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +26,7 @@ from client.membership import Membership
 from client.session import RoundRequest
 from client.store import Store
 from client.summand import Value
+from shared.behaviour import Event
 from shared.errors import HushrecError, Misconfigured
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class Round:
     """The whole device, for one round, in a process of its own."""
 
     def __init__(self, home: str, release: str, adapters: bool) -> None:
-        """Open the device.
+        """Open the device, all but its log.
 
         Args:
             adapters: whether this round trains them.
@@ -128,7 +130,7 @@ class Round:
         self._session: dict[str, Value] = {}
         self._device = Device(
             Membership.load(place.membership).member(place.keys.identity(), place.revocations),
-            Store.open(place.store, place.keys.data_key(), read_only=True),
+            _StoredLog(lambda: Store.open(place.store, place.keys.data_key(), read_only=True)),
             self._installed,
             FileRecord(place.ledger, place.rounds),
             self._session,
@@ -157,6 +159,25 @@ class Round:
         if installed.digest != digest:
             raise Misconfigured(f"release: expected {installed.digest[:12]}, got {digest[:12]}")
         return installed
+
+
+class _StoredLog:
+    """The log in the store, which is opened when it is first read: if it cannot be, that is no answer's matter."""
+
+    def __init__(self, open_store: Callable[[], Store]) -> None:
+        self._open = open_store
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._open()
+
+    def events(self) -> Sequence[Event]:
+        """See `BehaviourLog`."""
+        return self._store.events()
+
+    def held_out(self) -> Sequence[Event]:
+        """See `BehaviourLog`."""
+        return self._store.held_out()
 
 
 def _be_a_round(connection: Connection, parent: int, make: Callable[[], Round]) -> NoReturn:

@@ -95,6 +95,10 @@ class Recommender:
         self._reader.read_ahead(events)
         return Profile(self._reader, events, levels, weighs_events, notices_drift)
 
+    def read_ahead(self, events: Sequence[Event]) -> None:
+        """Encode the own words of many events together, of several people even, before their profiles are made."""
+        self._reader.read_ahead(events)
+
     def levels_for(self, events: Sequence[Event]) -> Levels:
         """How much words, sentences and history should count for this person: what the release says, unless the
         person's own latest events, each predicted from those before it, clearly say otherwise.

@@ -1,6 +1,5 @@
 """What a person asks of a list of recommendations. All of it stays on the device."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -8,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from client.recommender.words import blocked_in, folded
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 
@@ -29,7 +29,8 @@ class Wishes:
     Attributes:
         include_met: offer again what the person has met.
         categories: only items of one of these; any when empty.
-        blocked_words: no item whose title or text holds one of these as a whole word, in whatever case.
+        blocked_words: no item whose title or text holds one of these, in whatever case: as a whole word, or anywhere
+            where the script writes words without blanks between them (see `client.recommender.words`).
         diversity: 0 ranks by score alone; 1 by unlikeness to what stands higher alone.
         calibration: 0 to 1, how much the list is to mix concepts as the person's own interest does; with diversity at
             most 1.
@@ -37,7 +38,7 @@ class Wishes:
         exploration: chance, for each place in the list, that it is drawn by lot from the better items.
 
     Raises:
-        Misconfigured: a number outside its range.
+        Misconfigured: a number outside its range, or a blocked word that is none.
     """
 
     strategy: Strategy = Strategy.HYBRID
@@ -58,6 +59,8 @@ class Wishes:
                 "wishes: expected diversity and calibration of at most 1 together, got "
                 f"{self.diversity + self.calibration:g}"
             )
+        if not all(map(folded, self.blocked_words)):
+            raise Misconfigured("wishes: expected blocked words, got one of blanks alone")
         if not 0.0 <= self.exploration < 1.0:
             raise Misconfigured(f"wishes: expected exploration from 0 to below 1, got {self.exploration}")
 
@@ -71,7 +74,7 @@ class Wishes:
 
     def allowed(self, catalogue: Catalogue) -> NDArray[np.bool_]:
         """Bool [items]: which items the categories and blocked words leave."""
-        return _allowed(catalogue, self.categories, frozenset(word.casefold() for word in self.blocked_words))
+        return _allowed(catalogue, self.categories, frozenset(folded(word) for word in self.blocked_words))
 
 
 @lru_cache(maxsize=8)
@@ -80,8 +83,7 @@ def _allowed(catalogue: Catalogue, categories: frozenset[str], blocked: frozense
     if categories:
         allowed &= np.fromiter((not categories.isdisjoint(item.categories) for item in catalogue), bool, len(catalogue))
     if blocked:
-        word = re.compile("|".join(rf"(?<!\w){re.escape(term)}(?!\w)" for term in sorted(blocked)))
-        texts = (f"{item.title}\n{item.text}".casefold() for item in catalogue)
-        allowed &= np.fromiter((word.search(text) is None for text in texts), bool, len(catalogue))
+        texts = (f"{item.title}\n{item.text}" for item in catalogue)
+        allowed &= np.fromiter((not blocked_in(text, blocked) for text in texts), bool, len(catalogue))
     allowed.setflags(write=False)
     return allowed

@@ -41,7 +41,7 @@ from shared.secure_sum import (
     seal,
     self_key,
     share_key,
-    shared_secret,
+    shared_secrets,
     split,
     verify_signature,
 )
@@ -139,7 +139,8 @@ class Summand:
         """
         configuration = RoundConfiguration.decode(state.configuration)
         ch = configuration.digest()
-        roster = Roster.decode(roster_bytes)
+        now, revoked = int(self._now_seconds()), self._member.revoked()
+        roster = Roster.verified(roster_bytes, ch, self._member.registry, now)
         if not configuration.minimum_cohort <= len(roster) <= configuration.maximum_cohort:
             raise Corrupt(
                 f"roster: expected from {configuration.minimum_cohort} to {configuration.maximum_cohort} members, "
@@ -149,11 +150,9 @@ class Summand:
         place = next((at for at, advert in enumerate(roster.adverts) if advert.device == own.device), None)
         if place is None or roster.adverts[place] != own:
             raise Corrupt("roster: expected this device's own advert, byte for byte, got none or another")
-        now, revoked = int(self._now_seconds()), self._member.revoked()
         for advert in roster.adverts:
             if advert.device in revoked:
                 raise Corrupt(f"roster: expected members whose certificates count, got {advert.device.hex()}, revoked")
-            advert.verify(ch, self._member.registry, now)
         session = roster.session(ch)
         parameters = configuration.for_cohort(len(roster), self._event_noise)
         neighbours = Ring(session, len(roster), parameters.degree).neighbours(place)
@@ -162,13 +161,10 @@ class Summand:
         of_mask = split(int.from_bytes(state.mask_seed, "little"), parameters.threshold, points, self._random_bytes)
         mask_key = mask_secret(int.from_bytes(state.mask_seed, "little"))
         envelopes, opening, pairs = [], [], []
-        for neighbour in neighbours:
-            peer = roster.adverts[neighbour]
-            try:
-                secret = shared_secret(state.encryption_secret, peer.encryption_key)
-                of_pair = shared_secret(mask_key, peer.mask_key)
-            except Corrupt as error:
-                raise Corrupt(f"roster: member {neighbour}: {error}") from None
+        peers = [roster.adverts[neighbour] for neighbour in neighbours]
+        secrets = _agreed(state.encryption_secret, neighbours, [peer.encryption_key for peer in peers])
+        of_pairs = _agreed(mask_key, neighbours, [peer.mask_key for peer in peers])
+        for neighbour, peer, secret, of_pair in zip(neighbours, peers, secrets, of_pairs, strict=True):
             sealing = share_key(secret, session, own.device, peer.device)
             shares = _element(of_self[neighbour + 1]) + _element(of_mask[neighbour + 1])
             envelopes.append((neighbour, seal(sealing, place, neighbour, session, shares)))
@@ -300,6 +296,19 @@ class Summand:
 
 def _element(value: int) -> bytes:
     return value.to_bytes(_KEY, "little")
+
+
+def _agreed(secret: bytes, members: Sequence[int], keys: Sequence[bytes]) -> list[bytes]:
+    """What this device shares with each of some members; names the one whose key is none."""
+    try:
+        return shared_secrets(secret, keys)
+    except Corrupt:
+        for member, key in zip(members, keys, strict=True):
+            try:
+                shared_secrets(secret, [key])
+            except Corrupt as error:
+                raise Corrupt(f"roster: member {member}: {error}") from None
+        raise
 
 
 def _keys(joined: bytes) -> Sequence[bytes]:

@@ -8,24 +8,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from client.randomness import Randomness
 from client.training.per_window import PerWindow
+from client.training.window_losses import Batch, Fresh, WindowLosses
 from client.training.windows import Window, cut, draw, rows_of
-from shared.behaviour import Event
+from shared.behaviour import Event, EventKind
 from shared.errors import NotYet
-from shared.model import GlobalModel, Padded, Vector, Windows
+from shared.model import GlobalModel, Vector, Windows
 from shared.release import Release
 from shared.terms import group_norms
-
-# Groups whose part of an update is zero only if something is broken.
-_MUST_MOVE = ("dense", "concepts", "evolution", "bias", "adapters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class LocalTraining:
 
     def __init__(self, model: GlobalModel) -> None:
         self._model = model
-        self._module = _WindowLosses(model)
+        self._module = WindowLosses(model)
         self._hooked: tuple[tuple[str, ...], PerWindow] | None = None
         self._texts = lru_cache(maxsize=4096)(self._embed_text)
         self._texts_under: bytes = b""
@@ -74,11 +72,32 @@ class LocalTraining:
             events: the log, oldest first.
 
         Raises:
-            NotYet: fewer events than the federation asks for.
+            NotYet: fewer events than the federation asks for; said after as much work as one window takes.
         """
+        asked = release.federation.windows.minimum_events
+        enough = len(events) >= asked
+        try:
+            update = self._trained(release, vector, groups, events if enough else _stand_in(release), randomness)
+        except BaseException:
+            self._unhook()  # Opacus may hold something of this log, which must not reach the next
+            raise
+        if not enough:
+            raise NotYet(f"update: expected at least {asked} events, got {len(events)}")
+        return update
+
+    def nothing(self, release: Release, vector: Vector, groups: Sequence[str], randomness: Randomness) -> Update:
+        """What a device without any event would add: no signal, and event noise like any other's; see `update`."""
+        return self._trained(release, vector, groups, (), randomness)
+
+    def _trained(
+        self,
+        release: Release,
+        vector: Vector,
+        groups: Sequence[str],
+        events: Sequence[Event],
+        randomness: Randomness,
+    ) -> Update:
         settings = release.federation
-        if len(events) < settings.windows.minimum_events:
-            raise NotYet(f"update: expected at least {settings.windows.minimum_events} events, got {len(events)}")
         adapting = "adapters" in groups
         newest = settings.training.adapter_windows if adapting else settings.windows.per_device
         expected = newest * settings.windows.sampling_probability
@@ -147,8 +166,6 @@ class LocalTraining:
                 ]
             )
             noise = np.zeros_like(gradient)
-        if float(losses.detach().sum()) > 0:
-            self._check_moved(groups, gradient)
         return gradient, noise
 
     def _engine(self, groups: tuple[str, ...]) -> PerWindow:
@@ -178,7 +195,7 @@ class LocalTraining:
 
     def _batch(
         self, release: Release, drawn: Sequence[Window], adapting: bool, coins: np.random.Generator
-    ) -> tuple["_Batch", Tensor]:
+    ) -> tuple[Batch, Tensor]:
         """Tensors of drawn windows, and the window of each text that the encoder will read with gradient."""
         settings = release.federation.windows
         rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins, _likelihood(release))
@@ -222,7 +239,7 @@ class LocalTraining:
         )
         fresh = None
         if adapting and texts:
-            fresh = _Fresh(
+            fresh = Fresh(
                 self._model.encoder.lower(texts),
                 torch.tensor([w for w, _ in places]),
                 torch.tensor([t for _, t in places]),
@@ -231,17 +248,19 @@ class LocalTraining:
                 torch.from_numpy(release.whitening.mean),
             )
         window_of_text = fresh.window if fresh is not None else torch.zeros(0, dtype=torch.int64)
-        return _Batch(windows, fresh), window_of_text
+        return Batch(windows, fresh), window_of_text
 
     def _embed_text(self, text: str) -> Vector:
         return self._model.encoder.embed([text], keep=True)[0]
 
-    def _check_moved(self, groups: Sequence[str], gradient: Vector) -> None:
-        for block in self._model.layout.select(groups).blocks:
-            if block.group in _MUST_MOVE and not gradient[block.slice].any():
-                raise RuntimeError(
-                    f"parameter {block.name} of group {block.group} has no gradient: it would never move"
-                )
+
+def _stand_in(release: Release) -> list[Event]:
+    """One window of public items, to work on where the log is too short to be worked on."""
+    items = len(release.catalogue)
+    return [
+        Event(float(place), EventKind.CLICK, release.catalogue[place % items].id)
+        for place in range(release.federation.windows.events)
+    ]
 
 
 def _likelihood(release: Release) -> NDArray[np.float64] | None:
@@ -250,54 +269,3 @@ def _likelihood(release: Release) -> NDArray[np.float64] | None:
     if exponent == 0:
         return None
     return np.cumsum(np.exp(exponent * release.log_popularity.astype(np.float64)))
-
-
-class _Fresh(NamedTuple):
-    """Texts to encode with gradient: kept lower activations, their (window, place), whether they are the person's own
-    words, and the whitening."""
-
-    padded: Padded
-    window: Tensor
-    place: Tensor
-    own: Tensor
-    matrix: Tensor
-    mean: Tensor
-
-
-class _Batch(NamedTuple):
-    windows: Windows
-    fresh: _Fresh | None
-
-
-class _WindowLosses(nn.Module):
-    """Loss of each window as one module, so that Opacus sees heads and adapters together."""
-
-    def __init__(self, model: GlobalModel) -> None:
-        super().__init__()
-        self.heads = model.heads
-        self.upper = model.encoder.upper
-        self._encode = model.encoder.embed_kept
-
-    def forward(self, batch: _Batch) -> Tensor:
-        windows, fresh = batch
-        if fresh is not None:
-            x = (self._encode(fresh.padded) - fresh.mean) @ fresh.matrix
-            columns = fresh.matrix.shape[1] - len(fresh.mean)
-            features = windows.targets[fresh.window, fresh.place, :columns] * ~fresh.own.unsqueeze(1)
-            x = torch.cat([features, x[:, columns:]], 1)  # a public item keeps its features, words have none
-            events = windows.events.index_put((fresh.window, fresh.place), x)
-            windows = windows._replace(events=events, targets=self._with_gradient(windows.targets, fresh, x))
-        return self.heads.losses(windows)
-
-    @staticmethod
-    def _with_gradient(targets: Tensor, fresh: _Fresh, x: Tensor) -> Tensor:
-        """Targets keep the index's values, as the items they are contrasted with do, and take the gradient of their own
-        encoding, less its mean over the window: a shift common to all texts would move those other items too, so it
-        must not look like progress."""
-        public = ~fresh.own
-        window, place = fresh.window[public], fresh.place[public]
-        change = x[public] - x[public].detach()
-        total = torch.zeros(len(targets), x.shape[1]).index_add(0, window, change)
-        count = torch.zeros(len(targets)).index_add(0, window, torch.ones(len(window))).clamp(min=1)
-        centred = change - (total / count.unsqueeze(1))[window]
-        return targets.index_put((window, place), centred, accumulate=True)

@@ -49,8 +49,11 @@ class PerWindow:
         return f"PerWindow({len(self._parameters)} parameters)"
 
     def close(self) -> None:
-        """Take Opacus' hooks off the module again."""
+        """Take Opacus' hooks off the module again, and what they kept for a backward pass that did not come."""
         self.module.remove_hooks()
+        for part in self.module.modules():
+            for kept in ("activations", "max_batch_len"):
+                part.__dict__.pop(kept, None)
 
     def clipped_sum(
         self,

@@ -13,7 +13,7 @@ from server.home import Home
 from server.releases import Releases
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
-from shared.model import build_model
+from shared.model import build_model, check_readable
 from shared.release import Release, first_release, with_items
 
 _SHOWN = 20
@@ -47,7 +47,8 @@ def add_catalogue(home: Home, file: Path, progress: Progress = lambda done, tota
 
     Raises:
         Misconfigured: no such file; an item that is known already differs; the federation file and the items do not fit
-            (see `first_release`); or the federation file is no longer that of the release that counts.
+            (see `first_release`); the encoder cannot read them (see `check_readable`); or the federation file is no
+            longer that of the release that counts.
         Corrupt: lines of the file are no items; the chain or a release is damaged.
         NotYet: another release was published meanwhile.
     """
@@ -75,6 +76,7 @@ def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Prog
             f"add items, or set fewer concepts in {home.federation_path} before devices join"
         )
     model = build_model(federation)
+    check_readable(model.encoder, catalogue)
     kept = EmbeddingFile(_embeddings(home), model, model.vector(), federation.backbone.max_tokens)
     embeddings, encoded = kept.embed(catalogue.texts, progress)
     release = first_release(federation, catalogue, model, embeddings)
@@ -83,6 +85,7 @@ def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Prog
 
 def _with(home: Home, head: Release, new: Catalogue, progress: Progress) -> tuple[Release, int]:
     model = build_model(head.federation)
+    check_readable(model.encoder, Catalogue([*head.catalogue, *new]))
     kept = EmbeddingFile(_embeddings(home), model, head.vector, head.federation.backbone.max_tokens)
     embeddings, encoded = kept.embed(new.texts, progress)
     return with_items(head, model, new, embeddings=embeddings), encoded

@@ -9,11 +9,12 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
 from server.cli import terminal
+from server.cli.publishing import republish, shown
 from server.home import Home, federation_text, settings_of
 from server.home import check as check_home
 from server.home import init as make_home
@@ -237,12 +238,24 @@ def rounds(
 
 
 @app.command()
-def status(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+def status(
+    directory: Directory,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="First wait so long, at most, until the server answers.")
+    ] = 0.0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
     """Say how the server is: whether it is up, who takes part, how far training and releases are."""
     with terminal.explained(debug):
+        home = Home.open(directory)
         from server.cli.standing import print_standing, standing
 
-        found = standing(Home.open(directory), time.time())
+        if wait:
+            from server.health import wait_until_up
+
+            wait_until_up(home, wait)
+        found = standing(home, time.time())
         terminal.print_json(found) if as_json else print_standing(found)
 
 
@@ -253,7 +266,7 @@ def releases(directory: Directory, as_json: Json = False, debug: Debug = False) 
         home = Home.open(directory)
         from server.releases import Releases
 
-        found = [_shown(publication) for publication in Releases(home).all()]
+        found = [shown(publication) for publication in Releases(home).all()]
         if as_json:
             return terminal.print_json({"releases": found})
         rows = [
@@ -266,34 +279,17 @@ def releases(directory: Directory, as_json: Json = False, debug: Debug = False) 
 def promote(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish a release that is there, but not the current one, as the current one."""
     with terminal.explained(debug):
-        _republish(directory, release, "promote", as_json)
+        republish(directory, release, "promote", as_json)
 
 
 @app.command()
 def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish an older release again, so that devices go back to it."""
     with terminal.explained(debug):
-        _republish(directory, release, "rollback", as_json)
+        republish(directory, release, "rollback", as_json)
 
 
 def main() -> None:
     """Entry point of the console script."""
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     app(prog_name="hushrec-server")
-
-
-def _republish(directory: Path, release: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
-    home = Home.open(directory)
-    from server.releases import Releases
-
-    released = Releases(home)
-    facts = _shown(released.promote(release) if how == "promote" else released.rollback(release))
-    if as_json:
-        return terminal.print_json(facts)
-    print(f"{facts['release']}: current from now on, as number {facts['sequence']}")
-
-
-def _shown(publication: Any) -> dict[str, Any]:
-    """A publication without its files and signature."""
-    names = ("sequence", "release", "federation", "published_seconds", "why")
-    return {name: getattr(publication, name) for name in names}

@@ -13,7 +13,7 @@ from server.uplock import is_up
 from shared.errors import Corrupt
 
 _SHOWN = 6  # sums in the table of a status
-_GAVE = {"update": "a step", "statistics": "the popularity prior", "evaluation": "nothing"}
+_GAVE = {"update": "a step", "statistics": "the popularity prior", "evaluation": "no figure clear of the noise"}
 
 
 def standing(home: Home, now_seconds: float) -> dict[str, Any]:

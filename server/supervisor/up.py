@@ -6,16 +6,14 @@ import json
 import os
 import signal
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-import httpx
-
 from server.flower import HOST, Control
+from server.health import Health
 from server.home import Home
 from server.logs import log_line
 from server.supervisor.conductor import Conducting, Conductor
@@ -110,10 +108,7 @@ class _Report:
 def _wait_until_ready(home: Home, control: Control, watch: Supervisor, stop: threading.Event) -> bool:
     """Whether all parts answer; False when it was stopped before."""
     end, due = time.monotonic() + _STARTING_SECONDS, 0.0
-    context = ssl.create_default_context(cafile=home.authority_path)
-    host = HOST if home.settings.host in ("0.0.0.0", "::") else home.settings.host
-    url = f"https://{f'[{host}]' if ':' in host else host}:{home.settings.port}/health"
-    with httpx.Client(verify=context, timeout=2, trust_env=False) as client:
+    with Health(home) as health:
         while not stop.wait(STEP_SECONDS):
             watch.step()
             for part in watch.status():
@@ -124,17 +119,10 @@ def _wait_until_ready(home: Home, control: Control, watch: Supervisor, stop: thr
                     )
             if time.monotonic() >= due:
                 due = time.monotonic() + _ASK_SECONDS
-                if _answers(client, url) and control.answers():
+                if health.answers() and control.answers():
                     log_line("up", url=home.settings.url)
                     return True
     return False
-
-
-def _answers(client: httpx.Client, url: str) -> bool:
-    try:
-        return client.get(url).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _check_free(name: str, host: str, port: int) -> None:

@@ -259,6 +259,11 @@ class FederationFile(_Section):
                 "windows.minimum_events: expected at most windows.events * windows.per_device "
                 f"= {self.windows.events * self.windows.per_device}, got {self.windows.minimum_events}"
             )
+        if self.privacy.event and self.windows.minimum_events > 2:
+            raise ValueError(
+                f"windows.minimum_events: expected 2 with privacy.level = {self.privacy.level!r} (emptying one window "
+                f"must not silence the others), got {self.windows.minimum_events}"
+            )
         if self.privacy.event and self.training.local_steps > 1:
             raise ValueError(
                 f"training.local_steps: expected 1 with privacy.level = {self.privacy.level!r} (each step would need "

@@ -11,6 +11,7 @@ from shared.model.layout import Block, Layout, Vector
 from shared.model.movement import Movement, State, movement_of
 from shared.model.names import name_concepts, read_names, rename
 from shared.model.popularity import log_popularity, predicted_log_popularity
+from shared.model.readable import check_readable
 from shared.model.start import find_concepts
 from shared.model.whitening import Whitening
 
@@ -38,6 +39,7 @@ __all__ = [
     "Windows",
     "age_ranks",
     "build_model",
+    "check_readable",
     "describe",
     "find_concepts",
     "log_popularity",

@@ -44,7 +44,8 @@ class _PassThrough(nn.Module):
 class Encoder:
     """A backbone cut in two, with adapters on the upper part.
 
-    `adapters` are the trainable B matrices by name, each [out, rank] float32, zero at the start.
+    `adapters` are the trainable B matrices by name, each [out, rank] float32, zero at the start; `name` is what the
+    federation file calls the backbone.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Encoder:
             )
         split = len(layers) - settings.lora_layers
         self.width = int(backbone.model.config.hidden_size)
-        self.digest = backbone.digest
+        self.name, self.digest = federation.backbone.name, backbone.digest
         self.store = ActivationStore(memory_bytes)
         self._max_tokens = federation.backbone.max_tokens
         self._tokenizer = backbone.tokenizer
@@ -117,6 +118,10 @@ class Encoder:
                 result[[rows[text] for text in batch]] = self.embed_kept(padded).numpy()
                 progress(len(batch))
         return result[[rows[text] for text in texts]]
+
+    def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Share of each text's tokens that the encoder does not know, float64 [texts]."""
+        return self._tokenizer.unknown_shares(texts)
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
         # Texts of like length together: padding is work thrown away.

@@ -1,12 +1,17 @@
 """Texts as the numbers an encoder reads: what its `tokenizer.json` says, whoever runs it."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
+
+_TOGETHER = 4096  # texts whose tokens are in memory at once
 
 
 class Tokens(NamedTuple):
@@ -36,3 +41,22 @@ class TextTokenizer:
     def __call__(self, texts: Sequence[str]) -> Tokens:
         cut = self._tokenizer.encode_batch(list(texts))
         return Tokens(torch.tensor([one.ids for one in cut]), torch.tensor([one.attention_mask for one in cut]))
+
+    def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Share of each text's tokens that stand for something which is not in the vocabulary, float64 [texts]; 0 for a
+        text without tokens, and for a vocabulary that spells everything out."""
+        unknown = self._unknown()
+        shares = np.zeros(len(texts))
+        for start in range(0, len(texts) if unknown is not None else 0, _TOGETHER):
+            for row, cut in enumerate(self._tokenizer.encode_batch(list(texts[start : start + _TOGETHER])), start):
+                words = np.asarray(cut.ids)[np.asarray(cut.special_tokens_mask) == 0]
+                shares[row] = np.mean(words == unknown) if len(words) else 0.0
+        return shares
+
+    def _unknown(self) -> int | None:
+        """Id of the token that stands for what is unknown."""
+        token = getattr(self._tokenizer.model, "unk_token", None)
+        if token is not None:
+            return self._tokenizer.token_to_id(token)
+        unknown = json.loads(self._tokenizer.to_str())["model"].get("unk_id")  # a Unigram model has it there alone
+        return None if unknown is None else int(unknown)

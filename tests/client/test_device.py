@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from client import LEDGER, Device, Installed, RoundRequest
+from client.contributing import Contributor
 from client.evaluation import measure
 from client.promises import ROUNDS
 from client.recommender import Recommender
-from client.training import LocalTraining
+from client.training import LocalTraining, Update
 from shared.behaviour import Event, EventKind
-from shared.errors import Corrupt, Misconfigured, NotYet, Refused
+from shared.errors import Corrupt, Misconfigured, Refused
 from shared.measures import MEASURES, MEASURES_NORM
 from shared.privacy import Ledger, LedgerBudget, SampledGaussian, SummedGaussian, SummedWindow, spent_epsilon
-from shared.terms import subject_of, terms_of, user_charge
-from tests.tiny import Log, Seeded, events, membership, person
+from shared.terms import event_noise_deviation, subject_of, terms_of, user_charge
+from tests.tiny import Log, Seeded, catalogue, events, membership, person
 
 MEMBER = membership()
 BUDGET = LedgerBudget(local_epsilon=8.0)
@@ -136,13 +137,68 @@ def test_an_empty_draw_is_charged_like_any_other(tiny):
     assert dict(Ledger.from_json(BUDGET, home.state[LEDGER]).charged) == {SampledGaussian(1e-6, 1.5): 1}
 
 
-def test_with_too_few_events_nothing_is_charged(tiny):
+def test_with_too_few_events_a_device_answers_with_noise_alone_and_is_charged_as_any_other(tiny):
     dismissed = [Event(float(n), EventKind.DISMISSAL, "garden-0") for n in range(5)]
+    full = Home(tiny)
+    full.update(1)
     for log in ([], person(0, 1), [*person(0, 1), *dismissed]):
         home = Home(tiny, log=log)
-        with pytest.raises(NotYet):
-            home.update()
-        assert home.state == {}
+        summand = home.update(1)
+        silent = home.installed.training.nothing(home.release, home.release.vector, GROUPS, Seeded(1))
+        assert not silent.signal.any()
+        assert summand.tolist() == silent.noise.tolist()
+        assert home.state[LEDGER] == full.state[LEDGER]
+
+
+class Torn:
+    """A log that cannot be read."""
+
+    def events(self):
+        raise ValueError("knee pain, item 4711")
+
+    held_out = events
+
+
+@pytest.mark.parametrize("task", ["update", "statistics", "evaluation"])
+def test_whatever_fails_over_the_log_comes_to_zeros_and_the_own_log_says_where_and_quotes_nothing(tiny, caplog, task):
+    home = Home(tiny, *PRIVATE, "privacy.level=both", "evaluation.every_rounds=1")
+    home.log = Torn()
+    home.start()
+    _, configuration = home.join(1, task)
+    assert not np.frombuffer(home.session["vector"], np.float32).any()
+    noise = np.frombuffer(home.session["event_noise"], np.float32)
+    assert len(noise) == (configuration.dimension if task == "update" else 0)
+    if task == "update":
+        assert noise.std() == pytest.approx(event_noise_deviation(home.release.federation, 1), rel=0.2)
+    assert len(home.device.reveal(configuration.digest(), 10)) == 4 * configuration.dimension
+    assert json.loads(home.state[LEDGER])
+    assert f"round 1 of {task}: zeros were sent: ValueError at test_device.py:" in caplog.text
+    assert "knee" not in caplog.text
+
+
+def test_numbers_that_are_none_come_to_zeros(tiny, monkeypatch):
+    for wrong in (np.nan, np.inf):
+        home = Home(tiny, *PRIVATE)
+        size = home.model.layout.select(GROUPS).size
+        wide = Update(np.full(size, wrong, np.float32), np.zeros(size, np.float32))
+        monkeypatch.setattr(home.installed.training, "update", lambda *_, wide=wide: wide)
+        home.join()
+        assert not np.frombuffer(home.session["vector"], np.float32).any()
+
+
+@pytest.mark.parametrize("task", ["update", "evaluation"])
+def test_parameters_that_do_not_fit_are_refused_before_the_log_is_opened(tiny, task):
+    home = Home(tiny, *PRIVATE, log=[])
+    home.log = Torn()
+    seen = []
+    home.start(observe=lambda request, failure: seen.append(failure))
+    right = home.release.vector
+    for wrong in (None, right[:-1], right.astype(np.float64), right * np.float32(np.nan)):
+        request = home.ask(1, GROUPS if task == "update" else (), task)
+        with pytest.raises(Misconfigured, match="parameter"):
+            home.device.join(request, wrong, home.configuration(request, wrong).encode())
+    assert home.state == home.session == {}
+    assert seen == []
 
 
 def test_without_event_privacy_nothing_is_charged(tiny):
@@ -336,7 +392,8 @@ def test_an_evaluation_says_how_the_device_would_have_ranked_what_it_kept_aside(
     figures = measure(
         Recommender(release, home.model), release.catalogue, log.kept, log.aside, 5, Seeded(1).numpy("evaluation")
     )
-    contribution = home.device._contribute(request, installed, release.vector)
+    contributor = Contributor(log, Seeded)
+    contribution = contributor.contribution(request, installed, release.vector, MEASURES, MEASURES_NORM)
     assert contribution.vector.tolist() == figures.tolist()
     assert np.abs(figures).max() <= 0.5
     assert np.linalg.norm(figures) <= MEASURES_NORM
@@ -351,10 +408,29 @@ def test_an_evaluation_says_how_the_device_would_have_ranked_what_it_kept_aside(
     )
 
 
-def test_with_nothing_kept_aside_a_device_is_not_evaluated(tiny):
+ASIDE = events(["garden-3"])
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        Log(events(["garden-0", "garden-1"])),
+        Log([], ASIDE),
+        Log(events(["garden-0", "garden-1"]), events(["withdrawn"])),
+        Log(events([item.id for item in catalogue()]), ASIDE),
+    ],
+    ids=["nothing kept aside", "nothing before it", "an item that went", "everything met"],
+)
+def test_a_device_that_cannot_be_measured_ranks_all_the_same_and_adds_zeros(tiny, monkeypatch, log):
     home = Home(tiny, *PRIVATE)
-    with pytest.raises(NotYet, match="held-out"):
-        home.join(1, "evaluation")
+    home.log = log
+    seen, ranked, scores = [], [], Recommender.scores
+    home.start(observe=lambda request, failure: seen.append(failure))
+    monkeypatch.setattr(Recommender, "scores", lambda *of: ranked.append(scores(*of)) or ranked[-1])
+    home.join(1, "evaluation")
+    assert np.frombuffer(home.session["vector"], np.float32).tolist() == [0.0] * MEASURES
+    assert [failure.split(" at ")[0] for failure in seen] == ["NotYet"]
+    assert [len(one) for one in ranked] == [24]
 
 
 @pytest.mark.parametrize(("clip", "sign"), [(1e-4, -1), (1e4, 1)])
@@ -370,3 +446,10 @@ def test_under_an_adaptive_clip_a_device_says_on_which_side_of_it_its_norm_was(t
     scale = configuration.for_cohort(10).scale
     assert words[-1] == pytest.approx(sign * scale / 10, abs=1)
     assert np.linalg.norm(words.astype(float)) <= scale * 1.001
+
+
+def test_under_an_adaptive_clip_a_device_without_data_says_nothing_of_its_norm_either(tiny):
+    home = Home(tiny, "privacy.level=none", "sum.mode=ideal", "clipping.adaptive_quantile=0.5", log=[])
+    request = home.ask()
+    home.device.join(request, home.release.vector, home.configuration(request, home.release.vector, 1.0).encode())
+    assert not np.frombuffer(home.session["vector"], np.float32).any()

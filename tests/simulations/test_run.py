@@ -186,7 +186,12 @@ def test_the_ideal_sum_gives_the_secure_run_bit_for_bit(
             tmp_path / aggregation,
             privacy=privacy,
             aggregation=aggregation,
-            set=["evaluation.every_rounds=1", "evaluation.clients=8", "privacy.event_epsilon=1000.0"],
+            set=[
+                "evaluation.every_rounds=1",
+                "evaluation.clients=8",
+                "privacy.event_epsilon=1000.0",
+                "privacy.user_epsilon=1000.0",  # so that eight devices stand clear of the noise
+            ],
         )
         assert result.release is not None
         release = Release.load(result.release)

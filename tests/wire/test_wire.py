@@ -54,7 +54,6 @@ QUESTIONS = {
     "query.unmask": {"sum": {"round", "agreements"}},
 }
 MODEL = {"model": {"vector"}}
-DECLINED = {"answer": {"status"}}
 ANSWERS = {"query.hello": {"device": {"id"}}} | {
     kind: {"sum": {"message"}} for kind in QUESTIONS if kind != "query.hello"
 }
@@ -369,10 +368,9 @@ def test_questions_and_answers_hold_the_fields_of_their_kind_and_no_others(secur
             assert sent.upward
             assert sent.error == NODE_UNAVAILABLE
         elif sent.upward:
-            assert sent.records == ANSWERS[sent.kind] or (sent.records == DECLINED and sent.kind == "train.join")
+            assert sent.records == ANSWERS[sent.kind]
             record = next(iter(sent.message.content.values()))
             assert all(isinstance(value, bytes) for value in record.values()) == (set(record) == {"message"})
-            assert record.get("status", "refused") in ("not-yet", "refused")
         else:
             assert sent.records in (QUESTIONS[sent.kind], QUESTIONS[sent.kind] | MODEL)
             assert (sent.records.keys() >= MODEL.keys()) == (
@@ -383,8 +381,7 @@ def test_questions_and_answers_hold_the_fields_of_their_kind_and_no_others(secur
 def test_answers_of_one_kind_are_of_one_size_in_a_round(secure: Recording) -> None:
     sizes = defaultdict(set)
     for sent in secure.upward():
-        if sent.records != DECLINED:
-            sizes[sent.kind, sent.round].add(len(sent.content))
+        sizes[sent.kind, sent.round].add(len(sent.content))
     assert len(sizes) > 5
     assert {name: found for name, found in sizes.items() if len(found) > 1} == {}
 
@@ -414,10 +411,9 @@ def plain(record: Record) -> Recording:
 def test_in_the_plain_sum_the_grep_finds_every_summand(plain: Recording) -> None:
     found = []
     for sent in plain.upward("train.plain"):
-        if sent.records != DECLINED:
-            needles = of_vector("a summand", sent.message.content["summand"]["vector"].numpy())
-            if "a summand (<f4)" in needles.values():  # a few zeros and halves are no trace
-                found.append(Grep(needles).find(sent.raw))
+        needles = of_vector("a summand", sent.message.content["summand"]["vector"].numpy())
+        if "a summand (<f4)" in needles.values():  # a few zeros and halves are no trace
+            found.append(Grep(needles).find(sent.raw))
     assert len(found) > 3 * COHORT
     assert found == [{"a summand (<f4)"}] * len(found)
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -127,6 +128,28 @@ def test_a_round_is_joined_in_a_child_that_ends_with_the_first_message_that_does
     while not gone(fork) and time.monotonic() < end:
         time.sleep(0.1)
     assert gone(fork)
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone", "another's"])
+def test_a_store_that_cannot_be_read_is_answered_for_like_any_other(tmp_path, release, capfd, damage):
+    device = Setting(tmp_path, release)
+    store = device.home.store
+    for beside in store.parent.glob(f"{store.name}-*"):
+        beside.unlink()
+    if damage == "torn":
+        store.write_bytes(b"knee pain" * 999)
+    else:
+        store.unlink()
+    if damage == "another's":
+        Store.open(store, bytes(32)).close()
+    advert = Advert.decode(device.join(3))
+    advert.verify(device.configuration(3).digest(), device.registry, 1_800_000_000)
+    assert json.loads(device.home.rounds.read_text()) == {"statistics": 3}
+    assert len(device.forks()) == 1
+    device.rounds.close()
+    said = capfd.readouterr().err  # of the child's own: the device's log
+    assert re.search(r"round 3 of statistics: zeros were sent: (Corrupt|NotYet) at \w+\.py:\d+", said)
+    assert "knee" not in said
 
 
 def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round_is_used_up(tmp_path, release):

@@ -213,26 +213,72 @@ def test_at_the_very_start_every_group_moves_too(tiny):
         assert update.signal[block.slice].any(), block.name
 
 
-@pytest.mark.parametrize("group", ["dense", "concepts", "evolution", "bias", "adapters"])
-def test_a_group_that_can_never_move_is_a_fault_that_is_told(tiny, monkeypatch, group):
-    release, model, local = training(tiny, *ALL, "privacy.level=none")
-    original = torch.autograd.grad
-    dead = {id(p) for p in model.train_only([group])}
-
-    def grad(loss, parameters, **rest):
-        parts = original(loss, parameters, **rest)
-        return [None if id(p) in dead else part for p, part in zip(parameters, parts, strict=True)]
-
-    monkeypatch.setattr(torch.autograd, "grad", grad)
-    with pytest.raises(RuntimeError, match=f"of group {group} has no gradient"):
-        local.update(release, release.vector, GROUPS, LOG, Seeded())
+def test_a_window_without_a_finite_gradient_is_as_if_it_were_empty(tiny, monkeypatch):
+    """Whatever stands in it, only the other window speaks: clipping cannot bound what is not a number."""
+    release, model, local = training(tiny, "windows.sampling_probability=1.0", "windows.events=4")
+    embed = model.encoder.embed
+    monkeypatch.setattr(
+        model.encoder, "embed", lambda texts, **more: embed(texts, **more) * (np.nan if "broken" in texts else 1.0)
+    )
+    tail = events(["kitchen-0", "kitchen-1", "music-2", "garden-3"])
+    one, other = (
+        local.update(release, release.vector, HEADS, [*events(items, words={1: "broken"}), *tail], Seeded()).signal
+        for items in (["garden-0", "music-1", "garden-2", "music-3"], ["cycling-1", "kitchen-1", "music-0", "music-4"])
+    )
+    assert one.any()
+    assert np.isfinite(one).all()
+    assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_too_few_events_are_not_enough_yet(tiny, count):
-    release, _, local = training(tiny, "windows.minimum_events=5")
+    release, _, local = training(tiny, "windows.minimum_events=5", "privacy.level=none")
     with pytest.raises(NotYet, match=f"expected at least 5 events, got {count}"):
         local.update(release, release.vector, HEADS, person(0, count), Seeded())
+
+
+@pytest.mark.parametrize("groups", [HEADS, ("adapters",)])
+@pytest.mark.parametrize("count", [0, 1])
+def test_where_events_are_too_few_a_window_of_public_items_is_worked_on_instead(tiny, monkeypatch, groups, count):
+    """So that the time it takes does not tell that there was nothing to train on."""
+    release, _, local = training(tiny, *ALL)
+    worked, step = [], LocalTraining._step
+
+    def spied(self, release, groups, drawn, *rest):
+        worked.extend(drawn)
+        return step(self, release, groups, drawn, *rest)
+
+    monkeypatch.setattr(LocalTraining, "_step", spied)
+    with pytest.raises(NotYet):
+        local.update(release, release.vector, groups, events(["music-1"] * count), Seeded())
+    (window,) = worked
+    assert [event.item for event in window.events] == [item.id for item in release.catalogue][:4]
+
+
+def test_without_any_event_an_update_is_noise_alone_and_no_other_noise_than_beside_a_signal(tiny):
+    release, _, local = training(tiny, *ALL)
+    silent = local.nothing(release, release.vector, HEADS, Seeded())
+    full = local.update(release, release.vector, HEADS, LOG, Seeded())
+    assert not silent.signal.any()
+    assert full.signal.any()
+    assert np.allclose(silent.noise, full.noise, atol=1e-5)  # of the same generator: (signal + noise) - signal
+
+
+def test_an_update_that_failed_half_way_leaves_nothing_for_the_next(tiny, monkeypatch):
+    """Opacus keeps what each layer saw until the backward pass takes it, and that is of one person's windows."""
+    release, _, local = training(tiny, *ALL)
+    fresh = local.update(release, release.vector, HEADS, LOG, Seeded())
+
+    def fail(*_, **__):
+        raise ValueError("before the backward pass")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.Tensor, "backward", fail)
+        with pytest.raises(ValueError, match="backward"):
+            local.update(release, release.vector, HEADS, person(8, 12), Seeded())
+    assert not [part for part in local._module.modules() if getattr(part, "activations", None)]
+    again = local.update(release, release.vector, HEADS, LOG, Seeded())
+    assert again.signal.tolist() == fresh.signal.tolist()
 
 
 @pytest.mark.parametrize("groups", [GROUPS, HEADS, ("adapters",)])

@@ -213,3 +213,22 @@ def test_a_lost_file_of_embeddings_costs_time_alone(home, write, encoded, damage
     path = home.catalogue / "embeddings.safetensors"
     path.unlink() if damage is None else path.write_bytes(damage)
     assert add_catalogue(home, write(records(catalogue()))).sequence == first.sequence + 1
+
+
+def test_a_catalogue_that_the_encoder_cannot_read_is_refused_and_nothing_is_encoded_or_kept(home, write, encoded):
+    file = write([{"id": f"n{n}", "title": f"伊麗莎白女王逝世{n}"} for n in range(24)])
+    with pytest.raises(Misconfigured, match=r"100% are unknown .* item 'n0', '伊麗莎白女王逝世0'; set backbone.name"):
+        add_catalogue(home, file)
+    assert encoded == []
+    assert Releases(home).head() is None
+
+
+def test_items_that_make_a_catalogue_unreadable_are_not_added(home, write, encoded):
+    first = records(catalogue())
+    add_catalogue(home, write(first))
+    encoded.clear()
+    strange = [{"id": f"n{n}", "title": f"伊麗莎白{n}"} for n in range(7)]
+    add_catalogue(home, write([*first, *strange[:6]]))  # 6 of 30: a fifth
+    with pytest.raises(Misconfigured, match="23% are unknown"):
+        add_catalogue(home, write([*first, *strange]))
+    assert len(encoded) == 6

@@ -446,3 +446,20 @@ def test_the_installed_command_works_and_what_is_quick_needs_neither_torch_nor_f
         imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line}
         assert "server.home" in imported
         assert not imported & {"torch", "flwr", "transformers"}
+
+
+def test_status_waits_only_where_it_is_asked_to(home, stand_in):
+    waited = []
+    stand_in("server.health", wait_until_up=lambda home, seconds: waited.append((home.directory, seconds)))
+    assert call("status", home.directory).exit_code == 0
+    assert waited == []
+    assert call("status", home.directory, "--wait", 60).exit_code == 0
+    assert waited == [(home.directory, 60.0)]
+    assert call("status", home.directory, "--wait", -1).exit_code == 2
+
+
+def test_status_of_a_server_that_does_not_come_up_in_time_is_not_yet(home):
+    result = call("status", home.directory, "--wait", 0.01)
+    assert result.exit_code == NotYet.exit_status
+    assert "got none; start it with `hushrec-server up" in result.stderr
+    assert result.stdout == ""

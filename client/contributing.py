@@ -1,0 +1,139 @@
+"""What a device adds to a sum, computed from its log; zeros, where it can compute nothing.
+
+The server sees whether a device answers, with what kind of message, and how soon. If any of that depended on the log, a
+server that chooses catalogues and models could read the log from it, outside the sum and without a charge. So nothing
+that goes wrong here gets out: the answer is then the zero vector, which is what user-level privacy compares every
+person with, beside fresh event noise, and it is charged like any other.
+
+Not covered yet is how long it takes. Data that are too few are made up for, so that the same work is done for nothing;
+but a longer log takes longer to read, more windows take longer to train on, a failure may end the work early, and a
+process that runs out of memory or time answers with an error.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from client.evaluation import measure
+from client.installed import Installed
+from client.log import BehaviourLog, attended
+from client.randomness import Randomness
+from client.recommender import Recommender
+from client.session import RoundRequest
+from client.summand import Contribution
+from shared.model import Vector
+from shared.privacy import with_indicator
+from shared.release import Release
+
+Observe = Callable[[RoundRequest, str | None], None]
+
+_LOGGER = logging.getLogger(__name__)
+_NO_NOISE = np.zeros(0, np.float32)
+
+
+def log_failure(request: RoundRequest, failure: str | None) -> None:
+    """Tell the device's own log why it could compute nothing, in words that hold nothing of the person's."""
+    if failure is not None:
+        _LOGGER.warning("round %d of %s: zeros were sent: %s", request.number, request.task, failure)
+
+
+class Contributor:
+    """Makes the contributions of one device. It never raises for a reason that lies in the log."""
+
+    def __init__(
+        self, log: BehaviourLog, randomness: Callable[[int], Randomness], observe: Observe = log_failure
+    ) -> None:
+        """
+        Args:
+            randomness: the chance of one round.
+            observe: hears of every contribution: None, or the kind and the place of what went wrong. It must keep that
+                on the device.
+        """
+        self._log, self._randomness, self._observe = log, randomness, observe
+
+    def __repr__(self) -> str:
+        return "Contributor()"
+
+    def contribution(
+        self, request: RoundRequest, installed: Installed, vector: Vector, dimension: int, clip_norm: float
+    ) -> Contribution:
+        """What the log comes to under a request that was found to be in order.
+
+        Args:
+            vector: float32 [d_total], parameters to train from or to rank with; not looked at by `statistics`.
+            dimension: numbers in the summand; one more than the task's own, where devices tell on which side of the
+                clipping norm they were.
+            clip_norm: of the sum.
+        """
+        failure = None
+        try:
+            made = self._computed(request, installed, vector)
+            if dimension > len(made.vector):
+                share = installed.release.federation.clipping.indicator_share
+                signed = with_indicator(made.vector, clip_norm, share).astype(np.float32)
+                made = replace(made, vector=signed)
+            made.check(dimension)
+        except Exception as error:
+            failure = _kind_and_place(error)
+            made = Contribution(np.zeros(dimension, np.float32), self._noise(request, installed, vector))
+        self._observe(request, failure)
+        return made
+
+    def _computed(self, request: RoundRequest, installed: Installed, vector: Vector) -> Contribution:
+        release = installed.release
+        events = attended(self._log.events())
+        if request.task == "statistics":
+            return Contribution(counts(release, [event.item for event in events if event.item is not None]), _NO_NOISE)
+        chance = self._randomness(request.number)
+        if request.task == "evaluation":
+            figures = measure(
+                _recommender(installed, vector.tobytes()),
+                release.catalogue,
+                events,
+                self._log.held_out(),
+                release.federation.evaluation.negatives,
+                chance.numpy("evaluation"),
+            )
+            return Contribution(figures, _NO_NOISE)
+        update = installed.training.update(release, vector, request.groups, events, chance)
+        return Contribution(update.signal, update.noise if release.federation.privacy.local else _NO_NOISE)
+
+    def _noise(self, request: RoundRequest, installed: Installed, vector: Vector) -> Vector:
+        """Event noise, as it stands beside every update of a device that adds noise of its own."""
+        if request.task != "update" or not installed.release.federation.privacy.local:
+            return _NO_NOISE
+        chance = self._randomness(request.number)
+        return installed.training.nothing(installed.release, vector, request.groups, chance).noise
+
+
+def counts(release: Release, met: list[str]) -> Vector:
+    """The newest distinct items, float32 [items]: one each; or, where noise for a fixed norm will cover them anyhow, as
+    much as gives them that norm.
+
+    Args:
+        met: ids of items, oldest first; those that are not in the catalogue do not count.
+    """
+    catalogue, most = release.catalogue, release.federation.statistics.items_per_device
+    rows = [catalogue.row(item) for item in met if item in catalogue]
+    newest = list(dict.fromkeys(reversed(rows)))[:most]
+    counted = np.zeros(len(catalogue), np.float32)
+    counted[newest] = (most / len(newest)) ** 0.5 if release.federation.privacy.user and newest else 1.0
+    return counted
+
+
+def _kind_and_place(error: Exception) -> str:
+    """What may be said of an error: its text may quote the person."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+
+
+@lru_cache(maxsize=1)
+def _recommender(installed: Installed, vector: bytes) -> Recommender:
+    """The ranking under a round's parameters; the devices of a simulation share it."""
+    release = replace(installed.release, vector=np.frombuffer(vector, np.float32).copy())
+    return Recommender(release, installed.model)
