@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from client.evaluation import measure
 from client.installed import Installed
-from client.log import BehaviourLog, attended
+from client.log import BehaviourLog
 from client.policy import Policy, reading
 from client.promises import Promises, Record
 from client.randomness import Randomness, SystemRandomness
@@ -29,6 +29,7 @@ from client.summand import (
     Value,
     noised_words,
 )
+from shared.behaviour import attended
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.measures import MEASURES

@@ -53,7 +53,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 
 
 @app.callback()
-def _group() -> None:
+def _group(version: boundary.Version = False) -> None:
     """Keeps every command a sub-command."""
 
 

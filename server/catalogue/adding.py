@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.catalogue.embeddings import EmbeddingFile
-from server.catalogue.item_files import read_items
 from server.home import Home
 from server.releases import Releases
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
 from shared.model import build_model
+from shared.records import read_items
 from shared.release import Release, first_release, with_items
 
 _SHOWN = 20
@@ -39,11 +39,17 @@ class Added:
     sequence: int
 
 
-def add_catalogue(home: Home, file: Path, progress: Progress = lambda done, total: None) -> Added:
+def add_catalogue(
+    home: Home,
+    file: Path,
+    progress: Progress = lambda done, total: None,
+    note: Callable[[str], None] = lambda said: None,
+) -> Added:
     """Read items, encode those that are new, and release them. Importing the same file again changes nothing.
 
     Args:
         progress: called with how many texts are encoded, of how many.
+        note: called with what was read in another way than it stands in the file.
 
     Raises:
         Misconfigured: no such file; an item that is known already differs; the federation file and the items do not fit
@@ -51,7 +57,11 @@ def add_catalogue(home: Home, file: Path, progress: Progress = lambda done, tota
         Corrupt: lines of the file are no items; the chain or a release is damaged.
         NotYet: another release was published meanwhile.
     """
-    items = read_items(file)
+    if file.suffix.lower() not in (".jsonl", ".csv"):
+        raise Misconfigured(f"{file}: expected a file of items named .jsonl or .csv, got {file.suffix or 'neither'}")
+    items, notes = read_items(file)
+    for said in notes:
+        note(said)
     releases = Releases(home)
     link = releases.head()
     if link is None:
