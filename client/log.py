@@ -16,4 +16,3 @@ class BehaviourLog(Protocol):
     def held_out(self) -> Sequence[Event]:
         """Newer events, oldest first, that training never sees: what the device is measured on. May be none."""
         ...
-

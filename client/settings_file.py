@@ -112,14 +112,14 @@ def with_values(text: str, values: Mapping[str, Setting]) -> str:
             line = f"{found[1]}{_toml(left.pop(key))}{found[3]}"
         lines.append(line)
     if left:
-        unknown = [_unknown(key, keys) for key in left]
-        raise Misconfigured(f"settings: expected keys of the file, got {', '.join(unknown)}")
+        raise Misconfigured("\n".join(_absent(key, keys) for key in left))
     return "\n".join(lines)
 
 
-def _unknown(key: str, keys: Sequence[str]) -> str:
+def _absent(key: str, keys: Sequence[str]) -> str:
     near = difflib.get_close_matches(key, keys, 1)
-    return f"{key} (did you mean {near[0]}?)" if near else f"{key} (they are {', '.join(keys)})"
+    cure = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}; bring the line back if it was shipped"
+    return f"settings: expected a line for {key}, found none; {cure}"
 
 
 def _toml(value: Setting) -> str:

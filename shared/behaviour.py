@@ -29,8 +29,8 @@ class EventKind(StrEnum):
 # What a person turned away from is no choice: nothing is recommended next to it, and it is no target of anything.
 TURNED_AWAY = frozenset({EventKind.SKIP, EventKind.DISMISSAL})
 
-# A smaller time (before 3 March 1973) is a position in a sequence; one from `UNDATED_FROM_SECONDS` on (the year 5138) is
-# in another unit than seconds.
+# A smaller time (before 3 March 1973) is a position in a sequence; one from `UNDATED_FROM_SECONDS` on (the year 5138)
+# is in another unit than seconds.
 DATED_FROM_SECONDS = 1e8
 UNDATED_FROM_SECONDS = 1e11
 
@@ -50,8 +50,8 @@ class Event:
         context: (name, value) pairs in words: hour, weekday, place kind, device kind. Private.
 
     Raises:
-        Misconfigured: the time is not finite, the kind is none, neither an item nor a text is given, or the propensity is
-            no chance.
+        Misconfigured: the time is not finite, the kind is none, neither an item nor a text is given, or the propensity
+            is no chance.
     """
 
     time_seconds: float

@@ -3,8 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,8 @@ import typer
 from shared import boundary
 from shared.errors import Misconfigured
 from simulations.modes import Aggregation, Privacy
+
+_INTERRUPTED = 130
 
 app = typer.Typer(
     help="Whole federations on one machine, and every figure claimed about them.",
@@ -42,7 +45,7 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the federation file; may be repeated."),
 ]
 Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds, instead of the federation file's.")]
-Clients = Annotated[int | None, typer.Option(min=1, help="Devices asked per round, instead of the federation file's.")]
+Clients = Annotated[int | None, typer.Option(min=2, help="Devices asked per round, instead of the federation file's.")]
 Engine = Annotated[
     Literal["local", "ray"], typer.Option(help="local: one process. ray: Flower's engine, over several machines.")
 ]
@@ -97,27 +100,29 @@ def run(
     with _explained(debug):
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
-        from simulations.report import Progress, print_result
-        from simulations.run import simulate
+        folder = out or _fresh_folder(data)
+        with _resumable(folder, engine):
+            from simulations.report import Progress, print_result
+            from simulations.run import simulate
 
-        with Progress.on_terminal() as progress:
-            result = simulate(
-                data=data,
-                federation=federation,
-                set=tuple(settings or ()),
-                rounds=rounds,
-                clients_per_round=clients_per_round,
-                engine=engine,
-                privacy=privacy,
-                aggregation=aggregation,
-                seed=seed,
-                out=out or _fresh_folder(data),
-                resume=resume,
-                baselines=baselines,
-                concept_graph=concept_graph,
-                concept_names=concept_names,
-                progress=progress,
-            )
+            with Progress.on_terminal() as progress:
+                result = simulate(
+                    data=data,
+                    federation=federation,
+                    set=tuple(settings or ()),
+                    rounds=rounds,
+                    clients_per_round=clients_per_round,
+                    engine=engine,
+                    privacy=privacy,
+                    aggregation=aggregation,
+                    seed=seed,
+                    out=folder,
+                    resume=resume,
+                    baselines=baselines,
+                    concept_graph=concept_graph,
+                    concept_names=concept_names,
+                    progress=progress,
+                )
         if as_json:
             print(result.to_json(), flush=True)
         else:
@@ -252,6 +257,20 @@ def main() -> None:
     """Entry point of the console script."""
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     app(prog_name="hushrec-simulate")
+
+
+@contextmanager
+def _resumable(folder: Path, engine: str) -> Iterator[None]:
+    """Ctrl-C says how to go on, and ends with the status that shells know it by."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if engine == "local" and (folder / "work" / "identity").exists():
+            said = f"go on with the same command and --out {folder} --resume"
+        else:
+            said = "nothing is left to go on with; start anew"
+        print(f"hushrec-simulate: stopped; {said}", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 def _explained(debug: bool) -> AbstractContextManager[None]:

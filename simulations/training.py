@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -19,6 +18,7 @@ from shared.release import Release, first_release, next_release
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
+from simulations.modes import Engine
 from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
 from simulations.prior import Prior
 from simulations.ranking import ConceptScorer
@@ -30,8 +30,6 @@ from simulations.world import World
 _CURVE_POINTS = 12
 _CURVES = ("hr@10", "ndcg@10", "auc")
 _SHOWN = ("sampled ndcg@10", "impressions auc")
-
-Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, slots=True)

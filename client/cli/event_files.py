@@ -17,8 +17,8 @@ from shared.records import PERSONAL_EVENTS, Reading, read_events
 
 
 def read_events_file(source: str) -> tuple[list[EventRecord], tuple[str, ...]]:
-    """The events of a file, or of standard input for "-", each with a key of its own: reading it twice adds nothing; and
-    notes on how they were read.
+    """The events of a file, or of standard input for "-", each with a key of its own, so that reading it twice adds
+    nothing; and notes on how they were read.
 
     Raises:
         Misconfigured: there is no such file.

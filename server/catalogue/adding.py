@@ -11,7 +11,7 @@ from server.catalogue.embeddings import EmbeddingFile
 from server.home import Home
 from server.releases import Releases
 from shared.catalogue import Catalogue, Item
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, NotYet
 from shared.model import build_model
 from shared.records import read_items
 from shared.release import Release, first_release, with_items
@@ -55,7 +55,7 @@ def add_catalogue(
         Misconfigured: no such file; an item that is known already differs; the federation file and the items do not fit
             (see `first_release`); or the federation file is no longer that of the release that counts.
         Corrupt: lines of the file are no items; the chain or a release is damaged.
-        NotYet: another release was published meanwhile.
+        NotYet: another release was published meanwhile; or all items have the same text.
     """
     if file.suffix.lower() not in (".jsonl", ".csv"):
         raise Misconfigured(f"{file}: expected a file of items named .jsonl or .csv, got {file.suffix or 'neither'}")
@@ -83,6 +83,11 @@ def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Prog
         raise Misconfigured(
             f"catalogue: expected at least model.concepts = {federation.model.concepts} items, got {len(catalogue)}; "
             f"add items, or set fewer concepts in {home.federation_path} before devices join"
+        )
+    if catalogue.tells_nothing:
+        raise NotYet(
+            f"catalogue: expected items whose texts differ, got {len(catalogue)} items with the same text; items are "
+            "ranked by their text: give each its own"
         )
     model = build_model(federation)
     kept = EmbeddingFile(_embeddings(home), model, model.vector(), federation.backbone.max_tokens)

@@ -31,7 +31,9 @@ _FIELDS: dict[str, Parse] = {
     "context": pairs,
     "key": identifier,
 }
-EVENTS = Layout("event", {"person": identifier, **_FIELDS}, ("person", "time_seconds", "kind"), frozenset({"context"}), {})
+EVENTS = Layout(
+    "event", {"person": identifier, **_FIELDS}, ("person", "time_seconds", "kind"), frozenset({"context"}), {}
+)
 PERSONAL_EVENTS = Layout(
     "event",
     _FIELDS,
@@ -61,4 +63,3 @@ def read_events(reading: Reading) -> Iterator[tuple[int, dict[str, Any] | None]]
                 )
                 continue
         yield line, fields
-

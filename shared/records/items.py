@@ -26,9 +26,7 @@ ITEMS = Layout(
 )
 
 
-def read_items(
-    path: Path, lost: Callable[[int, str], None] | None = None
-) -> tuple[list[Item], tuple[str, ...]]:
+def read_items(path: Path, lost: Callable[[int, str], None] | None = None) -> tuple[list[Item], tuple[str, ...]]:
     """The items of a file in its order, and notes on how they were read.
 
     Args:
@@ -52,7 +50,9 @@ def read_items(
         elif missing:
             reading.fault(line, "; ".join(f"{name}: expected a value, got none" for name in missing))
         elif fields["id"] in lines:
-            reading.fault(line, f"id: expected another than on line {lines[fields['id']]}, got the same; ids are unique")
+            reading.fault(
+                line, f"id: expected another than on line {lines[fields['id']]}, got the same; ids are unique"
+            )
         else:
             lines[fields["id"]] = line
             items.append(_item(fields))

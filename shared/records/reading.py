@@ -167,7 +167,8 @@ class Reading:
             if b"\0" in start:
                 raise Corrupt(f"{self.source}: expected text, got a binary file; choose another file")
             try:
-                for number, line in enumerate(io.TextIOWrapper(stream, "utf-8-sig", newline=newline), start=1):
+                for line in io.TextIOWrapper(stream, "utf-8-sig", newline=newline):
+                    number += 1
                     yield line
             except UnicodeDecodeError:
                 raise Corrupt(
@@ -182,9 +183,7 @@ class Reading:
         try:
             return self._path.open("rb")
         except OSError as error:
-            raise Misconfigured(
-                f"{self.source}: expected a readable file ({error.strerror}); check the path"
-            ) from None
+            raise Misconfigured(f"{self.source}: expected a readable file ({error.strerror}); check the path") from None
 
 
 class _Twice(ValueError):

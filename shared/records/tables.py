@@ -1,4 +1,4 @@
-"""Rows of CSV under a header, as spreadsheets write them: whatever the separator, the case of names or trailing commas."""
+"""Rows of CSV under a header, as spreadsheets write them: any separator, names in capitals, trailing commas."""
 
 import csv
 import difflib
@@ -132,7 +132,9 @@ def table_rows(
             yield began, _row(names, filled, separator) if any(filled) else None
             began = skipped + reader.line_num + 1
     except csv.Error as error:
-        raise Unreadable(began, f"expected CSV with closed quotation marks, a mark inside a text doubled ({error})") from None
+        raise Unreadable(
+            began, f"expected CSV with closed quotation marks, a mark inside a text doubled ({error})"
+        ) from None
 
 
 def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -144,9 +146,7 @@ def _row(names: Sequence[str | None], cells: Sequence[str], separator: str) -> d
     if len(cells) < len(names):
         return f"expected {len(names)} fields, got {len(cells)}; the line is cut short"
     if any(cells[len(names) :]):
-        return (
-            f"expected {len(names)} fields, got {len(cells)}; put a text that holds {separator!r} in quotation marks"
-        )
+        return f"expected {len(names)} fields, got {len(cells)}; put a text that holds {separator!r} in quotation marks"
     for place, (name, cell) in enumerate(zip(names, cells, strict=False), start=1):
         if name is None and cell:
             return f"column {place}: expected nothing in a column without a name, got something; name the column"

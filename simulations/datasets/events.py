@@ -1,7 +1,7 @@
 """Reads our own layout, for anybody's data: `items.jsonl` or `items.csv`, and `events.jsonl` or `events.csv`.
 
-The layouts are those of servers and devices, see `shared.records`. An unknown name is an error. An empty or absent value
-that is needed makes the row a reported loss.
+The layouts are those of servers and devices, see `shared.records`. An unknown name is an error. An empty or absent
+value that is needed makes the row a reported loss.
 """
 
 from collections.abc import Mapping

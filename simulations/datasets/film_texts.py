@@ -55,7 +55,7 @@ def films_100k(folder: Path, tally: Tally) -> Catalogue:
 
 
 def films_1m(folder: Path, tally: Tally) -> Catalogue:
-    """`movies.dat` (latin-1 in 1M, UTF-8 in 10M), with plot, director and actors of `movies_extrainfos.dat` where it exists."""
+    """`movies.dat` (latin-1 in 1M, UTF-8 in 10M), with plot, director and actors of `movies_extrainfos.dat` if any."""
     path = folder / "movies.dat"
     films = [
         (line, film, title, tuple(genres.split("|")))

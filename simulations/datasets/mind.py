@@ -102,9 +102,7 @@ class _Reading:
         shown = tuple(item for item in passed if item in self._known)
         self._lose(UNKNOWN_ITEM, row, len(passed) - len(shown))
         clicks = [
-            self._add(row, item, shown)
-            for item, clicked in zip(row.candidates, row.clicked, strict=True)
-            if clicked
+            self._add(row, item, shown) for item, clicked in zip(row.candidates, row.clicked, strict=True) if clicked
         ]
         if any(clicks):
             self._tally.kept += len(shown)

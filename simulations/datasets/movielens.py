@@ -1,4 +1,4 @@
-"""Reads MovieLens in its 100K, 1M, 10M and latest layouts. Every rating is taken as a positive interaction with a value."""
+"""Reads MovieLens in its 100K, 1M, 10M and latest layouts. Every rating counts as a choice, with a value."""
 
 from collections.abc import Iterator
 from pathlib import Path

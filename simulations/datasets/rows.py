@@ -50,7 +50,9 @@ def lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
             for number, line in enumerate(stream, start=1):
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:
-        raise Corrupt(f"{path}: expected {encoding.removesuffix('-sig')} text after line {number}, got other bytes") from None
+        raise Corrupt(
+            f"{path}: expected {encoding.removesuffix('-sig')} text after line {number}, got other bytes"
+        ) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise Corrupt(f"{path}: expected a whole gzip file, it breaks off after line {number} ({error})") from None
     if number == 0:

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from server.catalogue.item_files import read_items
 
 from server.catalogue import add_catalogue
-from server.catalogue.item_files import read_items
 from server.home import init
 from server.releases import Releases
 from shared.catalogue import Catalogue, Item
