@@ -9,6 +9,7 @@ from pathlib import Path
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from shared.release import Release
+from simulations.population import HELD_OUT, POPULATION
 
 _NEEDED_BYTES = 64 * 2**20
 
@@ -29,6 +30,11 @@ class RunFolder:
     def work(self) -> Path:
         """What a run needs to go on; removed when it is finished."""
         return self.root / "work"
+
+    @property
+    def holds_logs(self) -> bool:
+        """Whether the logs of all devices are written."""
+        return all((self.work / name / "starts.u64").exists() for name in (POPULATION, HELD_OUT))
 
     @property
     def release(self) -> Path:

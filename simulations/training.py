@@ -77,7 +77,7 @@ def train(
             releases[0] = start if counts is None else start.with_popularity(counts, noise)
         return folder.publish(releases[0])
 
-    if not folder.resumed:
+    if not folder.holds_logs:  # a run may be stopped before it wrote them
         write_logs(folder.work / POPULATION, [world.training_log(person) for person in world.members])
         write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
     clock = simulated_clock() if engine == "local" else Clock()

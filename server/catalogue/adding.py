@@ -57,8 +57,6 @@ def add_catalogue(
         Corrupt: lines of the file are no items; the chain or a release is damaged.
         NotYet: another release was published meanwhile; or all items have the same text.
     """
-    if file.suffix.lower() not in (".jsonl", ".csv"):
-        raise Misconfigured(f"{file}: expected a file of items named .jsonl or .csv, got {file.suffix or 'neither'}")
     items, notes = read_items(file)
     for said in notes:
         note(said)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.catalogue import Item
-from shared.errors import Corrupt
+from shared.errors import Corrupt, Misconfigured
 from shared.records.fields import identifier, labels, seconds, words
 from shared.records.reading import Layout, Reading
 
@@ -34,9 +34,11 @@ def read_items(path: Path, lost: Callable[[int, str], None] | None = None) -> tu
             when left out, blank lines are passed over and such an item is a fault.
 
     Raises:
-        Misconfigured: there is no such file.
+        Misconfigured: there is no such file, or it is named neither .jsonl nor .csv.
         Corrupt: some lines are not items, or an id stands twice, the first twenty are named; or there is no item.
     """
+    if path.suffix.lower() not in (".jsonl", ".csv"):
+        raise Misconfigured(f"{path}: expected a file of items named .jsonl or .csv, got {path.suffix or 'neither'}")
     reading = Reading(path, ITEMS)
     items: list[Item] = []
     lines: dict[str, int] = {}

@@ -158,7 +158,7 @@ class Reading:
 
     def _lines(self, newline: str) -> Iterator[str]:
         """Lines with their ends."""
-        number = 0
+        empty = True
         with self._opened() as stream:
             start = stream.read(_BYTES_CHECKED)
             stream.seek(0)
@@ -166,15 +166,18 @@ class Reading:
                 raise Corrupt(f"{self.source}: expected UTF-8 text, got UTF-16; save it as UTF-8")
             if b"\0" in start:
                 raise Corrupt(f"{self.source}: expected text, got a binary file; choose another file")
+            text = io.TextIOWrapper(stream, "utf-8-sig", newline=newline)
             try:
-                for line in io.TextIOWrapper(stream, "utf-8-sig", newline=newline):
-                    number += 1
+                for line in text:
+                    empty = False
                     yield line
             except UnicodeDecodeError:
+                stream.seek(0)
+                number = next(place for place, raw in enumerate(stream, start=1) if not _is_text(raw))
                 raise Corrupt(
-                    f"{self.source}: expected UTF-8 text after line {number}, got other bytes; save it as UTF-8"
+                    f"{self.source}:{number}: expected UTF-8 text, got other bytes; save the file as UTF-8"
                 ) from None
-        if not number:
+        if empty:
             raise Corrupt(f"{self.source}: expected one {self._layout.record} a line, got an empty file")
 
     def _opened(self) -> BinaryIO:
@@ -184,6 +187,14 @@ class Reading:
             return self._path.open("rb")
         except OSError as error:
             raise Misconfigured(f"{self.source}: expected a readable file ({error.strerror}); check the path") from None
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Twice(ValueError):
