@@ -60,7 +60,7 @@ def test_one_event_is_written_by_options(run, home):
         "log", home.directory, "--kind", "rating", "--item", "music-0", "--text", "fine", "--value", "4",
         "--time-seconds", "5", "--shown", "music-1", "--propensity", "0.5", "--context", "hour:08", "--json",
     )  # fmt: skip
-    assert last(answer) == {"ids": [1]}
+    assert last(answer) == {"ids": [1], "new": 1}
     ((_, event),) = stored(home)
     assert (event.kind, event.item, event.text, event.value) == ("rating", "music-0", "fine", 4.0)
     assert (event.time_seconds, event.shown, event.propensity) == (5.0, ("music-1",), 0.5)
@@ -235,7 +235,7 @@ def test_a_fault_of_ours_shows_no_text_without_debug(run, home, monkeypatch):
 def test_a_device_that_is_up_answers_for_itself(run, home):
     with served(home):
         written = run("log", home.directory, "--item", "kitchen-0", "--time-seconds", "5", "--json")
-        assert last(written) == {"ids": [1]}
+        assert last(written) == {"ids": [1], "new": 1}
         assert "kitchen-1" in run("recommend", home.directory, "-n", 1, "--block", "war", "--context", "hour:08").stdout
         assert "rank 9" in run("explain", home.directory, "kitchen-1").stdout
         run("explain", home.directory, "no/such item", status=2)
@@ -256,7 +256,7 @@ def test_word_left_by_a_device_that_was_killed_misleads_nobody(run, home, pid):
         listening = threading.Thread(target=_listen, args=(stranger, heard))
         listening.start()
         home.api.write_text(json.dumps(place))
-        assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1]}
+        assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1], "new": 1}
         socket.create_connection(stranger.getsockname()).close()
         listening.join(5)
     assert home.keys.token().encode() not in b"".join(heard)
