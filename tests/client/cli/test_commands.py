@@ -298,3 +298,26 @@ def test_init_takes_what_a_person_agrees_to_instead_of_the_shipped_policy(run, t
     for wrong in ("smallest_cohort", "smallest_cohort=many", "unheard=1"):
         run("init", tmp_path / "e", "--no-keyring", "--policy", wrong, status=2)
         assert not (tmp_path / "e").exists()
+
+
+def test_a_file_that_was_read_before_adds_nothing_and_says_so(run, home, tmp_path):
+    file = tmp_path / "events.csv"
+    file.write_text("Time_Seconds,Kind,Item\n1700000000,click,music-0\n1700000100,click,music-1\n")
+    first = run("log", home.directory, "--file", file)
+    assert "2 events are written down" in first.stdout
+    assert "note: events.csv: names are read without regard to capitals" in first.stderr
+    file.write_text(file.read_text() + "1700000200,click,music-2\n")
+    assert "1 events are written down; 2 were there already" in run("log", home.directory, "--file", file).stdout
+    assert last(run("log", home.directory, "--file", file, "--json"))["new"] == 0
+    assert len(stored(home)) == 3
+
+
+def test_a_key_of_the_policy_that_there_is_not_is_named_with_the_near_one(run, tmp_path):
+    said = run("init", tmp_path / "new", "--policy", "smalest_cohort=4", status=2).stderr
+    assert "smalest_cohort" in said
+    assert "did you mean smallest_cohort?" in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_version_is_told(run):
+    assert run("--version").stdout.startswith("hushrec ")

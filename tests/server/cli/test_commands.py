@@ -446,3 +446,8 @@ def test_the_installed_command_works_and_what_is_quick_needs_neither_torch_nor_f
         imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line}
         assert "server.home" in imported
         assert not imported & {"torch", "flwr", "transformers"}
+
+
+def test_the_version_is_told() -> None:
+    answer = call("--version")
+    assert (answer.exit_code, answer.stdout.partition(" ")[0]) == (0, "hushrec")
