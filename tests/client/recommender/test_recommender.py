@@ -130,6 +130,7 @@ def test_an_interest_and_a_ranking_print_nothing_of_the_person(tiny):
 
 
 @pytest.mark.parametrize("count", [0, -1])
-def test_a_count_of_nothing_is_refused(ranker, count):
+def test_a_count_of_nothing_is_refused(tiny, count):
+    ranker, _, _ = recommender(tiny)
     with pytest.raises(Misconfigured, match=f"recommend: expected a count of at least 1, got {count}"):
         ranker.recommend([], count)
