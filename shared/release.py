@@ -108,8 +108,7 @@ class Release:
             Misconfigured: there is none at `directory`.
             Corrupt: a file is missing or is not the one the manifest pins.
         """
-        directory = Path(directory)
-        if not (directory / "manifest.json").is_file():
+        if not ((directory := Path(directory)) / "manifest.json").is_file():
             raise Misconfigured(f"release {directory}: expected a folder with manifest.json, found none")
         try:
             manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))

@@ -3,9 +3,8 @@
 import json
 import os
 import re
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,9 +12,8 @@ import typer
 
 from shared import boundary
 from shared.errors import Misconfigured
+from simulations.interruption import resumable
 from simulations.modes import Aggregation, Privacy
-
-_INTERRUPTED = 130
 
 app = typer.Typer(
     help="Whole federations on one machine, and every figure claimed about them.",
@@ -101,7 +99,7 @@ def run(
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
         folder = out or _fresh_folder(data)
-        with _resumable(folder, engine):
+        with resumable(folder, engine):
             from simulations.report import Progress, print_result
             from simulations.run import simulate
 
@@ -257,20 +255,6 @@ def main() -> None:
     """Entry point of the console script."""
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     app(prog_name="hushrec-simulate")
-
-
-@contextmanager
-def _resumable(folder: Path, engine: str) -> Iterator[None]:
-    """Ctrl-C says how to go on, and ends with the status that shells know it by."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if engine == "local" and (folder / "work" / "identity").exists():
-            said = f"go on with the same command and --out {folder} --resume"
-        else:
-            said = "nothing is left to go on with; start anew"
-        print(f"hushrec-simulate: stopped; {said}", file=sys.stderr)
-        raise typer.Exit(_INTERRUPTED) from None
 
 
 def _explained(debug: bool) -> AbstractContextManager[None]:

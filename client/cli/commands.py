@@ -155,13 +155,12 @@ def log(
                 "context": dict(circumstance(pair) for pair in context or ()),
             }
             records = [checked(EventRecord, fields)]
-        ids: list[int] = []
-        new = 0
+        answers = []
         with desk_of(Home.open(directory)) as desk, tables.bar("events", len(records)) as advance:
             for part in parts(records):
-                answer = desk.log(part)
-                ids, new = ids + answer["ids"], new + answer["new"]
+                answers.append(desk.log(part))
                 advance(len(part))
+        ids, new = [row for answer in answers for row in answer["ids"]], sum(answer["new"] for answer in answers)
         if as_json:
             return print_json({"ids": ids, "new": new})
         known = f"; {len(ids) - new} were there already" if new < len(ids) else ""

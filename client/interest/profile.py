@@ -123,8 +123,7 @@ class Profile:
         if sentence is None:
             return
         ages = KIND_WEIGHTS[event.kind] > 0
-        paused = seconds_between(self._kept[-1].event, event) if self._kept else None
-        if paused is not None and paused > _SESSION_GAP_SECONDS:
+        if self._kept and (seconds_between(self._kept[-1].event, event) or 0.0) > _SESSION_GAP_SECONDS:
             self._sessions += 1
             self._session = np.zeros_like(self._session)
         base, support = float(ages), None

@@ -8,19 +8,17 @@ once, each with its file, line and field, and never with what a person's line ho
 from shared.records.events import EVENTS, PERSONAL_EVENTS, read_events
 from shared.records.fields import identity
 from shared.records.items import read_items
-from shared.records.reading import Layout, Reading
-from shared.records.tables import Header, Unreadable, separator_of, table_rows
+from shared.records.reading import Reading
+from shared.records.tables import Header, Unreadable, table_rows
 
 __all__ = [
     "EVENTS",
     "PERSONAL_EVENTS",
     "Header",
-    "Layout",
     "Reading",
     "Unreadable",
     "identity",
     "read_events",
     "read_items",
-    "separator_of",
     "table_rows",
 ]
