@@ -21,11 +21,12 @@ import numpy as np
 
 from client.evaluation import measure
 from client.installed import Installed
-from client.log import BehaviourLog, attended
+from client.log import BehaviourLog
 from client.randomness import Randomness
 from client.recommender import Recommender
 from client.session import RoundRequest
 from client.summand import Contribution
+from shared.behaviour import attended
 from shared.model import Vector
 from shared.privacy import with_indicator
 from shared.release import Release

@@ -19,8 +19,7 @@ class Installed:
     training: LocalTraining
 
 
-@lru_cache(maxsize=2)
-def install(directory: Path, adapters: bool = True) -> Installed:
+def install(directory: Path | str, adapters: bool = True) -> Installed:
     """Verify and load the release at `directory`; a second call gives the same objects.
 
     Args:
@@ -29,6 +28,11 @@ def install(directory: Path, adapters: bool = True) -> Installed:
     Raises:
         Misconfigured, Corrupt: see `Release.load` and `load_backbone`.
     """
+    return _installed(Path(directory), adapters)
+
+
+@lru_cache(maxsize=2)
+def _installed(directory: Path, adapters: bool) -> Installed:
     release = Release.load(directory)
     model = build_model(release.federation, trainable=adapters)
     model.load(release.vector)

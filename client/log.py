@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.behaviour import Event, EventKind
-
-# What a person turned away from says nothing about what to recommend next to it.
-_TURNED_AWAY = frozenset({EventKind.SKIP, EventKind.DISMISSAL})
+from shared.behaviour import Event
 
 
 class BehaviourLog(Protocol):
@@ -19,8 +16,3 @@ class BehaviourLog(Protocol):
     def held_out(self) -> Sequence[Event]:
         """Newer events, oldest first, that training never sees: what the device is measured on. May be none."""
         ...
-
-
-def attended(events: Sequence[Event]) -> list[Event]:
-    """The events that show interest: all but skips and dismissals."""
-    return [event for event in events if event.kind not in _TURNED_AWAY]

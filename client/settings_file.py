@@ -3,6 +3,7 @@
 Nothing is guessed: an unknown key, a missing one or another type is an error that names the key.
 """
 
+import difflib
 import json
 import re
 import tomllib
@@ -100,18 +101,25 @@ def with_values(text: str, values: Mapping[str, Setting]) -> str:
     Raises:
         Misconfigured: the file has no line for a key.
     """
-    section, left, lines = "", dict(values), []
+    section, left, lines, keys = "", dict(values), [], []
     for line in text.split("\n"):
         if line.lstrip().startswith("["):
             section = line.strip().split("]")[0].removeprefix("[") + "."
         found = _VALUE.match(line)
         key = section + found[1].partition("=")[0].strip() if found else ""
+        keys += [key] if found else []
         if found and key in left:
             line = f"{found[1]}{_toml(left.pop(key))}{found[3]}"
         lines.append(line)
     if left:
-        raise Misconfigured(f"settings: expected a line for {', '.join(left)}, found none; bring the file's line back")
+        raise Misconfigured("\n".join(_absent(key, keys) for key in left))
     return "\n".join(lines)
+
+
+def _absent(key: str, keys: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, keys, 1)
+    cure = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}; bring the line back if it was shipped"
+    return f"settings: expected a line for {key}, found none; {cure}"
 
 
 def _toml(value: Setting) -> str:

@@ -1,7 +1,11 @@
-"""One behaviour event: what a person did, when, and with which item. It stays on the device it was made on."""
+"""One behaviour event: what a person did, when, and with which item. It stays on the device it was made on.
+
+Two things about events are decided here for everybody, devices and simulations alike: which of them show interest
+(`attended`, `new_places`), and which times are of a clock (`Event.dated`), so that seconds between them mean something.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,12 +26,21 @@ class EventKind(StrEnum):
     DISMISSAL = "dismissal"
 
 
+# What a person turned away from is no choice: nothing is recommended next to it, and it is no target of anything.
+TURNED_AWAY = frozenset({EventKind.SKIP, EventKind.DISMISSAL})
+
+# A smaller time (before 3 March 1973) is a position in a sequence; one from `UNDATED_FROM_SECONDS` on (the year 5138)
+# is in another unit than seconds.
+DATED_FROM_SECONDS = 1e8
+UNDATED_FROM_SECONDS = 1e11
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing one person did.
 
     Attributes:
-        time_seconds: seconds since 1970-01-01 UTC, or any increasing number where a source knows only the order.
+        time_seconds: seconds since 1970-01-01 UTC; where a source knows only the order, increasing numbers below 1e8.
         kind: what was done.
         item: catalogue id of the item concerned; None for a bare search.
         text: the person's own words (a search, a review); empty when there are none. Private.
@@ -37,7 +50,8 @@ class Event:
         context: (name, value) pairs in words: hour, weekday, place kind, device kind. Private.
 
     Raises:
-        Misconfigured: the time is not finite, neither an item nor a text is given, or the propensity is no chance.
+        Misconfigured: the time is not finite, the kind is none, neither an item nor a text is given, or the propensity
+            is no chance.
     """
 
     time_seconds: float
@@ -50,6 +64,11 @@ class Event:
     propensity: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.kind, EventKind):
+            raise Misconfigured(
+                f"event kind: expected an EventKind, one of {', '.join(EventKind)}, got {type(self.kind).__name__}; "
+                'write EventKind("click")'
+            )
         if not math.isfinite(self.time_seconds):
             raise Misconfigured(f"event time: expected a finite number of seconds, got {self.time_seconds}")
         if self.item is None and not self.text:
@@ -59,6 +78,36 @@ class Event:
 
     def __repr__(self) -> str:
         return f"Event({self.kind.value}, {len(self.text)} characters)"
+
+    @property
+    def dated(self) -> bool:
+        """Whether the time is of a clock. Else it tells an order and nothing more."""
+        return self.time_seconds >= DATED_FROM_SECONDS
+
+
+def seconds_between(earlier: Event, later: Event) -> float | None:
+    """None where either time only tells an order: every rule in seconds asks here, so none judges positions."""
+    return later.time_seconds - earlier.time_seconds if earlier.dated and later.dated else None
+
+
+def attended(events: Sequence[Event]) -> list[Event]:
+    """The events that show interest: all but skips and dismissals. The only ones that are trained on, counted or asked
+    for."""
+    return [event for event in events if event.kind not in TURNED_AWAY]
+
+
+def new_places(events: Sequence[Event], catalogue: Container[object] | None = None) -> list[int]:
+    """Positions of the events that chose an item (of the catalogue) which no event before them was about: what a
+    recommender can be asked for, since it offers nothing that was met, turned away from or not."""
+    met: set[str] = set()
+    places = []
+    for place, event in enumerate(events):
+        if event.item is None or event.item in met:
+            continue
+        met.add(event.item)
+        if event.kind not in TURNED_AWAY and (catalogue is None or event.item in catalogue):
+            places.append(place)
+    return places
 
 
 def fields_of(event: Event) -> list[Any]:

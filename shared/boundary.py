@@ -1,14 +1,27 @@
 """Where a command meets the person who typed it: what went wrong inside becomes a message and an exit status."""
 
+import importlib.metadata
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from shared.errors import HushrecError, Misconfigured
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"hushrec {importlib.metadata.version('hushrec')}")
+        raise typer.Exit()
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is, and stop.")
+]
 
 
 @contextmanager

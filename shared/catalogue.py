@@ -119,6 +119,12 @@ class Catalogue(Sequence[Item]):
         return [item.text for item in self._items]
 
     @property
+    def tells_nothing(self) -> bool:
+        """Whether no item can be told from another: all texts are the same, and there are no features."""
+        words = {" ".join(item.text.casefold().split()) for item in self._items}
+        return len(self) > 1 and len(words) == 1 and not self._features
+
+    @property
     def features(self) -> Mapping[str, FeatureBlock]:
         """Every block of features that some item has, by name, in alphabetical order."""
         return self._features
@@ -135,8 +141,9 @@ class Catalogue(Sequence[Item]):
         """SHA-256 of the canonical bytes, and of the features where there are any, in hexadecimal."""
         return hashlib.sha256(self.canonical_bytes() + self._feature_bytes()).hexdigest()
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the canonical bytes to `path`, and the features, if any, to a `.safetensors` file beside it."""
+        path = Path(path)
         beside = path.with_suffix(".safetensors")
         if self._features:
             write_atomically(beside, self._feature_bytes())
@@ -151,13 +158,13 @@ class Catalogue(Sequence[Item]):
         return save_tensors(tensors) if tensors else b""
 
     @classmethod
-    def load(cls, path: Path) -> "Catalogue":
+    def load(cls, path: Path | str) -> "Catalogue":
         """Read what `save` wrote.
 
         Raises:
             Corrupt: a line is not the JSON object of an item, or the features are not those of these items.
         """
-        items = []
+        items, path = [], Path(path)
         with path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 try:

@@ -67,10 +67,10 @@ class Release:
         """SHA-256 of the manifest, in hexadecimal: names the release whole."""
         return hashlib.sha256(self.files()["manifest.json"]).hexdigest()
 
-    def save(self, directory: Path) -> None:
+    def save(self, directory: Path | str) -> None:
         """Write the release's files; the manifest, which pins the others, comes last."""
         for name, content in self.files().items():
-            write_atomically(directory / name, content)
+            write_atomically(Path(directory) / name, content)
 
     def files(self) -> dict[str, bytes]:
         """Content of the release's files by name, the manifest last.
@@ -101,14 +101,14 @@ class Release:
         return files
 
     @classmethod
-    def load(cls, directory: Path) -> "Release":
+    def load(cls, directory: Path | str) -> "Release":
         """Read and verify a release.
 
         Raises:
             Misconfigured: there is none at `directory`.
             Corrupt: a file is missing or is not the one the manifest pins.
         """
-        if not (directory / "manifest.json").is_file():
+        if not ((directory := Path(directory)) / "manifest.json").is_file():
             raise Misconfigured(f"release {directory}: expected a folder with manifest.json, found none")
         try:
             manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))

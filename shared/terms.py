@@ -104,7 +104,9 @@ def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None
     units = math.floor(share * rho_for(privacy.user_epsilon, privacy.user_delta) / participations / RHO_UNIT)
     if not units:
         raise Misconfigured(
-            f"privacy: expected a share of the budget for {task}, got none; give it one, or turn it off"
+            f"privacy.user_epsilon = {privacy.user_epsilon:g}: expected enough for {participations} answers of {task} "
+            f"with {share:.3g} of the budget, got less than the smallest step there is; raise it, give {task} a larger "
+            f"share, or set privacy.{task}_participations to fewer"
         )
     return SummedGaussian(task, units * RHO_UNIT)
 

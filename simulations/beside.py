@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.behaviour import attended
 from shared.model import Vector, build_model
 from shared.release import Release
 from simulations.baselines import Bpr, Ease, IAls, ItemKnn, Popularity, ZeroShot, train_alone, train_centrally
 from simulations.evaluation import Evaluation, Figures, Rows, Scorer, evaluate
+from simulations.modes import Which
 from simulations.ranking import ConceptScorer
 from simulations.report import Progress
 from simulations.training import Trained
 from simulations.world import World
-
-Which = Literal["fast", "all", "none"]
 
 _ALONE_PEOPLE = 50
 _FORGETTING = (0.0, 0.5, 1.0)
@@ -72,7 +71,7 @@ def central(world: World, trained: Trained, progress: Progress) -> ConceptScorer
         return evaluate(scorer, questions).headline
 
     with progress.stage("central training") as stage:
-        logs = [world.training_log(int(person)) for person in world.members]
+        logs = [attended(world.training_log(int(person))) for person in world.members]
         vector = train_centrally(
             start,
             model,
@@ -92,7 +91,8 @@ def alone(world: World, trained: Trained) -> Evaluation:
     scorer = ConceptScorer(start, model, world.logs)
     asked = world.split.test.of(world.curve_people[:_ALONE_PEOPLE])
     vectors = {
-        int(person): train_alone(start, model, world.training_log(int(person)), seed=0) for person in asked.people
+        int(person): train_alone(start, model, attended(world.training_log(int(person))), seed=0)
+        for person in asked.people
     }
     return evaluate(_EachAlone(scorer, start, vectors), asked)
 

@@ -12,6 +12,7 @@ import typer
 
 from shared import boundary
 from shared.errors import Misconfigured
+from simulations.interruption import resumable
 from simulations.modes import Aggregation, Privacy
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the federation file; may be repeated."),
 ]
 Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds, instead of the federation file's.")]
-Clients = Annotated[int | None, typer.Option(min=1, help="Devices asked per round, instead of the federation file's.")]
+Clients = Annotated[int | None, typer.Option(min=2, help="Devices asked per round, instead of the federation file's.")]
 Engine = Annotated[
     Literal["local", "ray"], typer.Option(help="local: one process. ray: Flower's engine, over several machines.")
 ]
@@ -53,7 +54,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 
 
 @app.callback()
-def _group() -> None:
+def _group(version: boundary.Version = False) -> None:
     """Keeps every command a sub-command."""
 
 
@@ -101,28 +102,30 @@ def run(
     with _explained(debug):
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
-        from simulations.report import Progress, print_result
-        from simulations.run import simulate
+        folder = out or _fresh_folder(data)
+        with resumable(folder, engine):
+            from simulations.report import Progress, print_result
+            from simulations.run import simulate
 
-        with Progress.on_terminal() as progress:
-            result = simulate(
-                data=data,
-                federation=federation,
-                set=tuple(settings or ()),
-                rounds=rounds,
-                clients_per_round=clients_per_round,
-                engine=engine,
-                privacy=privacy,
-                aggregation=aggregation,
-                seed=seed,
-                out=out or _fresh_folder(data),
-                resume=resume,
-                compare=compare,
-                baselines=baselines,
-                concept_graph=concept_graph,
-                concept_names=concept_names,
-                progress=progress,
-            )
+            with Progress.on_terminal() as progress:
+                result = simulate(
+                    data=data,
+                    federation=federation,
+                    set=tuple(settings or ()),
+                    rounds=rounds,
+                    clients_per_round=clients_per_round,
+                    engine=engine,
+                    privacy=privacy,
+                    aggregation=aggregation,
+                    seed=seed,
+                    out=folder,
+                    resume=resume,
+                    compare=compare,
+                    baselines=baselines,
+                    concept_graph=concept_graph,
+                    concept_names=concept_names,
+                    progress=progress,
+                )
         if as_json:
             print(result.to_json(), flush=True)
         else:

@@ -133,7 +133,7 @@ def _optimism_rows(
         scorer.install(replace(release, log_popularity=prior))
         evaluation = evaluate(scorer, asked)
         row = _item_row(f"optimism {optimism:g}", evaluation, new, None) | {"part": "new items, validation"}
-        rows.append(row | {"all items": float(evaluation.values["full"]["ndcg@10"].mean())})
+        rows.append(row | {"all items": float(np.nanmean(evaluation.values["full"]["ndcg@10"]))})
     return rows
 
 
@@ -163,7 +163,7 @@ def _item_row(name: str, evaluation: Evaluation, new: NDArray[np.bool_], usual: 
     values = evaluation.values["full"]["ndcg@10"]
     others = usual.values["full"]["ndcg@10"][asked] if usual else values[:0]
     figures = {"new": values[asked], "warm": values[~asked], "not held out": others}
-    means = {part: float(found.mean()) if len(found) else None for part, found in figures.items()}
+    means = {part: _mean(found) for part, found in figures.items()}
     return {
         "part": "new items",
         "model": name,
@@ -192,7 +192,7 @@ def _people_rows(world: World, trained: Trained) -> list[dict[str, Any]]:
                     "full ndcg@10": row["full ndcg@10"],
                     "sampled ndcg@10": row["sampled ndcg@10"],
                     "interval": _interval(evaluation.values["sampled"]["ndcg@10"], evaluation.questions.people),
-                    "gain over popularity": float(gains.mean()) if len(gains) else None,
+                    "gain over popularity": _mean(gains),
                     "gain interval": _interval(gains, evaluation.questions.people),
                 }
             )
@@ -237,6 +237,7 @@ def _after(events: int, world: World) -> Questions:
         histories=[log[:events].astype(np.int32) for log in logs],
         targets=np.asarray([log[events] for log in logs], np.int32),
         lists=[None] * len(asked),
+        turned_away=(),
     )
 
 
@@ -258,7 +259,15 @@ def _ratio(value: float | None, other: float | None) -> float | None:
     return value / other if value is not None and other else None
 
 
+def _mean(values: NDArray[np.float64]) -> float | None:
+    """Over the questions that were asked."""
+    asked = values[~np.isnan(values)]
+    return float(asked.mean()) if len(asked) else None
+
+
 def _interval(values: NDArray[np.float64], people: NDArray[np.int64]) -> str | None:
+    asked = ~np.isnan(values)
+    values, people = values[asked], people[asked]
     if not len(values):
         return None
     low, high = bootstrap_interval(values, seed=0, people=people)

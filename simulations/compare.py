@@ -8,14 +8,16 @@ import numpy as np
 
 from shared.metrics import bootstrap_interval
 from simulations.ablations import measure_ablations
+from simulations.arguments import check, path_of
 from simulations.beside import measure_baselines
 from simulations.changes import measure_changes
 from simulations.cold_start import measure_cold_start
-from simulations.datasets import load
+from simulations.datasets import load, spec_of
 from simulations.evaluation import Evaluation, evaluate
+from simulations.modes import Engine
 from simulations.recovered import measure_recovered
 from simulations.report import Progress
-from simulations.training import Engine, Trained
+from simulations.training import Trained
 from simulations.trials import Trials
 from simulations.world import World
 
@@ -25,8 +27,8 @@ _HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
 def compare(
     name: str,
     *,
-    data: str = "demo",
-    federation: Path | None = None,
+    data: str | Path = "demo",
+    federation: Path | str | None = None,
     set: Sequence[str] = (),
     rounds: int | None = None,
     clients_per_round: int | None = None,
@@ -39,8 +41,15 @@ def compare(
     Returns:
         {"rows": one dictionary per model, ...}: test figures, 95 % bootstrap intervals, cost of a device.
     """
+    check(
+        settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy="none",
+        aggregation="plain", seed=seed, baselines="all",
+    )  # fmt: skip
+    data = spec_of(data)
     world = World.of(load(data, seed), seed)
-    trials = Trials(data, world, federation, set, rounds, clients_per_round, engine, seed, progress or Progress())
+    trials = Trials(
+        data, world, path_of(federation), set, rounds, clients_per_round, engine, seed, progress or Progress()
+    )
     return {"data": data, "seed": seed, "privacy": "none", "rows": _COMPARISONS[name](trials)}
 
 

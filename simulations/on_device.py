@@ -18,7 +18,6 @@ from simulations.evaluation import Questions, Rows, item_places
 
 _LIST = 10
 _EVENTS = 40_000  # read at most, all asked people together
-_APART_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ class DeviceScorer:
     _profiles: dict[tuple[int, int], Profile] = field(default_factory=dict, init=False, repr=False)
 
     def events(self, person: int, history: Rows) -> Sequence[Event]:
-        """What the person did up to the question; clicks a day apart where only the items are known."""
+        """What the person did up to the question; clicks in their order where only the items are known."""
         log = self.logs[person]
         places = item_places(log, self.catalogue)
         met = [self.catalogue.row(str(log[place].item)) for place in places[: len(history)]]
         if met == list(history) and len(history):
             return log[: places[len(history)]] if len(history) < len(places) else log
         ids = (self.catalogue[int(row)].id for row in history)
-        return [Event(_APART_SECONDS * day, EventKind.CLICK, item) for day, item in enumerate(ids)]
+        return [Event(float(position), EventKind.CLICK, item) for position, item in enumerate(ids)]
 
     def profile_of(self, person: int, history: Rows) -> Profile:
         """The person's profile before the event asked for; made once."""
@@ -84,7 +83,8 @@ def breadth(
     """How wide, unusual, unlike, calibrated and fair the top tens are that devices offer.
 
     Args:
-        quality: float64 [m], nDCG@10 of each question, whose gap between people with short and long histories is told.
+        quality: float64 [m], nDCG@10 of each question, NaN where it was not asked; its gap between people with short
+            and long histories is told.
         counts: float64 [items], training events about each.
     """
     lists = np.zeros((len(questions), min(_LIST, questions.items)), np.int64)
@@ -93,11 +93,15 @@ def breadth(
         profile = scorer.profile_of(int(person), history)
         scores = scorer.ranker.scores(profile, scorer.wishes)
         scores[history] = -np.inf
+        if questions.turned_away:
+            scores[questions.turned_away[number]] = -np.inf
         lists[number] = np.argsort(-scores, kind="stable")[: lists.shape[1]]
         own.append(profile.interest().concepts)
     views = scorer.ranker.views
     lengths = np.array([len(history) for history in questions.histories], np.float64)
-    gap = quality_gap(quality, by_terciles(lengths, ("few events", "some events", "many events")))
+    asked = ~np.isnan(quality)
+    groups = by_terciles(lengths, ("few events", "some events", "many events"))
+    gap = quality_gap(quality[asked], groups[asked])
     concepts = [shares for shares in own if shares is not None]
     return {
         "coverage": coverage(lists, questions.items),

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from shared.behaviour import Event
+from shared.behaviour import Event, attended
 from shared.model import CONTEXT_WIDTH, Course, GlobalModel, Progress, describe
 from shared.release import Release
 
@@ -27,8 +27,10 @@ class ConceptScorer:
         """Encode once what stays the same while the heads are trained.
 
         Args:
-            logs: every person's whole log; the scorer only ever uses the events before those it is asked to rank.
+            logs: every person's whole log; the scorer only ever uses the events before those it is asked to rank, and
+                of them, as training does, those that show interest.
         """
+        logs = [attended(log) for log in logs]
         self._release, self._model = release, model
         words = list(dict.fromkeys(event.text for log in logs for event in log if event.text))
         self._word_rows = {text: len(release.catalogue) + place for place, text in enumerate(words)}

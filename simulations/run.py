@@ -15,18 +15,19 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
-from simulations.beside import Which, measure_baselines
+from simulations.arguments import check, path_of
+from simulations.beside import measure_baselines
 from simulations.cold_start import cold_start_curve
-from simulations.datasets import load
+from simulations.datasets import Dataset, load, spec_of
 from simulations.evaluation import Evaluation, evaluate
 from simulations.examples import describe
-from simulations.modes import Aggregation, Privacy
+from simulations.modes import Aggregation, Engine, Privacy, Which
 from simulations.on_device import DeviceScorer, breadth, sample
 from simulations.prior import Prior
 from simulations.report import ExamplePerson, Progress, RunResult, write_report
 from simulations.run_folder import RunFolder
 from simulations.settings import resolve
-from simulations.training import Engine, Trained, train
+from simulations.training import Trained, train
 from simulations.world import World
 
 _EXAMPLES = 3
@@ -35,9 +36,9 @@ _EXAMPLE_EVENTS = 5
 
 
 def simulate(
-    data: str = "demo",
+    data: str | Path = "demo",
     *,
-    federation: Path | None = None,
+    federation: Path | str | None = None,
     set: Sequence[str] = (),
     rounds: int | None = None,
     clients_per_round: int | None = None,
@@ -49,14 +50,15 @@ def simulate(
     resume: bool = False,
     compare: bool = False,
     baselines: Which = "fast",
-    concept_graph: Path | None = None,
-    concept_names: Path | None = None,
+    concept_graph: Path | str | None = None,
+    concept_names: Path | str | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run one whole federation and measure it.
 
     Args:
-        data: demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR.
+        data: demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR; or the path of a folder whose files
+            show which layout it is.
         federation: file to use instead of the shipped default and the preset for this kind of data.
         set: single settings, "section.key=value".
         rounds, clients_per_round: instead of the federation file's.
@@ -74,7 +76,13 @@ def simulate(
 
     Raises:
         Misconfigured, Corrupt: the input is wrong; nothing is left half-written.
+        NotYet: the data is too little to ask anybody anything, or its items cannot be told apart.
     """
+    check(
+        settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy=privacy,
+        aggregation=aggregation, seed=seed, baselines=baselines,
+    )  # fmt: skip
+    data, federation = spec_of(data), path_of(federation)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="hushrec-run-") as place:
             result = simulate(
@@ -87,13 +95,13 @@ def simulate(
     if resume and engine == "ray":
         raise Misconfigured("--resume: expected --engine local, got ray, which keeps no device's state; start anew")
     shown = progress or Progress()
-    prior = Prior.read(concept_graph, concept_names)
+    prior = Prior.read(path_of(concept_graph), path_of(concept_names))
     with shown.stage("loading"):
         world = World.of(load(data, seed), seed)
     settings = resolve(
         data, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
     )
-    identity = f"{data} seed {seed} federation {settings.digest()} {prior.digest()}".strip()
+    identity = _identity(data, world.dataset, seed, settings.digest(), prior.digest())
     folder = RunFolder.open(Path(out), identity, resume)
     trained = train(world, settings, folder, engine, seed, shown, prior, world.split.test)
     result = _measured(world, trained, data, baselines, seed, shown)
@@ -113,6 +121,12 @@ def simulate(
         write_report(result, folder.root)
         folder.finish()
     return result
+
+
+def _identity(data: str, dataset: Dataset, seed: int, federation: str, prior: str) -> dict[str, str]:
+    """What must be equal for a run to go on; what was read is known by its content."""
+    content = {f"content of {dataset.files.get(part, part)}, {part}": hex for part, hex in dataset.digests().items()}
+    return {"data": data, "seed": str(seed), "federation file": federation, "concept graph or names": prior, **content}
 
 
 def _measured(world: World, trained: Trained, data: str, baselines: Which, seed: int, progress: Progress) -> RunResult:
@@ -240,6 +254,7 @@ def _notes(world: World, trained: Trained) -> list[str]:
         f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
         *trained.uncomputed,
     ]
+    notes += _data_notes(world)
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:
         notes.append(f"{skipped} rounds were skipped because too few devices answered.")
@@ -247,4 +262,17 @@ def _notes(world: World, trained: Trained) -> list[str]:
         notes.append(
             "Item counts do not leave a device without user-level privacy: the popularity prior is flat in this run."
         )
+    return notes
+
+
+def _data_notes(world: World) -> list[str]:
+    """What a reader must know of the data as it was read."""
+    notes = list(world.dataset.report.notes)
+    if world.split.repeats:
+        notes.append(
+            f"{world.split.repeats:.1%} of all choices are of an item met before. Devices offer nothing that was met, "
+            "so the last choices of new items are asked for; what follows them is neither learnt from nor asked."
+        )
+    if not world.dataset.dated:
+        notes.append("Times are positions in a sequence: no rule in seconds (bursts, slips, sessions) applies.")
     return notes

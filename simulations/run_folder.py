@@ -1,12 +1,15 @@
 """The folder of one run: whose it is, whether it is finished, and where its parts lie."""
 
+import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.errors import Misconfigured
+from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from shared.release import Release
+from simulations.population import HELD_OUT, POPULATION
 
 _NEEDED_BYTES = 64 * 2**20
 
@@ -29,16 +32,22 @@ class RunFolder:
         return self.root / "work"
 
     @property
+    def holds_logs(self) -> bool:
+        """Whether the logs of all devices are written."""
+        return all((self.work / name / "starts.u64").exists() for name in (POPULATION, HELD_OUT))
+
+    @property
     def release(self) -> Path:
         """The final release."""
         return self.root / "release"
 
     @classmethod
-    def open(cls, root: Path, identity: str, resume: bool) -> "RunFolder":
+    def open(cls, root: Path, identity: Mapping[str, str], resume: bool) -> "RunFolder":
         """Take a folder for a run.
 
         Args:
-            identity: what must be equal for a run to go on: data, seed, federation digest.
+            identity: what must be equal for a run to go on, by name: data, seed, digests of the federation and of what
+                was read.
 
         Raises:
             Misconfigured: the folder holds another run or a finished one, or an unfinished one and `resume` is off, or
@@ -48,10 +57,11 @@ class RunFolder:
         if (root / "metrics.json").exists():
             raise Misconfigured(f"{root}: expected a new folder, found a finished run; choose another with --out")
         if marker.exists():
-            held = marker.read_text(encoding="utf-8")
-            if held != identity:
+            changed = _changed(_identity(marker), identity)
+            if changed:
                 raise Misconfigured(
-                    f"{root}: expected the run ({identity}), found another federation's ({held}); choose another --out"
+                    f"{root}: expected an unfinished run of the same, found one with {', '.join(changed)}; bring "
+                    "that back as it was, or choose another --out"
                 )
             if not resume:
                 raise Misconfigured(
@@ -69,7 +79,7 @@ class RunFolder:
                 f"{root}: expected at least {_NEEDED_BYTES} bytes of free disk space, got {free}; free some or choose "
                 "another --out"
             )
-        write_atomically(marker, identity.encode())
+        write_atomically(marker, json.dumps(dict(identity)).encode())
         return cls(root, False)
 
     def publish(self, release: Release) -> str:
@@ -83,3 +93,19 @@ class RunFolder:
     def finish(self) -> None:
         """Remove what only an unfinished run needs."""
         shutil.rmtree(self.work)
+
+
+def _identity(marker: Path) -> dict[str, str]:
+    try:
+        held = json.loads(marker.read_text(encoding="utf-8"))
+        return {str(name): str(value) for name, value in held.items()}
+    except (ValueError, AttributeError):
+        raise Corrupt(f"{marker}: expected what a run is known by, got something else; choose another --out") from None
+
+
+def _changed(held: Mapping[str, str], identity: Mapping[str, str]) -> list[str]:
+    """What differs: short values as they were, digests by their name."""
+    names = [name for name in dict.fromkeys((*held, *identity)) if held.get(name) != identity.get(name)]
+    return [
+        f"another {name}" + (f" ({held[name]})" if len(held.get(name, "")) in range(1, 50) else "") for name in names
+    ]

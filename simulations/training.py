@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -20,6 +19,7 @@ from simulations.computations import check_computations, computations, told
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import Evaluation, Questions, evaluate
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
+from simulations.modes import Engine
 from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
 from simulations.prior import Prior
 from simulations.ranking import ConceptScorer
@@ -34,8 +34,6 @@ _SHOWN = ("sampled ndcg@10", "impressions auc")
 
 # Groups that stay as they were only if something is broken.
 _MUST_MOVE = ("dense", "concepts", "evolution", "bias", "adapters")
-
-Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def train(
             releases[0] = start if counts is None else start.with_popularity(counts, noise)
         return folder.publish(releases[0])
 
-    if not folder.resumed:
+    if not folder.holds_logs:  # a run may be stopped before it wrote them
         write_logs(folder.work / POPULATION, [world.training_log(person) for person in world.members])
         write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
     clock = simulated_clock() if engine == "local" else Clock()

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulations.modes import Engine
 from simulations.report import Progress
 from simulations.run_folder import RunFolder
 from simulations.settings import resolve
-from simulations.training import Engine, Trained, train
+from simulations.training import Trained, train
 from simulations.world import World
 
 
@@ -46,5 +47,5 @@ class Trials:
             "plain",
         )
         with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
-            folder = RunFolder.open(Path(place) / "run", resolved.digest(), resume=False)
+            folder = RunFolder.open(Path(place) / "run", {"federation": resolved.digest()}, resume=False)
             return train(world or self.world, resolved, folder, self.engine, self.seed, self.progress)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.behaviour import Event
+from shared.behaviour import Event, new_places
+from shared.errors import NotYet
 from simulations.datasets import Dataset
-from simulations.evaluation import Split, split, training_events, validation_event
+from simulations.evaluation import FEWEST_NEW, Split, item_places, split, training_events, validation_event
 
 _STRANGERS_SHARE = 0.05
 _CURVE_PEOPLE = 1000
@@ -31,12 +32,20 @@ class World:
 
     @classmethod
     def of(cls, dataset: Dataset, seed: int, strangers_share: float = _STRANGERS_SHARE) -> "World":
-        """Split a data set and draw a share of its people, one in twenty, as strangers."""
+        """Split a data set and draw a share of its people, one in twenty, as strangers.
+
+        Raises:
+            NotYet: nobody can be asked for anything, or all items have the same text.
+        """
+        _refuse_too_little(dataset)
         people = len(dataset.people)
         strangers = np.zeros(people, bool)
         drawn = np.random.default_rng([seed, 5]).choice(people, int(strangers_share * people), replace=False)
         strangers[drawn] = True
-        return cls(dataset, split(dataset, seed).without(strangers), np.flatnonzero(~strangers), strangers)
+        parts = split(dataset, seed).without(strangers)
+        if not len(parts.test):
+            raise NotYet(_nobody_to_ask(dataset))
+        return cls(dataset, parts, np.flatnonzero(~strangers), strangers)
 
     @property
     def events(self) -> int:
@@ -67,3 +76,22 @@ class World:
         return validation_event(
             self.dataset.people[person].events, self.dataset.catalogue, int(self.split.held_back[person])
         )
+
+
+def _refuse_too_little(dataset: Dataset) -> None:
+    if dataset.catalogue.tells_nothing:
+        raise NotYet(
+            f"{dataset.name}: expected items whose texts differ, got {len(dataset.catalogue)} items with the same "
+            "text; items are ranked by their text: give each its own"
+        )
+
+
+def _nobody_to_ask(dataset: Dataset) -> str:
+    most = max((len(new_places(person.events, dataset.catalogue)) for person in dataset.people), default=0)
+    choices = sum(len(item_places(person.events, dataset.catalogue)) for person in dataset.people)
+    return (
+        f"{dataset.name}: expected people who chose at least {FEWEST_NEW} different items (one to know them by, one "
+        f"for validation, one for the test), got none among {len(dataset.people)} people with {choices} choices: the "
+        f"most that anybody has is {most}; add at least {FEWEST_NEW - most} more for some of them (skips, dismissals "
+        "and repeats do not count)"
+    )

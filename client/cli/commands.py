@@ -13,7 +13,7 @@ import typer
 
 from client.cli import tables
 from client.cli.connection import desk_of
-from client.cli.event_files import read_events
+from client.cli.event_files import read_events_file
 from client.cli.terminal import ask, checked, circumstance, explained, parts, print_json, show
 from client.desk import EventRecord, WishRecord
 from client.home import Home
@@ -21,6 +21,7 @@ from client.home import init as make_home
 from client.recommender import Strategy
 from client.settings_file import values_of
 from shared.behaviour import EventKind
+from shared.boundary import Version
 from shared.errors import Misconfigured
 from shared.files import write_atomically
 
@@ -42,7 +43,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 
 
 @app.callback()
-def _group() -> None:
+def _group(version: Version = False) -> None:
     """Keeps every command a sub-command."""
 
 
@@ -139,7 +140,9 @@ def log(
         if file is not None:
             if item is not None or text:
                 raise Misconfigured("log: expected --file or one event by options, got both; leave one out")
-            records = read_events(file)
+            records, notes = read_events_file(file)
+            for said in notes:
+                print(f"note: {said}", file=sys.stderr)
         else:
             fields = {
                 "kind": kind,
@@ -152,14 +155,16 @@ def log(
                 "context": dict(circumstance(pair) for pair in context or ()),
             }
             records = [checked(EventRecord, fields)]
-        ids: list[int] = []
+        answers = []
         with desk_of(Home.open(directory)) as desk, tables.bar("events", len(records)) as advance:
             for part in parts(records):
-                ids += desk.log(part)["ids"]
+                answers.append(desk.log(part))
                 advance(len(part))
+        ids, new = [row for answer in answers for row in answer["ids"]], sum(answer["new"] for answer in answers)
         if as_json:
-            return print_json({"ids": ids})
-        print(f"{len(ids)} events are written down")
+            return print_json({"ids": ids, "new": new})
+        known = f"; {len(ids) - new} were there already" if new < len(ids) else ""
+        print(f"{new} events are written down{known}")
 
 
 @app.command()

@@ -27,6 +27,10 @@ class EventStore(Protocol):
         """Row ids, once all of them are on disk; an event whose key is known is not written again."""
         ...
 
+    def __len__(self) -> int:
+        """How many events there are."""
+        ...
+
     def delete(self, ids: Sequence[int]) -> int:
         """Delete rows for good; how many there were."""
         ...
@@ -84,14 +88,15 @@ class Desk:
         """Write events; all of them are on disk when this returns.
 
         Returns:
-            {"ids"}: one row id for each record, in their order.
+            {"ids", "new"}: one row id for each record, in their order; how many were not there already by their key.
 
         Raises:
             Misconfigured: a time lies more than a day ahead; nothing is written.
         """
         now = self._now()
         events = [record.event(now) for record in records]
-        return {"ids": self._written(events, [record.key for record in records], now)}
+        ids, new = self._written(events, [record.key for record in records], now)
+        return {"ids": ids, "new": new}
 
     def feedback(self, records: Sequence[FeedbackRecord]) -> Answer:
         """Write down what became of recommended items; the next recommendation knows of it.
@@ -106,7 +111,8 @@ class Desk:
         with self._writing:
             events = [self._offers.event(record, now) for record in records]
         kept = [(event, record.key) for event, record in zip(events, records, strict=True) if event is not None]
-        ids = iter(self._written([event for event, _ in kept], [key for _, key in kept], now))
+        written, _ = self._written([event for event, _ in kept], [key for _, key in kept], now)
+        ids = iter(written)
         return {"ids": [None if event is None else next(ids) for event in events]}
 
     def recommend(self, wish: WishRecord) -> Answer:
@@ -180,11 +186,15 @@ class Desk:
         events = [{"id": row, **record_of(event)} for row, event in rows]
         return {"events": events, "decisions": decisions, "privacy": self._spent()}
 
-    def _written(self, events: Sequence[Event], keys: Sequence[str | None], now_seconds: float) -> list[int]:
+    def _written(
+        self, events: Sequence[Event], keys: Sequence[str | None], now_seconds: float
+    ) -> tuple[list[int], int]:
+        """Row ids, and how many events are new."""
         if any(event.time_seconds > now_seconds + _AHEAD_SECONDS for event in events):
             raise Misconfigured("time_seconds: expected times up to now, got one more than a day ahead; set the clock")
         with self._writing:
-            return self._store.append(events, keys)
+            before = len(self._store)
+            return self._store.append(events, keys), len(self._store) - before
 
 
 def record_of(event: Event) -> Answer:

@@ -1,13 +1,13 @@
 """How much one event says about its person: by kind, by rating, and less where it looks like accident, echo or machine.
 
-All weights are this file's; none is learnt from anybody.
+All weights are this file's; none is learnt from anybody. Where times only tell an order, nothing is judged by seconds.
 """
 
 import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from shared.behaviour import Event, EventKind
+from shared.behaviour import Event, EventKind, seconds_between
 
 # A purchase costs money, a click a moment; turning away says where interest ends, far less surely than choosing.
 KIND_WEIGHTS = MappingProxyType(
@@ -75,7 +75,7 @@ class Watch:
 
     def _rushed(self, event: Event) -> float:
         """A leaky bucket: however many come in a minute, together they weigh like a few."""
-        if event.kind not in _QUICK:
+        if event.kind not in _QUICK or not event.dated:
             return 1.0
         elapsed = max(0.0, event.time_seconds - self.rush_seconds)
         self.rush = self.rush * math.exp(-elapsed / _BURST_SECONDS) + 1.0
@@ -85,5 +85,6 @@ class Watch:
 
 def bounced(event: Event, following: Event) -> float:
     """Factor of a quick event that the person left for another at once."""
-    hasty = event.kind in _QUICK and 0.0 <= following.time_seconds - event.time_seconds < _BOUNCE_SECONDS
+    apart = seconds_between(event, following)
+    hasty = event.kind in _QUICK and apart is not None and 0.0 <= apart < _BOUNCE_SECONDS
     return _BOUNCED if hasty and following.item != event.item else 1.0

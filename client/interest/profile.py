@@ -21,7 +21,7 @@ from client.interest.memory import Decay, Memory
 from client.interest.mixture import own_mix, uncertainty
 from client.interest.reader import TextReader
 from client.interest.support import Support
-from shared.behaviour import Event
+from shared.behaviour import Event, seconds_between
 from shared.model import Context
 
 FloatVector = NDArray[np.float32]
@@ -123,7 +123,7 @@ class Profile:
         if sentence is None:
             return
         ages = KIND_WEIGHTS[event.kind] > 0
-        if self._kept and event.time_seconds - self._kept[-1].event.time_seconds > _SESSION_GAP_SECONDS:
+        if self._kept and (seconds_between(self._kept[-1].event, event) or 0.0) > _SESSION_GAP_SECONDS:
             self._sessions += 1
             self._session = np.zeros_like(self._session)
         base, support = float(ages), None

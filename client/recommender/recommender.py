@@ -16,8 +16,9 @@ from client.recommender.formula import Formula, Question
 from client.recommender.index import CatalogueIndex
 from client.recommender.reasons import Counterfactual, Reason, Recommendation
 from client.recommender.wishes import Wishes
-from shared.behaviour import Event, EventKind
+from shared.behaviour import TURNED_AWAY, Event, EventKind
 from shared.catalogue import Catalogue
+from shared.errors import Misconfigured
 from shared.model import Context, GlobalModel
 from shared.release import Release
 
@@ -106,7 +107,10 @@ class Recommender:
         Clearly: two nats of log-likelihood over all of them, so that a short or an ordinary log keeps the release's.
         """
         catalogue = self._release.catalogue
-        places = [place for place, event in enumerate(events) if event.item in catalogue][-_PREDICTED:]
+        chosen = [
+            place for place, event in enumerate(events) if event.item in catalogue and event.kind not in TURNED_AWAY
+        ]
+        places = chosen[-_PREDICTED:]
         if len(places) < _FEWEST_PREDICTED or places[0] == 0:
             return self._reader.levels
         self._model.load(self._release.vector)  # training may have left other parameters in the model
@@ -150,7 +154,12 @@ class Recommender:
         Args:
             context: of the moment, such as (("hour", "08"),); nothing is fine.
             now_seconds: since 1970 UTC, for freshness; the clock's when left out.
+
+        Raises:
+            Misconfigured: `count` is below one.
         """
+        if count < 1:
+            raise Misconfigured(f"recommend: expected a count of at least 1, got {count}")
         profile = self._profile(person)
         question = self._ask(profile, wishes, controls, context, now_seconds)
         pool = candidates_for(count, wishes)

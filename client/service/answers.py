@@ -19,6 +19,12 @@ class Written(BaseModel):
     ids: list[int | None]
 
 
+class Logged(Written):
+    """The same, and how many events were not there already by their key."""
+
+    new: int
+
+
 class Reason(BaseModel):
     """One addend of a score: its kind, the item or concept it is about, and what it adds."""
 

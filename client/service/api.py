@@ -111,7 +111,7 @@ def _routes(desk: Desk) -> APIRouter:
         """Whether the device answers. Needs no token."""
         return {"ok": True}
 
-    @guarded.post("/events", response_model=None, responses={200: {"model": answers.Written}})
+    @guarded.post("/events", response_model=None, responses={200: {"model": answers.Logged}})
     def log(batch: EventBatch) -> Answer:
         """Write events. When this answers, they are on disk; the same `key` again changes nothing."""
         return desk.log(batch.events)

@@ -1,6 +1,7 @@
 """The behaviour log of one person. What it acknowledges is on disk, sealed; what it deletes is gone.
 
-It is a `BehaviourLog`: the newest item that drew the person is kept out of training, to measure the device on.
+It is a `BehaviourLog`: the newest item that drew the person, and was new to them, is kept out of training, to measure
+the device on.
 """
 
 import sqlite3
@@ -11,15 +12,14 @@ from typing import Self
 
 from cryptography.exceptions import InvalidTag
 
-from client.log import attended
 from client.store import opening
 from client.store.controls import SealedControls
 from client.store.database import Database
 from client.store.seal import SCHEMA, Seals, decode_event, encode_event
-from shared.behaviour import Event
+from shared.behaviour import Event, new_places
 from shared.errors import Corrupt
 
-_FEWEST_ITEMS = 3  # events about items, before one of them is kept out of training
+_FEWEST_ITEMS = 3  # chosen, before one of them is kept out of training
 
 
 class Store:
@@ -124,7 +124,7 @@ class Store:
     def events(self) -> Sequence[Event]:
         """The events to learn from, oldest first: all before the one that is held out.
 
-        What came after that one, and is about no item, is learnt from once there is a newer one.
+        What came after that one, and chose no new item, is learnt from once there is a newer one.
 
         Raises:
             Corrupt: as `rows`.
@@ -132,7 +132,7 @@ class Store:
         return self._split()[0]
 
     def held_out(self) -> Sequence[Event]:
-        """The newest event about an item, skips and dismissals aside; none while there are fewer than three.
+        """The newest event that chose a new item (see `new_places`); none while there are fewer than three such events.
 
         Raises:
             Corrupt: as `rows`.
@@ -169,7 +169,7 @@ class Store:
 
     def _split(self) -> tuple[list[Event], list[Event]]:
         events = [event for _, event in self.rows()]
-        places = [place for place, event in enumerate(events) if event.item is not None and attended([event])]
+        places = new_places(events)  # a device offers nothing that was met, so it is asked for nothing of the kind
         if len(places) < _FEWEST_ITEMS:
             return events, []
         return events[: places[-1]], [events[places[-1]]]

@@ -44,7 +44,7 @@ class WindowRows:
         rows: int64 [W, T], catalogue row of each event; -1 for padding, and for events without a known item.
         texts: the text of each event that has words of its own, by (window, place).
         others: int64 [W, N + S], catalogue rows each window is contrasted with.
-        allowed: bool [W, T, N + S], whether such a row counts against an event.
+        allowed: bool [W, T, N + S], whether such a row counts against an event; never one that its window chose.
         importance: float32 [W, T], inverse propensity of what the recommender had shown, 4 at most; 1 for all else.
             What is shown often is met often for that reason alone (Schnabel et al. 2016).
         context: float32 [W, T, 11], the circumstances of each event.
@@ -110,5 +110,6 @@ def rows_of(
         others[w, filled[w] : end] = beside_rows
         allowed[w, t, filled[w] : end] = True
         filled[w] = end
-    allowed &= others[:, None, :] != rows[:, :, None]
+    # What was chosen anywhere in a window speaks against no other event of it.
+    allowed &= ~(others[:, :, None] == rows[:, None, :]).any(2)[:, None, :]
     return WindowRows(rows, texts, others, allowed, importance, context)

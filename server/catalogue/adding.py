@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.catalogue.embeddings import EmbeddingFile
-from server.catalogue.item_files import read_items
 from server.home import Home
 from server.releases import Releases
 from shared.catalogue import Catalogue, Item
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, NotYet
 from shared.model import build_model, check_readable
+from shared.records import read_items
 from shared.release import Release, first_release, with_items
 
 _SHOWN = 20
@@ -39,20 +39,28 @@ class Added:
     sequence: int
 
 
-def add_catalogue(home: Home, file: Path, progress: Progress = lambda done, total: None) -> Added:
+def add_catalogue(
+    home: Home,
+    file: Path,
+    progress: Progress = lambda done, total: None,
+    note: Callable[[str], None] = lambda said: None,
+) -> Added:
     """Read items, encode those that are new, and release them. Importing the same file again changes nothing.
 
     Args:
         progress: called with how many texts are encoded, of how many.
+        note: called with what was read in another way than it stands in the file.
 
     Raises:
         Misconfigured: no such file; an item that is known already differs; the federation file and the items do not fit
             (see `first_release`); the encoder cannot read them (see `check_readable`); or the federation file is no
             longer that of the release that counts.
         Corrupt: lines of the file are no items; the chain or a release is damaged.
-        NotYet: another release was published meanwhile.
+        NotYet: another release was published meanwhile; or all items have the same text.
     """
-    items = read_items(file)
+    items, notes = read_items(file)
+    for said in notes:
+        note(said)
     releases = Releases(home)
     link = releases.head()
     if link is None:
@@ -74,6 +82,11 @@ def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Prog
         raise Misconfigured(
             f"catalogue: expected at least model.concepts = {federation.model.concepts} items, got {len(catalogue)}; "
             f"add items, or set fewer concepts in {home.federation_path} before devices join"
+        )
+    if catalogue.tells_nothing:
+        raise NotYet(
+            f"catalogue: expected items whose texts differ, got {len(catalogue)} items with the same text; items are "
+            "ranked by their text: give each its own"
         )
     model = build_model(federation)
     check_readable(model.encoder, catalogue)

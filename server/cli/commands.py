@@ -19,6 +19,7 @@ from server.home import Home, federation_text, settings_of
 from server.home import check as check_home
 from server.home import init as make_home
 from server.home import mend as mend_home
+from shared.boundary import Version
 from shared.enrolment import Invitation, fingerprint
 from shared.errors import Misconfigured
 
@@ -38,7 +39,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 
 
 @app.callback()
-def _group() -> None:
+def _group(version: Version = False) -> None:
     """Keeps every command a sub-command."""
 
 
@@ -123,7 +124,7 @@ def catalogue(
         from server.catalogue import add_catalogue
 
         with terminal.bar("texts encoded") as progress:
-            summary = add_catalogue(home, file, progress)
+            summary = add_catalogue(home, file, progress, lambda said: terminal.advise(f"note: {said}"))
         terminal.report(dataclasses.asdict(summary), as_json)
 
 

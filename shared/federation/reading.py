@@ -19,6 +19,10 @@ _EXPECTED = {
     "float_type": "a number (the unit stands in the key's name)",
     "string_type": "a text in quotes",
     "bool_type": "true or false",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
 }
 
 
@@ -98,7 +102,8 @@ def _validate(content: dict[str, Any]) -> FederationFile:
         lines = []
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "file"
-            expected = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+            said = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+            expected = said.format(**problem.get("ctx", {})) if problem["type"] in _EXPECTED else said
             got = "" if problem["type"] in ("missing", "value_error") else f", got {problem['input']!r}"
             lines.append(f"federation file: {key}: expected {expected}{got}".replace("expected expected", "expected"))
         raise Misconfigured("\n".join(lines)) from None

@@ -111,8 +111,8 @@ class Clipping(_Section):
 class Training(_Section):
     """Which parameters move, in which rounds, with how many devices."""
 
-    rounds: Annotated[int, Field(ge=1)]
-    clients_per_round: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int, Field(ge=1, le=1_000_000)]
+    clients_per_round: Annotated[int, Field(ge=2)]  # a sum of one hides nobody
     groups: Annotated[tuple[Group, ...], Field(strict=False, min_length=1)]
     adapter_rounds: Annotated[int, Field(ge=0)]
     adapter_clients_per_round: Annotated[int, Field(ge=1)]

@@ -39,7 +39,10 @@ def find_concepts(
 
     known = np.zeros((0, x.shape[1]), np.float32) if known is None else known
     if concepts > len(x):
-        raise Misconfigured(f"model.concepts: expected at most the {len(x)} catalogue items, got {concepts}")
+        raise Misconfigured(
+            f"model.concepts: expected at most the {len(x)} catalogue items, got {concepts}; add items, or set "
+            f"it to at most {len(x)}"
+        )
     if len(known) > concepts:
         raise Misconfigured(
             f"model.concepts: expected at least the {len(known)} concepts of the concept graph, got {concepts}"

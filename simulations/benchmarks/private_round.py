@@ -68,7 +68,7 @@ def _federation(world: World, place: Path, privacy: str, aggregation: str) -> tu
     """A training over the first devices of the demo."""
     members: Sequence[int] = [int(person) for person in world.members[:_DEVICES]]
     settings = resolve("demo", world.events, len(members), None, _SETTINGS, None, None, privacy, aggregation)
-    folder = RunFolder.open(place, settings.digest(), resume=False)
+    folder = RunFolder.open(place, {"federation": settings.digest()}, resume=False)
     model = build_model(settings)
     catalogue = world.dataset.catalogue
     start = first_release(settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens))

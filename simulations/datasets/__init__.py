@@ -3,6 +3,6 @@
 from simulations.datasets.dataset import Dataset, Impression, LoadReport, Loss, Person
 from simulations.datasets.demo_truth import DemoTruth, Habit
 from simulations.datasets.export import export
-from simulations.datasets.loading import load
+from simulations.datasets.loading import load, spec_of
 
-__all__ = ["Dataset", "DemoTruth", "Habit", "Impression", "LoadReport", "Loss", "Person", "export", "load"]
+__all__ = ["Dataset", "DemoTruth", "Habit", "Impression", "LoadReport", "Loss", "Person", "export", "load", "spec_of"]

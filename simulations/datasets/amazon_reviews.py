@@ -1,15 +1,18 @@
 """Reads Amazon reviews, one JSON object a line. A reviewer's name is dropped as soon as its line is parsed.
 
-The files hold no item titles, so the public text of an item is made of published reviews of it (`review_texts`). The
-last two reviews of every person, validation and test, are never used for that.
+An item that `meta_NAME.json` beside the reviews gives a title has its text from there. Reviews hold no titles, so the
+public text of any other item is made of published reviews of it (`review_texts`); the last two reviews of every person,
+validation and test, are never used for that.
 """
 
+import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.behaviour import Event, EventKind
+from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import Logbook
@@ -18,7 +21,9 @@ from simulations.datasets.rows import finite, objects
 from simulations.datasets.tally import Tally
 
 _NAME = re.compile(r"(.+?)(?:_5)?\.jsonl?(?:\.gz)?")
+_META = "meta_"
 _HELD_BACK_PER_PERSON = 2
+_WORDS_DESCRIBED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,10 @@ class _Review:
 
 def review_files(folder: Path) -> list[Path]:
     """The review files of a folder, by name; each is one category of products."""
+    return [path for path in _named(folder) if not path.name.startswith(_META)]
+
+
+def _named(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_file())
 
 
@@ -47,7 +56,7 @@ def load_reviews(folder: Path) -> Dataset:
     """Load all review files of `folder`: kind REVIEW, the person's words as text, the stars as value.
 
     Raises:
-        Corrupt: a line is not a review, or there is none at all.
+        Corrupt: a line is not a review (or not JSON, in the metadata too), or there is no review at all.
     """
     tally = Tally()
     categories: dict[str, str] = {}
@@ -60,12 +69,19 @@ def load_reviews(folder: Path) -> Dataset:
     if not reviews:
         raise Corrupt(f"{folder}: expected reviews with reviewerID, asin and unixReviewTime, got none")
     public = [PublicReview(review.item, review.summary, review.words) for review in _not_held_back(reviews)]
-    logbook = Logbook(catalogue := catalogue_from_reviews(categories, public), tally)
+    described: dict[str, Item] = {}
+    for path in _named(folder):
+        if path.name.startswith(_META):
+            _describe(path, categories, described, tally)
+    made = catalogue_from_reviews(categories, public)
+    logbook = Logbook(catalogue := Catalogue(described.get(item.id, item) for item in made), tally)
     for review in reviews:
         text = ". ".join(part for part in (review.summary, review.words) if part)
         event = Event(review.time_seconds, EventKind.REVIEW, review.item, text, review.stars)
         logbook.add(review.person, event, review.path, review.line)
-    return Dataset(f"amazon {folder.name}", catalogue, logbook.people(folder), tally.report())
+    people = logbook.people(folder)
+    files = {"items": folder, "events": folder}
+    return Dataset(f"amazon {folder.name}", catalogue, people, tally.report(), files=files)
 
 
 def _reviews(path: Path, tally: Tally) -> Iterator[_Review]:
@@ -88,6 +104,31 @@ def _reviews(path: Path, tally: Tally) -> Iterator[_Review]:
             "" if summary == name else (summary or "").strip(),  # some sign with their name there
             (words or "").strip(),
         )
+
+
+def _describe(path: Path, categories: Mapping[str, str], described: dict[str, Item], tally: Tally) -> None:
+    """Items by what the published metadata says of them: title, categories, the first words of the description."""
+    for line, record in objects(path, tally):
+        item, title = record.get("asin"), _words(record.get("title"))
+        if not isinstance(item, str) or not title:
+            tally.lose("metadata without item or title", path, line)
+        elif item not in categories:
+            tally.lose("metadata of an item without reviews", path, line)
+        elif item in described:
+            tally.lose("metadata stands twice", path, line)
+        else:
+            kinds = _words(record.get("category", record.get("categories")), ", ")
+            telling = " ".join(_words(record.get("description")).split()[:_WORDS_DESCRIBED])
+            text = ". ".join(part.rstrip(".") for part in (title, kinds, telling) if part) + "."
+            described[item] = Item(item, title, text, (categories[item],))
+            tally.kept += 1
+
+
+def _words(found: object, between: str = " ") -> str:
+    """The texts in a text, a list or a list of lists, without their HTML characters."""
+    if isinstance(found, list):
+        return between.join(part for part in (_words(one, between) for one in found) if part)
+    return html.unescape(found).strip() if isinstance(found, str) else ""
 
 
 def _unrepeated(reviews: Iterator[_Review], tally: Tally) -> Iterator[_Review]:

@@ -39,4 +39,6 @@ def load_sequences(source: Path) -> Dataset:
             tally.lose("person without purchases", source, line)
         for position, item in enumerate(bought):
             logbook.add(person, Event(float(position), EventKind.PURCHASE, names.get(item, item)), source, line)
-    return Dataset(f"amazon {source.parent.name}", catalogue, logbook.people(source), tally.report())
+    people = logbook.people(source)
+    files = {"items": catalogue_path, "events": source}
+    return Dataset(f"amazon {source.parent.name}", catalogue, people, tally.report(), files=files)

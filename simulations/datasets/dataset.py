@@ -3,10 +3,12 @@
 Simulation only: on a real device nobody holds the events of more than one person.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from shared.behaviour import Event
+from shared.behaviour import Event, fields_of
 from shared.catalogue import Catalogue
 from simulations.datasets.demo_truth import DemoTruth
 
@@ -58,12 +60,13 @@ class LoadReport:
     """The balance of a load: `rows_read == rows_kept + sum(loss.count for loss in losses)`.
 
     A row is one record: an item, an event, one entry of a list (a click in a history, a candidate shown, a fixed
-    negative), or one line that adds text to an item.
+    negative), or one line that adds text to an item. `notes` say what was read in another way than it stands there.
     """
 
     rows_read: int
     rows_kept: int
     losses: tuple[Loss, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Dataset:
         negatives: person id to the published negatives of that person's test item; empty where none are published.
         impressions: lists of the test period; when there are any, all events of `people` are training and history.
         truth: what the demo world hides from the model; None for real data.
+        files: where "items" and "events" were read; empty for a world that was made.
     """
 
     name: str
@@ -83,6 +87,28 @@ class Dataset:
     negatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     impressions: tuple[Impression, ...] = ()
     truth: DemoTruth | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def dated(self) -> bool:
+        """Whether times are of a clock. Else they are positions in a sequence, see `Event.dated`: no rule in seconds
+        (bursts, slips, sessions, doubles) applies."""
+        return any(event.dated for person in self.people for event in person.events[-1:])
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the "items", and of the "events" with all that is asked about them, in hexadecimal: equal for
+        equal data, wherever it was read."""
+        events = hashlib.sha256()
+        for person in self.people:
+            events.update(repr(person.id).encode())
+            for event in person.events:
+                events.update(repr(fields_of(event)).encode())
+        asked = [
+            (shown.person, shown.time_seconds, shown.history, shown.candidates, shown.clicked)
+            for shown in self.impressions
+        ]
+        events.update(repr((sorted(self.negatives.items()), asked)).encode())
+        return {"items": self.catalogue.digest(), "events": events.hexdigest()}
 
     def __repr__(self) -> str:
         return f"Dataset({self.name}, {len(self.people)} people, {len(self.catalogue)} items)"

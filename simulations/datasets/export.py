@@ -13,7 +13,7 @@ from simulations.datasets.dataset import Dataset
 ITEMS, EVENTS, PEOPLE = "items.jsonl", "events.jsonl", "people"
 
 
-def export(dataset: Dataset, folder: Path, people: int | None = None) -> dict[str, int]:
+def export(dataset: Dataset, folder: Path | str, people: int | None = None) -> dict[str, int]:
     """Write `items.jsonl`, `events.jsonl` (what `events:DIR` reads) and `people/1.jsonl` and so on.
 
     Features of items are left out: the layout has none.
@@ -27,6 +27,7 @@ def export(dataset: Dataset, folder: Path, people: int | None = None) -> dict[st
     Raises:
         Misconfigured: `folder` has something in it, or cannot be written.
     """
+    folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise Misconfigured(f"export: expected {folder} to be new or empty, found files in it; choose another")
     chosen = sorted(dataset.people, key=lambda person: -len(person.events))[:people]
@@ -43,6 +44,7 @@ def export(dataset: Dataset, folder: Path, people: int | None = None) -> dict[st
 def _items(catalogue: Catalogue) -> list[dict[str, Any]]:
     return [
         {"id": item.id, "title": item.title, "text": item.text, "categories": list(item.categories)}
+        | ({} if item.added_seconds is None else {"added_seconds": item.added_seconds})
         for item in catalogue
     ]
 

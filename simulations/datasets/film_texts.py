@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
 from simulations.datasets.logbook import unique_items
-from simulations.datasets.rows import csv_records, table
+from simulations.datasets.rows import csv_records, encoding_of, table
 from simulations.datasets.tally import Tally
 
 _GENRES_100K = (
@@ -17,6 +17,7 @@ _GENRES_100K = (
 _NO_GENRE = {"", "unknown", "(no genres listed)"}
 _YEAR = re.compile(r"\s*(\(\d{4}[^()]*\))$")
 _ARTICLE = re.compile(r"^(.+), (The|An?|Las?|Les?|Los|El|Il|Lo|L'|Der|Die|Das|Den|Det|Une?)$")
+_WHOLE = re.compile(r"\d+\.0+")
 _Film = tuple[int, str, str, tuple[str, ...]]  # line, id, title, genres
 
 
@@ -29,11 +30,16 @@ def natural_title(title: str) -> str:
     return f"{spoken} {year.group(1)}" if year else spoken
 
 
+def whole(number: str) -> str:
+    """An id without the fraction that tables of numbers give it: "1.0" is "1"."""
+    return number.partition(".")[0] if _WHOLE.fullmatch(number) else number
+
+
 def films_100k(folder: Path, tally: Tally) -> Catalogue:
-    """`u.item` (latin-1), with the plots of `item_plots.tsv` where it exists."""
+    """`u.item`, with the plots of `item_plots.tsv` where it exists."""
     path = folder / "u.item"
     films = []
-    for line, fields in table(path, tally, separator="|", columns=24, encoding="latin-1"):
+    for line, fields in table(path, tally, separator="|", columns=24, encoding=encoding_of(path)):
         if set(fields[5:]) - {"0", "1"}:
             raise Corrupt(f"{path}:{line}: expected 19 genre flags of 0 or 1 at the end, got others")
         genres = tuple(genre for genre, flag in zip(_GENRES_100K, fields[5:], strict=True) if flag == "1")
@@ -49,11 +55,11 @@ def films_100k(folder: Path, tally: Tally) -> Catalogue:
 
 
 def films_1m(folder: Path, tally: Tally) -> Catalogue:
-    """`movies.dat` (latin-1), with plot, director and actors of `movies_extrainfos.dat` where it exists."""
+    """`movies.dat` (latin-1 in 1M, UTF-8 in 10M), with plot, director and actors of `movies_extrainfos.dat` if any."""
     path = folder / "movies.dat"
     films = [
         (line, film, title, tuple(genres.split("|")))
-        for line, (film, title, genres) in table(path, tally, separator="::", columns=3, encoding="latin-1")
+        for line, (film, title, genres) in table(path, tally, separator="::", columns=3, encoding=encoding_of(path))
     ]
     texts: dict[str, str] = {}
     extra = folder / "movies_extrainfos.dat"
@@ -70,7 +76,7 @@ def films_latest(folder: Path, tally: Tally) -> Catalogue:
     """`movies.csv` (UTF-8, CSV quoting)."""
     path = folder / "movies.csv"
     films = [
-        (line, film["movieId"], film["title"], tuple(film["genres"].split("|")))
+        (line, whole(film["movieId"]), film["title"], tuple(film["genres"].split("|")))
         for line, film in csv_records(path, tally, required=("movieId", "title", "genres"))
     ]
     return _catalogue(path, films, {}, tally)

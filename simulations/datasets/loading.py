@@ -20,21 +20,50 @@ _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "mind": load_mind,
     "movielens": load_movielens,
 }
+# A file of each layout by which a bare folder is known to be of it.
+_SIGNS = {
+    "amazon": ("*.test.inter", "*_5.json", "*_5.json.gz"),
+    "events": ("events.jsonl", "events.csv"),
+    "mind": ("behaviors.tsv",),
+    "movielens": ("u.data", "movies.dat", "movies.csv"),
+}
 _MAKERS: dict[str, Callable[[int], Dataset]] = {"demo": make_demo, "pictures": make_pictures}
 
 
-def load(spec: str, seed: int = 0) -> Dataset:
-    """Load or make the data set that `spec` names.
+def spec_of(data: str | Path) -> str:
+    """The specification of a data set: a text as it is, and for a path its layout before it, told by its files.
+
+    Raises:
+        Misconfigured: the path is no folder, or no or several layouts fit its files.
+    """
+    if isinstance(data, str) or str(data) in _MAKERS or str(data).partition(":")[0] in _LOADERS:
+        return str(data)
+    if not isinstance(data, Path) or not data.expanduser().is_dir():
+        raise Misconfigured(f"data: expected {_EXPECTED}, or a path of an existing folder, got {str(data)!r}")
+    folder = data.expanduser()
+    fitting = [name for name, signs in _SIGNS.items() if any(next(folder.glob(sign), None) for sign in signs)]
+    if len(fitting) != 1:
+        raise Misconfigured(
+            f"data: expected {folder} to hold files of one layout, found those of {', '.join(fitting) or 'none'}; "
+            f"say which it is: {_EXPECTED}"
+        )
+    return f"{fitting[0]}:{data}"
+
+
+def load(data: str | Path, seed: int = 0) -> Dataset:
+    """Load or make the data set that `data` names.
 
     Args:
-        spec: `demo`, `pictures`, or a layout and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`;
-            `mind:DIR?language=zh` reads the Mandarin titles.
+        data: `demo`, `pictures`, or a layout and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`;
+            `mind:DIR?language=zh` reads the Mandarin titles. A `Path` of a directory is read by the layout that its
+            files show.
         seed: the world that is made; files are read the same for every seed.
 
     Raises:
         Misconfigured: an unknown name or option, or a directory without the files of that layout.
         Corrupt: a file is not what its name claims.
     """
+    spec = spec_of(data)
     name, _, rest = spec.partition(":")
     if spec in _MAKERS:
         return _MAKERS[spec](seed)

@@ -1,6 +1,7 @@
 """Reads MIND news impressions: earlier days become people's events, the last day the test impressions.
 
-It never gives a person an event of the last day: what happened there is the test.
+It never gives a person an event of the last day: what happened there is the test. Nobody noted when a click came: of a
+history only the order is known, of a list when it was shown. So the times of events are positions in a sequence.
 """
 
 from collections.abc import Iterator
@@ -35,9 +36,8 @@ class _Row:
 def load_mind(folder: Path, language: str = "en") -> Dataset:
     """Load `behaviors.tsv` and the news; `language` "zh" takes the Mandarin titles of xMIND.
 
-    A person's history comes first, at one second steps that end just before the first impression, then the clicks of
-    all days but the last, each with the candidates shown and not clicked. A test impression has the history of its own
-    row and nothing else.
+    A person's history comes first, then the clicks of all days but the last, each with the candidates shown and not
+    clicked. A test impression has the history of its own row and nothing else.
 
     Raises:
         Misconfigured: a file is missing, or there are fewer than two days.
@@ -61,6 +61,7 @@ def load_mind(folder: Path, language: str = "en") -> Dataset:
         people=reading.logbook.people(source),
         report=tally.report(),
         impressions=tuple(reading.impressions),
+        files={"items": folder, "events": source},
     )
 
 
@@ -87,9 +88,8 @@ class _Reading:
         if first:
             self._places[row.person] = len(self._places)
             self.logbook.meet(row.person)
-            start = row.time.timestamp() - len(row.history)
-            for place, item in enumerate(row.history):
-                self._add(row, Event(start + place, EventKind.CLICK, item))
+            for item in row.history:
+                self._add(row, item)
         if in_test:
             self._take_test(row, history_is_new=not first)
         else:
@@ -101,11 +101,8 @@ class _Reading:
         passed = [item for item, clicked in zip(row.candidates, row.clicked, strict=True) if not clicked]
         shown = tuple(item for item in passed if item in self._known)
         self._lose(UNKNOWN_ITEM, row, len(passed) - len(shown))
-        seconds = row.time.timestamp()
         clicks = [
-            self._add(row, Event(seconds, EventKind.CLICK, item, shown=shown))
-            for item, clicked in zip(row.candidates, row.clicked, strict=True)
-            if clicked
+            self._add(row, item, shown) for item, clicked in zip(row.candidates, row.clicked, strict=True) if clicked
         ]
         if any(clicks):
             self._tally.kept += len(shown)
@@ -129,7 +126,9 @@ class _Reading:
         else:
             self._lose("test impression without both a click and a known item passed over", row, records)
 
-    def _add(self, row: _Row, event: Event) -> bool:
+    def _add(self, row: _Row, item: str, shown: tuple[str, ...] = ()) -> bool:
+        position = float(self.logbook.count(row.person))
+        event = Event(position, EventKind.CLICK, item, shown=shown)
         return self.logbook.add(row.person, event, self._source, row.line)
 
     def _lose(self, reason: str, row: _Row, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Reads MovieLens in its 100K, 1M and latest layouts. Every rating is taken as a positive interaction with a value."""
+"""Reads MovieLens in its 100K, 1M, 10M and latest layouts. Every rating counts as a choice, with a value."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from shared.behaviour import Event, EventKind
 from shared.errors import Misconfigured
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.film_texts import films_1m, films_100k, films_latest
+from simulations.datasets.film_texts import films_1m, films_100k, films_latest, whole
 from simulations.datasets.fixed_test import moved_last, read_negatives, read_test_items
 from simulations.datasets.logbook import Logbook
-from simulations.datasets.rows import finite, table
+from simulations.datasets.rows import csv_records, encoding_of, finite, table
 from simulations.datasets.tally import Tally
 
 _LAYOUTS = (
-    "u.data and u.item (100K); ratings.dat or ratings_time_ordered.tsv.gz, and movies.dat (1M); "
+    "u.data and u.item (100K); ratings.dat or ratings_time_ordered.tsv.gz, and movies.dat (1M, 10M); "
     "ratings.csv and movies.csv (latest)"
 )
 _Rating = tuple[int, str, str, float, float]  # line, person, item, value, time
@@ -46,6 +46,7 @@ def load_movielens(folder: Path) -> Dataset:
         people=moved_last(people, tests, tally),
         negatives=read_negatives(folder, tests, names.keys(), tally),
         report=tally.report(),
+        files={"items": folder, "events": source},
     )
 
 
@@ -55,7 +56,7 @@ def _ratings_100k(path: Path, tally: Tally) -> Iterator[_Rating]:
 
 
 def _ratings_1m(path: Path, tally: Tally) -> Iterator[_Rating]:
-    for line, (person, film, value, time) in table(path, tally, separator="::", columns=4, encoding="latin-1"):
+    for line, (person, film, value, time) in table(path, tally, separator="::", columns=4, encoding=encoding_of(path)):
         yield from _rating(path, line, person, film, value, time, tally)
 
 
@@ -66,9 +67,9 @@ def _ratings_ordered(path: Path, tally: Tally) -> Iterator[_Rating]:
 
 
 def _ratings_latest(path: Path, tally: Tally) -> Iterator[_Rating]:
-    header = "userId,movieId,rating,timestamp"
-    for line, (person, film, value, time) in table(path, tally, separator=",", columns=4, header=header):
-        yield from _rating(path, line, person, film, value, time, tally)
+    for line, row in csv_records(path, tally, required=("userId", "movieId", "rating", "timestamp")):
+        person, film = whole(row["userId"]), whole(row["movieId"])
+        yield from _rating(path, line, person, film, row["rating"], row["timestamp"], tally)
 
 
 def _rating(path: Path, line: int, person: str, film: str, value: str, time: str, tally: Tally) -> Iterator[_Rating]:

@@ -77,7 +77,7 @@ def _mandarin(folder: Path, tally: Tally) -> dict[str, tuple[int, Item]]:
     columns = ("nid", "title", "abstract")
     news = [
         found
-        for line, row in csv_records(paths[0], tally, required=columns, separator="\t")
+        for line, row in csv_records(paths[0], tally, required=columns)
         for found in _item(paths[0], line, row["nid"], row["title"], (), row["abstract"], tally)
     ]
     unique_items(news, paths[0])

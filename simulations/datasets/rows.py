@@ -1,6 +1,6 @@
 """Reads lines and tables from plain or gzipped files, and says file and line when one is not what it claims to be."""
 
-import csv
+import codecs
 import gzip
 import json
 import math
@@ -10,12 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Corrupt, Misconfigured
+from shared.records import Header, Unreadable, table_rows
 from simulations.datasets.tally import Tally
 
 _BYTES_CHECKED = 65536
 
 
-def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+def encoding_of(path: Path) -> str:
+    """UTF-8 where the whole file is UTF-8, else latin-1, which any file is: releases of one layout differ in it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(_BYTES_CHECKED):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1"
+    except OSError:
+        return "utf-8"  # whoever reads it will say what is wrong
+    return "utf-8"
+
+
+def lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
     """Line numbers from 1 and lines without their ends.
 
     Raises:
@@ -34,7 +50,9 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
             for number, line in enumerate(stream, start=1):
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:
-        raise Corrupt(f"{path}: expected {encoding} text after line {number}, got other bytes") from None
+        raise Corrupt(
+            f"{path}: expected {encoding.removesuffix('-sig')} text after line {number}, got other bytes"
+        ) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise Corrupt(f"{path}: expected a whole gzip file, it breaks off after line {number} ({error})") from None
     if number == 0:
@@ -42,7 +60,7 @@ def lines(path: Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
 
 
 def table(
-    path: Path, tally: Tally, *, separator: str, columns: int, encoding: str = "utf-8", header: str = ""
+    path: Path, tally: Tally, *, separator: str, columns: int, encoding: str = "utf-8-sig", header: str = ""
 ) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and the `columns` fields of each row; the last field keeps any further separators.
 
@@ -71,34 +89,30 @@ def table(
 
 
 def csv_records(
-    path: Path, tally: Tally, *, required: Sequence[str], optional: Sequence[str] = (), separator: str = ","
+    path: Path, tally: Tally, *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and fields by column name of a file with a header and CSV quoting; counts and reports as `table`.
+    """Line numbers and fields by column name of a file with a header and CSV quoting, whatever its separator; an empty
+    field is an empty text. Counts and reports as `table`.
 
     Raises:
         Corrupt: a required column is missing, an unknown one is there, a row has another number of fields, or a
             quotation mark is never closed.
     """
-    reader = csv.reader((f"{text}\n" for _, text in lines(path)), delimiter=separator, strict=True)
+    header = Header(required, optional)
+    notes: list[str] = []
     try:
-        header = next(reader)
-        if not set(required) <= set(header) <= {*required, *optional} or len(set(header)) != len(header):
-            raise Corrupt(
-                f"{path}:1: expected the columns {', '.join(required)}"
-                f"{' and perhaps ' + ', '.join(optional) if optional else ''}, got another first line"
-            )
-        for fields in reader:
+        for number, row in table_rows((f"{text}\n" for _, text in lines(path)), header, notes):
             tally.read += 1
-            if not any(fields):
-                tally.lose("blank line", path, reader.line_num)
-            elif len(fields) != len(header):
-                raise Corrupt(
-                    f"{path}:{reader.line_num}: expected {len(header)} fields, got {len(fields)}; the line is cut short"
-                )
+            if row is None:
+                tally.lose("blank line", path, number)
+            elif isinstance(row, str):
+                raise Corrupt(f"{path}:{number}: {row}")
             else:
-                yield reader.line_num, dict(zip(header, fields, strict=True))
-    except csv.Error as error:
-        raise Corrupt(f"{path}:{reader.line_num}: expected CSV with closed quotation marks ({error})") from None
+                yield number, {name: row.get(name, "") for name in header.names}
+    except Unreadable as error:
+        raise Corrupt(f"{path}:{error.line}: {error}") from None
+    for said in notes:
+        tally.note(f"{path.name}: {said}")
 
 
 def objects(path: Path, tally: Tally) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -128,7 +142,7 @@ def finite(text: object, path: Path, line: int, what: str) -> float:
         Corrupt: it is none.
     """
     try:
-        number = float(text)  # type: ignore[arg-type]
+        number = math.nan if isinstance(text, bool) or "_" in str(text) else float(text)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):

@@ -16,6 +16,11 @@ class Tally:
     kept: int = 0
     _lost: dict[str, int] = field(default_factory=dict)
     _examples: dict[str, list[str]] = field(default_factory=dict)
+    _notes: list[str] = field(default_factory=list)
+
+    def note(self, said: str) -> None:
+        """Say in the report what was read in another way than it stands there."""
+        self._notes.append(said)
 
     def lose(self, reason: str, path: Path, line: int, count: int = 1) -> None:
         """Report `count` records of one line as left out."""
@@ -33,4 +38,4 @@ class Tally:
         if self.read != self.kept + lost:
             raise AssertionError(f"a loader lost count: {self.read} read, {self.kept} kept, {lost} reported")
         losses = tuple(Loss(reason, count, tuple(self._examples[reason])) for reason, count in self._lost.items())
-        return LoadReport(self.read, self.kept, losses)
+        return LoadReport(self.read, self.kept, losses, tuple(self._notes))

@@ -2,6 +2,7 @@
 
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
 from simulations.evaluation.split import (
+    FEWEST_NEW,
     Questions,
     Rows,
     ShownList,
@@ -13,6 +14,7 @@ from simulations.evaluation.split import (
 )
 
 __all__ = [
+    "FEWEST_NEW",
     "Evaluation",
     "Figures",
     "Questions",

@@ -59,9 +59,9 @@ class Evaluation:
 def evaluate(scorer: Scorer, questions: Questions, progress: Callable[[int], None] = lambda _: None) -> Evaluation:
     """Ask all questions, in batches of bounded memory.
 
-    `sampled`: the target among its 99 negatives. `full`: among all items but those in the history and, where a list was
-    shown, the others clicked in it. `impressions`: the shown list of each question that has one. A target met before is
-    asked for all the same.
+    `sampled`: the target among its 99 negatives. `full`: among all items but those in the history, those turned away
+    from and, where a list was shown, the others clicked in it. `impressions`: the shown list of each question that has
+    one. A target met before is asked for in its list alone: a device would not offer it elsewhere.
 
     Raises:
         Misconfigured: a score is not a number, or the scores have another shape than [people, items].
@@ -81,7 +81,10 @@ def evaluate(scorer: Scorer, questions: Questions, progress: Callable[[int], Non
         for row, shown in zip(scores, batch.lists, strict=True):
             lists.append({} if shown is None else list_metrics(row[shown.candidates], shown.clicked))
         progress(len(batch))
-    values = {"sampled": _metrics(_joined(sampled)), "full": _metrics(_joined(full))}
+    met = np.asarray(
+        [target in history for target, history in zip(questions.targets, questions.histories, strict=True)]
+    )
+    values = {"sampled": _metrics(_joined(sampled), met), "full": _metrics(_joined(full), met)}
     del values["full"]["auc"]
     if any(lists):
         values["impressions"] = {
@@ -110,6 +113,8 @@ def _competing(batch: Questions) -> NDArray[np.bool_]:
     competing = np.ones((len(batch), batch.items), bool)
     for row, (history, shown) in enumerate(zip(batch.histories, batch.lists, strict=True)):
         competing[row, history] = False
+        if batch.turned_away:
+            competing[row, batch.turned_away[row]] = False
         if shown is not None:
             competing[row, shown.candidates[shown.clicked]] = False
     competing[np.arange(len(batch)), batch.targets] = False
@@ -125,5 +130,7 @@ def _joined(parts: Sequence[Standing]) -> Standing:
     )
 
 
-def _metrics(of: Standing) -> dict[str, NDArray[np.float64]]:
-    return {"hr@10": of.hit_rate(10), "ndcg@10": of.ndcg(10), "auc": of.auc(), "mrr": of.reciprocal_rank()}
+def _metrics(of: Standing, met: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    """Of each question; NaN for those whose target was met."""
+    found = {"hr@10": of.hit_rate(10), "ndcg@10": of.ndcg(10), "auc": of.auc(), "mrr": of.reciprocal_rank()}
+    return {name: np.where(met, np.nan, values) for name, values in found.items()} if met.any() else found

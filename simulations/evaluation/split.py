@@ -1,22 +1,25 @@
 """What is kept for validation and test, and what is left to learn from. It never lets a kept event into training.
 
-Without shown lists, a person's last item event is the test and the one before it the validation; neither is in any
-training, popularity included. With shown lists, those are the test, and the last events of some people the validation.
-People with fewer than three item events are not asked about; what they did is learnt from.
+Choices are what is learnt from, counted and asked for: events that show interest in a catalogue item (`attended`),
+never a skip or a dismissal. Only a new item is asked for, one that no event of the person was about before, since a
+device offers nothing that was met. Without shown lists, the last choice of a new item is the test and the one before it
+the validation; no event from the validation on is in any training, popularity included. With shown lists, those are the
+test, and the last new choices of some people the validation. People with fewer than three are not asked about; what
+they did is learnt from.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.behaviour import Event
+from shared.behaviour import TURNED_AWAY, Event, new_places
 from shared.catalogue import Catalogue
 from simulations.datasets import Dataset
 
 NEGATIVES = 99
-_FEWEST_EVENTS = 3
+FEWEST_NEW = 3  # one to know the person by, one for validation, one for the test
 _EVERY = 4  # with shown lists, one person in so many is asked for validation
 
 Rows = NDArray[np.int32]
@@ -37,10 +40,11 @@ class Questions:
     Attributes:
         items: length of the catalogue.
         people: int64 [m], positions in the data set.
-        histories: catalogue rows each person met before, oldest first.
+        histories: catalogue rows each person chose before, oldest first.
         targets: int32 [m], the row to be found.
         negatives: int32 [m, 99], rows the person never met; -1 where there are fewer.
         lists: for each question the list shown, or None.
+        turned_away: catalogue rows that each person skipped or dismissed before; nobody did when it is empty.
     """
 
     items: int
@@ -49,6 +53,7 @@ class Questions:
     targets: Rows
     negatives: Rows
     lists: Sequence[ShownList | None]
+    turned_away: Sequence[Rows] = ()
 
     def __len__(self) -> int:
         return len(self.people)
@@ -66,6 +71,7 @@ class Questions:
             self.targets[places],
             self.negatives[places],
             [self.lists[place] for place in places],
+            [self.turned_away[place] for place in places] if self.turned_away else (),
         )
 
 
@@ -75,9 +81,10 @@ class Split:
 
     Attributes:
         items: length of the catalogue.
-        training: rows of every person's training events, oldest first.
-        held_back: int64 [people], how many of a person's last item events are kept out of training.
+        training: rows of every person's choices to learn from, oldest first.
+        held_back: int64 [people], how many of a person's last choices are kept out of training.
         validation, test: what is asked.
+        repeats: share of all choices that are of an item met before.
     """
 
     items: int
@@ -85,12 +92,13 @@ class Split:
     held_back: NDArray[np.int64]
     validation: Questions
     test: Questions
+    repeats: float = 0.0
 
     def without(self, strangers: NDArray[np.bool_]) -> "Split":
         """The same questions, with nothing learnt from the people marked in `strangers`, bool [people]."""
         nothing = np.zeros(0, np.int32)
         training = [nothing if out else rows for rows, out in zip(self.training, strangers, strict=True)]
-        return Split(self.items, training, self.held_back, self.validation, self.test)
+        return replace(self, training=training)
 
     def counts(self) -> NDArray[np.float64]:
         """Training events of each item, float64 [items]."""
@@ -100,18 +108,28 @@ class Split:
 
 
 def item_places(events: Sequence[Event], catalogue: Catalogue) -> list[int]:
-    """Positions of the events that concern a catalogue item."""
-    return [place for place, event in enumerate(events) if event.item in catalogue]
+    """Positions of the choices: the events that show interest in a catalogue item."""
+    return [place for place, event in enumerate(events) if event.kind not in TURNED_AWAY and event.item in catalogue]
 
 
 def training_events(events: Sequence[Event], catalogue: Catalogue, held_back: int) -> Sequence[Event]:
-    """What of a log may be learnt from: all before the last `held_back` events that concern a catalogue item."""
+    """What of a log may be learnt from: all before the last `held_back` choices."""
     return events[: item_places(events, catalogue)[-held_back]] if held_back else events
 
 
 def validation_event(events: Sequence[Event], catalogue: Catalogue, held_back: int) -> Sequence[Event]:
-    """The first of the last `held_back` events that concern a catalogue item; none where nothing is held back."""
+    """The first of the last `held_back` choices; none where nothing is held back."""
     return [events[item_places(events, catalogue)[-held_back]]] if held_back else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """What of one person's events may be asked: catalogue rows of all choices, which of them are of a new item, and
+    where in the log they stand."""
+
+    rows: Rows
+    new: list[int]
+    places: list[int]
 
 
 def split(dataset: Dataset, seed: int) -> Split:
@@ -121,38 +139,54 @@ def split(dataset: Dataset, seed: int) -> Split:
         seed: of the sampled negatives, where the data set does not fix them.
     """
     catalogue = dataset.catalogue
-    sequences = [_rows((event.item for event in person.events), catalogue) for person in dataset.people]
+    choices = [_choices(person.events, catalogue) for person in dataset.people]
     chance = np.random.default_rng([seed, NEGATIVES])
     shown_lists = bool(dataset.impressions)
-    asked = [person for person, rows in enumerate(sequences) if len(rows) >= _FEWEST_EVENTS]
+    asked = [person for person, of in enumerate(choices) if len(of.new) >= FEWEST_NEW]
     if shown_lists:
-        # The test holds nobody's own events back, so a sample is enough: those whose last event has its list.
-        asked = [person for person in asked[::_EVERY] if _list_of(dataset, person, catalogue) is not None]
-    drawn = {person: _negatives(dataset, person, sequences[person], chance) for person in asked}
-    back = 1 if shown_lists else 2
-    validation = Questions(
-        len(catalogue),
+        # The test holds nobody's own events back, so a sample is enough: those whose last new choice has its list.
+        asked = [person for person in asked[::_EVERY] if _list_of(dataset, person, choices[person]) is not None]
+    drawn = {person: _negatives(dataset, person, choices[person], chance) for person in asked}
+    validation = _last_new(dataset, choices, asked, 1 if shown_lists else 2, drawn)
+    test = _impressions(dataset, choices, chance) if shown_lists else _last_new(dataset, choices, asked, 1, drawn)
+    held_back = np.zeros(len(choices), np.int64)
+    held_back[asked] = [
+        len(choices[person].rows) - len(history) for person, history in zip(asked, validation.histories, strict=True)
+    ]
+    training = [of.rows[: len(of.rows) - held] for of, held in zip(choices, held_back, strict=True)]
+    total = sum(len(of.rows) for of in choices)
+    repeats = 1.0 - sum(len(of.new) for of in choices) / max(total, 1)
+    return Split(len(catalogue), training, held_back, validation, test, repeats)
+
+
+def _choices(events: Sequence[Event], catalogue: Catalogue) -> _Choices:
+    places = item_places(events, catalogue)
+    new = set(new_places(events, catalogue))
+    rows = _rows((events[place].item for place in places), catalogue)
+    return _Choices(rows, [number for number, place in enumerate(places) if place in new], places)
+
+
+def _last_new(
+    dataset: Dataset, choices: Sequence[_Choices], asked: Sequence[int], back: int, drawn: Mapping[int, Rows]
+) -> Questions:
+    """A question for each person asked: the choice of a new item that is the `back`-th from the end."""
+    wanted = [choices[person].new[-back] for person in asked]
+    logs = [
+        dataset.people[person].events[: choices[person].places[at]] for person, at in zip(asked, wanted, strict=True)
+    ]
+    return Questions(
+        len(dataset.catalogue),
         np.asarray(asked, np.int64),
-        [sequences[person][:-back] for person in asked],
-        np.asarray([sequences[person][-back] for person in asked], np.int32),
+        [choices[person].rows[:at] for person, at in zip(asked, wanted, strict=True)],
+        np.asarray([choices[person].rows[at] for person, at in zip(asked, wanted, strict=True)], np.int32),
         _stack([drawn[person] for person in asked]),
-        [_list_of(dataset, person, catalogue) if shown_lists else None for person in asked],
+        [_list_of(dataset, person, choices[person]) if dataset.impressions else None for person in asked],
+        [_turned_away(log, dataset.catalogue) for log in logs],
     )
-    if shown_lists:
-        test = _impressions(dataset, sequences, chance)
-    else:
-        test = Questions(
-            len(catalogue),
-            validation.people,
-            [sequences[person][:-1] for person in asked],
-            np.asarray([sequences[person][-1] for person in asked], np.int32),
-            validation.negatives,
-            [None] * len(asked),
-        )
-    held_back = np.zeros(len(sequences), np.int64)
-    held_back[asked] = back
-    training = [rows[: len(rows) - held] for rows, held in zip(sequences, held_back, strict=True)]
-    return Split(len(catalogue), training, held_back, validation, test)
+
+
+def _turned_away(events: Sequence[Event], catalogue: Catalogue) -> Rows:
+    return _rows((event.item for event in events if event.kind in TURNED_AWAY), catalogue)
 
 
 def _rows(items: Iterable[str | None], catalogue: Catalogue) -> Rows:
@@ -160,11 +194,12 @@ def _rows(items: Iterable[str | None], catalogue: Catalogue) -> Rows:
     return np.asarray([catalogue.row(item) for item in items if item is not None and item in catalogue], np.int32)
 
 
-def _negatives(dataset: Dataset, person: int, rows: Rows, chance: np.random.Generator) -> Rows:
+def _negatives(dataset: Dataset, person: int, of: _Choices, chance: np.random.Generator) -> Rows:
     fixed = dataset.negatives.get(dataset.people[person].id)
     if fixed is not None:
         return _rows(fixed, dataset.catalogue)
-    return _unseen(rows, len(dataset.catalogue), chance)
+    away = _turned_away(dataset.people[person].events, dataset.catalogue)
+    return _unseen(np.concatenate([of.rows, away]), len(dataset.catalogue), chance)
 
 
 def _unseen(seen: Rows, items: int, chance: np.random.Generator) -> Rows:
@@ -180,26 +215,26 @@ def _stack(drawn: Sequence[Rows]) -> Rows:
     return negatives
 
 
-def _list_of(dataset: Dataset, person: int, catalogue: Catalogue) -> ShownList | None:
-    """The list in which a person's last item event was clicked, if it is known."""
-    events = dataset.people[person].events
-    event = events[item_places(events, catalogue)[-1]]
-    rows = _rows((event.item, *(item for item in event.shown if item != event.item)), catalogue)
+def _list_of(dataset: Dataset, person: int, of: _Choices) -> ShownList | None:
+    """The list in which a person's last new choice was made, if it is known."""
+    event = dataset.people[person].events[of.places[of.new[-1]]]
+    rows = _rows((event.item, *(item for item in event.shown if item != event.item)), dataset.catalogue)
     return ShownList(rows, np.arange(len(rows)) == 0) if len(rows) > 1 else None
 
 
-def _impressions(dataset: Dataset, sequences: Sequence[Rows], chance: np.random.Generator) -> Questions:
-    """One question per list shown in the test period; its target is the first item clicked."""
+def _impressions(dataset: Dataset, choices: Sequence[_Choices], chance: np.random.Generator) -> Questions:
+    """One question per list shown in the test period; its target is the first new item clicked, or the first one."""
     catalogue = dataset.catalogue
     lists, histories, targets, negatives = [], [], [], []
     for impression in dataset.impressions:
         rows = np.asarray([catalogue.row(item) for item in impression.candidates], np.int32)
         clicked = np.asarray(impression.clicked, bool)
         history = _rows(impression.history, catalogue)
-        met = np.concatenate([sequences[impression.person], history, rows[clicked]])
+        met = np.concatenate([choices[impression.person].rows, history, rows[clicked]])
         lists.append(ShownList(rows, clicked))
         histories.append(history)
-        targets.append(rows[clicked][0])
+        new = rows[clicked][~np.isin(rows[clicked], history)]
+        targets.append((*new, *rows[clicked])[0])
         negatives.append(_unseen(met, len(catalogue), chance))
     people = np.asarray([impression.person for impression in dataset.impressions], np.int64)
     return Questions(len(catalogue), people, histories, np.asarray(targets, np.int32), _stack(negatives), lists)

@@ -1,10 +1,11 @@
 """One behaviour event."""
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 
-from shared.behaviour import Event, EventKind
+from shared.behaviour import Event, EventKind, attended, new_places, seconds_between
 from shared.errors import Misconfigured
 
 
@@ -39,3 +40,25 @@ def test_a_propensity_is_a_chance(wrong):
     with pytest.raises(Misconfigured, match="propensity"):
         Event(0.0, EventKind.CLICK, "a", propensity=wrong)
     assert Event(0.0, EventKind.CLICK, "a", propensity=1.0).propensity == 1.0
+
+
+@pytest.mark.parametrize("kind", ["buy", "click", None])
+def test_a_kind_that_is_none_is_named(kind):
+    with pytest.raises(Misconfigured, match="event kind: expected an EventKind, one of view, click"):
+        Event(1.0, kind, "i1")
+
+
+def test_seconds_are_counted_between_dates_alone():
+    dated, position = Event(1.7e9, EventKind.CLICK, "a"), Event(7.0, EventKind.CLICK, "b")
+    assert seconds_between(dated, replace(dated, time_seconds=1.7e9 + 5)) == 5.0
+    assert seconds_between(position, dated) is seconds_between(position, position) is None
+
+
+def test_only_choices_of_what_no_event_was_about_before_are_new():
+    kinds = {"s": EventKind.SEARCH, "d": EventKind.DISMISSAL, "c": EventKind.CLICK}
+    log = [Event(float(n), kinds[kind], item, "words") for n, (kind, item) in enumerate(
+        [("c", "a"), ("d", "b"), ("c", "b"), ("s", None), ("c", "a"), ("c", "x"), ("c", "c")]
+    )]  # fmt: skip
+    assert new_places(log) == [0, 5, 6]
+    assert new_places(log, {"a", "b", "c"}) == [0, 6]
+    assert [event.kind for event in attended(log)].count(EventKind.DISMISSAL) == 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -246,3 +247,23 @@ def test_export_says_what_it_wrote(tmp_path: Path) -> None:
     assert written["people"] == 1
     assert written["items"] == len((tmp_path / "out" / "items.jsonl").read_text().splitlines())
     assert call("export", str(tmp_path / "out")).exit_code == 2
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def simulate(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    _stand_in(monkeypatch, "simulations.run", simulate=simulate)
+    monkeypatch.chdir(tmp_path)
+    answer = call("run", "--out", "mine")
+    assert (answer.exit_code, "start anew" in answer.stderr) == (130, True)
+    (tmp_path / "mine" / "work").mkdir(parents=True)
+    (tmp_path / "mine" / "work" / "identity").touch()
+    answer = call("run", "--out", "mine")
+    assert answer.exit_code == 130
+    assert answer.stderr == "hushrec-simulate: stopped; go on with the same command and --out mine --resume\n"
+
+
+def test_the_version_is_told() -> None:
+    answer = call("--version")
+    assert (answer.exit_code, answer.stdout) == (0, f"hushrec {metadata.version('hushrec')}\n")

@@ -1,20 +1,25 @@
 """Whole runs over a tiny encoder and two dozen people: what comes out, and that it comes out again."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from client import install
 from server import RoundReport
 from shared.behaviour import Event, EventKind
-from shared.errors import Corrupt, Misconfigured
+from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
 from shared.release import Release
 from simulations import simulate
 from simulations.grid import StateJournal
-from simulations.report import RunResult
+from simulations.report import Progress, RunResult, Stage
 from tests.tiny import person
 
 CONTRACT = {
@@ -154,9 +159,80 @@ def test_an_unfinished_run_of_another_federation_is_not_continued(
     world: Path, federation: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "run" / "work" / "identity"
-    write_atomically(marker, b"events:elsewhere seed 0 federation 00")
-    with pytest.raises(Misconfigured, match="another federation"):
+    write_atomically(marker, json.dumps({"data": "events:elsewhere", "seed": "0"}).encode())
+    with pytest.raises(Misconfigured, match=r"another data \(events:elsewhere\), another federation file"):
         run(world, federation, tmp_path / "run", resume=True)
+    write_atomically(marker, b"[]")
+    with pytest.raises(Corrupt, match="what a run is known by"):
+        run(world, federation, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("name", ["events", "items"])
+def test_a_run_whose_data_changed_is_not_continued(world: Path, federation: Path, tmp_path: Path, name: str) -> None:
+    data = shutil.copytree(world, tmp_path / "data")
+
+    class Stopped(Exception):
+        pass
+
+    class Stopping(Progress):
+        @contextmanager
+        def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+            with super().stage(name, total) as stage:
+                yield stage
+            if name == "encoding texts":
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        run(data, federation, tmp_path / "run", progress=Stopping())
+    path = data / f"{name}.jsonl"
+    kept = path.read_text()
+    path.write_text(
+        kept.replace("p0", "p9999") if name == "events" else kept.replace('"title": "rose"', '"title": "Rose"')
+    )
+    with pytest.raises(Misconfigured, match=rf"another content of .*{name}\.jsonl"):
+        run(data, federation, tmp_path / "run", resume=True)
+    path.write_text(kept)
+    assert run(data, federation, tmp_path / "run", resume=True).release is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
+        ({"rounds": True}, "rounds: expected a whole number"),
+        ({"clients_per_round": 1}, "clients_per_round: expected a whole number of at least 2, got 1"),
+        ({"baselines": "everything"}, "baselines: expected fast or all or none, got 'everything'"),
+        ({"engine": "spark"}, "engine: expected local or ray, got 'spark'"),
+        ({"privacy": "some"}, "privacy: expected none or event"),
+        ({"set": "a=b"}, "set: expected a list of settings"),
+        ({"set": ["training.rounds=10000000000000000000000"]}, r"training\.rounds: expected at most 1000000"),
+        ({"set": ["training.clients_per_round=1"]}, r"training\.clients_per_round: expected at least 2, got 1"),
+        ({"data": Path("nowhere")}, "path of an existing folder, got 'nowhere'"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        simulate(**options)
+
+
+def test_too_little_to_ask_is_said_before_anything_is_encoded(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = shutil.copytree(world, tmp_path / "data")
+    rows = [json.loads(line) for line in (data / "events.jsonl").read_text().splitlines()]
+    (data / "events.jsonl").write_text("".join(json.dumps(row | {"item": "garden-1"}) + "\n" for row in rows))
+    monkeypatch.setattr("simulations.run.train", None)
+    with pytest.raises(NotYet, match="the most that anybody has is 1"):
+        run(data, federation, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_paths_are_taken_as_text_and_as_paths(world: Path, federation: Path, tmp_path: Path) -> None:
+    result = simulate(world, federation=str(federation), out=str(tmp_path / "run"), baselines="none", rounds=2)
+    assert result.data == f"events:{world}"
+    assert result.release is not None
+    assert install(str(result.release)) is install(Path(result.release))
+    assert Release.load(str(result.release)).digest() == Release.load(result.release).digest()
 
 
 def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:

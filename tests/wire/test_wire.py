@@ -226,7 +226,7 @@ def record(
             patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
             patch.setattr(simulations.grid.local_engine, "InProcessGrid", grid)
             _overhear(patch, recording)
-            out = RunFolder.open(folder / "run", "canaries", resume=False)
+            out = RunFolder.open(folder / "run", {"data": "canaries"}, resume=False)
             trained = train(world, resolved, out, "local", SEED, Progress())
         recording.reports, recording.start = trained.reports, trained.start
         recording.logs = [list(world.logs[person]) for person in world.members]

@@ -60,7 +60,7 @@ def test_one_event_is_written_by_options(run, home):
         "log", home.directory, "--kind", "rating", "--item", "music-0", "--text", "fine", "--value", "4",
         "--time-seconds", "5", "--shown", "music-1", "--propensity", "0.5", "--context", "hour:08", "--json",
     )  # fmt: skip
-    assert last(answer) == {"ids": [1]}
+    assert last(answer) == {"ids": [1], "new": 1}
     ((_, event),) = stored(home)
     assert (event.kind, event.item, event.text, event.value) == ("rating", "music-0", "fine", 4.0)
     assert (event.time_seconds, event.shown, event.propensity) == (5.0, ("music-1",), 0.5)
@@ -241,7 +241,7 @@ def test_a_fault_of_ours_shows_no_text_without_debug(run, home, monkeypatch):
 def test_a_device_that_is_up_answers_for_itself(run, home):
     with served(home):
         written = run("log", home.directory, "--item", "kitchen-0", "--time-seconds", "5", "--json")
-        assert last(written) == {"ids": [1]}
+        assert last(written) == {"ids": [1], "new": 1}
         assert "kitchen-1" in run("recommend", home.directory, "-n", 1, "--block", "war", "--context", "hour:08").stdout
         assert "rank 9" in run("explain", home.directory, "kitchen-1").stdout
         run("explain", home.directory, "no/such item", status=2)
@@ -262,7 +262,7 @@ def test_word_left_by_a_device_that_was_killed_misleads_nobody(run, home, pid):
         listening = threading.Thread(target=_listen, args=(stranger, heard))
         listening.start()
         home.api.write_text(json.dumps(place))
-        assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1]}
+        assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1], "new": 1}
         socket.create_connection(stranger.getsockname()).close()
         listening.join(5)
     assert home.keys.token().encode() not in b"".join(heard)
@@ -304,3 +304,26 @@ def test_init_takes_what_a_person_agrees_to_instead_of_the_shipped_policy(run, t
     for wrong in ("smallest_cohort", "smallest_cohort=many", "unheard=1"):
         run("init", tmp_path / "e", "--no-keyring", "--policy", wrong, status=2)
         assert not (tmp_path / "e").exists()
+
+
+def test_a_file_that_was_read_before_adds_nothing_and_says_so(run, home, tmp_path):
+    file = tmp_path / "events.csv"
+    file.write_text("Time_Seconds,Kind,Item\n1700000000,click,music-0\n1700000100,click,music-1\n")
+    first = run("log", home.directory, "--file", file)
+    assert "2 events are written down" in first.stdout
+    assert "note: events.csv: names are read without regard to capitals" in first.stderr
+    file.write_text(file.read_text() + "1700000200,click,music-2\n")
+    assert "1 events are written down; 2 were there already" in run("log", home.directory, "--file", file).stdout
+    assert last(run("log", home.directory, "--file", file, "--json"))["new"] == 0
+    assert len(stored(home)) == 3
+
+
+def test_a_key_of_the_policy_that_there_is_not_is_named_with_the_near_one(run, tmp_path):
+    said = run("init", tmp_path / "new", "--policy", "smalest_cohort=4", status=2).stderr
+    assert "smalest_cohort" in said
+    assert "did you mean smallest_cohort?" in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_version_is_told(run):
+    assert run("--version").stdout.startswith("hushrec ")

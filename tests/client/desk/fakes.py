@@ -34,6 +34,9 @@ class FakeStore:
             ids.append(self.last)
         return ids
 
+    def __len__(self) -> int:
+        return len(self.kept)
+
     def delete(self, ids: Sequence[int]) -> int:
         return sum(self.kept.pop(row, None) is not None for row in set(ids))
 

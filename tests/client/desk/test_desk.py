@@ -32,13 +32,13 @@ def click(item, **rest):
 
 
 def test_an_event_without_a_time_is_of_now(desk, store):
-    assert desk.log([click("garden-0"), click("garden-1", time_seconds=5.0)]) == {"ids": [1, 2]}
+    assert desk.log([click("garden-0"), click("garden-1", time_seconds=5.0)]) == {"ids": [1, 2], "new": 2}
     assert [event.time_seconds for event in store.kept.values()] == [NOW, 5.0]
 
 
 def test_a_key_is_written_once(desk, store):
     first = desk.log([click("garden-0", key="a")])
-    assert desk.log([click("garden-0", key="a"), click("garden-0")]) == {"ids": [*first["ids"], 2]}
+    assert desk.log([click("garden-0", key="a"), click("garden-0")]) == {"ids": [*first["ids"], 2], "new": 1}
     assert len(store.kept) == 2
 
 

@@ -1,22 +1,25 @@
 """What one event weighs: numbers below are worked out by hand from the rules in evidence.py."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from client.interest.evidence import KIND_WEIGHTS, Watch, bounced
 from client.interest.support import Support
-from shared.behaviour import Event, EventKind
+from shared.behaviour import TURNED_AWAY, Event, EventKind
 
 HOUR = 3600.0
+NOW = 1.7e9  # a date; smaller times are positions
 
 
 def click(place, item=None, kind=EventKind.CLICK, **rest):
-    return Event(place * HOUR, kind, item or f"i{place}", **rest)
+    return Event(NOW + place * HOUR, kind, item or f"i{place}", **rest)
 
 
 def test_every_kind_has_a_weight_and_only_turning_away_is_negative():
     assert set(KIND_WEIGHTS) == set(EventKind)
-    assert {kind for kind, weight in KIND_WEIGHTS.items() if weight < 0} == {EventKind.SKIP, EventKind.DISMISSAL}
+    assert {kind for kind, weight in KIND_WEIGHTS.items() if weight < 0} == TURNED_AWAY
     assert KIND_WEIGHTS[EventKind.PURCHASE] > KIND_WEIGHTS[EventKind.CLICK] > KIND_WEIGHTS[EventKind.VIEW]
 
 
@@ -34,7 +37,7 @@ def test_the_same_search_in_other_letters_is_the_same_thing():
 
 def test_two_hundred_clicks_in_a_minute_weigh_like_a_few():
     watch = Watch()
-    burst = sum(watch.weigh(Event(0.3 * n, EventKind.CLICK, f"i{n}")) for n in range(200))
+    burst = sum(watch.weigh(Event(NOW + 0.3 * n, EventKind.CLICK, f"i{n}")) for n in range(200))
     assert 5.0 <= burst < 30.0
     calm = Watch()
     assert sum(calm.weigh(click(n)) for n in range(200)) == 200.0
@@ -42,7 +45,7 @@ def test_two_hundred_clicks_in_a_minute_weigh_like_a_few():
 
 def test_a_sitting_of_ratings_is_no_burst():
     watch = Watch()
-    assert sum(watch.weigh(Event(n, EventKind.RATING, f"i{n}")) for n in range(100)) == 100.0
+    assert sum(watch.weigh(Event(NOW + n, EventKind.RATING, f"i{n}")) for n in range(100)) == 100.0
 
 
 def test_a_rating_counts_by_the_persons_own_mean_of_the_ratings_before():
@@ -63,11 +66,19 @@ def test_a_rating_that_is_no_number_changes_nothing():
 
 
 def test_what_is_left_for_something_else_within_three_seconds_was_an_accident():
-    one = Event(0.0, EventKind.CLICK, "a")
-    assert bounced(one, Event(2.0, EventKind.CLICK, "b")) < 0.5
-    assert bounced(one, Event(2.0, EventKind.PURCHASE, "a")) == 1.0
-    assert bounced(one, Event(3.0, EventKind.CLICK, "b")) == 1.0
-    assert bounced(Event(0.0, EventKind.PURCHASE, "a"), Event(1.0, EventKind.CLICK, "b")) == 1.0
+    one = Event(NOW, EventKind.CLICK, "a")
+    assert bounced(one, Event(NOW + 2.0, EventKind.CLICK, "b")) < 0.5
+    assert bounced(one, Event(NOW + 2.0, EventKind.PURCHASE, "a")) == 1.0
+    assert bounced(one, Event(NOW + 3.0, EventKind.CLICK, "b")) == 1.0
+    assert bounced(Event(NOW, EventKind.PURCHASE, "a"), Event(NOW + 1.0, EventKind.CLICK, "b")) == 1.0
+
+
+def test_where_times_only_tell_an_order_nothing_is_a_burst_or_an_accident():
+    watch = Watch()
+    clicks = [Event(float(n), EventKind.CLICK, f"i{n}") for n in range(50)]
+    assert sum(map(watch.weigh, clicks)) == 50.0
+    assert {bounced(one, other) for one, other in pairwise(clicks)} == {1.0}
+    assert bounced(clicks[0], Event(NOW, EventKind.CLICK, "b")) == 1.0
 
 
 def test_an_event_without_company_counts_less_than_one_with():

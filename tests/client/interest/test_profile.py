@@ -21,6 +21,7 @@ SENTENCES = Levels(0.0, 1.0, 0.0)
 MIXED = Levels(0.2, 0.5, 0.3)
 HOURS = Levels(0.2, 0.5, 0.3, 0.8)
 MORNING = (("hour", "08"),)
+NOW = 1.7e9  # a date; smaller times are positions
 
 logs = st.lists(
     st.builds(
@@ -34,7 +35,7 @@ logs = st.lists(
         st.sampled_from([(), (("hour", "08"),), (("hour", "21"),)]),
     ),
     max_size=45,
-).map(lambda log: [replace(event, time_seconds=900.0 * place**1.5) for place, event in enumerate(log)])
+).map(lambda log: [replace(event, time_seconds=NOW + 900.0 * place**1.5) for place, event in enumerate(log)])
 
 
 KINDS = [
@@ -90,8 +91,8 @@ def test_what_events_carry_adds_up_to_the_interest(reader, log, levels):
 
 
 def test_a_session_that_only_turns_away_from_all_there_was_leaves_no_history_rather_than_a_rounding_error(reader):
-    chosen = [Event(0.0, EventKind.VIEW, "garden-0"), Event(900.0, EventKind.VIEW, "garden-0")]
-    profile = Profile(reader, [*chosen, Event(5000.0, EventKind.SKIP, "garden-0")], Levels(0.0, 0.5, 0.5))
+    chosen = [Event(NOW + seconds, EventKind.VIEW, "garden-0") for seconds in (0.0, 900.0)]
+    profile = Profile(reader, [*chosen, Event(NOW + 5000.0, EventKind.SKIP, "garden-0")], Levels(0.0, 0.5, 0.5))
     carried, dense = profile.carried(), profile.interest().dense
     if dense is not None:
         assert carried.events.sum(0) + carried.course == pytest.approx(dense, abs=1e-5)
@@ -157,8 +158,8 @@ def test_without_anything_chosen_there_is_no_concept_interest(reader, log):
 
 def test_the_mix_is_made_of_the_concepts_that_choices_are_most_of_whatever_was_turned_away_from(reader):
     items = ["music-1", "garden-1", "music-2"]
-    chosen = [Event(1e5 * place, EventKind.CLICK, item) for place, item in enumerate(items)]
-    mix = Profile(reader, [*chosen, Event(4e5, EventKind.DISMISSAL, "kitchen-2")]).mix()
+    chosen = [Event(NOW + 1e5 * place, EventKind.CLICK, item) for place, item in enumerate(items)]
+    mix = Profile(reader, [*chosen, Event(NOW + 4e5, EventKind.DISMISSAL, "kitchen-2")]).mix()
     if reader.dense_width == reader.width:
         assert mix is None
         return
@@ -171,8 +172,8 @@ def test_the_mix_is_made_of_the_concepts_that_choices_are_most_of_whatever_was_t
 
 
 def test_a_dismissal_turns_the_interest_away_without_ageing_what_was_chosen(reader):
-    chosen = [Event(0.0, EventKind.CLICK, "music-1"), Event(1e5, EventKind.CLICK, "garden-1")]
-    away = [*chosen, Event(2e5, EventKind.DISMISSAL, "music-1")]
+    chosen = [Event(NOW, EventKind.CLICK, "music-1"), Event(NOW + 1e5, EventKind.CLICK, "garden-1")]
+    away = [*chosen, Event(NOW + 2e5, EventKind.DISMISSAL, "music-1")]
     before, after = (Profile(reader, log, SENTENCES).interest() for log in (chosen, away))
     row = reader.release.catalogue.row("music-1")
     if before.dense is not None:
@@ -208,7 +209,9 @@ def test_memory_is_shortened_only_once_interest_has_moved():
 
 def test_after_a_change_the_new_interest_weighs_more_than_forgetting_alone_would_let_it(reader):
     old, new = [f"garden-{n % 6}" for n in range(30)], [f"music-{n}" for n in range(6)]
-    log = [Event(1e5 * place, EventKind.CLICK, item) for place, item in enumerate([*old, *new, "music-0", "music-1"])]
+    log = [
+        Event(NOW + 1e5 * place, EventKind.CLICK, item) for place, item in enumerate([*old, *new, "music-0", "music-1"])
+    ]
     interest = Profile(reader, log, SENTENCES).interest()
     if interest.drift > 0.5:
         row = reader.release.catalogue.row("music-3")
@@ -222,8 +225,8 @@ def test_after_a_change_the_new_interest_weighs_more_than_forgetting_alone_would
 
 def test_a_concept_is_surer_the_more_events_speak_of_it(reader):
     """Two events of unlike concepts say little; the same two kinds of event, twenty times over, say more."""
-    few = [Event(1e5 * n, EventKind.VIEW, item) for n, item in enumerate(["garden-1", "music-1"])]
-    many = [Event(1e5 * n, EventKind.VIEW, f"{('garden', 'music')[n % 2]}-{n % 6}") for n in range(40)]
+    few = [Event(NOW + 1e5 * n, EventKind.VIEW, item) for n, item in enumerate(["garden-1", "music-1"])]
+    many = [Event(NOW + 1e5 * n, EventKind.VIEW, f"{('garden', 'music')[n % 2]}-{n % 6}") for n in range(40)]
     spreads = [Profile(reader, log).spread() for log in ([], few, many)]
     if spreads[0] is None:
         assert reader.dense_width == reader.width
@@ -260,3 +263,15 @@ def test_without_other_wishes_the_levels_are_the_releases(tiny):
     np.testing.assert_array_equal(usual.interest().dense, said.interest().dense)
     other = Profile(reader, events, SENTENCES).interest().dense
     assert np.abs(usual.interest().dense - other).max() > 1e-3
+
+
+def test_positions_however_far_apart_are_one_session_and_no_burst(reader):
+    """The same log under any increasing numbers is the same person."""
+    items = ["music-1", "garden-1", "music-2", "garden-2", "kitchen-1", "music-3"]
+    logs = [
+        [Event(step * place, EventKind.CLICK, item) for place, item in enumerate(items)] for step in (0.0, 1.0, 1e6)
+    ]
+    first, *others = (Profile(reader, log, MIXED).interest() for log in logs)
+    for other in others:
+        for one, same in ((first.dense, other.dense), (first.concepts, other.concepts)):
+            assert np.array_equal(one, same) if one is not None else same is None

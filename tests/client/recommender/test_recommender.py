@@ -8,6 +8,7 @@ import pytest
 from client import Levels, Recommender
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
+from shared.errors import Misconfigured
 from simulations.ranking import ConceptScorer
 from tests.tiny import Seeded, events, person
 
@@ -126,3 +127,10 @@ def test_an_interest_and_a_ranking_print_nothing_of_the_person(tiny):
     ranker, _, _ = recommender(tiny)
     assert repr(ranker.interest(MIXED)) == "Interest(private)"
     assert repr(ranker) == "Recommender(24 items)"
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_count_of_nothing_is_refused(tiny, count):
+    ranker, _, _ = recommender(tiny)
+    with pytest.raises(Misconfigured, match=f"recommend: expected a count of at least 1, got {count}"):
+        ranker.recommend([], count)

@@ -430,3 +430,10 @@ def test_a_hundred_thousand_events_load_in_reasonable_time(path):
         assert len(store.rows()) == 100_003
         assert time.process_time() - started < 15.0
         assert store.append(THREE) == [100_004, 100_005, 100_006]
+
+
+def test_only_a_new_item_is_kept_out_of_training(path):
+    with Store.open(path, KEY) as store:
+        store.append([Event(80.0 + n, EventKind.CLICK, THREE[0].item) for n in range(3)])
+        assert store.held_out() == [THREE[2]]
+        assert store.events() == THREE[:2]

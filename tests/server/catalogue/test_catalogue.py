@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from server.catalogue import add_catalogue
-from server.catalogue.item_files import read_items
 from server.home import init
 from server.releases import Releases
 from shared.catalogue import Catalogue, Item
-from shared.errors import Corrupt, Misconfigured
+from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml
 from shared.model.encoder import Encoder
 from tests.tiny import catalogue
@@ -50,79 +49,23 @@ def records(items):
     return [{"id": i.id, "title": i.title, "text": i.text, "categories": list(i.categories)} for i in items]
 
 
-def test_both_forms_of_a_file_give_the_same_items(write):
-    lines = write(
-        [
-            {"id": "a", "title": "A, b", "text": "x", "categories": ["c", "d e"], "added_seconds": 5},
-            {"id": "b", "title": "B"},
-        ]
-    )
-    table = write(
-        b'\xef\xbb\xbfid,title,text,categories,added_seconds\r\na,"A, b",x,c|d e,5\r\nb,B,,,\r\n', "items.csv"
-    )
-    expected = [Item("a", "A, b", "x", ("c", "d e"), 5.0), Item("b", "B", "B")]
-    assert read_items(lines) == read_items(table) == expected
+def test_lines_that_are_no_items_are_named_and_nothing_is_released(home, write, encoded):
+    with pytest.raises(Corrupt, match=r"items\.jsonl:2: title: expected a value"):
+        add_catalogue(home, write([{"id": "a", "title": "A"}, {"id": "b"}]))
+    assert (Releases(home).head(), encoded) == (None, [])
 
 
-def test_every_wrong_line_is_named_at_once_without_quoting_it(write):
-    good = {"id": "a", "title": "A"}
-    wrong = [
-        good,
-        "{not json",
-        {"id": "b"},
-        {"id": "c", "title": " "},
-        {"id": "d", "title": 7},
-        {"id": "e", "title": "E", "secret": "words"},
-        {"id": "f", "title": "F", "categories": "one"},
-        {"id": "g", "title": "G", "added_seconds": True},
-        good,
-        '{"id": "h", "title": "H", "added_seconds": 1e999}',
-        "[1]",
-    ]
-    with pytest.raises(Corrupt) as raised:
-        read_items(write(wrong))
-    lines = str(raised.value).splitlines()
-    assert [int(line.split(":")[1]) for line in lines] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
-    for line, words in zip(
-        lines,
-        ("JSON object", "title: expected a value", "title:", "title: expected a text", "secret: expected no such name",
-         "categories:", "added_seconds:", "another than on line 1", "added_seconds:", "JSON object"),
-        strict=True,
-    ):  # fmt: skip
-        assert words in line
-    assert "words" not in str(raised.value)
+def test_what_was_read_in_another_way_is_noted(home, write):
+    notes = []
+    items = [{**record, "id": number} for number, record in enumerate(records(catalogue()))]
+    assert add_catalogue(home, write(items), note=notes.append).items == 24
+    assert notes == ["items.jsonl: ids that are written as numbers are read as texts (24 times)"]
 
 
-def test_of_many_wrong_lines_twenty_are_named(write):
-    with pytest.raises(Corrupt) as raised:
-        read_items(write(["nothing"] * 33))
-    assert str(raised.value).count("\n") == 20
-    assert str(raised.value).endswith("and 13 more lines")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"name,title\na,A\n", "expected a header"),
-        (b"id,title,title\na,A,B\n", "expected a header"),
-        (b"id,title\na,A,more\n", "2: expected 2 fields"),
-        (b"id,title\na\n", "2: expected 2 fields"),
-        (b'id,title\na,"A\n', "closed quotation marks"),
-        (b"id,title,added_seconds\na,A,soon\n", "2: added_seconds"),
-        (b"id,title\n", "at least one item"),
-        (b"\xff\xfe", "UTF-8"),
-    ],
-)
-def test_a_table_of_another_form_is_corrupt(write, content, message):
-    with pytest.raises(Corrupt, match=message):
-        read_items(write(content, "items.csv"))
-
-
-def test_a_missing_file_and_one_of_another_kind_are_misconfigured(tmp_path, write):
-    with pytest.raises(Misconfigured, match="could not be read"):
-        read_items(tmp_path / "none.jsonl")
-    with pytest.raises(Misconfigured, match=r"\.jsonl or \.csv"):
-        read_items(write(["x"], "items.txt"))
+def test_items_that_all_say_the_same_are_too_little(home, write, encoded):
+    with pytest.raises(NotYet, match="texts differ, got 8 items"):
+        add_catalogue(home, write([{"id": f"i{number}", "title": "Thing"} for number in range(8)]))
+    assert encoded == []
 
 
 def test_the_first_import_is_release_zero(home, write, encoded):

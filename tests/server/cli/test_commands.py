@@ -463,3 +463,8 @@ def test_status_of_a_server_that_does_not_come_up_in_time_is_not_yet(home):
     assert result.exit_code == NotYet.exit_status
     assert "got none; start it with `hushrec-server up" in result.stderr
     assert result.stdout == ""
+
+
+def test_the_version_is_told() -> None:
+    answer = call("--version")
+    assert (answer.exit_code, answer.stdout.partition(" ")[0]) == (0, "hushrec")

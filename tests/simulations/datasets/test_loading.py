@@ -22,7 +22,7 @@ def test_an_unknown_option_is_refused(tmp_path: Path, query: str) -> None:
 
 
 def test_two_events_files_are_refused(tmp_path: Path) -> None:
-    for name in ("events.csv", "events.jsonl"):
+    for name in ("items.jsonl", "events.csv", "events.jsonl"):
         (tmp_path / name).write_text("x")
     with pytest.raises(Misconfigured, match="found 2 of them"):
         load(f"events:{tmp_path}")

@@ -1,11 +1,13 @@
 """Questions asked in batches, against a slow reading of the protocol and figures worked out by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 import pytest
 
+from shared.behaviour import Event, EventKind
 from shared.errors import Misconfigured
 from simulations.datasets import Impression
 from simulations.evaluation import Questions, evaluate, split
@@ -42,9 +44,23 @@ def test_full_ranks_against_all_items_but_the_history_and_validation_counts_as_s
     assert evaluate(Fixed([[0, 1, 2, 3]]), parts.validation).figures()["full"]["mrr"] == pytest.approx(1 / 3)
 
 
-def test_a_target_met_before_still_competes():
-    parts = split(dataset([["1", "0", "1"]], items=4), seed=0)
-    assert evaluate(Fixed([[9, 5, 7, 6]]), parts.test).figures()["full"]["mrr"] == pytest.approx(1 / 3)
+def test_a_target_met_before_is_asked_for_in_its_list_alone():
+    impressions = tuple(Impression(0, 10.0, ("1",), (item, "0"), (True, False)) for item in ("1", "2"))
+    parts = split(dataset([["1"]], items=4, impressions=impressions), seed=0)
+    evaluation = evaluate(Fixed([[5, 9, 7, 6]]), parts.test)
+    assert np.isnan(evaluation.values["full"]["mrr"]).tolist() == [True, False]
+    assert evaluation.figures()["full"]["mrr"] == evaluation.figures()["sampled"]["mrr"] == 1.0
+    assert evaluation.values["impressions"]["auc"].tolist() == [1.0, 1.0]
+
+
+def test_what_was_turned_away_from_does_not_compete():
+    small = dataset([["1", "0", "2"]], items=5)
+    away = [Event(0.5, EventKind.DISMISSAL, "3"), Event(0.6, EventKind.SKIP, "4")]
+    person = replace(small.people[0], events=(small.people[0].events[0], *away, *small.people[0].events[1:]))
+    parts = split(replace(small, people=(person,)), seed=0)
+    scorer = Fixed([[0, 0, 1, 9, 9]])
+    assert evaluate(scorer, parts.test).figures()["full"]["hr@10"] == 1.0
+    assert evaluate(scorer, parts.test).values["full"]["mrr"].tolist() == [1.0]
 
 
 def slowly(table, questions: Questions) -> dict[str, list[float]]:

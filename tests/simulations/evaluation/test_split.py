@@ -31,9 +31,18 @@ def test_events_without_a_catalogue_item_are_no_targets():
     assert (parts.validation.targets.tolist(), parts.test.targets.tolist()) == ([1], [2])
 
 
-def test_a_target_met_before_is_still_a_test():
-    parts = split(dataset([["1", "0", "1", "1"]], items=4), seed=0)
-    assert (parts.test.targets.tolist(), parts.training[0].tolist()) == ([1], [1, 0])
+def test_only_what_was_not_met_before_is_asked_for_and_what_follows_it_is_left_out():
+    parts = split(dataset([["1", "0", "1", "2", "0", "3", "1", "3"]], items=5), seed=0)
+    assert (parts.test.targets.tolist(), parts.validation.targets.tolist()) == ([3], [2])
+    assert parts.test.histories[0].tolist() == [1, 0, 1, 2, 0]
+    assert (parts.training[0].tolist(), parts.held_back.tolist()) == ([1, 0, 1], [5])
+    assert parts.repeats == 0.5
+
+
+def test_people_with_fewer_than_three_different_items_are_not_asked():
+    parts = split(dataset([["1", "1", "0", "1", "1"], ["0", "1", "2"]], items=4), seed=0)
+    assert parts.test.people.tolist() == [1]
+    assert parts.training[0].tolist() == [1, 1, 0, 1, 1]
 
 
 def test_training_events_hold_the_items_of_training_and_the_searches_before_them():
@@ -133,3 +142,9 @@ def test_with_shown_lists_the_validation_is_the_last_event_among_those_shown_bes
     assert parts.validation.lists[0].clicked.tolist() == [True, False, False]
     log = training_events(small.people[0].events, small.catalogue, int(parts.held_back[0]))
     assert [event.item for event in log] == ["0", "1"]
+
+
+def test_with_shown_lists_the_target_is_the_first_new_click():
+    impressions = (Impression(0, 10.0, ("5", "1"), ("5", "3", "4"), (True, True, False)),)
+    test = split(dataset([["5", "1"]], items=120, impressions=impressions), seed=0).test
+    assert test.targets.tolist() == [3]

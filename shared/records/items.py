@@ -1,0 +1,70 @@
+"""The layout of items.
+
+`.jsonl`, one JSON object a line; `.csv`, a header with the same names and the categories separated by `|`:
+    id             text, unique
+    title          text, what a person is shown
+    text           what the encoder reads; optional, the title stands in
+    categories     list of texts, broad to narrow; optional
+    added_seconds  when it came into the catalogue, since 1970 UTC; optional
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shared.catalogue import Item
+from shared.errors import Corrupt, Misconfigured
+from shared.records.fields import identifier, labels, seconds, words
+from shared.records.reading import Layout, Reading
+
+ITEMS = Layout(
+    "item",
+    {"id": identifier, "title": words, "text": words, "categories": labels, "added_seconds": seconds},
+    ("id", "title"),
+    frozenset(),
+    {},
+)
+
+
+def read_items(path: Path, lost: Callable[[int, str], None] | None = None) -> tuple[list[Item], tuple[str, ...]]:
+    """The items of a file in its order, and notes on how they were read.
+
+    Args:
+        lost: takes line and reason of what is no item but no fault either (a blank line, an item without id or title);
+            when left out, blank lines are passed over and such an item is a fault.
+
+    Raises:
+        Misconfigured: there is no such file, or it is named neither .jsonl nor .csv.
+        Corrupt: some lines are not items, or an id stands twice, the first twenty are named; or there is no item.
+    """
+    if path.suffix.lower() not in (".jsonl", ".csv"):
+        raise Misconfigured(f"{path}: expected a file of items named .jsonl or .csv, got {path.suffix or 'neither'}")
+    reading = Reading(path, ITEMS)
+    items: list[Item] = []
+    lines: dict[str, int] = {}
+    for line, fields in reading.rows():
+        missing = [name for name in ITEMS.needed if fields is not None and name not in fields]
+        if fields is None:
+            if lost is not None:
+                lost(line, "blank line")
+        elif missing and lost is not None:
+            lost(line, "item without id or title")
+        elif missing:
+            reading.fault(line, "; ".join(f"{name}: expected a value, got none" for name in missing))
+        elif fields["id"] in lines:
+            reading.fault(
+                line, f"id: expected another than on line {lines[fields['id']]}, got the same; ids are unique"
+            )
+        else:
+            lines[fields["id"]] = line
+            items.append(_item(fields))
+    if not items:
+        raise Corrupt(f"{path}: expected at least one item, got none")
+    return items, reading.notes
+
+
+def _item(fields: dict[str, Any]) -> Item:
+    title = fields["title"]
+    return Item(
+        fields["id"], title, fields.get("text", title), tuple(fields.get("categories", ())), fields.get("added_seconds")
+    )

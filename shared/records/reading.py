@@ -1,0 +1,209 @@
+"""Reads one file of records, JSON lines or CSV, and says of all bad lines at once what is wrong with them."""
+
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from shared.errors import Corrupt, Misconfigured
+from shared.records.fields import Wrong
+from shared.records.tables import FOLDED, Header, Unreadable, table_rows
+
+_MOST_TOLD = 20
+_BYTES_CHECKED = 65_536
+_EMPTY: tuple[object, ...] = (None, "", [], {})
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+Parse = Callable[[Any, "Reading"], Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file holds.
+
+    Attributes:
+        record: one line is one of these: "event", "item".
+        fields: what each field may hold, see `shared.records.fields`.
+        needed: columns without which a table is none.
+        json_only: fields that a table cannot have.
+        advice: what to do about some names that are no field's.
+    """
+
+    record: str
+    fields: Mapping[str, Parse]
+    needed: tuple[str, ...]
+    json_only: frozenset[str]
+    advice: Mapping[str, str]
+
+    def header(self, csv: bool) -> Header:
+        """The names that a table, or an object of JSON lines, may have."""
+        left_out = self.json_only if csv else frozenset()
+        optional = [name for name in self.fields if name not in self.needed and name not in left_out]
+        advice = {**dict.fromkeys(left_out, "it stands in JSON lines only"), **self.advice}
+        return Header(self.needed, optional, advice)
+
+
+class Reading:
+    """One file being read."""
+
+    def __init__(self, source: Path | str, layout: Layout) -> None:
+        """Read from a path (CSV where it ends in .csv, else JSON lines), or JSON lines from standard input for "-"."""
+        self.source = "standard input" if source == "-" else str(source)
+        self.csv = Path(source).suffix.lower() == ".csv"
+        self._path = None if source == "-" else Path(source)
+        self._layout, self._header = layout, layout.header(self.csv)
+        self._notes: Counter[str] = Counter()
+        self._told: list[str] = []
+        self._faults = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was taken another way than it stands in the file; complete once all rows were read."""
+        name = Path(self.source).name
+        return tuple(f"{name}: {said} ({count} times)" if count > 1 else f"{name}: {said}"
+                     for said, count in self._notes.items())  # fmt: skip
+
+    def note(self, said: str) -> None:
+        """Count something that was taken another way than it stands there."""
+        self._notes[said] += 1
+
+    def fault(self, line: int, said: str) -> None:
+        """Count a line that is wrong; what it holds is not said."""
+        self._faults += 1
+        if len(self._told) < _MOST_TOLD:
+            self._told.append(f"{Path(self.source).name}:{line}: {said}")
+
+    def rows(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
+        """Line numbers with typed fields, without those that hold nothing; None for a blank line.
+
+        Raises:
+            Misconfigured: there is no such file.
+            Corrupt: it is empty, binary or not UTF-8; or, after the last row, some lines were wrong.
+        """
+        try:
+            for line, found in self._raw():
+                if found is None:
+                    yield line, None
+                elif isinstance(found, str):
+                    self.fault(line, found)
+                else:
+                    typed = self._typed(line, found)
+                    if typed is not None:
+                        yield line, typed
+        except Unreadable as error:
+            self.fault(error.line, str(error))
+        if self._faults:
+            more = self._faults - len(self._told)
+            raise Corrupt(
+                f"{self.source}: expected one {self._layout.record} a line, {self._faults} "
+                f"{'line is' if self._faults == 1 else 'lines are'} none; nothing was kept\n  "
+                + "\n  ".join([*self._told, *([f"and {more} more"] if more else [])])
+            )
+
+    def _typed(self, line: int, found: Mapping[str, Any]) -> dict[str, Any] | None:
+        typed: dict[str, Any] = {}
+        wrong = []
+        for name, value in found.items():
+            if value in _EMPTY:
+                continue
+            try:
+                read = self._layout.fields[name](value, self)
+            except Wrong as error:
+                wrong.append(f"{name}: {error}")
+                continue
+            if read not in _EMPTY:
+                typed[name] = read
+        if wrong:
+            self.fault(line, "; ".join(wrong))
+            return None
+        return typed
+
+    def _raw(self) -> Iterator[tuple[int, dict[str, Any] | str | None]]:
+        if self.csv:
+            notes: list[str] = []
+            for line, row in table_rows(self._lines(newline=""), self._header, notes):
+                yield line, row
+            for said in notes:
+                self.note(said)
+            return
+        for line, text in enumerate(self._lines(newline="\n"), start=1):
+            yield line, self._object(text, line) if text.strip() else None
+
+    def _object(self, text: str, line: int) -> dict[str, Any] | str:
+        try:
+            found = json.loads(text, object_pairs_hook=_once)
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, _Twice):
+                return f"{self._header.unknown(str(error), 'a name').partition(':')[0]}: expected once, got twice"
+            found = None
+        if isinstance(found, list) or (line == 1 and text.lstrip().startswith("[")):
+            return "expected one whole JSON object a line, got a list; write each of its entries on a line of its own"
+        if not isinstance(found, dict):
+            return "expected one whole JSON object, got something else or a part of one"
+        record: dict[str, Any] = {}
+        for name, value in found.items():
+            known = self._header.known(name)
+            if known is None:
+                return self._header.unknown(name, "a name")
+            if known in record:
+                return f"{known}: expected once, got twice"
+            if known != name:
+                self.note(FOLDED)
+            record[known] = value
+        return record
+
+    def _lines(self, newline: str) -> Iterator[str]:
+        """Lines with their ends."""
+        empty = True
+        with self._opened() as stream:
+            start = stream.read(_BYTES_CHECKED)
+            stream.seek(0)
+            if start[:2] in _UTF16:
+                raise Corrupt(f"{self.source}: expected UTF-8 text, got UTF-16; save it as UTF-8")
+            if b"\0" in start:
+                raise Corrupt(f"{self.source}: expected text, got a binary file; choose another file")
+            text = io.TextIOWrapper(stream, "utf-8-sig", newline=newline)
+            try:
+                for line in text:
+                    empty = False
+                    yield line
+            except UnicodeDecodeError:
+                stream.seek(0)
+                number = next(place for place, raw in enumerate(stream, start=1) if not _is_text(raw))
+                raise Corrupt(
+                    f"{self.source}:{number}: expected UTF-8 text, got other bytes; save the file as UTF-8"
+                ) from None
+        if empty:
+            raise Corrupt(f"{self.source}: expected one {self._layout.record} a line, got an empty file")
+
+    def _opened(self) -> BinaryIO:
+        if self._path is None:
+            return io.BytesIO(sys.stdin.buffer.read())
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise Misconfigured(f"{self.source}: expected a readable file ({error.strerror}); check the path") from None
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _Twice(ValueError):
+    """A name stands twice in one object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return record

@@ -1,0 +1,52 @@
+"""Checks what `simulate` is called with, before anything is read: a wrong argument is named as the caller wrote it."""
+
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.errors import Misconfigured
+from simulations.modes import Aggregation, Engine, Privacy, Which
+
+
+def check(
+    *,
+    settings: Sequence[str],
+    rounds: int | None,
+    clients_per_round: int | None,
+    engine: str,
+    privacy: str,
+    aggregation: str,
+    seed: int,
+    baselines: str,
+) -> None:
+    """See that each argument is one there is.
+
+    Raises:
+        Misconfigured: one is not.
+    """
+    for name, value, known in (
+        ("engine", engine, Engine),
+        ("privacy", privacy, Privacy),
+        ("aggregation", aggregation, Aggregation),
+        ("baselines", baselines, Which),
+    ):
+        if value not in typing.get_args(known):
+            raise Misconfigured(f"{name}: expected {' or '.join(typing.get_args(known))}, got {value!r}")
+    if isinstance(settings, str) or not all(isinstance(setting, str) for setting in settings):
+        raise Misconfigured(
+            f'set: expected a list of settings, such as ["training.rounds=50"], got {type(settings).__name__}'
+        )
+    for name, number, least in (
+        ("seed", seed, 0),
+        ("rounds", rounds, 1),
+        ("clients_per_round", clients_per_round, 2),
+    ):
+        if number is None and name != "seed":
+            continue
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            raise Misconfigured(f"{name}: expected a whole number of at least {least}, got {number!r}")
+
+
+def path_of(place: Path | str | None) -> Path | None:
+    """A path that was given as text or as one."""
+    return None if place is None else Path(place).expanduser()
