@@ -6,8 +6,8 @@ from typing import Any
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import build_model
-from shared.privacy import Cohort, Participations, TaskShares, plan
-from shared.terms import event_noise_deviation, expected_windows
+from shared.privacy import TASKS, Cohort, ConcentratedAccountant, Event, Participations, SummedWindow, TaskShares, plan
+from shared.terms import terms_of
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -78,15 +78,26 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
         rounds=training.rounds,
     )
     assert planned.readers is not None
-    event = 0.0
-    if expected_windows(file, 1):
-        event = event_noise_deviation(file, 1) / file.clipping.update_norm / training.clients_per_round**0.5
     return {
         "epsilon": epsilon,
         "rho of an update": planned.rho,
         "noise of a coordinate / C": planned.noise_per_coordinate,
         "noise of the mean / C": planned.noise_norm,
-        "event noise of a coordinate / C": event,
+        "epsilon of a window": _window_epsilon(file, epsilon, answers, dimension),
         "largest dimension": planned.largest_dimension,
         "epsilon of readers, if the operator samples in secret": planned.readers.epsilon,
     }
+
+
+def _window_epsilon(file: FederationFile, epsilon: float, answers: int, dimension: int) -> float | None:
+    """What the same noise promises to one window of events over a device's whole life; None without that level."""
+    promised = file.privacy.model_copy(update={"user_epsilon": epsilon, "update_participations": answers})
+    planned = file.model_copy(update={"privacy": promised})
+    shares = {"update": 1.0, "statistics": promised.statistics_share, "evaluation": promised.evaluation_share}
+    charged: dict[Event, int] = {}
+    for task in TASKS:
+        if shares[task]:
+            for event in terms_of(planned, task, 1, dimension, bytes(32), bytes(32)).charges:
+                if isinstance(event, SummedWindow):
+                    charged[event] = getattr(promised, f"{task}_participations")
+    return ConcentratedAccountant().epsilon(charged, promised.event_delta) if charged else None

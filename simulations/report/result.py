@@ -206,7 +206,8 @@ class RunResult:
     def _sees(self, model: str) -> str:
         """What a model of the table is made from: not all of them could exist where logs stay on devices."""
         if model == "hushrec":
-            return "sums under noise" if self.privacy.get("user") else "sums, or what each device sends"
+            promised = (self.privacy.get("user") or {}).get("epsilon") is not None
+            return "sums under noise" if promised else "sums, or what each device sends"
         return SEES.get(model, "")
 
     def to_frame(self) -> Any:

@@ -8,8 +8,8 @@ DASH = "–"
 
 
 def cell(value: Any) -> str:
-    """One figure of a table; None is a dash."""
-    if value is None:
+    """One figure of a table; nothing is a dash."""
+    if value is None or value == "":
         return DASH
     if isinstance(value, bool):
         return "yes" if value else "no"

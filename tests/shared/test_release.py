@@ -349,3 +349,15 @@ def test_embeddings_that_are_known_need_no_encoder(tiny, monkeypatch):
     embeddings = model.encoder.embed(came.texts)
     monkeypatch.setattr(model.encoder, "embed", None)
     assert with_items(release, model, came, embeddings=embeddings).digest() == expected.digest()
+
+
+def test_where_few_axes_may_turn_they_are_those_of_the_concepts_and_nothing_else_changes(tiny):
+    release, model = tiny.release("model.dense_width=32", "model.dense_trained=5")
+    whole, other = tiny.release("model.dense_width=32", "model.dense_trained=32")
+    concepts = model.layout.extract(release.vector, ["concepts"]).reshape(6, 32)
+    rank = np.linalg.matrix_rank(concepts, tol=1e-4)
+    assert rank <= 6
+    assert np.allclose(concepts[:, rank:], 0.0, atol=1e-5)
+    assert not np.allclose(other.layout.extract(whole.vector, ["concepts"]).reshape(6, 32)[:, rank:], 0.0, atol=1e-3)
+    assert np.allclose(release.index @ release.index.T, whole.index @ whole.index.T, atol=0.05)  # up to its grid
+    assert release.concept_names == whole.concept_names

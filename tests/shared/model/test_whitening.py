@@ -110,3 +110,35 @@ def test_without_features_the_columns_are_those_of_the_text_to_the_last_bit():
 def test_a_block_that_the_catalogue_has_not_is_refused_and_the_key_named(name, width, got):
     with pytest.raises(Misconfigured, match=rf"model\.features\.{name}: expected .* {width} numbers .* got {got}"):
         Whitening.fit_items(sample(24, 8), featured(), {name: width})
+
+
+def test_axes_are_led_by_what_some_directions_span_and_no_angle_changes():
+    chance = np.random.default_rng(3)
+    embeddings = chance.normal(size=(50, 8)).astype(np.float32)
+    whitening = Whitening.fit(embeddings)
+    directions = chance.normal(size=(3, 8)).astype(np.float32)
+    turned, rotation = whitening.led_by(directions)
+    assert np.allclose(rotation.T @ rotation, np.eye(8), atol=1e-5)
+    before, after = whitening.apply(embeddings), turned.apply(embeddings)
+    assert np.allclose(before @ rotation, after, atol=1e-4)
+    assert np.allclose(before @ before.T, after @ after.T, atol=1e-3)
+    assert np.allclose((directions @ rotation)[:, 3:], 0.0, atol=1e-5)
+    # what is left keeps the order of the axes as they were: the first of them is the first axis less what is spanned
+    spanned = np.linalg.svd(directions, full_matrices=False)[2]
+    first = np.eye(8)[0] - spanned.T @ (spanned @ np.eye(8)[0])
+    assert abs(first @ rotation[:, 3]) == pytest.approx(np.linalg.norm(first), rel=1e-4)
+
+
+def test_as_many_directions_as_axes_only_turn_them():
+    chance = np.random.default_rng(4)
+    whitening = Whitening.fit(chance.normal(size=(50, 8)).astype(np.float32))
+    _, rotation = whitening.led_by(chance.normal(size=(20, 8)).astype(np.float32))
+    assert np.allclose(rotation.T @ rotation, np.eye(8), atol=1e-5)
+
+
+def test_columns_of_features_stay_where_they_are():
+    chance = np.random.default_rng(5)
+    text = Whitening.fit(chance.normal(size=(50, 8)).astype(np.float32))
+    with_features = Whitening(text.mean, np.concatenate([np.zeros((8, 2), np.float32), text.matrix], 1))
+    turned, _ = with_features.led_by(chance.normal(size=(3, 8)).astype(np.float32))
+    assert not turned.matrix[:, :2].any()

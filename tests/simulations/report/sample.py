@@ -3,10 +3,33 @@
 from pathlib import Path
 from typing import Any
 
+from server import RoundReport
+from shared.privacy import Task
 from simulations.datasets import Loss
 from simulations.report import CurvePoint, ExampleEvent, ExamplePerson, Recommendation, RunResult
 
 TITLE = 'Men & <script>alert("x")</script> http://example.org/film'
+
+
+def row(number: int, answered: int, skipped: bool = False, task: Task = "update") -> dict[str, Any]:
+    """A line of rounds.csv as a training writes it."""
+    report = RoundReport(
+        number=number,
+        task=task,
+        groups=("dense",),
+        selected=100,
+        answered=answered,
+        not_yet=0,
+        refused=0,
+        failed={},
+        rejected=0,
+        late=100 - answered,
+        skipped=skipped,
+        seconds=1.25,
+        upload_bytes=240_000,
+        update_norm=0.0 if skipped else 0.5,
+    )
+    return {column: None if value == "" else value for column, value in report.to_row().items()}
 
 
 def sample(**changes: Any) -> RunResult:
@@ -34,9 +57,10 @@ def sample(**changes: Any) -> RunResult:
         "cost": {"seconds": 95.5, "client_milliseconds": 21.3, "upload_bytes_per_client": 240_000},
         "seed": 7,
         "curve": [
-            CurvePoint(1, {"ndcg@10": 0.05, "hr@10": 0.10}),
-            CurvePoint(2, {"ndcg@10": 0.08, "hr@10": None}),
-            CurvePoint(3, {"ndcg@10": 0.09, "hr@10": 0.18}),
+            CurvePoint(0, {"sampled ndcg@10": 0.05, "sampled hr@10": 0.10}, (0.03, 0.07)),
+            CurvePoint(2, {"sampled ndcg@10": 0.08, "sampled hr@10": None}, (0.06, 0.1)),
+            CurvePoint(2, {"federated ndcg@10": 0.085}),
+            CurvePoint(3, {"sampled ndcg@10": 0.09, "sampled hr@10": 0.18}, (0.07, 0.11)),
         ],
         "cold_start_curve": [
             {"events": 0, "model": "hushrec", "sampled ndcg@10": 0.21, "low": 0.11, "high": 0.31},
@@ -44,11 +68,13 @@ def sample(**changes: Any) -> RunResult:
             {"events": 5, "model": "hushrec", "sampled ndcg@10": 0.41, "low": 0.31, "high": 0.51},
             {"events": 5, "model": "zero-shot", "sampled ndcg@10": 0.25, "low": 0.15, "high": 0.35},
         ],
-        "rounds_table": [
-            {"round": 1, "answers": 90, "skipped": False, "seconds": 1.5},
-            {"round": 2, "answers": 3, "skipped": True, "seconds": None},
-            {"round": 3, "answers": 95, "skipped": False, "seconds": 1.25},
-        ],
+        "untrained": {"sampled": {"ndcg@10": 0.31}, "full": {"ndcg@10": 0.07}},
+        "learnt": {
+            "sampled": {"ndcg@10": 0.11, "low": 0.08, "high": 0.14},
+            "full": {"ndcg@10": 0.027, "low": 0.01, "high": 0.04},
+        },
+        "moved": {"dense": 4.5, "scales": 0.25},
+        "rounds_table": [row(1, 90), row(2, 3, skipped=True), row(3, 95), row(3, 70, task="evaluation")],
         "load_losses": [Loss("a line without a time", 12, ("events.csv:4", "events.csv:9"))],
         "examples": [
             ExamplePerson(

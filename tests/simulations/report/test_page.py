@@ -1,10 +1,13 @@
 """The page: self-contained, escaped, honest about what is missing."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
 
+from simulations.report.curve import draw, of_headline
 from simulations.report.page import render
+from simulations.report.words import in_sentences
 from tests.simulations.report.sample import TITLE, sample
 
 
@@ -97,7 +100,7 @@ def test_a_run_without_rounds_examples_losses_and_notes_still_makes_a_page() -> 
 def test_the_privacy_statement_names_unit_neighbours_loss_and_observer() -> None:
     shown = " ".join(Page(render(sample())).shown)
     assert "one window of a person's events in a row" in shown
-    assert "the same device with one window added or removed" in shown
+    assert "the same device with one window emptied" in shown
     assert "3.15" in shown, "epsilon 3.141 is rounded up, never down"
     assert "1.0e-05" in shown
     assert "the server first of all" in shown
@@ -112,10 +115,62 @@ def test_what_a_run_says_about_its_promise_goes_before_the_default_words() -> No
 
 def test_rounds_are_summed_up() -> None:
     shown = Page(render(sample())).shown
-    # answers 90, 3, 95: fewest 3, median 90, most 95; one round skipped
+    # in training 90, 3 and 95 answered: fewest 3, median 90, most 95; one was skipped; an evaluation is no such round
+    assert shown[shown.index("rounds of training") + 1] == "3"
     assert "3, 90, 95" in shown
+    assert shown[shown.index("evaluations") + 1] == "1"
     at = shown.index("skipped, too few answers")
     assert shown[at + 1] == "1"
+
+
+def test_the_first_sentences_say_what_was_learnt_and_what_it_rests_on() -> None:
+    lead = in_sentences(sample().to_record())
+    assert lead[0].startswith("Training on 300 people's devices brought +0.110 nDCG@10")
+    assert lead[0].endswith("(95 % interval +0.080 to +0.140).")
+    assert lead[1:] == ["Promised: epsilon 3.15 to each window of events."]
+    unsure = sample(
+        learnt={"sampled": {"ndcg@10": 0.01, "low": -0.01, "high": 0.03}},
+        without_privacy={"sampled": {"ndcg@10": 0.525}},
+        privacy={"user": None, "event": None},
+    )
+    lead = in_sentences(unsure.to_record())
+    assert lead[0].endswith("that is not surely more than nothing.")
+    assert "reaches 0.525; this one keeps 80 % of it" in lead[1]
+    assert lead[2] == "Nothing is promised to anybody in this run."
+    assert all(sentence in Page(render(unsure)).shown for sentence in lead)
+
+
+def test_what_each_model_sees_stands_beside_it() -> None:
+    rows = {row["model"]: row["sees"] for row in sample(baselines={"ease": {}, "zero-shot": {}}).table()}
+    assert rows == {
+        "hushrec": "sums, or what each device sends",
+        "untrained": "the public catalogue",
+        "ease": "everybody's raw logs; no new items",
+        "zero-shot": "the public catalogue",
+    }
+
+
+def test_an_epsilon_that_protects_nobody_is_called_so() -> None:
+    shown = " ".join(Page(render(sample(privacy={"user": None, "event": {"epsilon": 72.4, "delta": 1e-6}}))).shown)
+    assert "take it for no protection" in shown
+    assert "million" not in shown
+
+
+def test_every_line_of_a_chart_has_a_colour_of_its_own() -> None:
+    text = render(sample())
+    styles = dict(re.findall(r"\.(line\d) \{ stroke: (var\(--c\d\))", text))
+    assert len(set(styles.values())) == len(styles) == 6
+    assert set(re.findall(r'class="line (line\d)"', text)) <= set(styles)
+    light, dark = (set(re.findall(r"--c\d(?=:)", part)) for part in text.split("prefers-color-scheme: dark", 1))
+    assert light == dark == {f"--c{number}" for number in range(6)}
+
+
+def test_the_curve_is_one_metric_from_round_zero_with_its_interval() -> None:
+    drawing = draw(of_headline(sample().curve))
+    assert drawing is not None
+    assert [line.name for line in drawing.lines] == ["sampled ndcg@10", "federated ndcg@10"]
+    assert drawing.rounds[0].label == "0"
+    assert len(drawing.band.split()) == 2 * 3
 
 
 @pytest.mark.parametrize("part", ["Latest events", "Concepts", "Recommendations", "like your latest events (70 %)"])

@@ -15,8 +15,13 @@ def test_the_json_has_exactly_the_keys_of_the_contract() -> None:
     record = json.loads(sample().to_json())
     assert list(record) == [
         "data", "users", "items", "events", "rounds", "dimension", "metrics", "baselines", "cold_start", "privacy",
-        "cost", "seed",
+        "cost", "seed", "untrained", "learnt", "moved",
     ]  # fmt: skip
+    assert record["untrained"].keys() == {"sampled", "full"}
+    assert record["learnt"].keys() == {"sampled", "full"}
+    assert record["learnt"]["sampled"].keys() == record["learnt"]["full"].keys() == {"ndcg@10", "low", "high"}
+    assert record["moved"] == {"dense": 4.5, "scales": 0.25}
+    assert "without_privacy" in json.loads(sample(without_privacy={"sampled": {"ndcg@10": 0.5}}).to_json())
     assert record["metrics"].keys() == {"sampled", "full"}
     assert record["metrics"]["sampled"].keys() == {"hr@10", "ndcg@10", "auc", "mrr"}
     assert record["metrics"]["full"].keys() == {"hr@10", "ndcg@10", "mrr"}
@@ -46,17 +51,17 @@ def test_the_json_is_one_line_and_figures_that_are_not_numbers_are_null() -> Non
 
 def test_the_table_puts_this_run_first_and_leaves_out_columns_without_a_figure() -> None:
     empty = {"sampled": {"hr@10": 0.5}, "full": {}}
-    rows = sample(metrics=empty, baselines={"popularity": {"sampled": {"hr@10": 0.4}, "full": {}}}).table()
-    assert rows == [
-        {"model": "hushrec", "sampled hr@10": 0.5},
-        {"model": "popularity", "sampled hr@10": 0.4},
-    ]
+    popularity = {"popularity": {"sampled": {"hr@10": 0.4}, "full": {}}}
+    rows = sample(metrics=empty, untrained={}, without_privacy=empty, baselines=popularity).table()
+    assert [row["model"] for row in rows] == ["hushrec", "untrained", "without privacy", "popularity"]
+    assert [row["sampled hr@10"] for row in rows] == [0.5, None, 0.5, 0.4]
+    assert rows[0].keys() == {"model", "sees", "sampled hr@10"}
 
 
 def test_the_frame_has_one_row_per_model() -> None:
     pytest.importorskip("pandas")
     frame = sample().to_frame()
-    assert list(frame.index) == ["hushrec", "popularity", "zero-shot"]
+    assert list(frame.index) == ["hushrec", "untrained", "popularity", "zero-shot"]
     assert frame.loc["popularity", "full ndcg@10"] == 0.044
 
 

@@ -54,10 +54,34 @@ def test_a_record_is_printed_with_its_rows_and_its_other_figures_and_no_markup()
     assert "seconds" in shown
 
 
-def test_progress_is_silent_where_nobody_is_looking(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress.on_terminal() as progress, progress.stage("training rounds", total=2) as stage:
+def test_progress_by_itself_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as progress, progress.stage("training rounds", total=2) as stage:
         stage.advance(detail="ndcg@10 0.4")
     assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_terminal_stages_are_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress.on_terminal() as progress, progress.stage("training rounds", total=2) as stage:
+        stage.advance(detail="ndcg@10 0.4")
+    assert capsys.readouterr().out == ""
+    with Progress.on_terminal() as progress, progress.stage("loading"):
+        pass
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "loading ..."
+    assert lines[1].startswith("loading: done in ")
+
+
+def test_a_long_stage_is_heard_of_every_ten_seconds() -> None:
+    now, written = [0.0], []
+    progress = Progress(write=written.append, clock=lambda: now[0])
+    with progress.stage("training rounds", total=100) as stage:
+        for _ in range(100):
+            now[0] += 0.5
+            stage.advance(detail="ndcg@10 0.4")
+    assert written[0] == "training rounds ..."
+    assert written[1] == "training rounds: 20 of 100 ndcg@10 0.4"
+    assert len(written) == 2 + 5
+    assert written[-1] == "training rounds: done in 50.0 s ndcg@10 0.4"
 
 
 def test_progress_shows_the_stage_and_the_metric_as_it_moves() -> None:

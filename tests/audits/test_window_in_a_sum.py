@@ -1,0 +1,88 @@
+"""One window of a person's events in a private sum: what it can move, against what the ledger charges for it.
+
+Unit: one window; neighbours: that window emptied, the others in their places. The measure is mu = shift over the
+deviation of the noise that honest survivors surely add, in whole units: a Gaussian of that mu is rho = mu² / 2 in zCDP.
+The control leaves out the clipping of windows, and must move by more than is charged for.
+"""
+
+import numpy as np
+import pytest
+
+from client.summand import Contribution
+from client.summand.words import noised_words
+from client.training import LocalTraining
+from shared.behaviour import Event
+from shared.privacy import SummedGaussian, SummedWindow
+from shared.terms import terms_of
+from tests.tiny import Seeded, Tiny, events
+
+GROUPS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
+SETTINGS = (
+    "privacy.level=both",
+    "privacy.event_noise_multiplier=0.0",
+    "sum.mode=ideal",
+    "windows.sampling_probability=1.0",
+    "clipping.update_norm=0.01",
+    "clipping.window_norm=0.012",
+    "round.minimum_answers=3",
+)
+LOG = [
+    *events(["garden-0", "music-1", "garden-2", "kitchen-2"]),
+    *events(["cycling-3", "music-2", "cycling-1", "cycling-4"]),
+    *events(["kitchen-0", "music-4", "kitchen-1", "garden-5"]),
+]
+COHORT = 20
+
+
+def emptied(window: int) -> list[Event]:
+    """The log, with one window's events replaced by such as train nothing and take no place from others."""
+    return [
+        Event(event.time_seconds, event.kind, "withdrawn") if place // 4 == window else event
+        for place, event in enumerate(LOG)
+    ]
+
+
+def moved_by_a_window(tiny: Tiny, *settings: str) -> tuple[float, float, float]:
+    """The largest squared mu over twice, of any window of the log; and the rho that is charged for one, and for all."""
+    release, model = tiny.moved(*SETTINGS, *settings)
+    local = LocalTraining(model)
+    dimension = model.layout.select(GROUPS).size
+    terms = terms_of(release.federation, "update", 1, dimension, bytes(32), bytes(32))
+    parameters = terms.configuration.for_cohort(COHORT)
+    quiet = terms.configuration.for_cohort(COHORT).variance * parameters.honest_survivors
+
+    def words(log: list[Event], seed: int) -> np.ndarray:
+        signal = local.update(release, release.vector, GROUPS, log, Seeded()).signal
+        none = np.zeros(0, np.float32)
+        bare = type(parameters)(**{f: getattr(parameters, f) for f in parameters.__slots__} | {"variance": 0})
+        made = noised_words(Contribution(signal, none), terms.configuration, bare, Seeded(seed).bytes("rounding"))
+        return made.astype(np.int32).astype(np.float64)
+
+    whole = [words(LOG, seed) for seed in range(3)]
+    worst = max(
+        float(np.square(one - words(emptied(window), 7 + seed)).sum())
+        for window in range(3)
+        for seed, one in enumerate(whole)
+    )
+    charged = {type(event): event.rho for event in terms.charges}
+    return worst / (2 * quiet), charged[SummedWindow], charged[SummedGaussian]
+
+
+def test_no_window_moves_the_sum_by_more_than_its_charge(tiny: Tiny) -> None:
+    moved, window, person = moved_by_a_window(tiny)
+    assert 0.1 * window < moved <= window  # and the charge is not far above what can happen
+    assert window < person / 4
+
+
+def test_the_control_whose_windows_are_not_clipped_moves_by_more(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    from client.training.per_window import PerWindow
+
+    clipped_sum = PerWindow.clipped_sum
+
+    def unclipped(self: PerWindow, losses: object, texts: object, clip_norm: float, *rest: object) -> object:
+        return clipped_sum(self, losses, texts, 1e9, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PerWindow, "clipped_sum", unclipped)
+    moved, window, person = moved_by_a_window(tiny)
+    assert window < moved
+    assert moved <= 4 * person
