@@ -51,7 +51,11 @@ def render(result: RunResult) -> str:
         rounds=_rounds(result.rounds_table),
         round_columns=list(dict.fromkeys(column for row in result.rounds_table for column in row)),
         promises=_promises(record["privacy"]),
-        cold_start={part: _flat(figures) for part, figures in record["cold_start"].items() if figures},
+        cold_start={
+            part: _flat(figures)
+            for part, figures in record["cold_start"].items()
+            if figures and figures.get("questions", 1)
+        },
     )
 
 

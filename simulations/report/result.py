@@ -193,7 +193,7 @@ class RunResult:
         models |= record["baselines"]
         columns = [
             (part, metric)
-            for part, metrics in (("full", FULL), ("sampled", SAMPLED), ("impressions", IMPRESSIONS))
+            for part, metrics in (("sampled", SAMPLED), ("full", FULL), ("impressions", IMPRESSIONS))
             for metric in metrics
             if any(_figure(scores, part, metric) is not None for scores in models.values())
         ]
