@@ -21,7 +21,6 @@ from shared.secure_sum import (
     Inbox,
     MaskedVector,
     Ring,
-    Roster,
     RoundConfiguration,
     ShareKind,
     ShareMessage,
@@ -38,11 +37,13 @@ from shared.secure_sum import (
     open_envelope,
     pair_key,
     public_key,
+    read_roster,
     seal,
     self_key,
     share_key,
     shared_secrets,
     split,
+    verify_roster,
     verify_signature,
 )
 
@@ -139,8 +140,7 @@ class Summand:
         """
         configuration = RoundConfiguration.decode(state.configuration)
         ch = configuration.digest()
-        now, revoked = int(self._now_seconds()), self._member.revoked()
-        roster = Roster.verified(roster_bytes, ch, self._member.registry, now)
+        roster = read_roster(roster_bytes)
         if not configuration.minimum_cohort <= len(roster) <= configuration.maximum_cohort:
             raise Corrupt(
                 f"roster: expected from {configuration.minimum_cohort} to {configuration.maximum_cohort} members, "
@@ -150,9 +150,11 @@ class Summand:
         place = next((at for at, advert in enumerate(roster.adverts) if advert.device == own.device), None)
         if place is None or roster.adverts[place] != own:
             raise Corrupt("roster: expected this device's own advert, byte for byte, got none or another")
+        now, revoked = int(self._now_seconds()), self._member.revoked()
         for advert in roster.adverts:
             if advert.device in revoked:
                 raise Corrupt(f"roster: expected members whose certificates count, got {advert.device.hex()}, revoked")
+        verify_roster(roster_bytes, ch, self._member.registry, now)
         session = roster.session(ch)
         parameters = configuration.for_cohort(len(roster), self._event_noise)
         neighbours = Ring(session, len(roster), parameters.degree).neighbours(place)

@@ -31,7 +31,7 @@ from shared.secure_sum.messages import (
 )
 from shared.secure_sum.reed_solomon import PRIME
 from shared.secure_sum.ring import Ring
-from shared.secure_sum.roster import Advert, Roster
+from shared.secure_sum.roster import Advert, Roster, read_roster, verify_roster
 from shared.secure_sum.shamir import RandomBytes, draw_element, recover, recover_checked, split
 
 __all__ = [
@@ -40,6 +40,6 @@ __all__ = [
     "SumParameters", "UnmaskShare", "UnmaskShares", "Words", "add_mask", "agree_statement", "commitment",
     "decode_bitmap", "derive", "device_id", "digest", "draw_element", "encode_bitmap", "graph_degrees",
     "issue_certificate", "mask_secret", "mask_statement", "mask_words", "open_envelope", "pair_key", "public_key",
-    "recover", "recover_checked", "seal", "self_key", "share_key", "shared_secret", "shared_secrets", "split",
-    "verify_certificate", "verify_signature",
+    "read_roster", "recover", "recover_checked", "seal", "self_key", "share_key", "shared_secret", "shared_secrets",
+    "split", "verify_certificate", "verify_roster", "verify_signature",
 ]  # fmt: skip

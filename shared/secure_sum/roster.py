@@ -171,26 +171,33 @@ class Roster:
         starts = range(0, len(content), ADVERT_BYTES)
         return cls(tuple(Advert.decode(content[start : start + ADVERT_BYTES]) for start in starts))
 
-    @classmethod
-    def verified(cls, content: bytes, ch: bytes, registry_public_key: bytes, now_seconds: int) -> "Roster":
-        """Read what `encode` wrote and check every advert; a roster that was found good a moment ago is not read again.
-
-        Raises:
-            Corrupt: as `decode`, or as `Advert.verify` for one of the members.
-        """
-        return _verified_roster(content, ch, registry_public_key, now_seconds)
-
     def session(self, ch: bytes) -> bytes:
         """ctx, the 32 bytes every key of the round depends on (FEDREC-SA/1 section 3)."""
         return digest("roster", ch, *(advert.encode() for advert in self.adverts))
 
 
-@lru_cache(maxsize=1)  # public; the many devices of a simulation are shown the same one
-def _verified_roster(content: bytes, ch: bytes, registry_public_key: bytes, now_seconds: int) -> Roster:
-    roster = Roster.decode(content)
-    for advert in roster.adverts:
+# Rosters are public, and the many devices of a simulation are shown the same one: it is read and checked once.
+
+
+@lru_cache(maxsize=1)
+def read_roster(content: bytes) -> Roster:
+    """`Roster.decode`, of the same bytes once.
+
+    Raises:
+        Corrupt: as there.
+    """
+    return Roster.decode(content)
+
+
+@lru_cache(maxsize=1)
+def verify_roster(content: bytes, ch: bytes, registry_public_key: bytes, now_seconds: int) -> None:
+    """Check every advert of an encoded roster (`Advert.verify`), of the same bytes once.
+
+    Raises:
+        Corrupt: one of them does not hold.
+    """
+    for advert in read_roster(content).adverts:
         advert.verify(ch, registry_public_key, now_seconds)
-    return roster
 
 
 def _statement(ch: bytes, device: bytes, encryption_key: bytes, mask_key: bytes, commitment: bytes) -> bytes:

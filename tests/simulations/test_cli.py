@@ -58,6 +58,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "seed": 0,
         "out": Path("runs/demo-1"),
         "resume": False,
+        "compare": False,
         "baselines": "fast",
         "concept_graph": None,
         "concept_names": None,
@@ -67,7 +68,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
 def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -> None:
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
-        "--engine ray --privacy none --aggregation plain --seed 3 --out o --resume --baselines all "
+        "--engine ray --privacy none --aggregation plain --seed 3 --out o --resume --compare --baselines all "
         "--concept-graph g.json --concept-names n.json"
     )
     assert call(*line.split()).exit_code == 0
@@ -85,6 +86,7 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
         "seed": 3,
         "out": Path("o"),
         "resume": True,
+        "compare": True,
         "baselines": "all",
         "concept_graph": Path("g.json"),
         "concept_names": Path("n.json"),

@@ -104,8 +104,8 @@ def test_a_run_is_not_continued_with_other_prior_knowledge(world: Path, federati
     assert Prior.read(graph, None).digest() != Prior(names={"1": "a"}).digest() != ""
     marker = tmp_path / "run" / "work" / "identity"
     marker.parent.mkdir(parents=True)
-    marker.write_text("another")
-    with pytest.raises(Misconfigured, match=Prior.read(graph, None).digest()):
+    marker.write_text(json.dumps({"concept graph or names": Prior(names={"1": "a"}).digest()}))
+    with pytest.raises(Misconfigured, match="another concept graph or names"):
         simulate(
             f"events:{world}", federation=federation, privacy="none", aggregation="plain", out=tmp_path / "run",
             concept_graph=graph, resume=True,

@@ -118,7 +118,7 @@ def test_event_level_privacy_is_accounted_over_all_rounds_of_a_device(
 def test_a_spent_budget_stops_a_device_and_the_rounds_are_skipped(
     world: Path, federation: Path, tmp_path: Path
 ) -> None:
-    result = run(world, federation, tmp_path / "run", privacy="event", set=["privacy.event_epsilon=0.5"])
+    result = run(world, federation, tmp_path / "run", privacy="event", set=["privacy.local_epsilon=0.5"])
     rows = [row for row in result.rounds_table if row["task"] == "update"]
     assert all(row["skipped"] and row["refused"] for row in rows)
     assert result.privacy["event"] is not None
