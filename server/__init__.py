@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from server.cohort import Member
     from server.exchange import Clock, Exchange
     from server.federation import Counts, Federation, Publish, RoundObserver
+    from server.private_sum import IdealSum, SecureSum
     from server.round import RoundReport
 
 __getattr__, __dir__ = lazily(
@@ -20,11 +21,12 @@ __getattr__, __dir__ = lazily(
         "server.cohort": ("Member",),
         "server.exchange": ("Clock", "Exchange"),
         "server.federation": ("Counts", "Federation", "Publish", "RoundObserver"),
+        "server.private_sum": ("IdealSum", "SecureSum"),
         "server.round": ("RoundReport",),
     },
 )
 
 __all__ = [
-    "Aggregator", "Clock", "Counts", "Exchange", "Federation", "Member", "PlainSum", "Publish", "RoundObserver",
-    "RoundReport", "SumRequest", "SumResult", "Tally", "make_app",
+    "Aggregator", "Clock", "Counts", "Exchange", "Federation", "IdealSum", "Member", "PlainSum", "Publish",
+    "RoundObserver", "RoundReport", "SecureSum", "SumRequest", "SumResult", "Tally", "make_app",
 ]  # fmt: skip

@@ -62,6 +62,7 @@ class Federation:
         clock: Clock | None = None,
         line: str | None = None,
         revoked: Callable[[], frozenset[str]] = frozenset,
+        aggregator: Aggregator | None = None,
         sums: Path | None = None,
     ) -> None:
         """Start a training, or go on with the one in `folder`.
@@ -80,6 +81,7 @@ class Federation:
             line: digest of the release that the training started from, where `publish` may give a later one; else it is
                 the first that `publish` gives.
             revoked: ids of devices that take no part, asked for again whenever it matters.
+            aggregator: adds up the answers of devices; left out, the one that the federation file names.
             sums: folder where every sum is recorded (see `Recording`); None keeps none.
 
         Raises:
@@ -100,7 +102,7 @@ class Federation:
         self._publish = publish
         self._seed = seed
         self._registry = registry
-        aggregator = _aggregator_for(file, registry, revoked)
+        aggregator = aggregator or _aggregator_for(file, registry, revoked)
         self._aggregator = aggregator if sums is None else Recording(aggregator, sums)
         self._revoked = revoked
         self._clock = clock or Clock()

@@ -73,10 +73,11 @@ def run(
     aggregation: Annotated[
         Aggregation,
         typer.Option(
-            help="secure: masked, the server reads the sum alone. ideal: the same sum without masks, for large "
+            help="checked: the first sum of each task is masked, with every device, and must equal the ideal one. "
+            "secure: every sum is masked, the server reads the sum alone. ideal: the same sums without masks, for large "
             "studies. plain: no private sum at all."
         ),
-    ] = "secure",
+    ] = "checked",
     baselines: Annotated[
         Literal["fast", "all", "none"], typer.Option(help="Which baselines to measure beside the federation.")
     ] = "fast",

@@ -3,6 +3,6 @@
 from typing import Literal
 
 Privacy = Literal["none", "event", "user", "both"]
-Aggregation = Literal["secure", "ideal", "plain"]
+Aggregation = Literal["checked", "secure", "ideal", "plain"]
 Engine = Literal["local", "ray"]
 Which = Literal["fast", "all", "none"]

@@ -5,7 +5,7 @@ Logs are written once and read a slice at a time, so that any process (this one,
 
 import hashlib
 import json
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -92,16 +92,22 @@ class _SimulatedLog:
         return _logs(self._home / HELD_OUT).read(self._device)
 
 
+def always() -> bool:
+    """Devices mask in every round."""
+    return True
+
+
 class OpenSimulatedDevice:
     """Opens the device of a Flower node by its partition id; can be sent to another process.
 
     Args:
         home: folder that holds `population/` and `held-out/` (logs) and `releases/` (one folder per digest).
         seed: of all devices' chance, and of the keys of devices and registry.
+        masks: whether devices mask at present, where the federation's sums are secure.
     """
 
-    def __init__(self, home: Path, seed: int) -> None:
-        self._home, self._seed = home, seed
+    def __init__(self, home: Path, seed: int, masks: Callable[[], bool] = always) -> None:
+        self._home, self._seed, self._masks = home, seed, masks
 
     def __call__(self, context: Context) -> Device:
         device = int(context.node_config["partition-id"])
@@ -115,6 +121,7 @@ class OpenSimulatedDevice:
             lambda number: SeededRandomness(self._seed, device, number),
             now_seconds=lambda: 0.0,
             simulated=True,
+            masks=self._masks,
             observe=lambda request, failure: note(state, request, failure),
         )
 

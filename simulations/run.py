@@ -21,6 +21,7 @@ from simulations.cold_start import cold_start_curve
 from simulations.datasets import Dataset, load, spec_of
 from simulations.evaluation import Evaluation, evaluate
 from simulations.examples import describe
+from simulations.first_masked import first_rounds
 from simulations.modes import Aggregation, Engine, Privacy, Which
 from simulations.on_device import DeviceScorer, breadth, sample
 from simulations.prior import Prior
@@ -44,7 +45,7 @@ def simulate(
     clients_per_round: int | None = None,
     engine: Engine = "local",
     privacy: Privacy = "both",
-    aggregation: Aggregation = "secure",
+    aggregation: Aggregation = "checked",
     seed: int = 0,
     out: Path | str | None = None,
     resume: bool = False,
@@ -64,7 +65,8 @@ def simulate(
         rounds, clients_per_round: instead of the federation file's.
         engine: local (this process) or ray (Flower's engine).
         privacy: level of the promise; see the federation file.
-        aggregation: how summands are added.
+        aggregation: how summands are added: checked (masked in the first round of each task and compared to the ideal
+            sum, ideal after that; masked throughout with the ray engine), secure, ideal or plain.
         seed: of the demo's world, of cohorts, of devices' chance and of sampled negatives.
         out: folder for report, figures and release; a temporary folder is used and removed when left out.
         resume: go on with the unfinished run in `out`.
@@ -103,8 +105,9 @@ def simulate(
     )
     identity = _identity(data, world.dataset, seed, settings.digest(), prior.digest())
     folder = RunFolder.open(Path(out), identity, resume)
-    trained = train(world, settings, folder, engine, seed, shown, prior, world.split.test)
-    result = _measured(world, trained, data, baselines, seed, shown)
+    first_only = aggregation == "checked" and settings.sum.mode == "secure" and engine == "local"
+    trained = train(world, settings, folder, engine, seed, shown, prior, world.split.test, first_only)
+    result = _measured(world, trained, data, baselines, seed, shown, first_only)
     if compare:
         openly = resolve(
             data, world.events, len(world.members), federation, set, rounds, clients_per_round, "none", "plain"
@@ -129,7 +132,9 @@ def _identity(data: str, dataset: Dataset, seed: int, federation: str, prior: st
     return {"data": data, "seed": str(seed), "federation file": federation, "concept graph or names": prior, **content}
 
 
-def _measured(world: World, trained: Trained, data: str, baselines: Which, seed: int, progress: Progress) -> RunResult:
+def _measured(
+    world: World, trained: Trained, data: str, baselines: Which, seed: int, progress: Progress, first_only: bool
+) -> RunResult:
     """Every figure of a finished training; the test part is looked at here and nowhere else."""
     dataset = world.dataset
     with progress.stage("evaluating"):
@@ -163,6 +168,7 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
         untrained=trained.untrained.figures(),
         learnt=_learnt(evaluation, trained.untrained),
         moved=_moved(trained),
+        masked_rounds=_masked_rounds(trained, first_only),
         impressions=figures.get("impressions"),
         curve=trained.curve,
         device=device,
@@ -170,7 +176,7 @@ def _measured(world: World, trained: Trained, data: str, baselines: Which, seed:
         rounds_table=[report.to_row() for report in trained.reports],
         load_losses=dataset.report.losses,
         examples=examples,
-        notes=_notes(world, trained),
+        notes=_notes(world, trained, first_only),
     )
 
 
@@ -201,6 +207,15 @@ def _without_privacy(
     with shown.stage("again, without privacy"):
         trained = train(world, settings, RunFolder(place, False), engine, seed, Progress(), prior)
         return dict(evaluate(trained.scorer, world.split.test).figures())
+
+
+def _masked_rounds(trained: Trained, first_only: bool) -> int:
+    """How many of the sums were carried out under masks."""
+    federation = trained.release.federation
+    if federation.sum.mode != "secure":
+        return 0
+    first = first_rounds(federation)
+    return sum(not first_only or report.number == first[report.task] for report in trained.reports)
 
 
 def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any]]:
@@ -241,16 +256,18 @@ def _examples(world: World, trained: Trained, recommender: Recommender, seed: in
 
 
 _HOW_ADDED = {
+    "checked": "The first sum of each task was masked end to end (FEDREC-SA/1) with every device that was asked, and "
+    "equalled the sum of what they had masked, word for word; later ones added the same noised words without masks.",
     "secure": "Summands were masked end to end (FEDREC-SA/1): the server could read their sums, and nothing less.",
     "ideal": "Summands were added without masks, as a study of the secure sum, which gives the same figures.",
     "plain": "Aggregation is the plain sum: the server sees each device's summand.",
 }
 
 
-def _notes(world: World, trained: Trained) -> list[str]:
+def _notes(world: World, trained: Trained, first_only: bool) -> list[str]:
     settings = trained.release.federation
     notes = [
-        _HOW_ADDED[settings.sum.mode],
+        _HOW_ADDED["checked" if first_only else settings.sum.mode],
         f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
         *trained.uncomputed,
     ]

@@ -51,7 +51,8 @@ def resolve(
         Misconfigured, Corrupt: see `read_federation`.
     """
     overlays = preset(data.partition(":")[0], events, privacy) if federation is None else []
-    wishes = [f"sum.mode={aggregation}", *settings, f"privacy.level={privacy}"]
+    mode = "secure" if aggregation == "checked" else aggregation
+    wishes = [f"sum.mode={mode}", *settings, f"privacy.level={privacy}"]
     if rounds is not None:
         if not any(setting.partition("=")[0].strip() == "training.adapter_rounds" for setting in settings):
             kept = _adapter_rounds(read_federation(federation, wishes, overlays), rounds)

@@ -21,8 +21,18 @@ class Spending:
     event: Mapping[str, Any] | None
 
 
-def spending(settings: FederationFile, states: DeviceStates, devices: int, reports: Sequence[RoundReport]) -> Spending:
-    """What the device that spent most has spent, at each level."""
+def spending(
+    settings: FederationFile,
+    states: DeviceStates,
+    devices: int,
+    reports: Sequence[RoundReport],
+    first_only: bool = False,
+) -> Spending:
+    """What the device that spent most has spent, at each level.
+
+    Args:
+        first_only: only the first sum of each task was masked.
+    """
     privacy = settings.privacy
     ledgers = []
     for device in range(devices):
@@ -41,7 +51,10 @@ def spending(settings: FederationFile, states: DeviceStates, devices: int, repor
             "against": "readers of releases, and a server that colludes with at most "
             f"{settings.sum.corrupt_share:.0%} of a cohort"
             + (
-                "" if settings.sum.mode == "secure" else "; this run added the noised vectors without masks, as a study"
+                ""
+                if settings.sum.mode == "secure" and not first_only
+                else "; as a study, this run added the noised vectors without masks"
+                + (" but for the first round of each task" if first_only else "")
             ),
         }
     window = f"one window of {settings.windows.events} consecutive events"

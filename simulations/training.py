@@ -18,9 +18,10 @@ from shared.release import Release, first_release, next_release
 from simulations.computations import check_computations, computations, told
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import Evaluation, Questions, evaluate
+from simulations.first_masked import FirstMasked
 from simulations.grid import DeviceStates, StateJournal, run_local, run_ray, simulated_clock
 from simulations.modes import Engine
-from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
+from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, always, registry_key, write_logs
 from simulations.prior import Prior
 from simulations.ranking import ConceptScorer
 from simulations.report import CurvePoint, Progress, Stage, headline
@@ -71,11 +72,13 @@ def train(
     progress: Progress,
     prior: Prior | None = None,
     ask_untrained: Questions | None = None,
+    mask_first_only: bool = False,
 ) -> Trained:
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
 
     Args:
         ask_untrained: what the model is asked before anybody taught it anything.
+        mask_first_only: see `FirstMasked`; for secure sums over devices of this process.
     """
     prior = prior or Prior()
     model = build_model(settings)
@@ -94,6 +97,8 @@ def train(
         write_logs(folder.work / POPULATION, [world.training_log(person) for person in world.members])
         write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
     clock = simulated_clock() if engine == "local" else Clock()
+    registry, states = registry_key(seed).public_key().public_bytes_raw(), DeviceStates()
+    first_masked = FirstMasked(settings, registry, states) if mask_first_only else None
     federation = Federation(
         settings,
         model.layout,
@@ -103,10 +108,10 @@ def train(
         publish=publish,
         seed=seed,
         resume=folder.resumed,
-        registry=registry_key(seed).public_key().public_bytes_raw(),
+        registry=registry,
         clock=clock,
+        aggregator=first_masked,
     )
-    states = DeviceStates()
     journal = StateJournal(folder.work / "states", states)
     if folder.resumed:
         journal.restore(federation.round_number)
@@ -120,7 +125,8 @@ def train(
         if not folder.resumed:
             curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve])
-        client_app = make_client_app(OpenSimulatedDevice(folder.work, seed))
+        masks = (lambda: first_masked.masking) if first_masked else always
+        client_app = make_client_app(OpenSimulatedDevice(folder.work, seed, masks))
         run = run_local if engine == "local" else run_ray
         with one_thread():
             run(server_app, client_app, len(world.members), states=states)
@@ -140,7 +146,7 @@ def train(
         )
     scorer.install(release)
     curve.add(federation.round_number)
-    spent = spending(settings, states, len(world.members), federation.reports)
+    spent = spending(settings, states, len(world.members), federation.reports, mask_first_only)
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
     uncomputed = tuple(told(counted))
     return Trained(start, release, scorer, federation.reports, tuple(points), spent, untrained, uncomputed)

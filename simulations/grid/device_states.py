@@ -19,6 +19,8 @@ _MAGIC = b"hushrec-devices/1\n"
 _ENTRY = struct.Struct("<IQ")
 _DIGEST_BYTES = 32
 
+Snapshot = tuple[Mapping[int, bytes], Mapping[int, bytes]]
+
 
 def encode_state(state: RecordDict) -> bytes:
     """The bytes of a node's state; empty for an empty one."""
@@ -72,6 +74,20 @@ class DeviceStates:
         """Put exported states back."""
         with self._lock:
             self._rest(changes)
+
+    def snapshot(self) -> "Snapshot":
+        """All states as they are at this moment."""
+        self._settle()
+        with self._lock:
+            return dict(self._resting), {device: encode_state(state) for device, state in self._changed.items()}
+
+    def restore(self, snapshot: "Snapshot") -> None:
+        """Give all devices the states of a snapshot; what had changed by then is still to be exported."""
+        self._settle()
+        with self._lock:
+            resting, changed = snapshot
+            self._resting = dict(resting)
+            self._changed = {device: decode_state(content) for device, content in changed.items()}
 
     def _rest(self, changes: Mapping[int, bytes]) -> None:
         for device, content in changes.items():

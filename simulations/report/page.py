@@ -48,7 +48,7 @@ def render(result: RunResult) -> str:
         drawing=curve.draw(curve.of_headline(result.curve)),
         newcomers=curve.draw(_newcomers(result.cold_start_curve)),
         frame=curve,
-        rounds=_rounds(result.rounds_table),
+        rounds=[*_rounds(result.rounds_table), ("of all these sums, under masks", words.cell(result.masked_rounds))],
         round_columns=list(dict.fromkeys(column for row in result.rounds_table for column in row)),
         promises=_promises(record["privacy"]),
         cold_start={
@@ -79,7 +79,7 @@ def _best(rows: Sequence[Mapping[str, Any]], column: str) -> float | None:
 
 def _rounds(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What happened in the private sums of each task, in a few figures."""
-    summary = []
+    summary: list[tuple[str, str]] = []
     for task, name in (("statistics", "counts"), ("update", "rounds of training"), ("evaluation", "evaluations")):
         held = [row for row in rows if row["task"] == task]
         if held:

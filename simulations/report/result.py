@@ -100,6 +100,7 @@ class RunResult:
         learnt: `{"sampled": {"ndcg@10", "low", "high"}, "full": the same}`: what training brought over `untrained`,
             with its paired 95 % bootstrap interval over people.
         moved: parameter group -> L2 norm of its change by training.
+        masked_rounds: how many of the private sums in `rounds_table` were carried out under masks.
         without_privacy: as `metrics`, of a second training of the same people without any promise; None without one.
         impressions: auc, mrr, ndcg@5, ndcg@10 on shown lists; None where the data has none.
         device: what people's own devices offer: metrics, breadth, fairness; see `simulations.on_device`.
@@ -128,6 +129,7 @@ class RunResult:
     untrained: Mapping[str, Figures | None] = field(default_factory=dict)
     learnt: Mapping[str, Figures] = field(default_factory=dict)
     moved: Mapping[str, float] = field(default_factory=dict)
+    masked_rounds: int = 0
     without_privacy: Mapping[str, Figures | None] | None = None
     impressions: Figures | None = None
     device: Figures | None = None
@@ -168,6 +170,7 @@ class RunResult:
                 part: _complete(("ndcg@10", "low", "high"), self.learnt.get(part)) for part in ("sampled", "full")
             },
             "moved": dict(self.moved),
+            "masked_rounds": self.masked_rounds,
         }
         if self.without_privacy is not None:
             record["without_privacy"] = _scores(self.without_privacy)

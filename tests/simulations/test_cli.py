@@ -54,7 +54,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "clients_per_round": None,
         "engine": "local",
         "privacy": "both",
-        "aggregation": "secure",
+        "aggregation": "checked",
         "seed": 0,
         "out": Path("runs/demo-1"),
         "resume": False,
