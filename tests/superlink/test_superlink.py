@@ -28,6 +28,7 @@ SETTINGS = (
     "sum.mode=secure",
     "privacy.level=both",
     "privacy.event_epsilon=1000.0",
+    "privacy.user_epsilon=1000.0",  # so that four devices stand clear of the noise
     "model.popularity=true",
     "training.rounds=1",
     "training.adapter_rounds=0",
