@@ -74,7 +74,7 @@ def run(
         Aggregation,
         typer.Option(
             help="checked: the first sum of each task is masked, with every device, and must equal the ideal one. "
-            "secure: every sum is masked, the server reads the sum alone. ideal: the same sums without masks, for large "
+            "secure: every sum is masked, the server reads the sum alone. ideal: the same without masks, for large "
             "studies. plain: no private sum at all."
         ),
     ] = "checked",

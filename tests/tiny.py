@@ -39,9 +39,9 @@ TOPICS = {
 WORDS = [*" ".join(TOPICS.values()).split(), *TOPICS, "a", "the", "for", "with"]
 
 
-def write_encoder(folder: Path, family: str = "bert") -> Path:
-    """A random encoder of a family: safetensors, config and tokenizer."""
-    vocabulary = {word: place for place, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+def write_encoder(folder: Path, family: str = "bert", words: Sequence[str] = WORDS) -> Path:
+    """A random encoder of a family, which knows these words: safetensors, config and tokenizer."""
+    vocabulary = {word: place for place, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

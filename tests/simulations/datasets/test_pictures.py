@@ -1,5 +1,6 @@
 """The pictures world: only the looks of its items tell anything, and a model that sees them ranks far better."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from simulations.datasets.pictures import make_pictures
 from simulations.evaluation import evaluate
 from simulations.ranking import ConceptScorer
 from simulations.world import World
-from tests.tiny import Tiny
+from tests.tiny import Tiny, write_encoder
 
 SETTINGS = ("model.concepts=32", "model.dense_width=32", "model.popularity=false", "windows.events=16")
 
@@ -88,15 +89,13 @@ def test_pictures_rank_far_above_texts_that_say_nothing_and_missing_ones_break_n
     assert sparse - text > 0.5 * (seen - text)
 
 
-def test_a_federated_training_moves_the_gate(
-    tiny: Tiny, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The tiny encoder knows none of these words, and none of them matters here.
-    monkeypatch.setattr("simulations.embedding_cache.check_readable", lambda *_: None)
+def test_a_federated_training_moves_the_gate(world: Dataset, federation: Path, tmp_path: Path) -> None:
+    words = {word for text in world.catalogue.texts for word in re.findall(r"\w+|[^\w\s]+", text.lower())}
+    encoder = write_encoder(tmp_path / "encoder", words=sorted(words))
     result = simulate(
         "pictures",
         federation=federation,
-        set=[*SETTINGS, "model.features={image=28}", "training.groups=['gates']"],
+        set=[*SETTINGS, f"backbone.name={encoder}", "model.features={image=28}", "training.groups=['gates']"],
         rounds=2,
         privacy="none",
         aggregation="plain",
