@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from client import install
-from server import RoundReport
+from server import RoundReport, SecureSum, SumResult
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
@@ -254,8 +254,8 @@ def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_pat
 def test_the_ideal_sum_gives_the_secure_run_bit_for_bit(
     world: Path, federation: Path, tmp_path: Path, privacy: str
 ) -> None:
-    vectors, curves = [], []
-    for aggregation in ("secure", "ideal"):
+    vectors, curves, masked = [], [], []
+    for aggregation in ("secure", "checked", "ideal"):
         result = run(
             world,
             federation,
@@ -273,9 +273,45 @@ def test_the_ideal_sum_gives_the_secure_run_bit_for_bit(
         release = Release.load(result.release)
         vectors.append((release.vector.tobytes(), release.log_popularity.tobytes()))
         curves.append([row["metrics"] for row in result.rounds_table])
-    assert vectors[0] == vectors[1]
-    assert curves[0] == curves[1]
+        masked.append(result.masked_rounds)
+    assert vectors[0] == vectors[1] == vectors[2]
+    assert curves[0] == curves[1] == curves[2]
+    assert masked == [len(curves[0]), 3, 0]  # checked: the first count, update and evaluation
     assert sum(bool(metrics) for metrics in curves[0]) == 2  # after the two rounds that train the heads
+
+
+def test_a_masked_sum_that_is_not_the_ideal_one_ends_the_run(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = SecureSum.sum
+
+    def bent(self: SecureSum, *asked: Any) -> SumResult:
+        result = honest(self, *asked)
+        assert result.total is not None
+        return replace(result, total=result.total + np.eye(1, len(result.total))[0] / 2**20)
+
+    monkeypatch.setattr(SecureSum, "sum", bent)
+    with pytest.raises(RuntimeError, match="statistics: expected the masked sum to be the ideal one, word for word"):
+        run(world, federation, tmp_path / "run", aggregation="checked")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_run_says_what_it_learnt_over_its_untrained_start(world: Path, federation: Path, tmp_path: Path) -> None:
+    result = run(world, federation, tmp_path / "run", privacy="none", aggregation="plain", compare=True)
+    record = json.loads(result.to_json())
+    for part in ("sampled", "full"):
+        learnt = record["learnt"][part]
+        assert learnt["ndcg@10"] == pytest.approx(
+            record["metrics"][part]["ndcg@10"] - record["untrained"][part]["ndcg@10"]
+        )
+        assert learnt["low"] <= learnt["ndcg@10"] <= learnt["high"]
+    assert record["untrained"] != record["metrics"]
+    assert record["moved"]["dense"] > 0
+    assert record["moved"].keys() == {"dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"}
+    assert record["without_privacy"] == record["metrics"]  # the same run again
+    assert result.curve[0].round == 0
+    assert all(point.interval is not None for point in result.curve if "sampled ndcg@10" in point.metrics)
+    assert "without_privacy" not in json.loads(replace(result, without_privacy=None).to_json())
 
 
 def test_what_was_spent_is_read_from_the_ledgers_and_stays_within_the_promise(
