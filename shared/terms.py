@@ -2,13 +2,23 @@
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.measures import MEASURES_NORM
-from shared.privacy import Event, SampledGaussian, SummedGaussian, SummedWindow, Task, rho_for
+from shared.privacy import (
+    TASKS,
+    ConcentratedAccountant,
+    Event,
+    SampledGaussian,
+    SummedGaussian,
+    SummedWindow,
+    Task,
+    rho_for,
+)
 from shared.secure_sum import RHO_UNIT, RoundConfiguration, digest
 
 _NO_NOISE_RHO_UNITS = 2**50
@@ -133,6 +143,25 @@ def charges_of(
             SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)
         )
     return tuple(charged)
+
+
+def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
+    """What all answers of a device's life together promise to one window of its events, at `privacy.event_delta`.
+
+    Args:
+        dimension: of the longest summand; shorter ones cost no more.
+
+    Returns:
+        epsilon against readers of sums; None where windows are promised nothing by them.
+    """
+    privacy = federation.privacy
+    shares = {"update": 1.0, "statistics": privacy.statistics_share, "evaluation": privacy.evaluation_share}
+    charged: Counter[Event] = Counter()
+    for task in TASKS:
+        if privacy.level == "both" and shares[task]:
+            heads = terms_of(federation, task, 1, dimension, bytes(32), bytes(32)).charges
+            charged[heads[1]] += int(getattr(privacy, f"{task}_participations"))
+    return ConcentratedAccountant().epsilon(charged, privacy.event_delta) if charged else None
 
 
 def _window_share(federation: FederationFile, task: Task, number: int, configuration: RoundConfiguration) -> float:

@@ -6,8 +6,8 @@ from typing import Any
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import build_model
-from shared.privacy import TASKS, Cohort, ConcentratedAccountant, Event, Participations, SummedWindow, TaskShares, plan
-from shared.terms import terms_of
+from shared.privacy import Cohort, Participations, TaskShares, plan
+from shared.terms import window_epsilon
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -92,12 +92,4 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
 def _window_epsilon(file: FederationFile, epsilon: float, answers: int, dimension: int) -> float | None:
     """What the same noise promises to one window of events over a device's whole life; None without that level."""
     promised = file.privacy.model_copy(update={"user_epsilon": epsilon, "update_participations": answers})
-    planned = file.model_copy(update={"privacy": promised})
-    shares = {"update": 1.0, "statistics": promised.statistics_share, "evaluation": promised.evaluation_share}
-    charged: dict[Event, int] = {}
-    for task in TASKS:
-        if shares[task]:
-            for event in terms_of(planned, task, 1, dimension, bytes(32), bytes(32)).charges:
-                if isinstance(event, SummedWindow):
-                    charged[event] = getattr(promised, f"{task}_participations")
-    return ConcentratedAccountant().epsilon(charged, promised.event_delta) if charged else None
+    return window_epsilon(file.model_copy(update={"privacy": promised}), dimension)

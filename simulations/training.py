@@ -11,10 +11,12 @@ import torch
 from client import make_app as make_client_app
 from server import Clock, Counts, Federation, RoundReport
 from server import make_app as make_server_app
+from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
+from shared.terms import window_epsilon
 from simulations.computations import check_computations, computations, told
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import Evaluation, Questions, evaluate
@@ -83,6 +85,7 @@ def train(
     prior = prior or Prior()
     model = build_model(settings)
     catalogue = world.dataset.catalogue
+    _check_windows(settings, max(model.layout.select(settings.heads).size, len(catalogue)))
     with progress.stage("encoding texts", total=len(catalogue)) as stage:
         embeddings = embed_catalogue(model, catalogue, settings.backbone.max_tokens, stage.advance)
         start = first_release(settings, catalogue, model, embeddings, prior.graph).renamed(prior.names)
@@ -150,6 +153,17 @@ def train(
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
     uncomputed = tuple(told(counted))
     return Trained(start, release, scorer, federation.reports, tuple(points), spent, untrained, uncomputed)
+
+
+def _check_windows(settings: FederationFile, dimension: int) -> None:
+    """See that the rounds that are planned keep what windows are promised: else every device refuses in the midst."""
+    planned = window_epsilon(settings, dimension)
+    if planned is not None and planned > settings.privacy.event_epsilon:
+        raise Misconfigured(
+            f"privacy.event_epsilon: expected at least {planned:.2f}, which the answers of a device's life come to for "
+            f"one window of events, got {settings.privacy.event_epsilon:g}; lower clipping.window_norm, "
+            "privacy.statistics_share or privacy.evaluation_share, raise windows.per_device, or take --privacy user"
+        )
 
 
 def check_moved(layout: Layout, start: Vector, federation: Federation) -> None:
