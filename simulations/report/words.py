@@ -78,7 +78,7 @@ def in_sentences(record: Mapping[str, Any]) -> list[str]:
             f"{100 * ndcg / others:.0f} % of it."
         )
     promised = [
-        f"epsilon {epsilon(promise['epsilon'])} to {unit}"
+        f"epsilon {epsilon(promise['epsilon'])} for {unit}"
         for promise, unit in (
             (record["privacy"]["user"], "each person"),
             (record["privacy"]["event"], "each window of events"),
@@ -86,6 +86,6 @@ def in_sentences(record: Mapping[str, Any]) -> list[str]:
         if promise["epsilon"] is not None
     ]
     sentences.append(
-        f"Promised: {' and '.join(promised)}." if promised else "Nothing is promised to anybody in this run."
+        f"Privacy spent: {' and '.join(promised)}." if promised else "Nothing is promised to anybody in this run."
     )
     return sentences

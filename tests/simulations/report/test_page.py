@@ -127,7 +127,7 @@ def test_the_first_sentences_say_what_was_learnt_and_what_it_rests_on() -> None:
     lead = in_sentences(sample().to_record())
     assert lead[0].startswith("Training on 300 people's devices brought +0.110 nDCG@10")
     assert lead[0].endswith("(95 % interval +0.080 to +0.140).")
-    assert lead[1:] == ["Promised: epsilon 3.15 to each window of events."]
+    assert lead[1:] == ["Privacy spent: epsilon 3.15 for each window of events."]
     unsure = sample(
         learnt={"sampled": {"ndcg@10": 0.01, "low": -0.01, "high": 0.03}},
         without_privacy={"sampled": {"ndcg@10": 0.525}},
