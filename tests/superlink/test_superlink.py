@@ -108,7 +108,7 @@ def test_a_superlink_with_four_supernodes_gives_the_numbers_of_the_grid_in_this_
     assert [report.task for report in here.reports] == ["statistics", "update", "evaluation"]
     assert all(report.selected == report.answered == DEVICES and not report.skipped for report in here.reports)
     assert not np.array_equal(here.state.vector, release.vector)
-    assert here.reports[-1].metrics == {}  # what four devices say does not stand out of the noise
+    assert here.reports[-1].metrics
 
     def done() -> bool:
         there = checkpoint_in(tmp_path / "there", release)
