@@ -11,11 +11,9 @@ process that runs out of memory or time answers with an error.
 """
 
 import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +25,7 @@ from client.recommender import Recommender
 from client.session import RoundRequest
 from client.summand import Contribution
 from shared.behaviour import attended
+from shared.errors import kind_and_place
 from shared.model import Vector
 from shared.privacy import with_indicator
 from shared.release import Release
@@ -80,7 +79,7 @@ class Contributor:
                 made = replace(made, vector=signed)
             made.check(dimension)
         except Exception as error:
-            failure = _kind_and_place(error)
+            failure = kind_and_place(error)
             made = Contribution(np.zeros(dimension, np.float32), self._noise(request, installed, vector))
         self._observe(request, failure)
         return made
@@ -125,12 +124,6 @@ def counts(release: Release, met: list[str]) -> Vector:
     counted = np.zeros(len(catalogue), np.float32)
     counted[newest] = (most / len(newest)) ** 0.5 if release.federation.privacy.user and newest else 1.0
     return counted
-
-
-def _kind_and_place(error: Exception) -> str:
-    """What may be said of an error: its text may quote the person."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
 
 
 @lru_cache(maxsize=1)

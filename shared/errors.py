@@ -4,6 +4,9 @@ Every message names what was expected, what came, and what to do about it. No me
 interest value or a secret.
 """
 
+import traceback
+from pathlib import Path
+
 
 class HushrecError(Exception):
     """Root of the four; never raised itself."""
@@ -33,3 +36,9 @@ class NotYet(HushrecError):
     """There is too little data, or it is too early: wait or add data."""
 
     exit_status = 4
+
+
+def kind_and_place(error: BaseException) -> str:
+    """What may be said of an unforeseen error: its type, file and line; its text may quote a person."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"

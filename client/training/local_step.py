@@ -4,6 +4,7 @@ The order of operations is the privacy: windows are drawn by a secret coin, each
 is clipped, event noise is drawn apart from it and never clipped.
 """
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from client.training.per_window import PerWindow
 from client.training.window_losses import Batch, Fresh, WindowLosses
 from client.training.windows import Window, cut, draw, rows_of
 from shared.behaviour import Event, EventKind
-from shared.errors import NotYet
+from shared.errors import NotYet, kind_and_place
 from shared.model import GlobalModel, Vector, Windows
 from shared.release import Release
 from shared.terms import group_norms
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,42 @@ class LocalTraining:
         coins: np.random.Generator,
         generator: torch.Generator,
     ) -> tuple[Vector, Vector]:
-        """Gradient over the expected number of windows, and the noise beside it; both float32 [d of the groups]."""
+        """Gradient over the expected number of windows, and the noise beside it; both float32 [d of the groups].
+
+        A window that cannot be computed counts as empty, and the others as they are: if it took them with it, one
+        window could move the answer by as much as the whole log.
+        """
+
+        def step(windows: Sequence[Window]) -> tuple[Vector, Vector]:
+            return self._step_together(release, groups, windows, expected_windows, coins, generator)
+
+        try:
+            return step(drawn)
+        except Exception:
+            self._unhook()  # what Opacus kept belongs to windows that are not carried on with
+            gradient, noise = step(())
+            computed = 0
+            for window in drawn:
+                try:
+                    gradient = gradient + step([window])[0]
+                    computed += 1
+                except Exception as error:
+                    self._unhook()
+                    _LOGGER.warning("a window counts as empty: %s", kind_and_place(error))
+            if not computed:
+                raise  # whoever asked learns that nothing could be computed, and why
+            return gradient, noise
+
+    def _step_together(
+        self,
+        release: Release,
+        groups: Sequence[str],
+        drawn: Sequence[Window],
+        expected_windows: float,
+        coins: np.random.Generator,
+        generator: torch.Generator,
+    ) -> tuple[Vector, Vector]:
+        """`_step` of windows of which each can be computed."""
         settings = release.federation
         parameters = self._model.train_only(groups)
         losses, window_of_text = torch.zeros(0), torch.zeros(0, dtype=torch.int64)

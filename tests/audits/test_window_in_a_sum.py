@@ -11,7 +11,7 @@ import pytest
 from client.summand import Contribution
 from client.summand.words import noised_words
 from client.training import LocalTraining
-from shared.behaviour import Event
+from shared.behaviour import Event, EventKind
 from shared.privacy import SummedGaussian, SummedWindow
 from shared.terms import terms_of
 from tests.tiny import Seeded, Tiny, events
@@ -34,17 +34,28 @@ LOG = [
 COHORT = 20
 
 
-def emptied(window: int) -> list[Event]:
+def emptied(window: int, log: list[Event]) -> list[Event]:
     """The log, with one window's events replaced by such as train nothing and take no place from others."""
     return [
         Event(event.time_seconds, event.kind, "withdrawn") if place // 4 == window else event
-        for place, event in enumerate(LOG)
+        for place, event in enumerate(log)
     ]
 
 
-def moved_by_a_window(tiny: Tiny, *settings: str) -> tuple[float, float, float]:
+class SameForEachWindow(Seeded):
+    """Draws the same negatives for a window wherever it stands, so that logs differ in nothing but their events."""
+
+    def numpy(self, purpose: str) -> np.random.Generator:
+        class Rows(np.random.Generator):
+            def integers(self, most: int, *, size: tuple[int, int]) -> np.ndarray:  # type: ignore[override]
+                return np.broadcast_to(np.random.default_rng(0).integers(most, size=size[1:]), size)
+
+        return Rows(np.random.PCG64(self.seed))
+
+
+def moved_by_a_window(tiny: Tiny, log: list[Event] = LOG) -> tuple[float, float, float]:
     """The largest squared mu over twice, of any window of the log; and the rho that is charged for one, and for all."""
-    release, model = tiny.moved(*SETTINGS, *settings)
+    release, model = tiny.moved(*SETTINGS)
     local = LocalTraining(model)
     dimension = model.layout.select(GROUPS).size
     terms = terms_of(release.federation, "update", 1, dimension, bytes(32), bytes(32))
@@ -52,15 +63,18 @@ def moved_by_a_window(tiny: Tiny, *settings: str) -> tuple[float, float, float]:
     quiet = terms.configuration.for_cohort(COHORT).variance * parameters.honest_survivors
 
     def words(log: list[Event], seed: int) -> np.ndarray:
-        signal = local.update(release, release.vector, GROUPS, log, Seeded()).signal
+        try:
+            signal = local.update(release, release.vector, GROUPS, log, SameForEachWindow()).signal
+        except ValueError:  # as a device does where nothing can be computed
+            signal = np.zeros(dimension, np.float32)
         none = np.zeros(0, np.float32)
         bare = type(parameters)(**{f: getattr(parameters, f) for f in parameters.__slots__} | {"variance": 0})
         made = noised_words(Contribution(signal, none), terms.configuration, bare, Seeded(seed).bytes("rounding"))
         return made.astype(np.int32).astype(np.float64)
 
-    whole = [words(LOG, seed) for seed in range(3)]
+    whole = [words(log, seed) for seed in range(3)]
     worst = max(
-        float(np.square(one - words(emptied(window), 7 + seed)).sum())
+        float(np.square(one - words(emptied(window, log), 7 + seed)).sum())
         for window in range(3)
         for seed, one in enumerate(whole)
     )
@@ -72,6 +86,35 @@ def test_no_window_moves_the_sum_by_more_than_its_charge(tiny: Tiny) -> None:
     moved, window, person = moved_by_a_window(tiny)
     assert 0.1 * window < moved <= window  # and the charge is not far above what can happen
     assert window < person / 4
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    """The log, with one event whose words break the encoder."""
+    embed = LocalTraining._embed_text
+
+    def broken(self: LocalTraining, text: str) -> object:
+        if text == "rose":
+            raise ValueError("a text that no encoder survives")
+        return embed(self, text)
+
+    monkeypatch.setattr(LocalTraining, "_embed_text", broken)
+    return [*LOG[:5], Event(LOG[5].time_seconds, EventKind.SEARCH, text="rose"), *LOG[6:]]
+
+
+def test_a_window_that_cannot_be_computed_moves_no_more_than_another(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, window, _ = moved_by_a_window(tiny, unreadable(monkeypatch))
+    assert 0.1 * window < moved <= window
+
+
+def test_the_control_whose_broken_window_takes_the_others_with_it_moves_by_more(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = unreadable(monkeypatch)
+    monkeypatch.setattr(LocalTraining, "_step", LocalTraining._step_together)
+    moved, window, person = moved_by_a_window(tiny, log)
+    assert window < moved <= person
 
 
 def test_the_control_whose_windows_are_not_clipped_moves_by_more(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
