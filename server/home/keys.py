@@ -1,6 +1,7 @@
 """Private keys as files: PKCS8 PEM of mode 0600. A key never prints, and no error quotes one."""
 
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -11,7 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 
+SECRET_BYTES = 32
+
 PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+
+
+def new_secret() -> bytes:
+    """64 hexadecimal digits: Flower takes every byte of the file, and an editor may not survive others."""
+    return secrets.token_hex(SECRET_BYTES).encode()
 
 
 def write_key(path: Path, key: PrivateKey) -> None:

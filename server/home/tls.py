@@ -3,11 +3,15 @@
 import ipaddress
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from server.home.keys import read_p256
+from shared.errors import HushrecError, Misconfigured
 
 AUTHORITY_DAYS = 7300  # pinned by devices for good: its end would be the end of the federation
 SERVER_DAYS = 825
@@ -68,6 +72,26 @@ def spelt(host: str) -> str:
 def to_pem(certificate: x509.Certificate) -> bytes:
     """A certificate as a file has it."""
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def fits_key(certificate: x509.Certificate, key_path: Path) -> bool:
+    """Whether a certificate belongs to a key; a key that cannot be read is another finding."""
+    try:
+        return read_p256(key_path).public_key() == certificate.public_key()
+    except HushrecError:
+        return True
+
+
+def read_certificate(path: Path) -> x509.Certificate:
+    """Read a certificate in PEM.
+
+    Raises:
+        Misconfigured: there is none.
+    """
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        raise Misconfigured(f"{path}: expected a certificate in PEM, got none; restore it from a copy") from None
 
 
 def _certificate(

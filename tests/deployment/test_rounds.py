@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.replay import replay
+from server.doctor.replay import replay
 from shared.release import Release
 from tests.deployment.conftest import DEVICES, Federated
 

@@ -18,11 +18,11 @@ import server.releases.releases
 import server.sums
 from server.catalogue import add_catalogue
 from server.checkpoint import Identity, load_checkpoint
+from server.doctor.replay import check_replay, replay
 from server.home import init
 from server.journal import read_rounds
 from server.line import train
 from server.releases import Releases
-from server.replay import check_replay, replay
 from server.sums import read_sum, save_sum
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml

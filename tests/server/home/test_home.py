@@ -19,8 +19,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server.home import Home, ServerSettings, check, federation_text, init, mend
-from server.home import founding as founding_module
+from server.doctor import check, mend
+from server.home import Home, ServerSettings, federation_text, init
+from server.home import create as create_module
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import default_text, read_federation
 from shared.secure_sum import Identity, verify_certificate
@@ -121,7 +122,7 @@ def test_an_interrupted_init_leaves_nothing(tmp_path, monkeypatch, step, error):
     def interrupted(*_):
         raise error
 
-    monkeypatch.setattr(founding_module, step, interrupted)
+    monkeypatch.setattr(create_module, step, interrupted)
     expected = Misconfigured if isinstance(error, OSError) else error
     with pytest.raises(expected):
         init(tmp_path / "server")
@@ -151,7 +152,7 @@ def test_of_two_inits_of_one_folder_at_once_one_wins(tmp_path, monkeypatch):
         (tmp_path / "server" / "server.toml").write_text("the other one's")
         rename(source, target)
 
-    monkeypatch.setattr(founding_module.os, "rename", late)
+    monkeypatch.setattr(create_module.os, "rename", late)
     with pytest.raises(Misconfigured, match="could not be made there"):
         init(tmp_path / "server")
     assert os.listdir(tmp_path) == ["server"]
@@ -287,7 +288,7 @@ def test_a_key_of_another_kind_is_found(home):
     shutil.copy(home.operator_key_path, home.server_key_path)
     shutil.copy(home.authority_key_path, home.operator_key_path)
     assert {finding.what for finding in check(home.directory)} == {"keys/operator.key", "keys/server.key"}
-    founding_module.write_key(home.server_key_path, ec.generate_private_key(ec.SECP384R1()))
+    create_module.write_key(home.server_key_path, ec.generate_private_key(ec.SECP384R1()))
     assert "keys/server.key" in {finding.what for finding in check(home.directory)}
 
 
@@ -371,7 +372,7 @@ def test_a_folder_that_is_no_server_is_one_finding(tmp_path):
 
 def test_init_and_check_need_neither_torch_nor_flower(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from server.home import check, init; "
+        "import sys; from pathlib import Path; from server.doctor import check; from server.home import init; "
         f"home = init(Path({str(tmp_path / 'server')!r})); assert check(home.directory) == []; "
         "print([name for name in ('torch', 'flwr', 'transformers') if name in sys.modules])"
     )

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from server.home import check
+from server.doctor import check
 from server.releases import Releases
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.publication import Publication

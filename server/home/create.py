@@ -11,11 +11,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.home.checks import issue_server_certificate, new_secret
 from server.home.home import Home
-from server.home.keys import write_key, write_private, write_public
+from server.home.keys import new_secret, read_p256, write_key, write_private, write_public
 from server.home.settings import ServerSettings
-from server.home.tls import make_authority, to_pem
+from server.home.tls import fits_key, make_authority, make_server_certificate, read_certificate, to_pem
 from server.registry import Registry
 from shared.errors import Misconfigured
 from shared.federation import default_text, read_federation, write_toml
@@ -65,6 +64,22 @@ def init(directory: Path, settings: ServerSettings | None = None, federation: st
             ) from None
         raise
     return Home.open(directory)
+
+
+def issue_server_certificate(home: Home, now: datetime) -> None:
+    """Draw a new TLS key for the server and have the authority sign it for the names in the settings.
+
+    Raises:
+        Misconfigured, Corrupt: the authority cannot be read, or its key is another one's. Nothing is changed then.
+    """
+    authority_key = read_p256(home.authority_key_path)
+    authority = read_certificate(home.authority_path)
+    if not fits_key(authority, home.authority_key_path):
+        raise Misconfigured(f"{home.authority_path}: expected the certificate of authority.key beside it, got another")
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = make_server_certificate(authority_key, authority, key.public_key(), home.settings.hosts, now)
+    write_key(home.server_key_path, key)
+    write_public(home.server_certificate_path, to_pem(certificate))
 
 
 def _check_free(directory: Path) -> None:

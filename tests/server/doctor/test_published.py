@@ -6,7 +6,8 @@ from types import ModuleType
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.home import check, init
+from server.doctor import check
+from server.home import init
 from shared.errors import Corrupt
 from shared.publication import Publication
 from tests.server.published import publish_files
@@ -94,9 +95,9 @@ def test_a_release_that_the_recorded_sums_do_not_give_is_found(home, monkeypatch
             raise said
         return said
 
-    replay = ModuleType("server.replay")
+    replay = ModuleType("server.doctor.replay")
     replay.check_replay = check_replay
-    monkeypatch.setitem(sys.modules, "server.replay", replay)
+    monkeypatch.setitem(sys.modules, "server.doctor.replay", replay)
     assert check(home.directory) == []
     assert asked == []  # nothing was summed yet
     (home.training / "sums").mkdir()

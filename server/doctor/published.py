@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from server.home.finding import Finding
-from server.home.home import Home
+from server.doctor.problem import Finding
+from server.home import Home
 from shared.errors import HushrecError
 from shared.publication import FileEntry, Publication
 
@@ -45,7 +45,7 @@ def check_training(home: Home) -> Iterator[Finding]:
     """A finding if the current release is not what the recorded sums give; none before the first sum."""
     if not home.chain.is_file() or not any((home.training / "sums").glob("*.safetensors")):
         return
-    from server.replay import check_replay  # torch comes with it
+    from server.doctor.replay import check_replay  # torch comes with it
 
     try:
         wrong = check_replay(home)

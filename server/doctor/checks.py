@@ -1,26 +1,32 @@
 """Says what is wrong with a server's folder and how to mend it; mends what needs no choice. It never shows a secret."""
 
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from server.home.finding import Finding
-from server.home.home import Home
-from server.home.keys import read_ed25519, read_p256, write_key, write_private, write_public
-from server.home.published import check_published, check_training
-from server.home.settings import ServerSettings
-from server.home.tls import hosts_in, make_server_certificate, spelt, to_pem
+from server.doctor.problem import Finding
+from server.doctor.published import check_published, check_training
+from server.home import (
+    SECRET_BYTES,
+    Home,
+    ServerSettings,
+    fits_key,
+    hosts_in,
+    issue_server_certificate,
+    new_secret,
+    read_certificate,
+    read_ed25519,
+    read_p256,
+    spelt,
+    write_private,
+)
 from shared.catalogue import Catalogue
-from shared.errors import HushrecError, Misconfigured
+from shared.errors import HushrecError
 
-SECRET_BYTES = 32
 _SERVER_NOTICE = timedelta(days=30)
 _AUTHORITY_NOTICE = timedelta(days=365)
 _PRIVATE = ("keys/operator.key", "keys/registry.key", "keys/authority.key", "keys/server.key", "keys/superexec.secret")
@@ -93,27 +99,6 @@ def mend(directory: Path, now: datetime | None = None) -> list[str]:
     return done
 
 
-def new_secret() -> bytes:
-    """64 hexadecimal digits: Flower takes every byte of the file, and an editor may not survive others."""
-    return secrets.token_hex(SECRET_BYTES).encode()
-
-
-def issue_server_certificate(home: Home, now: datetime) -> None:
-    """Draw a new TLS key for the server and have the authority sign it for the names in the settings.
-
-    Raises:
-        Misconfigured, Corrupt: the authority cannot be read, or its key is another one's. Nothing is changed then.
-    """
-    authority_key = read_p256(home.authority_key_path)
-    authority = _read_certificate(home.authority_path)
-    if not _fits(authority, home.authority_key_path):
-        raise Misconfigured(f"{home.authority_path}: expected the certificate of authority.key beside it, got another")
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = make_server_certificate(authority_key, authority, key.public_key(), home.settings.hosts, now)
-    write_key(home.server_key_path, key)
-    write_public(home.server_certificate_path, to_pem(certificate))
-
-
 def _too_open(directory: Path) -> Iterator[tuple[Path, int]]:
     """(path, the mode it should have) of everything that others may read or change."""
     wanted = {directory: 0o700, directory / "keys": 0o700}
@@ -164,11 +149,11 @@ def _secret(home: Home) -> Iterator[Finding]:
 def _certificates(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Finding]:
     what, fix = "keys/authority.pem", _RESTORE["keys/authority.pem"]
     try:
-        authority = _read_certificate(home.authority_path)
+        authority = read_certificate(home.authority_path)
     except HushrecError:
         yield Finding(what, "a certificate", "something else" if home.authority_path.exists() else "none", fix)
         return
-    if not _fits(authority, home.authority_key_path):
+    if not fits_key(authority, home.authority_key_path):
         yield Finding(what, "the certificate of keys/authority.key", "that of another key", fix)
     if now + _AUTHORITY_NOTICE >= authority.not_valid_after_utc:
         yield Finding(
@@ -183,15 +168,15 @@ def _certificates(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator
 def _server_certificate(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Finding]:
     what, fix = "keys/server.pem", "make it anew with `hushrec-server check DIR --mend`, then start the server again"
     try:
-        certificate = _read_certificate(home.server_certificate_path)
+        certificate = read_certificate(home.server_certificate_path)
     except HushrecError:
         got = "something else" if home.server_certificate_path.exists() else "none"
         yield Finding(what, "a certificate", got, fix)
         return
-    if not _fits(certificate, home.server_key_path):
+    if not fits_key(certificate, home.server_key_path):
         yield Finding(what, "the certificate of keys/server.key", "that of another key", fix)
     try:
-        certificate.verify_directly_issued_by(_read_certificate(home.authority_path))
+        certificate.verify_directly_issued_by(read_certificate(home.authority_path))
     except (HushrecError, InvalidSignature, ValueError, TypeError):
         yield Finding(what, "one signed by keys/authority.pem", "another", fix)
     missing = {spelt(host) for host in hosts} - hosts_in(certificate)
@@ -200,21 +185,6 @@ def _server_certificate(home: Home, hosts: tuple[str, ...], now: datetime) -> It
     if now + _SERVER_NOTICE >= certificate.not_valid_after_utc:
         end = f"its end on {certificate.not_valid_after_utc:%Y-%m-%d}"
         yield Finding(what, f"at least {_SERVER_NOTICE.days} days left", end, fix)
-
-
-def _fits(certificate: x509.Certificate, key_path: Path) -> bool:
-    """Whether a certificate belongs to a key; a key that cannot be read is another finding."""
-    try:
-        return read_p256(key_path).public_key() == certificate.public_key()
-    except HushrecError:
-        return True
-
-
-def _read_certificate(path: Path) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
-        raise Misconfigured(f"{path}: expected a certificate in PEM, got none; restore it from a copy") from None
 
 
 def _database(home: Home) -> Iterator[Finding]:
