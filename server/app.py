@@ -7,11 +7,9 @@ from pathlib import Path
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from server.federation import Federation, RoundObserver
 from server.flower import hold_serverapp
 from server.home import Home
-from server.line import train
-from server.orders import pending_order
+from server.training import Federation, RoundObserver, pending_order, train
 from shared.errors import Misconfigured
 from shared.model import build_model
 from shared.release import Release

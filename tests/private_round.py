@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
 from client.summand import Contribution, Membership, RoleState, Summand
-from server.collector import Collected, Collector
+from server.aggregation import Collected, Collector
 from shared.errors import Corrupt, HushrecError, Refused
 from shared.privacy import Keystream, RandomBytes, quantise
 from shared.secure_sum import Identity, RoundConfiguration, issue_certificate

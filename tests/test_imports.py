@@ -64,11 +64,11 @@ def test_a_file_imports_only_what_its_folder_may(path):
     [
         ("shared/errors.py", "import client"),
         ("client/device.py", "from server import Federation"),
-        ("server/round.py", "def f():\n    from client.device import Device"),
-        ("server/round.py", "import simulations.grid"),
-        ("server/round.py", "from . import app"),
-        ("server/round.py", "from shared.model.layout import Layout"),
-        ("simulations/run.py", "from server.round import RoundReport"),
+        ("server/training/round.py", "def f():\n    from client.device import Device"),
+        ("server/training/round.py", "import simulations.grid"),
+        ("server/training/round.py", "from . import app"),
+        ("server/training/round.py", "from shared.model.layout import Layout"),
+        ("simulations/run.py", "from server.training.round import RoundReport"),
         ("simulations/run.py", "from simulations.grid.dropouts import Dropouts"),
     ],
 )
@@ -82,8 +82,8 @@ def test_the_rule_notices_each_way_of_breaking_it(path, source):
         ("shared/release.py", "from shared.errors import Corrupt\nfrom shared.model import Layout"),
         ("shared/model/start.py", "from shared.model.layout import Layout"),
         (
-            "server/round.py",
-            "from server.optimizer import Mean\nfrom shared.errors import Corrupt\nimport numpy.lib.format",
+            "server/training/round.py",
+            "from server.training.optimizer import Mean\nfrom shared.errors import Corrupt\nimport numpy.lib.format",
         ),
         ("client/training/local_step.py", "from client.randomness import Randomness"),
         ("simulations/run.py", "from simulations.grid import run_local\nfrom client import Device"),

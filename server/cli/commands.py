@@ -219,9 +219,8 @@ def rounds(
     """Order further rounds of the server that is up, wait for them, and release what they learnt."""
     with terminal.explained(debug):
         home = Home.open(directory)
-        from server.cli.standing import print_rounds
-        from server.journal import read_rounds
-        from server.orders import follow, order_rounds
+        from server.cli.status import print_rounds
+        from server.training import follow, order_rounds, read_rounds
 
         order, before = order_rounds(home, count), len(read_rounds(home))
         try:
@@ -250,7 +249,7 @@ def status(
     """Say how the server is: whether it is up, who takes part, how far training and releases are."""
     with terminal.explained(debug):
         home = Home.open(directory)
-        from server.cli.standing import print_standing, standing
+        from server.cli.status import print_standing, standing
 
         if wait:
             from server.health import wait_until_up

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from server.aggregation import file_name, question_of, read_sum
 from server.home import Home
-from server.line import SUMS
-from server.optimizer import optimizer_for
 from server.releases import Releases
-from server.round import TrainingState, advance
-from server.sums import file_name, question_of, read_sum
+from server.training import SUMS, TrainingState, advance, optimizer_for
 from shared.errors import Corrupt
 from shared.model import Layout, Vector, build_model
 from shared.release import Release

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from server.flower import superlink_address
-from server.gateway.answers import Saying
 from server.gateway.members import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
+from server.gateway.responses import Saying
 from server.home import Home
 
 # What a registered SuperNode needs. Registering nodes is the registry's part, and never Flower's own.

@@ -14,8 +14,8 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.gateway.answers import Saying, saying
-from server.gateway.buckets import Buckets, neighbourhood
+from server.gateway.limits import Buckets, neighbourhood
+from server.gateway.responses import Saying, saying
 from server.logs import log_line
 from shared.errors import NotYet
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from server.flower import Control
-from server.gateway.answers import Saying
+from server.gateway.responses import Saying
 from server.home import Home
 from server.logs import log_line
 from server.registry import DeviceRow, Registry

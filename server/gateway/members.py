@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.gateway.answers import Saying
+from server.gateway.responses import Saying
 from server.registry import DeviceRow, Registry
 from shared.enrolment import authorization, parse_authorization
 from shared.errors import Corrupt, Refused

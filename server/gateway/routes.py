@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.flower import Control
-from server.gateway.answers import Saying, telling
-from server.gateway.buckets import Buckets
 from server.gateway.fleet import Fleet
 from server.gateway.guard import Guard
 from server.gateway.joining import Enrolment
+from server.gateway.limits import Buckets
 from server.gateway.members import Members
-from server.gateway.shelf import Shelf
+from server.gateway.release_files import Shelf
+from server.gateway.responses import Saying, telling
 from server.home import Home
 from server.registry import DeviceRow
 

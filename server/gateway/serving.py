@@ -8,8 +8,8 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server.gateway.buckets import neighbourhood
 from server.gateway.guard import HEAD_BYTES
+from server.gateway.limits import neighbourhood
 from server.gateway.routes import make_gateway
 from server.home import Home
 

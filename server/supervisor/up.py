@@ -16,8 +16,8 @@ from server.flower import HOST, Control
 from server.health import Health
 from server.home import Home
 from server.logs import log_line
-from server.supervisor.conductor import Conducting, Conductor
 from server.supervisor.parts import server_parts
+from server.supervisor.run_controller import Conducting, Conductor
 from server.uplock import holding_up_lock
 from shared.errors import Misconfigured
 from shared.files import write_atomically

@@ -26,7 +26,7 @@ from flwr.common.secure_aggregation.secaggplus_utils import pseudo_rand_gen
 from flwr.supercore.primitives.asymmetric import generate_key_pairs, private_key_to_bytes
 
 from client.summand import Contribution, Joined, Membership, Summand
-from server.collector import unmask
+from server.aggregation import unmask
 from shared.privacy import GaussianTable
 from shared.secure_sum import (
     Advert,

@@ -17,7 +17,7 @@ from flwr.supercore.task_identity import TaskIdentity
 from client import BehaviourLog, Device, Installed, RoundRequest, make_app
 from client.summand import Contribution
 from client.training import LocalTraining
-from server.collector import Collector
+from server.aggregation import Collector
 from shared.catalogue import Catalogue, Item
 from shared.measures import MEASURES
 from shared.model import Vector

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.types import ASGIApp, Message
 
-from server.gateway.answers import WORDS
+from server.gateway.responses import WORDS
 from shared.enrolment import JoinRequest, authorization
 from shared.errors import NotYet
 from shared.secure_sum import Identity

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from server.gateway.answers import Saying
 from server.gateway.fleet import Fleet
+from server.gateway.responses import Saying
 from tests.server.gateway.asking import PROTOBUF, FakeSuperLink, Person, ask, said
 from tests.server.gateway.conftest import House
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.gateway.answers import Saying
-from server.gateway.buckets import Buckets, neighbourhood
 from server.gateway.guard import Guard
+from server.gateway.limits import Buckets, neighbourhood
+from server.gateway.responses import Saying
 from shared.errors import NotYet
 from tests.server.gateway.asking import Person, ask, said
 from tests.server.gateway.conftest import House, make_house

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from server.flower import Control, flower_environment
 from server.home import Home, ServerSettings, init
-from server.orders import current_order, order_rounds, pending_order, progress_of
 from server.supervisor import read_status
+from server.training.jobs import current_order, order_rounds, pending_order, progress_of
 from server.uplock import is_up
 from shared.enrolment import OfferRequest
 from tests.server.gateway.asking import Person

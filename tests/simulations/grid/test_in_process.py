@@ -269,10 +269,10 @@ def test_a_thousand_devices_a_round_leave_no_memory_behind(toy):
 
 
 def test_replies_of_a_large_cohort_never_lie_in_memory_together():
-    from server.aggregator import PlainSum
-    from server.cohort import Member
-    from server.exchange import Clock
-    from server.round import request_for
+    from server.aggregation.aggregator import PlainSum
+    from server.aggregation.cohort import Member
+    from server.aggregation.exchange import Clock
+    from server.training.round import request_for
     from shared.federation import read_federation
 
     length = 50_000

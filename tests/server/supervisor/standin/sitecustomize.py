@@ -19,7 +19,7 @@ if any(word.endswith("flwr-serverapp") for word in sys.orig_argv):
 
         from server.flower import hold_serverapp
         from server.home import Home
-        from server.orders import current_order, progress_of
+        from server.training.jobs import current_order, progress_of
         from shared.files import write_atomically
 
         home = Home.open(Path(context.run_config["home"]))

@@ -11,11 +11,11 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from server.aggregator import SumRequest, SumResult, Tally, group_of
-from server.answer import Declined, Failed, read_message
-from server.cohort import Member
-from server.collector import Collector
-from server.exchange import Clock, Exchange
+from server.aggregation import Collector
+from server.aggregation.aggregator import SumRequest, SumResult, Tally, group_of
+from server.aggregation.answer import Declined, Failed, read_message
+from server.aggregation.cohort import Member
+from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt, NotYet, Refused
 from shared.secure_sum import RoundConfiguration, SumParameters

@@ -11,7 +11,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from server.collector.unmasking import Culprit, unmask
+from server.aggregation.unmasking import Culprit, unmask
 from shared.errors import Corrupt, NotYet, Refused
 from shared.secure_sum import (
     Advert,

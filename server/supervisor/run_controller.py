@@ -14,8 +14,8 @@ from pathlib import Path
 from server.flower import Control, Run, serverapp_pid, settle_nodes
 from server.home import Home
 from server.logs import log_line
-from server.orders import Order, fulfil, pending_order, progress_of
 from server.registry import Registry
+from server.training import Order, fulfil, pending_order, progress_of
 from shared.errors import HushrecError, NotYet
 
 _STEP_SECONDS = 0.2

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
-from server.aggregator import SumRequest, SumResult
-from server.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
+from server.aggregation import SumRequest, SumResult
+from server.training.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
 from shared.privacy import Task, next_clip, read_indicator

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from server.collector import Culprit
-from server.collector.unmasking import unmask
+from server.aggregation import Culprit
+from server.aggregation.unmasking import unmask
 from shared.errors import NotYet, Refused
 from shared.secure_sum import PRIME, Roster, UnmaskShares, add_mask, self_key
 from tests.private_round import PrivateRound, configuration, parties

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import numpy as np
 from flwr.serverapp import Grid
 
-from server.exchange import Clock
-from server.federation import Counts, Federation
+from server.aggregation import Clock
 from server.home import Home
-from server.journal import write_journal
 from server.logs import log_line
 from server.registry import Registry
 from server.releases import Releases
+from server.training.federation import Counts, Federation
+from server.training.progress import write_journal
 from shared.errors import Misconfigured
 from shared.model import GlobalModel, build_model
 from shared.release import Release, next_release

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.summand import Contribution
-from server.collector import Collected, Collector
+from server.aggregation import Collected, Collector
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import (
     Advert,

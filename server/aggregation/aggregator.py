@@ -10,9 +10,9 @@ from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from server.answer import Declined, Failed, read_answer
-from server.cohort import Member
-from server.exchange import Clock, Exchange
+from server.aggregation.answer import Declined, Failed, read_answer
+from server.aggregation.cohort import Member
+from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt
 from shared.privacy import Task

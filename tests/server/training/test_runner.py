@@ -11,19 +11,19 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-import server.checkpoint
-import server.journal
-import server.line
+import server.aggregation.recording
 import server.releases.releases
-import server.sums
+import server.training.checkpoint
+import server.training.progress
+import server.training.runner
+from server.aggregation.recording import read_sum, save_sum
 from server.catalogue import add_catalogue
-from server.checkpoint import Identity, load_checkpoint
 from server.doctor.replay import check_replay, replay
 from server.home import init
-from server.journal import read_rounds
-from server.line import train
 from server.releases import Releases
-from server.sums import read_sum, save_sum
+from server.training.checkpoint import Identity, load_checkpoint
+from server.training.progress import read_rounds
+from server.training.runner import train
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml
 from shared.publication import Publication
@@ -171,7 +171,12 @@ def kill_at(patch, at):
 
         return writing
 
-    for module in (server.sums, server.checkpoint, server.journal, server.releases.releases):
+    for module in (
+        server.aggregation.recording,
+        server.training.checkpoint,
+        server.training.progress,
+        server.releases.releases,
+    ):
         patch.setattr(module, "write_atomically", killed_first(module.write_atomically))
     chain = server.releases.releases.ChainFile
     patch.setattr(chain, "append", killed_first(chain.append))
@@ -238,14 +243,14 @@ def test_items_added_between_rounds_stay_and_the_next_rounds_are_under_them(oper
 def test_what_the_operator_publishes_in_the_middle_counts_from_the_next_round(operated, monkeypatch):
     operated.train(1)
     zero = operated.releases.start()
-    write, rounds = server.line.write_journal, []
+    write, rounds = server.training.runner.write_journal, []
 
     def journal(home, reports, round_number, *rest):
         write(home, reports, round_number, *rest)
         if round_number == 2 and not rounds:
             rounds.append(operated.releases.rollback(zero).release)
 
-    monkeypatch.setattr(server.line, "write_journal", journal)
+    monkeypatch.setattr(server.training.runner, "write_journal", journal)
     operated.train(3)
     under = {number: release for task, number, release, _ in operated.asked if task == "update"}
     assert under[3] == zero != under[2]
@@ -276,12 +281,12 @@ def test_the_registry_says_who_is_revoked(operated):
         code = registry.invite(time.time(), 1, "")
         registry.join(code, identity.public_key, node.decode(), time.time(), 30, operated.home.certify)
         registry.revoke(identity.device.hex(), time.time())
-        assert server.line._revoked(registry)() == {identity.device.hex()}
+        assert server.training.runner._revoked(registry)() == {identity.device.hex()}
 
 
 def test_a_revoked_device_is_asked_nothing_from_the_next_round_on(operated, monkeypatch):
     gone = {device(type("Context", (), {"node_config": {"partition-id": place}})) for place in (0, 3)}
-    monkeypatch.setattr(server.line, "_revoked", lambda registry: lambda: frozenset(gone))
+    monkeypatch.setattr(server.training.runner, "_revoked", lambda registry: lambda: frozenset(gone))
     operated.train(3)
     asked = {who for *_, who in operated.asked}
     assert len(asked) == DEVICES - 2

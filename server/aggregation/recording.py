@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
-from server.aggregator import Aggregator, SumRequest, SumResult, Tally
-from server.cohort import Member
-from server.exchange import Clock
+from server.aggregation.aggregator import Aggregator, SumRequest, SumResult, Tally
+from server.aggregation.cohort import Member
+from server.aggregation.exchange import Clock
 from server.logs import log_line
 from shared.errors import Corrupt
 from shared.files import write_atomically

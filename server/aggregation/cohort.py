@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
-from server.exchange import POLL_SECONDS, Clock, Exchange
+from server.aggregation.exchange import POLL_SECONDS, Clock, Exchange
 from server.logs import log_line
 
 _DEVICE_ID = re.compile(r"[0-9a-f]{8,128}")

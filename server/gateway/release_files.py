@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.gateway.answers import Saying
+from server.gateway.responses import Saying
 from server.home import Home
 from shared.publication import Publication
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from server.optimizer import Mean, fedadam, fedavg, fedavgm, optimizer_for, rate_in
+from server.training.optimizer import Mean, fedadam, fedavg, fedavgm, optimizer_for, rate_in
 from shared.model import Layout
 
 LAYOUT = Layout.of([("P", "dense", (2,)), ("b", "bias", (1,)), ("Q", "dense", (1,))])

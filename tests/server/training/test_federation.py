@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from server import make_app
-from server.aggregator import SumResult, Tally
-from server.optimizer import optimizer_for
-from server.round import RoundReport, TrainingState, advance
+from server.aggregation.aggregator import SumResult, Tally
+from server.training.optimizer import optimizer_for
+from server.training.round import RoundReport, TrainingState, advance
 from shared.errors import Corrupt, Misconfigured
 from shared.terms import event_noise_deviation
 from simulations.grid import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 
-from server.aggregator import PlainSum, Tally
-from server.cohort import Member, Roster
-from server.exchange import Clock
-from server.round import request_for
+from server.aggregation.aggregator import PlainSum, Tally
+from server.aggregation.cohort import Member, Roster
+from server.aggregation.exchange import Clock
+from server.training.round import request_for
 from shared.federation import read_federation
 from simulations.grid import Dropouts, InProcessGrid, simulated_clock
 

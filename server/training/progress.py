@@ -13,7 +13,7 @@ from server.home import Home
 from shared.files import write_atomically
 
 if TYPE_CHECKING:  # Flower comes with it, and those who only read do without
-    from server.round import RoundReport
+    from server.training.round import RoundReport
 
 _WHOLE = (
     "number", "selected", "answered", "not_yet", "refused", "failed", "rejected", "late", "skipped", "upload_bytes"

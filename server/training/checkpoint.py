@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
-from server.optimizer import OptimizerState
-from server.round import RoundReport, TrainingState
+from server.training.optimizer import OptimizerState
+from server.training.round import RoundReport, TrainingState
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.home import Home, init
-from server.orders import (
+from server.training.jobs import (
     Order,
     Progress,
     current_order,

@@ -7,10 +7,10 @@ import pytest
 
 from server.flower import Run
 from server.home import Home, init
-from server.orders import Order, pending_order
 from server.registry import Registry
-from server.supervisor import conductor as module
-from server.supervisor.conductor import Conductor
+from server.supervisor import run_controller as module
+from server.supervisor.run_controller import Conductor
+from server.training.jobs import Order, pending_order
 from shared.errors import NotYet
 
 

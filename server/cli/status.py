@@ -6,9 +6,8 @@ from typing import Any
 
 from server.cli.terminal import moment, print_table
 from server.home import Home
-from server.journal import Row, read_rounds
-from server.orders import pending_order, progress_of
 from server.registry import DeviceRow
+from server.training import Row, pending_order, progress_of, read_rounds
 from server.uplock import is_up
 from shared.errors import Corrupt
 

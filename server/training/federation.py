@@ -12,15 +12,24 @@ import numpy as np
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from server.aggregator import Aggregator, PlainSum, SumRequest, SumResult, Tally
-from server.checkpoint import Checkpoint, Identity, load_checkpoint, save_checkpoint
-from server.cohort import Member, Roster, choose
-from server.exchange import Clock
+from server.aggregation import (
+    Aggregator,
+    Clock,
+    IdealSum,
+    Member,
+    PlainSum,
+    Recording,
+    Roster,
+    SecureSum,
+    SumRequest,
+    SumResult,
+    Tally,
+    choose,
+)
 from server.logs import log_line
-from server.optimizer import optimizer_for
-from server.private_sum import IdealSum, SecureSum
-from server.round import RoundReport, TrainingState, advance, clients_in, report_of, request_for
-from server.sums import Recording
+from server.training.checkpoint import Checkpoint, Identity, load_checkpoint, save_checkpoint
+from server.training.optimizer import optimizer_for
+from server.training.round import RoundReport, TrainingState, advance, clients_in, report_of, request_for
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.measures import MEASURES, read
