@@ -6,29 +6,27 @@ from shared.face import lazily
 
 if TYPE_CHECKING:
     from client.app import NodeState, make_app
+    from client.budget_guard import LEDGER, budget
     from client.device import Device
-    from client.installed import Installed, install
     from client.interest import Controls, Interest, Levels, Profile
+    from client.loaded_release import Installed, install
     from client.log import BehaviourLog
-    from client.promises import LEDGER, budget
     from client.randomness import Randomness
     from client.recommender import Reason, Recommendation, Recommender, Strategy, Wishes, explained
-    from client.session import RoundRequest
-    from client.summand import Membership
+    from client.secagg import Membership, RoundRequest
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
         "client.app": ("NodeState", "make_app"),
         "client.device": ("Device",),
-        "client.installed": ("Installed", "install"),
+        "client.loaded_release": ("Installed", "install"),
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
         "client.log": ("BehaviourLog",),
-        "client.promises": ("LEDGER", "budget"),
+        "client.budget_guard": ("LEDGER", "budget"),
         "client.randomness": ("Randomness",),
         "client.recommender": ("Reason", "Recommendation", "Recommender", "Strategy", "Wishes", "explained"),
-        "client.session": ("RoundRequest",),
-        "client.summand": ("Membership",),
+        "client.secagg": ("Membership", "RoundRequest"),
     },
 )
 

@@ -11,8 +11,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.clientapp import ClientApp
 from numpy.typing import NDArray
 
-from client.session import RoundRequest
-from client.summand import Value
+from client.secagg import RoundRequest, Value
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.privacy import TASKS
 

@@ -18,12 +18,11 @@ from functools import lru_cache
 import numpy as np
 
 from client.evaluation import measure
-from client.installed import Installed
+from client.loaded_release import Installed
 from client.log import BehaviourLog
 from client.randomness import Randomness
 from client.recommender import Recommender
-from client.session import RoundRequest
-from client.summand import Contribution
+from client.secagg import Contribution, RoundRequest
 from shared.behaviour import attended
 from shared.errors import kind_and_place
 from shared.model import Vector

@@ -6,14 +6,13 @@ from collections.abc import Callable, MutableMapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from client.budget_guard import Promises, Record
 from client.contributing import Contributor, Observe, log_failure
-from client.installed import Installed
+from client.loaded_release import Installed
 from client.log import BehaviourLog
 from client.policy import Policy, reading
-from client.promises import Promises, Record
 from client.randomness import Randomness, SystemRandomness
-from client.session import RoundRequest, Session, Turn
-from client.summand import (
+from client.secagg import (
     Agreed,
     Contribution,
     Joined,
@@ -21,8 +20,11 @@ from client.summand import (
     Membership,
     Prepared,
     RoleState,
+    RoundRequest,
+    Session,
     Shared,
     Summand,
+    Turn,
     Value,
     noised_words,
 )

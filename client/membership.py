@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from client.gateway import Gateway
-from client.summand import Membership as Member
+from client.secagg import Membership as Member
 from shared.enrolment import Revocations
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile, read_federation

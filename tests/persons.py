@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from client.budget_guard import FileRecord
 from client.policy import Policy
-from client.promises import FileRecord
 from client.settings_file import Setting, shipped, with_values
 
 SMALL = {"smallest_cohort": 2, "largest_epsilon_per_round": 8.0}

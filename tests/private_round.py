@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
-from client.summand import Contribution, Membership, RoleState, Summand
+from client.secagg import Contribution, Membership, RoleState, Summand
 from server.aggregation import Collected, Collector
 from shared.errors import Corrupt, HushrecError, Refused
 from shared.privacy import Keystream, RandomBytes, quantise

@@ -85,7 +85,7 @@ def test_the_rule_notices_each_way_of_breaking_it(path, source):
             "server/training/round.py",
             "from server.training.optimizer import Mean\nfrom shared.errors import Corrupt\nimport numpy.lib.format",
         ),
-        ("client/training/local_step.py", "from client.randomness import Randomness"),
+        ("client/training/local_training.py", "from client.randomness import Randomness"),
         ("simulations/run.py", "from simulations.grid import run_local\nfrom client import Device"),
     ],
 )

@@ -15,7 +15,7 @@ from client.cli import tables
 from client.cli.connection import desk_of
 from client.cli.event_files import read_events_file
 from client.cli.terminal import ask, checked, circumstance, explained, parts, print_json, show
-from client.desk import EventRecord, WishRecord
+from client.facade import EventRecord, WishRecord
 from client.home import Home
 from client.home import init as make_home
 from client.recommender import Strategy
@@ -88,8 +88,8 @@ def join(
 ) -> None:
     """Join a federation: read what is promised, say yes, pin the keys."""
     with explained(debug):
-        from client.joining import join as accept
-        from client.joining import prepare
+        from client.enrolment import join as accept
+        from client.enrolment import prepare
 
         home = Home.open(directory)
         promise = prepare(home, invitation)
@@ -106,7 +106,7 @@ def join(
 def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Run the device until it is stopped: local API, rounds, releases."""
     with explained(debug):
-        from client.upkeep import up as run
+        from client.maintenance import up as run
 
         home = Home.open(directory)
         run(home, lambda: print(f"{home.directory}: the device is up; stop it with Ctrl-C", file=sys.stderr))

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from client.cli.remote import RemoteDesk
-from client.desk import Answer, Decision, EventRecord, WishRecord, open_desk
+from client.facade import Answer, Decision, EventRecord, WishRecord, open_desk
 from client.home import Home
 
 
 class AnyDesk(Protocol):
-    """What both can do; see `client.desk.Desk`."""
+    """What both can do; see `client.facade.Desk`."""
 
     def log(self, records: Sequence[EventRecord]) -> Answer: ...
     def recommend(self, wish: WishRecord) -> Answer: ...

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from client.desk import EventRecord
+from client.facade import EventRecord
 from shared.errors import Corrupt
 from shared.records import PERSONAL_EVENTS, Reading, read_events
 

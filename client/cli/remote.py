@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from client.desk import Answer, Decision, EventRecord, WishRecord
+from client.facade import Answer, Decision, EventRecord, WishRecord
 from shared.errors import Misconfigured, NotYet, Refused
 
 _SECONDS = 120.0  # the first ranking loads the model
@@ -14,7 +14,7 @@ _IDS_AT_ONCE = 500
 
 
 class RemoteDesk:
-    """Answers as `client.desk.Desk` does."""
+    """Answers as `client.facade.Desk` does."""
 
     def __init__(self, host: str, port: int, token: str) -> None:
         self._host, self._port, self._token = host, port, token

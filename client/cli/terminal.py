@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
-from client.desk import Answer, EventRecord
+from client.facade import Answer, EventRecord
 from shared import boundary
 from shared.errors import Misconfigured, Refused
 

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 from shared.face import lazily
 
 if TYPE_CHECKING:
-    from client.interest.controls import Controls, Ruling
     from client.interest.interest import Carried, Interest
     from client.interest.levels import CANDIDATES, Levels
+    from client.interest.overrides import Controls, Ruling
     from client.interest.profile import Profile
     from client.interest.reader import TextReader
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "client.interest.controls": ("Controls", "Ruling"),
+        "client.interest.overrides": ("Controls", "Ruling"),
         "client.interest.interest": ("Carried", "Interest"),
         "client.interest.levels": ("CANDIDATES", "Levels"),
         "client.interest.profile": ("Profile",),

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from client.interest.coherence import Support
+from client.interest.concept_profile import own_mix, uncertainty
 from client.interest.daytime import Clock, alike, clock
 from client.interest.drift import drift, kept_share
 from client.interest.evidence import KIND_WEIGHTS, Watch, bounced
+from client.interest.exponential_sum import Decay, Memory
 from client.interest.interest import Carried, Interest
 from client.interest.levels import Levels
-from client.interest.memory import Decay, Memory
-from client.interest.mixture import own_mix, uncertainty
 from client.interest.reader import TextReader
-from client.interest.support import Support
 from shared.behaviour import Event, seconds_between
 from shared.model import Context
 

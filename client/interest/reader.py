@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client.interest.course import CourseReader
+from client.interest.concept_profile import onward
 from client.interest.levels import Levels
-from client.interest.mixture import onward
+from client.interest.sequence import CourseReader
 from shared.behaviour import Event
 from shared.model import GlobalModel
 from shared.release import Release

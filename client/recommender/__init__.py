@@ -6,9 +6,9 @@ from shared.face import lazily
 
 if TYPE_CHECKING:
     from client.recommender.index import Best, CatalogueIndex
+    from client.recommender.options import Strategy, Wishes
     from client.recommender.reasons import Counterfactual, Reason, Recommendation, explained, in_words
     from client.recommender.recommender import Recommender
-    from client.recommender.wishes import Strategy, Wishes
 
 __getattr__, __dir__ = lazily(
     __name__,
@@ -16,7 +16,7 @@ __getattr__, __dir__ = lazily(
         "client.recommender.index": ("Best", "CatalogueIndex"),
         "client.recommender.reasons": ("Counterfactual", "Reason", "Recommendation", "explained", "in_words"),
         "client.recommender.recommender": ("Recommender",),
-        "client.recommender.wishes": ("Strategy", "Wishes"),
+        "client.recommender.options": ("Strategy", "Wishes"),
     },
 )
 

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from client.interest import CANDIDATES, Carried, Controls, Interest, Levels, Profile, TextReader
-from client.recommender.arrangement import Candidates, arranged, candidates_for, rank_of
-from client.recommender.formula import Formula, Question
 from client.recommender.index import CatalogueIndex
+from client.recommender.options import Wishes
 from client.recommender.reasons import Counterfactual, Reason, Recommendation
-from client.recommender.wishes import Wishes
+from client.recommender.rerank import Candidates, arranged, candidates_for, rank_of
+from client.recommender.scorer import Formula, Question
 from shared.behaviour import TURNED_AWAY, Event, EventKind
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured

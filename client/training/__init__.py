@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from shared.face import lazily
 
 if TYPE_CHECKING:
-    from client.training.local_step import LocalTraining, Update
+    from client.training.local_training import LocalTraining, Update
     from client.training.windows import Window, cut
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "client.training.local_step": ("LocalTraining", "Update"),
+        "client.training.local_training": ("LocalTraining", "Update"),
         "client.training.windows": ("Window", "cut"),
     },
 )

@@ -1,4 +1,4 @@
-"""Federated training (FedAvg and FedAdam): rounds, the server's optimizer, checkpoints, and the jobs that ask for them."""
+"""Federated training (FedAvg and FedAdam): rounds, server optimizer, checkpoints, jobs."""
 
 from typing import TYPE_CHECKING
 

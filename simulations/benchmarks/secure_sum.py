@@ -25,7 +25,7 @@ from flwr.common.secure_aggregation.quantization import quantize
 from flwr.common.secure_aggregation.secaggplus_utils import pseudo_rand_gen
 from flwr.supercore.primitives.asymmetric import generate_key_pairs, private_key_to_bytes
 
-from client.summand import Contribution, Joined, Membership, Summand
+from client.secagg import Contribution, Joined, Membership, Summand
 from server.aggregation import unmask
 from shared.privacy import GaussianTable
 from shared.secure_sum import (

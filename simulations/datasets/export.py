@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from client.desk import record_of
+from client.facade import record_of
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.files import write_atomically

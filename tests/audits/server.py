@@ -15,7 +15,7 @@ from flwr.common.serde import recorddict_to_proto
 from flwr.supercore.task_identity import TaskIdentity
 
 from client import BehaviourLog, Device, Installed, RoundRequest, make_app
-from client.summand import Contribution
+from client.secagg import Contribution
 from client.training import LocalTraining
 from server.aggregation import Collector
 from shared.catalogue import Catalogue, Item

@@ -8,8 +8,8 @@ The control leaves out the clipping of windows, and must move by more than is ch
 import numpy as np
 import pytest
 
-from client.summand import Contribution
-from client.summand.words import noised_words
+from client.secagg import Contribution
+from client.secagg.encode import noised_words
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from shared.privacy import SummedGaussian, SummedWindow
@@ -118,7 +118,7 @@ def test_the_control_whose_broken_window_takes_the_others_with_it_moves_by_more(
 
 
 def test_the_control_whose_windows_are_not_clipped_moves_by_more(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    from client.training.per_window import PerWindow
+    from client.training.per_window_gradients import PerWindow
 
     clipped_sum = PerWindow.clipped_sum
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from client import LEDGER, Device, Installed, RoundRequest
+from client.budget_guard import ROUNDS
 from client.contributing import Contributor
 from client.evaluation import measure
-from client.promises import ROUNDS
 from client.recommender import Recommender
 from client.training import LocalTraining, Update
 from shared.behaviour import Event, EventKind

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from client import Device
-from client.session import RoundRequest, Session, Turn
+from client.secagg.round_state import RoundRequest, Session, Turn
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.privacy import read_charges
 from shared.terms import user_charge

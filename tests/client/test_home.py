@@ -121,7 +121,9 @@ def test_settings_that_are_no_toml_are_corrupt(home):
         Home.open(home.directory)
 
 
-@pytest.mark.parametrize("module", ["client.home", "client.keys", "client.store", "client.policy", "client.promises"])
+@pytest.mark.parametrize(
+    "module", ["client.home", "client.keys", "client.store", "client.policy", "client.budget_guard"]
+)
 def test_the_idle_device_needs_none_of_the_training_packages(module):
     heavy = {"torch", "flwr", "opacus", "peft", "dp_accounting", "transformers", "keyring"}
     program = f"import sys\nimport {module}\nprint(*sorted(set(sys.modules) & {heavy!r}))"

@@ -18,8 +18,8 @@ from flwr.app import Message
 from flwr.common.serde import message_to_proto, recorddict_to_proto
 from scipy.stats import chisquare
 
-import client.summand.role
-import client.summand.words
+import client.secagg.encode
+import client.secagg.role
 import simulations.grid.local_engine
 from client import Recommender
 from server import RoundReport
@@ -237,7 +237,7 @@ def record(
 
 def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
     """Keep what devices compute before any mask is on it."""
-    quantise, noised_words = client.summand.words.quantise, client.summand.role.noised_words
+    quantise, noised_words = client.secagg.encode.quantise, client.secagg.role.noised_words
     units: list[np.ndarray] = []
 
     def quantised(*arguments: Any) -> np.ndarray:
@@ -256,8 +256,8 @@ def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
         )
         return result
 
-    patch.setattr(client.summand.words, "quantise", quantised)
-    patch.setattr(client.summand.role, "noised_words", words)
+    patch.setattr(client.secagg.encode, "quantise", quantised)
+    patch.setattr(client.secagg.role, "noised_words", words)
 
 
 @pytest.fixture(scope="module", params=["both", "user with dropouts"])

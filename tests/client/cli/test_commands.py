@@ -15,13 +15,13 @@ from client.cli import commands
 from client.home import Home
 from client.store import Store
 from shared.errors import NotYet
-from tests.client.desk.fakes import RankingOfHome
-from tests.client.service.served import ROOT, served
+from tests.client.facade.fakes import RankingOfHome
+from tests.client.http_api.served import ROOT, served
 
 
 @pytest.fixture
 def run(monkeypatch):
-    monkeypatch.setattr("client.desk.opening.Ranker", RankingOfHome)
+    monkeypatch.setattr("client.facade.opening.Ranker", RankingOfHome)
 
     def invoke(*arguments, status=0, typed=None):
         result = CliRunner().invoke(commands.app, [str(argument) for argument in arguments], input=typed)
@@ -138,7 +138,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "spent": {"user": 1.25, "event": 0.0, "local": 0.0},
         "answers": {"update": 3, "statistics": 1},
     }
-    monkeypatch.setattr("client.desk.opening.spent", lambda home: answer)
+    monkeypatch.setattr("client.facade.opening.spent", lambda home: answer)
     said = run("privacy", home.directory).stdout
     for words in (
         "promised by books",
@@ -199,8 +199,8 @@ def test_joining_shows_the_promise_and_asks(run, home, monkeypatch):
     joined = []
     promise = SimpleNamespace(lines=("epsilon 8 in your device's whole life", "\x1b[2Jserver"))
     membership = SimpleNamespace(federation="books", device="ab12", url="https://127.0.0.1:9443")
-    monkeypatch.setattr("client.joining.prepare", lambda home, invitation: promise)
-    monkeypatch.setattr("client.joining.join", lambda home, prepared: joined.append(prepared) or membership)
+    monkeypatch.setattr("client.enrolment.prepare", lambda home, invitation: promise)
+    monkeypatch.setattr("client.enrolment.join", lambda home, prepared: joined.append(prepared) or membership)
     declined = run("join", home.directory, "hushrec://x", typed="n\n", status=3)
     assert "epsilon 8" in declined.stderr
     assert "\x1b" not in declined.stderr
@@ -217,7 +217,7 @@ def test_up_runs_until_it_is_stopped(run, home, monkeypatch):
         ready()
         ran.append(home.directory)
 
-    monkeypatch.setattr("client.upkeep.up", running)
+    monkeypatch.setattr("client.maintenance.up", running)
     stopped = run("up", home.directory, "--json")
     assert ran == [home.directory]
     assert "the device is up" in stopped.stderr

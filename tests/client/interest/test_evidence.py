@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from client.interest.coherence import Support
 from client.interest.evidence import KIND_WEIGHTS, Watch, bounced
-from client.interest.support import Support
 from shared.behaviour import TURNED_AWAY, Event, EventKind
 
 HOUR = 3600.0

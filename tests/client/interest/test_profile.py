@@ -11,7 +11,7 @@ from client import Levels, Profile
 from client.interest import TextReader
 from client.interest.drift import drift, kept_share
 from client.interest.evidence import KIND_WEIGHTS
-from client.interest.memory import Decay
+from client.interest.exponential_sum import Decay
 from client.interest.profile import FRESH, RECENT
 from shared.behaviour import Event, EventKind
 from tests.tiny import catalogue, person

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from client.enrolment import join, prepare
 from client.home import Home, init
-from client.joining import join, prepare
 from client.membership import Membership
 from client.releases import Releases
 from shared.federation import FederationFile, read_federation, write_toml

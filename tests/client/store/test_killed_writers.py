@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from client.promises import FileRecord
+from client.budget_guard import FileRecord
 from client.store import Store
 from shared.errors import Refused
 from shared.privacy import read_charges

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from client.promises import FileRecord
+from client.budget_guard import FileRecord
 from client.store import Store
 from shared.behaviour import Event, EventKind
 from shared.privacy import LedgerBudget, SummedGaussian

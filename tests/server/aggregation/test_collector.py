@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from client.summand import Contribution
+from client.secagg import Contribution
 from server.aggregation import Collected, Collector
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import (

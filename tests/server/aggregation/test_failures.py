@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from client.session import RoundRequest, Session, Turn
-from client.summand import Contribution
+from client.secagg import Contribution
+from client.secagg.round_state import RoundRequest, Session, Turn
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import MaskedVector, Roster, ShareKind, UnmaskShares, add_mask, encode_bitmap
 from tests.private_round import NO_NOISE, NOW, PrivateRound, bent, configuration, flipped, parties

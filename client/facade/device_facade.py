@@ -1,0 +1,212 @@
+"""The one place where a person, or a host app for them, deals with the device: tell, ask, decide, forget.
+
+It holds no connection of its own: store, ranker, privacy summary and clock are passed in. All answers are plain data
+that JSON can hold.
+"""
+
+import threading
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any, Literal, Protocol
+
+from client.facade.impressions import Offers
+from client.facade.records import EventRecord, FeedbackRecord, WishRecord
+from client.recommender import Wishes
+from shared.behaviour import Event
+from shared.errors import Misconfigured
+
+Answer = dict[str, Any]
+Decision = Literal["mute", "boost", "clear"]
+
+_AHEAD_SECONDS = 24 * 3600.0  # clocks of host apps may be off by so much
+
+
+class EventStore(Protocol):
+    """Where events are kept. Every method may be called from any thread, one at a time."""
+
+    def append(self, events: Sequence[Event], keys: Sequence[str | None]) -> list[int]:
+        """Row ids, once all of them are on disk; an event whose key is known is not written again."""
+        ...
+
+    def __len__(self) -> int:
+        """How many events there are."""
+        ...
+
+    def delete(self, ids: Sequence[int]) -> int:
+        """Delete rows for good; how many there were."""
+        ...
+
+    def delete_all(self) -> int:
+        """Delete all events for good; how many there were."""
+        ...
+
+    def rows(self) -> Sequence[tuple[int, Event]]:
+        """All events with their row ids, oldest first."""
+        ...
+
+    @property
+    def controls(self) -> MutableMapping[str, str]:
+        """What the person decided, as text by name."""
+        ...
+
+
+class Ranking(Protocol):
+    """What ranks for the person; see `client.ranking`."""
+
+    def recommend(
+        self,
+        count: int,
+        wishes: Wishes,
+        context: tuple[tuple[str, str], ...] = (),
+        now_seconds: float | None = None,
+    ) -> list[dict[str, Any]]: ...
+    def explain(self, item: str) -> dict[str, Any]: ...
+    def interests(self) -> dict[str, Any]: ...
+    def control(self, name: str, action: Decision) -> None: ...
+    def forget(self) -> None: ...
+
+
+class Desk:
+    """All that can be asked of a device by its person. May be used from several threads at once."""
+
+    def __init__(
+        self, store: EventStore, ranking: Ranking, spent: Callable[[], Answer], now: Callable[[], float]
+    ) -> None:
+        """Open the desk.
+
+        Args:
+            spent: what was promised and spent, as plain data.
+            now: seconds since 1970-01-01 UTC.
+        """
+        self._store, self._ranking, self._spent, self._now = store, ranking, spent, now
+        self._offers = Offers()
+        self._writing, self._deciding = threading.Lock(), threading.Lock()  # ranking may take its time to decide
+
+    def __repr__(self) -> str:
+        return "Desk()"
+
+    def log(self, records: Sequence[EventRecord]) -> Answer:
+        """Write events; all of them are on disk when this returns.
+
+        Returns:
+            {"ids", "new"}: one row id for each record, in their order; how many were not there already by their key.
+
+        Raises:
+            Misconfigured: a time lies more than a day ahead; nothing is written.
+        """
+        now = self._now()
+        events = [record.event(now) for record in records]
+        ids, new = self._written(events, [record.key for record in records], now)
+        return {"ids": ids, "new": new}
+
+    def feedback(self, records: Sequence[FeedbackRecord]) -> Answer:
+        """Write down what became of recommended items; the next recommendation knows of it.
+
+        Returns:
+            {"ids"}: the row id of each record's event in their order, None for items that were only shown.
+
+        Raises:
+            Misconfigured: as `log`.
+        """
+        now = self._now()
+        with self._writing:
+            events = [self._offers.event(record, now) for record in records]
+        kept = [(event, record.key) for event, record in zip(events, records, strict=True) if event is not None]
+        written, _ = self._written([event for event, _ in kept], [key for _, key in kept], now)
+        ids = iter(written)
+        return {"ids": [None if event is None else next(ids) for event in events]}
+
+    def recommend(self, wish: WishRecord) -> Answer:
+        """{"recommendations"}: the best items, each with its reasons and the chance it was chosen with.
+
+        Raises:
+            NotYet: no release is installed.
+        """
+        offers = self._ranking.recommend(wish.n, wish.wishes(), wish.circumstances(), self._now())
+        return {"recommendations": offers}
+
+    def explain(self, item: str) -> Answer:
+        """Why an item ranks where it does, and without which events it would not.
+
+        Raises:
+            NotYet: no release is installed.
+            Misconfigured: the catalogue has no such item.
+        """
+        return self._ranking.explain(item)
+
+    def interests(self) -> Answer:
+        """What the device makes of the log.
+
+        Raises:
+            NotYet: no release is installed.
+        """
+        return self._ranking.interests()
+
+    def decide(self, name: str, decision: Decision) -> Answer:
+        """Mute or boost a concept, or take that back; the interests as they are then.
+
+        Raises:
+            NotYet: no release is installed.
+            Misconfigured: no concept has this name.
+        """
+        with self._deciding:
+            self._ranking.control(name, decision)
+        return self._ranking.interests()
+
+    def privacy(self) -> Answer:
+        """What was promised, and what of it is spent."""
+        return self._spent()
+
+    def forget(self, ids: Sequence[int] | None = None) -> Answer:
+        """Delete events for good, all of them when `ids` is None; the next answer no longer rests on them.
+
+        What the person decided about concepts stays.
+
+        Returns:
+            {"deleted"}: how many there were.
+
+        Raises:
+            NotYet: they are deleted, but their bytes are not gone from the file yet; delete once more.
+        """
+        with self._writing:
+            try:
+                deleted = self._store.delete_all() if ids is None else self._store.delete(ids)
+            finally:  # they may be deleted although their bytes are not gone yet
+                self._offers.forget()
+                self._ranking.forget()
+        return {"deleted": deleted}
+
+    def export(self) -> Answer:
+        """Everything that is kept of the person.
+
+        Returns:
+            {"events", "decisions", "privacy"}; an event without its id is in the layout that `log` takes.
+        """
+        with self._writing:
+            rows, decisions = self._store.rows(), dict(self._store.controls)
+        events = [{"id": row, **record_of(event)} for row, event in rows]
+        return {"events": events, "decisions": decisions, "privacy": self._spent()}
+
+    def _written(
+        self, events: Sequence[Event], keys: Sequence[str | None], now_seconds: float
+    ) -> tuple[list[int], int]:
+        """Row ids, and how many events are new."""
+        if any(event.time_seconds > now_seconds + _AHEAD_SECONDS for event in events):
+            raise Misconfigured("time_seconds: expected times up to now, got one more than a day ahead; set the clock")
+        with self._writing:
+            before = len(self._store)
+            return self._store.append(events, keys), len(self._store) - before
+
+
+def record_of(event: Event) -> Answer:
+    """An event as plain data in the layout that files of events have; what is empty is left out."""
+    record: Answer = {
+        "time_seconds": event.time_seconds,
+        "kind": event.kind.value,
+        "item": event.item,
+        "text": event.text,
+        "value": event.value,
+        "shown": list(event.shown),
+        "propensity": event.propensity,
+        "context": dict(event.context),
+    }
+    return {name: value for name, value in record.items() if value not in (None, "", [], {})}

@@ -1,0 +1,24 @@
+"""Opens the desk of a device's folder: its store, which then has one writer, and its ranking, a process of its own."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from client.budget_guard import spent
+from client.facade.device_facade import Desk
+from client.home import Home
+from client.ranking import Ranker
+from client.store import Store
+
+
+@contextmanager
+def open_desk(home: Home) -> Iterator[Desk]:
+    """The desk of a device, as long as the context lasts.
+
+    Raises:
+        NotYet: another process writes to the store, or the keyring cannot be asked.
+        Misconfigured, Corrupt: the keys or the store are not what they must be; all of it stays as it is.
+    """
+    key = home.keys.data_key()
+    with Store.open(home.store, key) as store, closing(Ranker(home, key, store.controls)) as ranking:
+        yield Desk(store, ranking, lambda: spent(home), time.time)

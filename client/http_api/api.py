@@ -1,0 +1,210 @@
+"""The local API: routes, and nothing but routes. What they do is the desk's, who may ask is the guard's."""
+
+import logging
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.security import HTTPBearer
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from client.facade import (
+    MOST_EVENTS,
+    MOST_OFFERS,
+    Answer,
+    Desk,
+    EventRecord,
+    FeedbackRecord,
+    ItemId,
+    Record,
+    RowId,
+    WishRecord,
+    Word,
+)
+from client.http_api import schemas
+from client.http_api.errors import STATUS, body
+from client.http_api.errors import Word as Refusal
+from client.http_api.guard import Guard
+from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
+
+_STATUSES: dict[int, Refusal] = {status: word for word, status in STATUS.items()}
+_MOST_FIELDS = 20
+
+_log = logging.getLogger(__name__)
+
+
+class EventBatch(Record):
+    """Events to write, together or not at all."""
+
+    events: Annotated[list[EventRecord], Field(min_length=1, max_length=MOST_EVENTS)]
+
+
+class FeedbackBatch(Record):
+    """What became of recommended items."""
+
+    feedback: Annotated[list[FeedbackRecord], Field(min_length=1, max_length=MOST_OFFERS)]
+
+
+class DecisionRecord(Record):
+    """What the person decides about a concept."""
+
+    action: Literal["mute", "boost", "clear"]
+
+
+class Deletion(Record):
+    """Which events to delete: the given ones, or all."""
+
+    ids: Annotated[
+        list[Annotated[RowId, Field(strict=False)]] | None,
+        Field(max_length=MOST_EVENTS, description="All when left out."),
+    ] = None
+
+
+class _Absent(HushrecError):
+    """The catalogue has no such item, or the release no such concept."""
+
+
+_WORDS: dict[type[HushrecError], Refusal] = {
+    _Absent: "not-found",
+    Misconfigured: "invalid",
+    Corrupt: "unavailable",
+    Refused: "refused",
+    NotYet: "not-yet",
+}
+
+
+def make_api(desk: Desk, token: str, hosts: Set[str]) -> ASGIApp:
+    """The whole local API behind its guard.
+
+    Args:
+        token: what the header `Authorization: Bearer ...` must hold.
+        hosts: what the header Host may say, such as "127.0.0.1:8787".
+    """
+    api = FastAPI(
+        title="Hushrec on this device",
+        version="1",
+        description="Tell what the person did, ask what suits them, see and decide what the device makes of it.",
+        docs_url=None,  # these pages fetch their scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.include_router(_routes(desk))
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(HushrecError, _ours)
+    api.add_exception_handler(Exception, _fault)
+    return Guard(api, token, hosts)
+
+
+def _routes(desk: Desk) -> APIRouter:
+    refusals: dict[int | str, dict[str, Any]] = {kind: {"model": schemas.Refusal} for kind in ("4XX", "5XX")}
+    router = APIRouter(prefix="/v1", responses=refusals)
+    guarded = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])  # for the document; the guard has looked
+
+    @router.get("/health", response_model=None, responses={200: {"model": schemas.Health}})
+    def health() -> Answer:
+        """Whether the device schemas. Needs no token."""
+        return {"ok": True}
+
+    @guarded.post("/events", response_model=None, responses={200: {"model": schemas.Logged}})
+    def log(batch: EventBatch) -> Answer:
+        """Write events. When this answers, they are on disk; the same `key` again changes nothing."""
+        return desk.log(batch.events)
+
+    @guarded.delete("/events", response_model=None, responses={200: {"model": schemas.Deleted}})
+    def forget(chosen: Annotated[Deletion, Query()]) -> Answer:
+        """Delete the given events for good, or all of them. The next answer no longer rests on them."""
+        return desk.forget(chosen.ids)
+
+    @guarded.get("/recommendations", response_model=None, responses={200: {"model": schemas.Recommendations}})
+    def recommend(wish: Annotated[WishRecord, Query()]) -> Answer:
+        """The items that suit the person best, each with its reasons."""
+        return desk.recommend(wish)
+
+    @guarded.post("/feedback", response_model=None, responses={200: {"model": schemas.Written}})
+    def feedback(batch: FeedbackBatch) -> Answer:
+        """Say what became of recommended items. The next recommendation already knows."""
+        return desk.feedback(batch.feedback)
+
+    @guarded.get("/items/{item:path}/explanation", response_model=None, responses={200: {"model": schemas.Explanation}})
+    def explain(item: Annotated[ItemId, Path()]) -> Answer:
+        """Why an item ranks where it does."""
+        with _absent():
+            return desk.explain(item)
+
+    @guarded.get("/interests", response_model=None, responses={200: {"model": schemas.Interests}})
+    def interests() -> Answer:
+        """What the device makes of what the person did."""
+        return desk.interests()
+
+    @guarded.post("/interests/{name:path}", response_model=None, responses={200: {"model": schemas.Interests}})
+    def decide(name: Annotated[Word, Path()], decision: DecisionRecord) -> Answer:
+        """Mute or boost a concept, or take that back: it holds from the next recommendation on."""
+        with _absent():
+            return desk.decide(name, decision.action)
+
+    @guarded.get("/privacy", response_model=None, responses={200: {"model": schemas.Privacy}})
+    def privacy() -> Answer:
+        """What was promised to the person, and what of it is spent."""
+        return desk.privacy()
+
+    @guarded.get("/export", response_model=None, responses={200: {"model": schemas.Everything}})
+    def export() -> Answer:
+        """All that the device keeps of the person."""
+        return desk.export()
+
+    router.include_router(guarded)
+    return router
+
+
+@contextmanager
+def _absent() -> Iterator[None]:
+    """What is misconfigured about one name in a path is that it is none."""
+    try:
+        yield
+    except Misconfigured:
+        raise _Absent from None
+
+
+def _refusal(word: Refusal, fields: list[dict[str, str]] | None = None) -> Response:
+    return Response(body(word, fields), STATUS[word], media_type="application/json")
+
+
+async def _ours(_: Request, error: Exception) -> Response:
+    """An error of the four says why to a person at the terminal; here only its kind, as its message may hold a path."""
+    if isinstance(error, Corrupt):
+        _log.error("%s", error)
+    return _refusal(next((word for kind, word in _WORDS.items() if isinstance(error, kind)), "fault"))
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    """The guard writes the log line."""
+    return _refusal("fault")
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _refusal(_STATUSES.get(status, "bad-request"))
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """Which known fields break which rules; never a value, nor a name that the sender made up."""
+    wrong = error.errors() if isinstance(error, RequestValidationError) else []
+    fields = [{"field": _place(one["loc"]), "rule": str(one["type"])} for one in wrong[:_MOST_FIELDS]]
+    return _refusal("invalid", fields)
+
+
+def _place(location: Sequence[int | str]) -> str:
+    return ".".join(str(part) for part in location[1:] if isinstance(part, int) or part in _FIELDS) or "request"
+
+
+_FIELDS = {
+    name
+    for record in (EventBatch, FeedbackBatch, EventRecord, FeedbackRecord, WishRecord, DecisionRecord, Deletion)
+    for name in record.model_fields
+}

@@ -1,0 +1,170 @@
+"""What the local API answers, as its OpenAPI document describes it. Documentation only: answers pass as they are."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from client.http_api.errors import Word
+
+
+class Health(BaseModel):
+    """The device answers."""
+
+    ok: bool
+
+
+class Written(BaseModel):
+    """Row ids in the order of what was handed in; null where nothing was to be written."""
+
+    ids: list[int | None]
+
+
+class Logged(Written):
+    """The same, and how many events were not there already by their key."""
+
+    new: int
+
+
+class Reason(BaseModel):
+    """One addend of a score: its kind, the item or concept it is about, and what it adds."""
+
+    kind: str
+    name: str
+    part: float
+
+
+class Recommendation(BaseModel):
+    """One item and the strongest reasons for it. `propensity` is to be handed back with feedback."""
+
+    item: str
+    title: str
+    score: float
+    propensity: float
+    reasons: list[Reason]
+    because: str
+
+
+class Recommendations(BaseModel):
+    """The best items, best first."""
+
+    recommendations: list[Recommendation]
+
+
+class Mattered(BaseModel):
+    """An event, by row id and item, and what it adds to the score."""
+
+    id: int
+    item: str | None
+    part: float
+
+
+class Without(BaseModel):
+    """The fewest events without which the item would not be recommended, and its rank without them."""
+
+    events: list[int]
+    rank: int
+
+
+class Explanation(BaseModel):
+    """Why an item ranks where it does; the parts of its reasons add up to its score."""
+
+    item: str
+    title: str
+    score: float
+    rank: int
+    reasons: list[Reason]
+    events: list[Mattered]
+    without: Without
+
+
+class Concept(BaseModel):
+    """A concept's share of the person's interest, how unsure that is, and what the person decided about it."""
+
+    name: str
+    share: float
+    uncertainty: float
+    muted: bool
+    boost: bool
+
+
+class Interests(BaseModel):
+    """What the device makes of the log; it goes nowhere else."""
+
+    concepts: list[Concept]
+    levels: dict[str, float]
+    drift: float
+    events: int
+
+
+class Promise(BaseModel):
+    """An epsilon at a delta."""
+
+    epsilon: float
+    delta: float
+
+
+class Promised(BaseModel):
+    """What the federation promises for the device's whole life: to all one person did; to a window of events; to a
+    window even in a single update, from the device's own noise."""
+
+    federation: str
+    user: Promise | None
+    event: Promise | None
+    local: Promise | None
+    cohort: int
+
+
+class Allowed(BaseModel):
+    """What the device's own policy lets pass at most, and among how many people at least."""
+
+    epsilon: float
+    epsilon_per_round: float
+    delta: float
+    cohort: int
+    tasks: list[str]
+
+
+class Spent(BaseModel):
+    """Epsilons of all that ever left."""
+
+    user: float
+    event: float
+    local: float
+
+
+class Privacy(BaseModel):
+    """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task."""
+
+    promised: Promised | None
+    allowed: Allowed
+    spent: Spent
+    answers: dict[str, int]
+
+
+class Deleted(BaseModel):
+    """How many events were deleted."""
+
+    deleted: int
+
+
+class Everything(BaseModel):
+    """All that is kept of the person; an event without its id can be handed in again."""
+
+    events: list[dict[str, Any]]
+    decisions: dict[str, str]
+    privacy: Privacy
+
+
+class Field(BaseModel):
+    """A field by its place, such as events.0.kind, and the rule that it breaks."""
+
+    field: str
+    rule: str
+
+
+class Refusal(BaseModel):
+    """One of a few fixed words, and what it means; never what was asked."""
+
+    error: Word
+    meaning: str
+    fields: list[Field] = []

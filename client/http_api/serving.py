@@ -1,0 +1,84 @@
+"""Serves the local API on loopback, and says in `run/api.json` where, while it does."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+import uvicorn
+
+from client.facade import open_desk
+from client.home import Home
+from client.http_api.api import make_api
+from shared.errors import NotYet
+from shared.files import write_atomically
+
+_CONNECTIONS = 64  # more at once are told to come back
+_IDLE_SECONDS = 5
+_STOP_SECONDS = 5
+_HEAD_BYTES = 65_536
+
+
+def serve(home: Home) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        NotYet: the port or the store is in use.
+        Misconfigured, Corrupt: the device's files are not what they must be.
+    """
+    token = home.keys.token()
+    with open_desk(home) as desk, _listener(home.settings.host, home.settings.port) as listener:
+        host, port = listener.getsockname()[:2]
+        named = f"[{host}]" if ":" in host else host
+        api = make_api(desk, token, {f"{name}:{port}" for name in (named, "localhost")})
+        config = uvicorn.Config(
+            api,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # it would hold what people search for
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=_IDLE_SECONDS,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+            h11_max_incomplete_event_size=_HEAD_BYTES,
+        )
+        place = {"host": host, "port": port, "pid": os.getpid()}
+        write_atomically(home.api, json.dumps(place).encode() + b"\n")
+        try:
+            with _outliving(signal.SIGTERM, signal.SIGINT):
+                uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            home.api.unlink(missing_ok=True)
+
+
+@contextmanager
+def _outliving(*numbers: signal.Signals) -> Iterator[None]:
+    """uvicorn stops at a signal and then raises it again, which would end this process before it has tidied up."""
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_CONNECTIONS)
+    except OSError as error:
+        listener.close()
+        raise NotYet(
+            f"{host}:{port}: expected a free port for the local API ({error.strerror}); end what uses it, or set "
+            "another port in device.toml"
+        ) from None
+    return listener

@@ -1,0 +1,87 @@
+"""What a device looks after while it runs: newer releases, revocations, a certificate before it ends.
+
+Each is tried by itself: none that fails keeps the others from happening, and each failure is one line of the log.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from client.gateway import Gateway
+from client.home import Home
+from client.membership import Membership
+from client.releases import Releases, update_revocations
+from shared.enrolment import JoinAnswer
+from shared.errors import HushrecError
+from shared.secure_sum import Certificate, Identity
+
+_LOGGER = logging.getLogger("client.maintenance")
+_DAY_SECONDS = 86_400.0
+_LEFT_OF_CERTIFICATE = 1 / 3
+
+
+class Care:
+    """Looks after one device."""
+
+    def __init__(
+        self,
+        home: Home,
+        identity: Identity,
+        membership: Membership,
+        gateway: Gateway,
+        now_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self._home, self._identity, self._membership, self._gateway = home, identity, membership, gateway
+        self._now_seconds = now_seconds
+        self._releases = Releases(home, membership, gateway)
+        self._said: dict[str, str] = {}
+        self._renewal_due = 0.0
+
+    def __repr__(self) -> str:
+        return f"Care({self._membership!r})"
+
+    def run(self, stop: threading.Event) -> None:
+        """Look after it every `poll_seconds` of its settings, give or take a fifth, until `stop`."""
+        while not stop.is_set():
+            self.once()
+            stop.wait(self._home.settings.poll_seconds * random.uniform(0.8, 1.2))
+
+    def once(self) -> None:
+        """Look after everything once."""
+        self._try("revocations", lambda: update_revocations(self._home, self._membership, self._gateway))
+        self._try("release", self._releases.update)
+        if self._now_seconds() >= self._renewal_due:
+            self._try("certificate", self._renew)
+
+    def _renew(self) -> None:
+        """A new certificate when less than a third of the old one's time is left."""
+        agreed_seconds = self._membership.certificate_days * _DAY_SECONDS
+        left = self._membership.expiry_seconds - self._now_seconds()
+        if left > agreed_seconds * _LEFT_OF_CERTIFICATE:
+            return
+        self._renewal_due = self._now_seconds() + min(_DAY_SECONDS, agreed_seconds / 30)  # not at every look
+        answer = JoinAnswer.decode(self._gateway.post("/v1/renew", b"", JoinAnswer.largest_bytes))
+        certificate = Certificate.decode(answer.certificate)
+        self._membership.check_certificate(certificate, self._identity, self._now_seconds())
+        if certificate.expiry_seconds <= self._membership.expiry_seconds:
+            return
+        self._membership = self._membership.model_copy(update={"certificate": certificate.encode().hex()})
+        self._membership.save(self._home.membership)
+        _LOGGER.info("certificate: renewed for %.0f days", (certificate.expiry_seconds - self._now_seconds()) / 86_400)
+
+    def _try(self, what: str, look: Callable[[], object]) -> None:
+        """Say what failed in one line, and not again and again."""
+        try:
+            look()
+            said = ""
+        except HushrecError as reason:
+            said = " ".join(str(reason).split())[:400]
+        except Exception as error:  # a fault of ours must not end the care
+            said = f"a fault of ours: {type(error).__name__}"
+        if said and said != self._said.get(what):
+            _LOGGER.warning("%s: not taken: %s", what, said)
+        elif not said and self._said.get(what):
+            _LOGGER.info("%s: works again", what)
+        self._said[what] = said

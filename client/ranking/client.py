@@ -1,0 +1,129 @@
+"""The side of whoever asks: starts the process that ranks, passes questions on, starts it anew if it breaks down.
+
+It holds no model, no release and nothing of the person.
+"""
+
+import threading
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+from client.home import Home
+from client.recommender import Wishes
+from client.workers import Ended, Worker
+from shared.errors import Misconfigured, NotYet
+
+DECISIONS = "interests"  # name, among the store's controls, of what the person decided about their interests
+
+_ANSWER_SECONDS = 120.0  # for an answer, loading a release and reading a long log included
+
+Action = Literal["mute", "boost", "clear"]
+Answer = dict[str, Any]
+
+
+class Ranker:
+    """Answers for one device's person. May be used from several threads; questions wait for each other.
+
+    Every method raises NotYet while no release is installed, or when an answer took too long.
+    """
+
+    def __init__(self, home: Home, data_key: bytes, decisions: MutableMapping[str, str] | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            data_key: of the store, which the process that ranks reads beside its writer.
+            decisions: the store's `controls`, for the person's decisions to be written to; without, none can be made.
+        """
+        self._home, self._data_key, self._decisions = home, data_key, decisions
+        self._starting = threading.Lock()
+        self._worker: Worker | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"Ranker({'idle' if self._worker is None or not self._worker.alive else 'running'})"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that ranks; None while there is none."""
+        return self._worker.pid if self._worker is not None and self._worker.alive else None
+
+    def recommend(
+        self, count: int, wishes: Wishes, context: tuple[tuple[str, str], ...] = (), now_seconds: float | None = None
+    ) -> list[Answer]:
+        """The best items, each {"item", "title", "score", "propensity", "reasons": [{"kind", "name", "part"}],
+        "because"}: the strongest reasons by their parts of the score, and the very strongest in words."""
+        return self._ask("recommend", count, wishes, context, now_seconds)
+
+    def rank_text(self, text: str, count: int) -> list[Answer]:
+        """What suits a sentence, whoever typed it; as `recommend`."""
+        return self._ask("rank_text", text, count)
+
+    def explain(self, item: str) -> Answer:
+        """Why an item ranks where it does: {"item", "title", "score", "rank", "reasons", "events": [{"id", "item",
+        "part"}], "without": {"events": ids, "rank"}}.
+
+        Raises:
+            Misconfigured: the catalogue has no such item.
+        """
+        return self._ask("explain", item)
+
+    def interests(self) -> Answer:
+        """What is made of the log: {"concepts": [{"name", "share", "uncertainty", "muted", "boost"}], "levels",
+        "drift", "events"}."""
+        return self._ask("interests")
+
+    def control(self, name: str, action: Action) -> None:
+        """Mute or boost a concept, or take that back; it is kept in the store before this returns.
+
+        Raises:
+            Misconfigured: no concept has this name.
+        """
+        if self._decisions is None:
+            raise Misconfigured("ranker: expected the store's controls to write decisions to, got none")
+        self._decisions[DECISIONS] = self._ask("decided", name, action)
+
+    def forget(self) -> None:
+        """Let nothing that was deleted stay in memory: the process that ranks ends, the next question starts one."""
+        with self._starting:
+            self._stop()
+
+    def close(self) -> None:
+        """End the process that ranks; no question is answered any more."""
+        with self._starting:
+            self._closed = True
+            self._stop()
+
+    def _ask(self, question: str, *args: Any) -> Any:
+        for _ in range(2):
+            try:
+                return self._running().call(question, *args, timeout_seconds=_ANSWER_SECONDS)
+            except Ended:
+                continue
+            except TimeoutError:
+                raise NotYet(f"ranking: expected an answer within {_ANSWER_SECONDS:g} seconds; try again") from None
+        raise RuntimeError("the process that ranks broke down twice")
+
+    def _running(self) -> Worker:
+        with self._starting:
+            if self._closed:
+                raise NotYet("ranking: this device is stopping; ask again when it is up")
+            if not self._home.current.is_file():
+                raise NotYet("ranking: no release is installed yet; join a server and wait for the first one")
+            if self._worker is None or not self._worker.alive:
+                self._stop()
+                idle_seconds = self._home.settings.ranker_idle_seconds
+                self._worker = Worker("ranker", _open_ranking, self._home, self._data_key, idle_seconds=idle_seconds)
+            return self._worker
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+
+def _open_ranking(home: Home, data_key: bytes) -> Any:
+    import torch
+
+    from client.ranking.worker import Ranking  # in the child only: it brings in the model
+
+    torch.set_num_threads(1)  # beside the person's own work, threads that wait for a busy core cost more than they give
+    return Ranking(home, data_key)

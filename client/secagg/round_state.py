@@ -1,0 +1,97 @@
+"""The one private sum a device may be in: what is kept of it between messages, for how long, and that it ends wiped."""
+
+import json
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+
+from client.secagg.state import Agreed, Joined, Masked, Prepared, RoleState, Shared, Value, state_from, state_to
+from shared.errors import Refused
+from shared.privacy import Task
+from shared.secure_sum import RoundConfiguration
+
+_TURNS = {"reveal": Prepared, "share": Joined, "mask": Shared, "agree": Masked, "unmask": Agreed}
+_HEADER = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRequest:
+    """What a server asks in one round.
+
+    Attributes:
+        task: update, statistics or evaluation.
+        federation, release: digests that must be those the device has.
+        number: a device answers each number of a task once at most; 0 comes before training.
+        groups: parameter groups to train; empty for the other tasks.
+    """
+
+    task: Task
+    federation: str
+    release: str
+    number: int
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a device stands in a private sum.
+
+    Attributes:
+        request: the round.
+        event_noise_over_clip: of its terms.
+        until_seconds: when the next message is too late, since 1970 UTC.
+        state: of the role.
+    """
+
+    request: RoundRequest
+    event_noise_over_clip: float
+    until_seconds: float
+    state: RoleState
+
+
+class Session:
+    """Keeps one `Turn` in a mapping that holds nothing else."""
+
+    def __init__(self, kept: MutableMapping[str, Value]) -> None:
+        self._kept = kept
+
+    def __repr__(self) -> str:
+        return f"Session({'under way' if self._kept else 'empty'})"
+
+    def wipe(self) -> None:
+        """Forget everything."""
+        for name in list(self._kept):
+            del self._kept[name]
+
+    def put(self, turn: Turn) -> None:
+        """Keep a turn in place of the one before."""
+        self.wipe()
+        request = turn.request
+        header = [request.task, request.federation, request.release, request.number, list(request.groups)]
+        self._kept[_HEADER] = json.dumps([*header, turn.event_noise_over_clip, turn.until_seconds])
+        for name, value in state_to(turn.state).items():
+            self._kept[name] = value
+
+    def take(self, phase: str, ch: bytes, now_seconds: float) -> Turn:
+        """The turn that a message of `phase` belongs to, which is then no longer kept.
+
+        Args:
+            ch: hash of the configuration of the round that the message names.
+
+        Raises:
+            Refused: there is none, or it waits for another message, or came too late: the round is then lost; or the
+                message is of another round, and nothing changes.
+        """
+        if not self._kept:
+            raise Refused(f"{phase}: this device is in no private sum")
+        values = dict(self._kept)
+        task, federation, release, number, groups, noise, until = json.loads(str(values.pop(_HEADER)))
+        request = RoundRequest(task, federation, release, number, tuple(groups))
+        turn = Turn(request, noise, until, state_from(values))
+        if RoundConfiguration.decode(turn.state.configuration).digest() != ch:
+            raise Refused(f"{phase}: this device is in another private sum than the one named")
+        self.wipe()
+        if type(turn.state) is not _TURNS.get(phase):
+            raise Refused(f"{phase}: out of turn; this device was {type(turn.state).__name__.lower()}")
+        if now_seconds > until:
+            raise Refused(f"{phase}: {now_seconds - until:.0f} seconds too late; this device has left the private sum")
+        return turn

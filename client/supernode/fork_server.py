@@ -1,0 +1,215 @@
+"""The process that trains: it brings in the model once, and forks a process for each round, which ends with the round.
+
+It holds public things alone, the release and its model; only the forks ever see keys, events and secrets.
+"""
+
+import ctypes
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client.home import Home
+from client.membership import Membership
+from client.secagg import RoundRequest, Value
+from client.store import Store
+from shared.behaviour import Event
+from shared.errors import HushrecError, Misconfigured
+
+if TYPE_CHECKING:
+    from client.loaded_release import Installed
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Nursery:
+    """Runs one round at a time in a fork of its own. Importing this brings in no model; making one does."""
+
+    def __init__(self, home: str) -> None:
+        """
+        Args:
+            home: folder of the device.
+        """
+        import torch
+
+        torch.set_num_threads(1)  # threads of its own would be missing in a fork
+        self._home = home
+        self._round: tuple[int, Connection] | None = None
+
+    def __repr__(self) -> str:
+        return f"Nursery({'in a round' if self._round else 'at rest'})"
+
+    def join(
+        self, release: str, request: RoundRequest, vector: NDArray[np.float32] | None, configuration: bytes
+    ) -> bytes:
+        """Fork a process for this round and let it join; see `Device.join`.
+
+        Args:
+            release: folder of a verified release, named after its digest.
+        """
+        from client.loaded_release import install
+
+        self.end()
+        adapters = "adapters" in request.groups
+        install(Path(release), adapters)
+        ours, theirs = Pipe()
+        parent = os.getpid()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the one other thread here waits for our parent's end
+            process = os.fork()
+        if not process:
+            _be_a_round(theirs, parent, lambda: Round(self._home, release, adapters))
+        theirs.close()
+        self._round = process, ours
+        return self._ask("join", request, vector, configuration)
+
+    def phase(self, name: str, ch: bytes, parts: list[bytes]) -> bytes:
+        """See `Device.phase`."""
+        return self._ask("phase", name, ch, parts)
+
+    def waiting(self) -> bool:
+        """Whether a round waits for its next message."""
+        return self._round is not None and self._ask("waiting") is True
+
+    def end(self) -> None:
+        """End the round's process, and with it all that the round held."""
+        if self._round is not None:
+            (process, connection), self._round = self._round, None
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            connection.close()
+
+    def _ask(self, name: str, *args: Any) -> Any:
+        if self._round is None:
+            raise RuntimeError("round: none is under way")
+        try:
+            self._round[1].send((name, args))
+            answer, error = self._round[1].recv()
+        except (EOFError, OSError):
+            self.end()
+            raise RuntimeError("round: its process ended") from None
+        if error is not None:
+            raise error
+        return answer
+
+
+class Round:
+    """The whole device, for one round, in a process of its own."""
+
+    def __init__(self, home: str, release: str, adapters: bool) -> None:
+        """Open the device, all but its log.
+
+        Args:
+            adapters: whether this round trains them.
+
+        Raises:
+            NotYet, Misconfigured, Corrupt: a file of the device is not what it must be.
+        """
+        from client.budget_guard import FileRecord
+        from client.device import Device
+
+        place = Home(Path(home))
+        self._release, self._adapters = Path(release), adapters
+        self._session: dict[str, Value] = {}
+        self._device = Device(
+            Membership.load(place.membership).member(place.keys.identity(), place.revocations),
+            _StoredLog(lambda: Store.open(place.store, place.keys.data_key(), read_only=True)),
+            self._installed,
+            FileRecord(place.ledger, place.rounds),
+            self._session,
+            policy=place.policy,
+        )
+
+    def __repr__(self) -> str:
+        return f"Round({'in a sum' if self._session else 'at rest'})"
+
+    def join(self, request: RoundRequest, vector: NDArray[np.float32] | None, configuration: bytes) -> bytes:
+        """See `Device.join`."""
+        return self._device.join(request, vector, configuration)
+
+    def phase(self, name: str, ch: bytes, parts: list[bytes]) -> bytes:
+        """See `Device.phase`."""
+        return self._device.phase(name, ch, parts)
+
+    def waiting(self) -> bool:
+        """Whether the sum that was joined waits for its next message."""
+        return bool(self._session)
+
+    def _installed(self, digest: str) -> "Installed":
+        from client.loaded_release import install
+
+        installed = install(self._release, self._adapters)
+        if installed.digest != digest:
+            raise Misconfigured(f"release: expected {installed.digest[:12]}, got {digest[:12]}")
+        return installed
+
+
+class _StoredLog:
+    """The log in the store, which is opened when it is first read: if it cannot be, that is no answer's matter."""
+
+    def __init__(self, open_store: Callable[[], Store]) -> None:
+        self._open = open_store
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._open()
+
+    def events(self) -> Sequence[Event]:
+        """See `BehaviourLog`."""
+        return self._store.events()
+
+    def held_out(self) -> Sequence[Event]:
+        """See `BehaviourLog`."""
+        return self._store.held_out()
+
+
+def _be_a_round(connection: Connection, parent: int, make: Callable[[], Round]) -> NoReturn:
+    """What a fork does: answer its parent, with chance of its own, until either ends."""
+    try:
+        _end_with(parent)
+        os.closerange(3, connection.fileno())
+        os.closerange(connection.fileno() + 1, 1024)  # above all the way to the process that answers the server
+        import torch
+
+        torch.seed()
+        np.random.seed()
+        random.seed()
+        target: Round | None = None
+        while True:
+            name, args = connection.recv()
+            answer: tuple[Any, Exception | None]
+            try:
+                target = target or make()
+                answer = getattr(target, name)(*args), None
+            except HushrecError as error:
+                answer = None, type(error)(*error.args)
+            except Exception as error:  # its text may quote the person
+                answer = None, RuntimeError(f"{name} failed ({type(error).__name__})")
+            connection.send(answer)
+    except BaseException:
+        os._exit(1)  # the parent is gone; nothing of the fork's may run on
+
+
+def _end_with(parent: int) -> None:
+    """End this process with its parent: at once where the kernel can, else within a second."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,309 @@
+"""One device's answer to an `update`: the change its own windows ask of the federated parameters.
+
+The order of operations is the privacy: windows are drawn by a secret coin, each window's gradient is clipped, their sum
+is clipped, event noise is drawn apart from it and never clipped.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from client.randomness import Randomness
+from client.training.per_window_gradients import PerWindow
+from client.training.window_losses import Batch, Fresh, WindowLosses
+from client.training.windows import Window, cut, draw, rows_of
+from shared.behaviour import Event, EventKind
+from shared.errors import NotYet, kind_and_place
+from shared.model import GlobalModel, Vector, Windows
+from shared.release import Release
+from shared.terms import group_norms
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What one device would add to the sum.
+
+    Attributes:
+        signal: float32 [d of the groups], the change, clipped group by group unless the norm adapts.
+        noise: float32 [d of the groups], event noise beside it; zero with the engine off.
+    """
+
+    signal: Vector
+    noise: Vector
+
+    def __repr__(self) -> str:
+        return f"Update(d={len(self.signal)})"
+
+
+class LocalTraining:
+    """Trains one model object for many calls; `update` leaves nothing of one person behind for the next."""
+
+    def __init__(self, model: GlobalModel) -> None:
+        self._model = model
+        self._module = WindowLosses(model)
+        self._hooked: tuple[tuple[str, ...], PerWindow] | None = None
+        self._texts = lru_cache(maxsize=4096)(self._embed_text)
+        self._texts_under: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"LocalTraining({self._model!r})"
+
+    def update(
+        self,
+        release: Release,
+        vector: Vector,
+        groups: Sequence[str],
+        events: Sequence[Event],
+        randomness: Randomness,
+    ) -> Update:
+        """Train on one device's log.
+
+        Args:
+            release: public; its index gives the vectors of catalogue items.
+            vector: float32 [d_total], the parameters at the start of the round.
+            groups: which of them to train.
+            events: the log, oldest first.
+
+        Raises:
+            NotYet: fewer events than the federation asks for; said after as much work as one window takes.
+        """
+        asked = release.federation.windows.minimum_events
+        enough = len(events) >= asked
+        try:
+            update = self._trained(release, vector, groups, events if enough else _stand_in(release), randomness)
+        except BaseException:
+            self._unhook()  # Opacus may hold something of this log, which must not reach the next
+            raise
+        if not enough:
+            raise NotYet(f"update: expected at least {asked} events, got {len(events)}")
+        return update
+
+    def nothing(self, release: Release, vector: Vector, groups: Sequence[str], randomness: Randomness) -> Update:
+        """What a device without any event would add: no signal, and event noise like any other's; see `update`."""
+        return self._trained(release, vector, groups, (), randomness)
+
+    def _trained(
+        self,
+        release: Release,
+        vector: Vector,
+        groups: Sequence[str],
+        events: Sequence[Event],
+        randomness: Randomness,
+    ) -> Update:
+        settings = release.federation
+        adapting = "adapters" in groups
+        newest = settings.training.adapter_windows if adapting else settings.windows.per_device
+        expected = newest * settings.windows.sampling_probability
+        windows = cut(events, settings.windows.events)
+        coins = randomness.numpy("windows")
+        start = self._model.layout.extract(vector, groups)
+        change, noise = np.zeros_like(start), np.zeros_like(start)
+        for _ in range(settings.training.local_steps):
+            self._model.load(self._model.layout.insert(vector, groups, start + change))
+            drawn = draw(windows, newest, settings.windows.sampling_probability, coins)
+            gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
+            change -= settings.training.local_learning_rate * gradient
+            noise = settings.training.local_learning_rate * noise
+        clips = settings.privacy.level != "none" or settings.sum.mode != "plain"
+        if clips and not settings.clipping.adaptive_quantile:  # an adaptive norm is known to the private sum alone
+            change = self._clipped(change, groups, group_norms(settings, groups))
+        return Update(change, noise)
+
+    def _clipped(self, change: Vector, groups: Sequence[str], norms: Mapping[str, float]) -> Vector:
+        """Each group shortened to its own bound (McMahan et al. 2018): a projection, so no window moves it further."""
+        clipped = change.copy()
+        held = self._model.layout.select(groups)
+        for group, bound in norms.items():
+            parts = [clipped[block.slice] for block in held.blocks if block.group == group]
+            length = math.sqrt(sum(float(np.dot(part, part)) for part in parts))
+            for part in parts:
+                part *= min(1.0, bound / max(length, 1e-30))
+        return clipped
+
+    def _step(
+        self,
+        release: Release,
+        groups: Sequence[str],
+        drawn: Sequence[Window],
+        expected_windows: float,
+        coins: np.random.Generator,
+        generator: torch.Generator,
+    ) -> tuple[Vector, Vector]:
+        """Gradient over the expected number of windows, and the noise beside it; both float32 [d of the groups].
+
+        A window that cannot be computed counts as empty, and the others as they are: if it took them with it, one
+        window could move the answer by as much as the whole log.
+        """
+
+        def step(windows: Sequence[Window]) -> tuple[Vector, Vector]:
+            return self._step_together(release, groups, windows, expected_windows, coins, generator)
+
+        try:
+            return step(drawn)
+        except Exception:
+            self._unhook()  # what Opacus kept belongs to windows that are not carried on with
+            gradient, noise = step(())
+            computed = 0
+            for window in drawn:
+                try:
+                    gradient = gradient + step([window])[0]
+                    computed += 1
+                except Exception as error:
+                    self._unhook()
+                    _LOGGER.warning("a window counts as empty: %s", kind_and_place(error))
+            if not computed:
+                raise  # whoever asked learns that nothing could be computed, and why
+            return gradient, noise
+
+    def _step_together(
+        self,
+        release: Release,
+        groups: Sequence[str],
+        drawn: Sequence[Window],
+        expected_windows: float,
+        coins: np.random.Generator,
+        generator: torch.Generator,
+    ) -> tuple[Vector, Vector]:
+        """`_step` of windows of which each can be computed."""
+        settings = release.federation
+        parameters = self._model.train_only(groups)
+        losses, window_of_text = torch.zeros(0), torch.zeros(0, dtype=torch.int64)
+        engine = self._engine(tuple(groups)) if settings.privacy.event else None
+        if drawn:
+            batch, window_of_text = self._batch(release, drawn, "adapters" in groups, coins)
+            losses = (engine.module if engine else self._module)(batch)
+        if engine is not None:
+            summed = engine.clipped_sum(
+                losses,
+                window_of_text,
+                settings.clipping.window_norm,
+                settings.privacy.event_noise_multiplier,
+                expected_windows,
+                generator,
+            )
+            gradient, noise = summed.signal.numpy(), summed.noise.numpy()
+        else:
+            total = losses.sum() / expected_windows
+            parts: Sequence[Tensor | None] = [None] * len(parameters)
+            if total.requires_grad:
+                parts = torch.autograd.grad(total, parameters, allow_unused=True)
+            gradient = np.concatenate(
+                [
+                    np.zeros(parameter.numel(), np.float32) if part is None else part.numpy().ravel()
+                    for parameter, part in zip(parameters, parts, strict=True)
+                ]
+            )
+            noise = np.zeros_like(gradient)
+        return gradient, noise
+
+    def _engine(self, groups: tuple[str, ...]) -> PerWindow:
+        """Opacus hooked onto these groups; hooking is dear, so the last one is kept."""
+        if self._hooked is None or self._hooked[0] != groups:
+            self._unhook()
+            trained = self._model.train_only(groups)
+            adapters = [p for p in self._model.encoder.adapters.values() if p.requires_grad]
+            heads = [p for p in trained if not any(p is adapter for adapter in adapters)]
+            per_text = trained[len(heads) :]
+            self._hooked = (groups, PerWindow(self._module, heads, per_text))
+        return self._hooked[1]
+
+    def _unhook(self) -> None:
+        if self._hooked is not None:
+            self._hooked[1].close()
+            self._hooked = None
+
+    def losses(
+        self, release: Release, windows: Sequence[Window], groups: Sequence[str], coins: np.random.Generator
+    ) -> Tensor:
+        """Loss float32 [W] of each window under the parameters in place, differentiable in `groups`."""
+        self._unhook()  # Opacus would wait for a backward pass that may never come
+        self._model.train_only(groups)
+        batch, _ = self._batch(release, windows, "adapters" in groups, coins)
+        return cast(Tensor, self._module(batch))
+
+    def _batch(
+        self, release: Release, drawn: Sequence[Window], adapting: bool, coins: np.random.Generator
+    ) -> tuple[Batch, Tensor]:
+        """Tensors of drawn windows, and the window of each text that the encoder will read with gradient."""
+        settings = release.federation.windows
+        rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins, _likelihood(release))
+        index, popularity = torch.from_numpy(release.index), torch.from_numpy(release.log_popularity)
+        known = torch.from_numpy(rows.rows >= 0)
+        at = torch.from_numpy(rows.rows.clip(min=0))
+        others = torch.from_numpy(rows.others)
+        targets = index[at] * known.unsqueeze(-1)
+        events = targets.clone()
+        places = sorted(rows.texts)
+        met = known.clone()
+        for w, t in places:
+            met[w, t] = True
+        predicted = known & (met.cumsum(1) > met.int())  # something to predict it from stands before it
+        texts = [rows.texts[place] for place in places]
+        own = [True] * len(places)
+        if adapting:
+            for w, t in zip(*np.nonzero(rows.rows >= 0), strict=True):
+                if (int(w), int(t)) not in rows.texts:
+                    places.append((int(w), int(t)))
+                    texts.append(release.catalogue[int(rows.rows[w, t])].text)
+                    own.append(False)
+        elif texts:
+            under = self._model.layout.extract(self._model.vector(), ["adapters"]).tobytes()
+            if under != self._texts_under:
+                self._texts.cache_clear()
+                self._texts_under = under
+            encoded = release.whitening.apply(np.stack([self._texts(text) for text in texts]))
+            for (w, t), x in zip(places, encoded, strict=True):
+                events[w, t] = torch.from_numpy(x)
+        windows = Windows(
+            events,
+            targets,
+            predicted,
+            index[others],
+            torch.from_numpy(rows.allowed),
+            popularity[at],
+            popularity[others],
+            torch.from_numpy(rows.importance),
+            torch.from_numpy(rows.context),
+        )
+        fresh = None
+        if adapting and texts:
+            fresh = Fresh(
+                self._model.encoder.lower(texts),
+                torch.tensor([w for w, _ in places]),
+                torch.tensor([t for _, t in places]),
+                torch.tensor(own),
+                torch.from_numpy(release.whitening.matrix),
+                torch.from_numpy(release.whitening.mean),
+            )
+        window_of_text = fresh.window if fresh is not None else torch.zeros(0, dtype=torch.int64)
+        return Batch(windows, fresh), window_of_text
+
+    def _embed_text(self, text: str) -> Vector:
+        return self._model.encoder.embed([text], keep=True)[0]
+
+
+def _stand_in(release: Release) -> list[Event]:
+    """One window of public items, to work on where the log is too short to be worked on."""
+    items = len(release.catalogue)
+    return [
+        Event(float(place), EventKind.CLICK, release.catalogue[place % items].id)
+        for place in range(release.federation.windows.events)
+    ]
+
+
+def _likelihood(release: Release) -> NDArray[np.float64] | None:
+    """Cumulative chance of each item to be a negative; None where all are alike."""
+    exponent = release.federation.windows.negative_popularity
+    if exponent == 0:
+        return None
+    return np.cumsum(np.exp(exponent * release.log_popularity.astype(np.float64)))

@@ -1,5 +1,0 @@
-"""Keeps a device running: its processes, its releases, its certificate."""
-
-from client.upkeep.up import up
-
-__all__ = ["up"]
