@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.face import lazily
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from client.app import NodeState, make_app
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from client.device import Device
     from client.interest import Controls, Interest, Levels, Profile
     from client.loaded_release import Installed, install
-    from client.log import BehaviourLog
     from client.randomness import Randomness
     from client.recommender import Reason, Recommendation, Recommender, Strategy, Wishes, explained
     from client.secagg import Membership, RoundRequest
+    from shared.behaviour import BehaviourLog
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.app": ("NodeState", "make_app"),
         "client.device": ("Device",),
         "client.loaded_release": ("Installed", "install"),
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
-        "client.log": ("BehaviourLog",),
+        "shared.behaviour": ("BehaviourLog",),
         "client.budget_guard": ("LEDGER", "budget"),
         "client.randomness": ("Randomness",),
         "client.recommender": ("Reason", "Recommendation", "Recommender", "Strategy", "Wishes", "explained"),

@@ -142,7 +142,7 @@ class Promises:
         """See that one more answer would keep within the budgets.
 
         Args:
-            charges: what the answer releases (`shared.terms.charges_of`).
+            charges: what the answer releases (`shared.round_parameters.charges_of`).
 
         Raises:
             Refused: it would not, or it would go without the noise that is promised.

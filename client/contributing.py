@@ -19,11 +19,10 @@ import numpy as np
 
 from client.evaluation import measure
 from client.loaded_release import Installed
-from client.log import BehaviourLog
 from client.randomness import Randomness
 from client.recommender import Recommender
 from client.secagg import Contribution, RoundRequest
-from shared.behaviour import attended
+from shared.behaviour import BehaviourLog, attended
 from shared.errors import kind_and_place
 from shared.model import Vector
 from shared.privacy import with_indicator

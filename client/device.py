@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from client.budget_guard import Promises, Record
 from client.contributing import Contributor, Observe, log_failure
 from client.loaded_release import Installed
-from client.log import BehaviourLog
 from client.policy import Policy, reading
 from client.randomness import Randomness, SystemRandomness
 from client.secagg import (
@@ -28,13 +27,14 @@ from client.secagg import (
     Value,
     noised_words,
 )
+from shared.behaviour import BehaviourLog
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
-from shared.measures import MEASURES
+from shared.metrics import MEASURES
 from shared.model import Vector
 from shared.privacy import RandomBytes
+from shared.round_parameters import Terms, charges_of, subject_of, terms_of
 from shared.secure_sum import RoundConfiguration
-from shared.terms import Terms, charges_of, subject_of, terms_of
 
 
 class Device:

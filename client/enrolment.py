@@ -15,10 +15,10 @@ from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRe
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.measures import MEASURES
+from shared.metrics import MEASURES
 from shared.privacy import ConcentratedAccountant, Task
+from shared.round_parameters import user_charge
 from shared.secure_sum import Certificate, verify_certificate
-from shared.terms import user_charge
 
 _TASKS: dict[Task, str] = {
     "update": "how the model should change, learnt from your events",

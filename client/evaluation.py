@@ -13,8 +13,7 @@ from client.recommender import Recommender
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.errors import NotYet
-from shared.measures import say
-from shared.metrics import WORST_CALIBRATION, intra_list_diversity, miscalibration, novelty, standing
+from shared.metrics import WORST_CALIBRATION, intra_list_diversity, miscalibration, novelty, say, standing
 
 _CUT = 10
 
@@ -28,7 +27,7 @@ def measure(
     coins: np.random.Generator,
 ) -> NDArray[np.float32]:
     """How well the newest held-out item stands among catalogue items never met, and how broad the device's own ten best
-    are, as `shared.measures` has it.
+    are, as `shared.metrics.federated` has it.
 
     Args:
         events: what the device learnt from, oldest first.

@@ -16,8 +16,8 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.privacy import TASKS, ConcentratedAccountant, SummedGaussian, Task
+from shared.round_parameters import user_charge
 from shared.secure_sum import RHO_UNIT, RoundConfiguration
-from shared.terms import user_charge
 
 Epsilon = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]

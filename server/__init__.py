@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.face import lazily
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from server.aggregation import (
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from server.app import make_app
     from server.training import Counts, Federation, Publish, RoundObserver, RoundReport
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "server.aggregation": (

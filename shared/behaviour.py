@@ -8,7 +8,7 @@ import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from shared.errors import Misconfigured
 
@@ -141,3 +141,15 @@ def event_of(fields: Sequence[Any]) -> Event:
         context=tuple((name, word) for name, word in context),
         propensity=propensity,
     )
+
+
+class BehaviourLog(Protocol):
+    """One person's events, oldest first."""
+
+    def events(self) -> Sequence[Event]:
+        """All events to learn from, oldest first."""
+        ...
+
+    def held_out(self) -> Sequence[Event]:
+        """Newer events, oldest first, that training never sees: what the device is measured on. May be none."""
+        ...

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from shared import boundary
+from shared import cli
 from shared.errors import Misconfigured
 from simulations.interruption import resumable
 from simulations.modes import Aggregation, Privacy
@@ -54,7 +54,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 
 
 @app.callback()
-def _group(version: boundary.Version = False) -> None:
+def _group(version: cli.Version = False) -> None:
     """Keeps every command a sub-command."""
 
 
@@ -264,7 +264,7 @@ def main() -> None:
 
 
 def _explained(debug: bool) -> AbstractContextManager[None]:
-    return boundary.explained("hushrec-simulate", debug)
+    return cli.explained("hushrec-simulate", debug)
 
 
 def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:

@@ -7,7 +7,7 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import build_model
 from shared.privacy import Cohort, Participations, TaskShares, plan
-from shared.terms import window_epsilon
+from shared.round_parameters import window_epsilon
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 

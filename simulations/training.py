@@ -16,7 +16,7 @@ from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
-from shared.terms import window_epsilon
+from shared.round_parameters import window_epsilon
 from simulations.computations import check_computations, computations, told
 from simulations.embedding_cache import embed_catalogue
 from simulations.evaluation import Evaluation, Questions, evaluate

@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.catalogue import Catalogue
 from shared.model import GlobalModel, build_model
-from shared.release import Release, first_release
+from shared.release.release import Release, first_release
 from tests.tiny import Tiny, catalogue
 
 FEATURES = "model.features={image=3, price=1}"

@@ -79,8 +79,8 @@ def test_the_rule_notices_each_way_of_breaking_it(path, source):
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("shared/release.py", "from shared.errors import Corrupt\nfrom shared.model import Layout"),
-        ("shared/model/start.py", "from shared.model.layout import Layout"),
+        ("shared/release/release.py", "from shared.errors import Corrupt\nfrom shared.model import Layout"),
+        ("shared/model/initialisation.py", "from shared.model.layout import Layout"),
         (
             "server/training/round.py",
             "from server.training.optimizer import Mean\nfrom shared.errors import Corrupt\nimport numpy.lib.format",

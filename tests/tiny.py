@@ -25,7 +25,7 @@ from shared.catalogue import Catalogue, Item
 from shared.federation import FederationFile, read_federation
 from shared.model import GlobalModel, build_model
 from shared.privacy import Keystream, RandomBytes
-from shared.release import Release, first_release, next_release
+from shared.release.release import Release, first_release, next_release
 from shared.secure_sum import Identity, issue_certificate
 
 FAMILIES = ("bert", "roberta", "distilbert")

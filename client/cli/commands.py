@@ -21,7 +21,7 @@ from client.home import init as make_home
 from client.recommender import Strategy
 from client.settings_file import values_of
 from shared.behaviour import EventKind
-from shared.boundary import Version
+from shared.cli import Version
 from shared.errors import Misconfigured
 from shared.files import write_atomically
 

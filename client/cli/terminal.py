@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from client.facade import Answer, EventRecord
-from shared import boundary
+from shared import cli
 from shared.errors import Misconfigured, Refused
 
 R = TypeVar("R", bound=BaseModel)
@@ -19,8 +19,8 @@ _BYTES_AT_ONCE = 2**19
 
 
 def explained(debug: bool) -> AbstractContextManager[None]:
-    """What every command of a device runs in, see `shared.boundary`."""
-    return boundary.explained("hushrec-device", debug)
+    """What every command of a device runs in, see `shared.cli`."""
+    return cli.explained("hushrec-device", debug)
 
 
 def ask(question: str, yes: bool, otherwise: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.face import lazily
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from client.interest.interest import Carried, Interest
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from client.interest.profile import Profile
     from client.interest.reader import TextReader
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.interest.overrides": ("Controls", "Ruling"),

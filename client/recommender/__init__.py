@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.face import lazily
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from client.recommender.index import Best, CatalogueIndex
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from client.recommender.reasons import Counterfactual, Reason, Recommendation, explained, in_words
     from client.recommender.recommender import Recommender
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.recommender.index": ("Best", "CatalogueIndex"),

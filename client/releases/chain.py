@@ -2,7 +2,7 @@
 
 from client.gateway import Gateway
 from shared.errors import Corrupt
-from shared.publication import LARGEST_BYTES, Publication
+from shared.release import LARGEST_BYTES, Publication
 
 _LINKS_AT_ONCE = 64
 _MOST_PAGES = 1_024

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from client.gateway import Gateway
 from shared.errors import Corrupt, Misconfigured, NotYet
-from shared.publication import Publication
+from shared.release import Publication
 
 _PIECE_BYTES = 2**20
 _SPARE_BYTES = 64 * 2**20

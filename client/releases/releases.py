@@ -24,8 +24,8 @@ from client.releases.trial import try_out
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import read_federation
 from shared.files import write_atomically
-from shared.publication import LARGEST_BYTES as LARGEST_LINK
-from shared.publication import MANIFEST, Publication
+from shared.release import LARGEST_BYTES as LARGEST_LINK
+from shared.release import MANIFEST, Publication
 
 LARGEST_BYTES = 2 * 2**30
 _TERMS = "federation.toml"

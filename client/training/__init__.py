@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from shared.face import lazily
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from client.training.local_training import LocalTraining, Update
     from client.training.windows import Window, cut
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.training.local_training": ("LocalTraining", "Update"),

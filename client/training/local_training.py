@@ -24,7 +24,7 @@ from shared.behaviour import Event, EventKind
 from shared.errors import NotYet, kind_and_place
 from shared.model import GlobalModel, Vector, Windows
 from shared.release import Release
-from shared.terms import group_norms
+from shared.round_parameters import group_norms
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.face import lazily
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from server.aggregation.aggregator import Aggregator, PlainSum, SumRequest, SumResult, Tally
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from server.aggregation.secure_aggregation import IdealSum, SecureSum
     from server.aggregation.unmasking import Culprit, unmask
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "server.aggregation.aggregator": ("Aggregator", "PlainSum", "SumRequest", "SumResult", "Tally"),

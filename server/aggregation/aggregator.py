@@ -16,7 +16,7 @@ from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt
 from shared.privacy import Task
-from shared.terms import Terms
+from shared.round_parameters import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from server.doctor import check as check_home
 from server.doctor import mend as mend_home
 from server.home import Home, federation_text, settings_of
 from server.home import init as make_home
-from shared.boundary import Version
+from shared.cli import Version
 from shared.enrolment import Invitation, fingerprint
 from shared.errors import Misconfigured
 

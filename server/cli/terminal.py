@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from shared import boundary
+from shared import cli
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -67,5 +67,5 @@ def print_json(facts: Mapping[str, Any]) -> None:
 
 
 def explained(debug: bool) -> AbstractContextManager[None]:
-    """What every command of a server runs in, see `shared.boundary`."""
-    return boundary.explained("hushrec-server", debug)
+    """What every command of a server runs in, see `shared.cli`."""
+    return cli.explained("hushrec-server", debug)

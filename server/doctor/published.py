@@ -7,7 +7,7 @@ from pathlib import Path
 from server.doctor.problem import Finding
 from server.home import Home
 from shared.errors import HushrecError
-from shared.publication import FileEntry, Publication
+from shared.release import FileEntry, Publication
 
 _CHAIN = "releases/chain.jsonl"
 _RESTORE_CHAIN = "restore it from a copy; devices accept nothing that does not follow what they have"

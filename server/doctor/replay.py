@@ -12,7 +12,7 @@ from server.training import SUMS, TrainingState, advance, optimizer_for
 from shared.errors import Corrupt
 from shared.model import Layout, Vector, build_model
 from shared.release import Release
-from shared.terms import terms_of
+from shared.round_parameters import terms_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from server.gateway.responses import Saying
 from server.home import Home
-from shared.publication import Publication
+from shared.release import Publication
 
 _MOST_AT_ONCE = 64
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import Corrupt, Misconfigured
-from shared.publication import LARGEST_BYTES, Publication
+from shared.release import LARGEST_BYTES, Publication
 
 Links = tuple[Publication, ...]
 

@@ -12,7 +12,7 @@ from server.logs import log_line
 from server.releases.chain_file import ChainFile, Links
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
-from shared.publication import FileEntry, Publication
+from shared.release import FileEntry, Publication
 
 if TYPE_CHECKING:
     from shared.release import Release

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.face import lazily
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from server.training.federation import Counts, Federation, Publish, RoundObserver
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from server.training.round import RoundReport, TrainingState, advance
     from server.training.runner import SUMS, train
 
-__getattr__, __dir__ = lazily(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "server.training.federation": ("Counts", "Federation", "Publish", "RoundObserver"),

@@ -32,7 +32,7 @@ from server.training.optimizer import optimizer_for
 from server.training.round import RoundReport, TrainingState, advance, clients_in, report_of, request_for
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
-from shared.measures import MEASURES, read
+from shared.metrics import MEASURES, read
 from shared.model import Layout, Vector
 from shared.privacy import Task
 

@@ -13,7 +13,7 @@ from server.training.optimizer import Mean, OptimizerState, ServerOptimizer, rat
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
 from shared.privacy import Task, next_clip, read_indicator
-from shared.terms import event_noise_deviation, subject_of, terms_of
+from shared.round_parameters import event_noise_deviation, subject_of, terms_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,18 @@
 """The global concept model: encoder, whitening, heads, parameter vector."""
 
 from shared.model.activations import ActivationStore
+from shared.model.concept_graph import ConceptGraph, read_graph
+from shared.model.concept_labels import name_concepts, read_names, rename
 from shared.model.concept_model import ConceptModel, Concepts, Course, Forgetting, Scales, Windows, age_ranks
 from shared.model.context import CONTEXT_WIDTH, Context, describe
 from shared.model.encoder import Encoder, Padded, Progress
+from shared.model.evolution import Movement, State, movement_of
 from shared.model.gates import Gates
 from shared.model.global_model import GlobalModel, build_model
-from shared.model.graph import ConceptGraph, read_graph
+from shared.model.initialisation import find_concepts
 from shared.model.layout import Block, Layout, Vector
-from shared.model.movement import Movement, State, movement_of
-from shared.model.names import name_concepts, read_names, rename
 from shared.model.popularity import log_popularity, predicted_log_popularity
 from shared.model.readable import check_readable
-from shared.model.start import find_concepts
 from shared.model.whitening import Whitening
 
 __all__ = [

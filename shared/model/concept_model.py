@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from shared.federation import FederationFile
 from shared.model.context import CONTEXT_WIDTH
+from shared.model.evolution import State, movement_of
 from shared.model.gates import Gates
-from shared.model.movement import State, movement_of
 
 _TINY = 1e-12
 

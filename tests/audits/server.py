@@ -19,12 +19,12 @@ from client.secagg import Contribution
 from client.training import LocalTraining
 from server.aggregation import Collector
 from shared.catalogue import Catalogue, Item
-from shared.measures import MEASURES
+from shared.metrics.federated import MEASURES
 from shared.model import Vector
 from shared.privacy import read_charges
-from shared.release import Release
+from shared.release.release import Release
+from shared.round_parameters import Terms, subject_of, terms_of
 from shared.secure_sum import RoundConfiguration
-from shared.terms import Terms, subject_of, terms_of
 from tests.persons import persons
 from tests.private_round import Party, party
 from tests.tiny import Tiny, membership

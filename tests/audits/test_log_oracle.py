@@ -18,7 +18,7 @@ import client.device
 from client.contributing import Contributor
 from shared.behaviour import Event, EventKind
 from shared.privacy import TASKS
-from shared.release import Release
+from shared.release.release import Release
 from tests.audits.server import Seen, Server, Victim, found_by_halving
 from tests.tiny import Log, Tiny, events
 

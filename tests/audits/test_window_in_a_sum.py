@@ -13,7 +13,7 @@ from client.secagg.encode import noised_words
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from shared.privacy import SummedGaussian, SummedWindow
-from shared.terms import terms_of
+from shared.round_parameters import terms_of
 from tests.tiny import Seeded, Tiny, events
 
 GROUPS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")

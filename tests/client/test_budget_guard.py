@@ -14,7 +14,7 @@ from client.membership import Membership
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
 from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
-from shared.terms import terms_of
+from shared.round_parameters import terms_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,9 +14,9 @@ from client.recommender import Recommender
 from client.training import LocalTraining, Update
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, Refused
-from shared.measures import MEASURES, MEASURES_NORM
+from shared.metrics.federated import MEASURES, MEASURES_NORM
 from shared.privacy import Ledger, LedgerBudget, SampledGaussian, SummedGaussian, SummedWindow, spent_epsilon
-from shared.terms import event_noise_deviation, subject_of, terms_of, user_charge
+from shared.round_parameters import event_noise_deviation, subject_of, terms_of, user_charge
 from tests.tiny import Log, Seeded, catalogue, events, membership, person
 
 MEMBER = membership()

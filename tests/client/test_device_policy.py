@@ -8,7 +8,7 @@ from client import Device
 from client.secagg.round_state import RoundRequest, Session, Turn
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.privacy import read_charges
-from shared.terms import user_charge
+from shared.round_parameters import user_charge
 from tests.client.test_device import GROUPS, PRIVATE, Home
 from tests.persons import persons, policy_file
 from tests.private_round import NOW, PrivateRound, another_round, configuration, parties

@@ -10,8 +10,8 @@ from client.settings_file import shipped
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation
 from shared.privacy import rho_for
+from shared.round_parameters import terms_of
 from shared.secure_sum import RHO_UNIT
-from shared.terms import terms_of
 from tests.persons import policy_file
 
 OPERATOR, REGISTRY, OTHER = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from server.doctor.replay import replay
-from shared.release import Release
+from shared.release.release import Release
 from tests.deployment.conftest import DEVICES, Federated
 
 FAULTS = str(Path(__file__).parent / "faults")

@@ -3,7 +3,7 @@
 import hashlib
 
 from server.home import Home
-from shared.publication import FileEntry, Publication
+from shared.release.publication import FileEntry, Publication
 
 
 def publish_files(home: Home, parts: dict[str, bytes], why: str, published_seconds: int = 1_800_000_000) -> str:

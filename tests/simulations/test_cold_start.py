@@ -7,7 +7,7 @@ import pytest
 
 import simulations.trials
 from shared.model import build_model
-from shared.release import Release, first_release
+from shared.release.release import Release, first_release
 from simulations.cold_start import FIRST_EVENTS, cold_start_curve, without_items
 from simulations.compare import compare
 from simulations.datasets import load

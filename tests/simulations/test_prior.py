@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import ConceptGraph, build_model, read_graph
-from shared.release import Release, first_release
+from shared.release.release import Release, first_release
 from simulations import simulate
 from simulations.cli import app
 from simulations.datasets import load

@@ -16,7 +16,7 @@ from server import RoundReport, SecureSum, SumResult
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
-from shared.release import Release
+from shared.release.release import Release
 from simulations import simulate
 from simulations.grid import StateJournal
 from simulations.report import Progress, RunResult, Stage

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import Misconfigured
-from shared.terms import window_epsilon
+from shared.round_parameters import window_epsilon
 from simulations.settings import resolve
 
 

@@ -27,7 +27,7 @@ from shared.behaviour import Event
 from shared.federation import write_toml
 from shared.files import write_atomically
 from shared.model import build_model
-from shared.release import Release
+from shared.release.release import Release
 from shared.secure_sum import MaskedVector
 from simulations.datasets import load
 from simulations.grid import Dropouts, InProcessGrid

@@ -3,7 +3,7 @@
 import pytest
 
 from client.facade import open_desk
-from client.http_api import answers, make_api
+from client.http_api import make_api, schemas
 from client.store import Store
 from tests.client.http_api.asking import HOST, TOKEN, Asking
 from tests.client.ranking.parts import make_place
@@ -91,11 +91,11 @@ def test_wishes_hold_for_the_real_ranking(api):
 def test_every_answer_is_as_documented(api):
     item = recommended(api)[0]
     documented = {
-        "/v1/recommendations": answers.Recommendations,
-        f"/v1/items/{item}/explanation": answers.Explanation,
-        "/v1/interests": answers.Interests,
-        "/v1/privacy": answers.Privacy,
-        "/v1/export": answers.Everything,
+        "/v1/recommendations": schemas.Recommendations,
+        f"/v1/items/{item}/explanation": schemas.Explanation,
+        "/v1/interests": schemas.Interests,
+        "/v1/privacy": schemas.Privacy,
+        "/v1/export": schemas.Everything,
     }
     for target, model in documented.items():
         answer = api.ask("GET", target).json()

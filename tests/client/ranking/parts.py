@@ -7,7 +7,7 @@ from pathlib import Path
 from client.home import Home, init
 from client.store import Store
 from shared.files import write_atomically
-from shared.release import Release
+from shared.release.release import Release
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from client.home import Home, init
 from client.membership import Membership
 from client.releases import Releases
 from shared.federation import FederationFile, read_federation, write_toml
-from shared.publication import FileEntry, Publication
+from shared.release.publication import FileEntry, Publication
 from tests.client.gateways import Asked, Gateway, Operator, Reply, serving
 
 NOW = 1_800_000_000

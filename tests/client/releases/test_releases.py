@@ -11,7 +11,7 @@ from client.releases import LARGEST_BYTES, Releases
 from shared.enrolment import parse_authorization
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import read_federation
-from shared.publication import FileEntry, Publication
+from shared.release.publication import FileEntry, Publication
 from tests.client.gateways import Gateway, Operator, Reply, endless
 from tests.client.releases.conftest import TERMS
 

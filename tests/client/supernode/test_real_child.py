@@ -19,8 +19,8 @@ from client.store import Store
 from client.supernode.round_proxy import Rounds, start_child
 from shared.errors import Corrupt, Refused
 from shared.federation import write_toml
+from shared.round_parameters import subject_of, terms_of
 from shared.secure_sum import Advert, issue_certificate
-from shared.terms import subject_of, terms_of
 from tests.tiny import person
 
 FAR_SECONDS = 4_000_000_000

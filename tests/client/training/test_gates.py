@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from client.training import LocalTraining, cut
-from shared.release import next_release
+from shared.release.release import next_release
 from tests.featured import FEATURES, featured_release
 from tests.tiny import Seeded, events
 

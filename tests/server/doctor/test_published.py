@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from server.doctor import check
 from server.home import init
 from shared.errors import Corrupt
-from shared.publication import Publication
+from shared.release.publication import Publication
 from tests.server.published import publish_files
 
 

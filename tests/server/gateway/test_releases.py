@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from shared.publication import FileEntry, Publication
+from shared.release.publication import FileEntry, Publication
 from tests.server.gateway.asking import Person, ask, said
 from tests.server.gateway.conftest import House
 

@@ -9,8 +9,8 @@ import pytest
 from server.doctor import check
 from server.releases import Releases
 from shared.errors import Corrupt, Misconfigured, NotYet
-from shared.publication import Publication
-from shared.release import Release
+from shared.release.publication import Publication
+from shared.release.release import Release
 
 
 def operator(home):

@@ -13,7 +13,7 @@ from server.aggregation.aggregator import SumResult, Tally
 from server.training.optimizer import optimizer_for
 from server.training.round import RoundReport, TrainingState, advance
 from shared.errors import Corrupt, Misconfigured
-from shared.terms import event_noise_deviation
+from shared.round_parameters import event_noise_deviation
 from simulations.grid import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
 
 

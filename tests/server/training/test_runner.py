@@ -26,7 +26,7 @@ from server.training.progress import read_rounds
 from server.training.runner import train
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml
-from shared.publication import Publication
+from shared.release.publication import Publication
 from simulations.grid import InProcessGrid, simulated_clock
 from tests.tiny import catalogue
 

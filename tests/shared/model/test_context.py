@@ -7,7 +7,7 @@ import torch
 from client import Recommender
 from client.training import LocalTraining, cut
 from shared.model import describe
-from shared.release import next_release
+from shared.release.release import next_release
 from tests.tiny import Seeded, events, person
 
 MORNING, EVENING = (("hour", "08"), ("place", "work")), (("hour", "20"), ("place", "home"))

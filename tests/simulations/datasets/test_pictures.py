@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shared.model import build_model
-from shared.release import Release, first_release
+from shared.release.release import Release, first_release
 from simulations import simulate
 from simulations.datasets import Dataset, load
 from simulations.datasets.pictures import make_pictures

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt, Misconfigured
-from shared.release import Release, first_release, next_release, with_items
+from shared.release.release import Release, first_release, next_release, with_items
 from tests.featured import FEATURES, featured, featured_release
 from tests.tiny import WIDTH, catalogue
 

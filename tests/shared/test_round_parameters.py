@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.errors import Misconfigured
 from shared.federation import read_federation
 from shared.privacy import SampledGaussian, SummedGaussian, SummedWindow
-from shared.terms import charges_of, terms_of
+from shared.round_parameters import charges_of, terms_of
 
 BOTH = ("privacy.level=both", "round.minimum_answers=50")
 

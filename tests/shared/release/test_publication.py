@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.errors import Corrupt
-from shared.publication import LARGEST_BYTES, FileEntry, Publication
+from shared.release.publication import LARGEST_BYTES, FileEntry, Publication
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OPERATOR = KEY.public_key().public_bytes_raw()

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from shared.card import write_card
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile, read_federation, write_toml
 from shared.files import write_atomically
-from shared.int8 import dequantise, on_grid, quantise
 from shared.model import (
     ConceptGraph,
     GlobalModel,
@@ -30,6 +28,8 @@ from shared.model import (
     predicted_log_popularity,
     rename,
 )
+from shared.release.int8 import dequantise, on_grid, quantise
+from shared.release.model_card import write_card
 
 FloatMatrix = NDArray[np.float32]
 _FORMAT = 3
@@ -45,7 +45,7 @@ class Release:
         catalogue: n items, without their features, which a device needs in the index only.
         whitening: of texts and features, fixed for a line of releases.
         index: float32 [n, D], whitened embeddings of the catalogue under this release's adapters; features lead. Its
-            values lie on the grid of `shared.int8`, which is how it is stored.
+            values lie on the grid of `shared.release.int8`, which is how it is stored.
         log_popularity: float32 [n], zero for an item of average popularity.
         vector: float32 [d], all federated parameters.
         concept_names: K names, or none without the concept view.
@@ -81,7 +81,9 @@ class Release:
         widths = _widths(self.federation, self.index.shape[1])
         numbers, scales = quantise(self.index, widths)
         if not np.array_equal(dequantise(numbers, scales, widths), self.index):
-            raise Misconfigured("release: expected an index on the int8 grid, got other numbers; see shared.int8")
+            raise Misconfigured(
+                "release: expected an index on the int8 grid, got other numbers; see shared.release.int8"
+            )
         index: dict[str, NDArray[Any]] = {"index": numbers, "scales": scales, "log_popularity": self.log_popularity}
         files = {
             "card.md": self.card.encode(),

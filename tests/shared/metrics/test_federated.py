@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from shared.measures import BREADTH, GROUPS, MEASURES, MEASURES_NORM, QUALITY, read, say
+from shared.metrics.federated import BREADTH, GROUPS, MEASURES, MEASURES_NORM, QUALITY, read, say
 
 NAMES = (*QUALITY, *BREADTH)
 

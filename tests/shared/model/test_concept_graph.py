@@ -8,7 +8,7 @@ import pytest
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
 from shared.model import ConceptGraph, build_model, read_graph
-from shared.release import first_release, next_release
+from shared.release.release import first_release, next_release
 from tests.tiny import catalogue
 
 TREE = {

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shared.int8 import dequantise, on_grid, quantise
+from shared.release.int8 import dequantise, on_grid, quantise
 
 FINITE = st.floats(-(2.0**60), 2.0**60, width=32)
 

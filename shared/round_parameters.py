@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
-from shared.measures import MEASURES_NORM
+from shared.metrics import MEASURES_NORM
 from shared.privacy import (
     TASKS,
     ConcentratedAccountant,
