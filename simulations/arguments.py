@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import Misconfigured
-from simulations.modes import Aggregation, Engine, Privacy, Which
+from simulations.options import Aggregation, Engine, Privacy, Which
 
 
 def check(

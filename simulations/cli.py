@@ -13,7 +13,7 @@ import typer
 from shared import cli
 from shared.errors import Misconfigured
 from simulations.interruption import resumable
-from simulations.modes import Aggregation, Privacy
+from simulations.options import Aggregation, Privacy
 
 app = typer.Typer(
     help="Whole federations on one machine, and every figure claimed about them.",
@@ -152,8 +152,8 @@ def compare(
         if list_only:
             return _print_names(COMPARISONS, as_json)
         chosen = _chosen(names, COMPARISONS)
-        from simulations.compare import compare as measure
         from simulations.report import Progress
+        from simulations.studies import compare as measure
 
         with Progress.on_terminal() as progress:
             records = {

@@ -16,20 +16,13 @@ from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
 from simulations.arguments import check, path_of
-from simulations.beside import measure_baselines
-from simulations.cold_start import cold_start_curve
 from simulations.datasets import Dataset, load, spec_of
-from simulations.evaluation import Evaluation, evaluate
-from simulations.examples import describe
-from simulations.first_masked import first_rounds
-from simulations.modes import Aggregation, Engine, Privacy, Which
-from simulations.on_device import DeviceScorer, breadth, sample
-from simulations.prior import Prior
-from simulations.report import ExamplePerson, Progress, RunResult, write_report
-from simulations.run_folder import RunFolder
+from simulations.engine import Prior, RunFolder, Trained, first_rounds, train
+from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample
+from simulations.options import Aggregation, Engine, Privacy, Which
+from simulations.report import ExamplePerson, Progress, RunResult, describe, write_report
 from simulations.settings import resolve
-from simulations.training import Trained, train
-from simulations.world import World
+from simulations.studies import cold_start_curve, measure_baselines
 
 _EXAMPLES = 3
 _ON_DEVICE = 500  # people at most

@@ -33,7 +33,7 @@ def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 def file_graph(trees: Mapping[str, ast.Module]) -> Graph:
     """Which file needs which; what a face only hands on counts as an import of the file that defines it."""
-    faces = {name: dict((alias, module) for module, alias in imports(tree)) for name, tree in trees.items()}
+    faces = {name: {alias: module for module, alias in imports(tree)} for name, tree in trees.items()}
 
     def defined_in(module: str, name: str) -> str:
         if f"{module}.{name}" in trees:

@@ -65,11 +65,11 @@ def test_a_file_imports_only_what_its_folder_may(path):
         ("shared/errors.py", "import client"),
         ("client/device.py", "from server import Federation"),
         ("server/training/round.py", "def f():\n    from client.device import Device"),
-        ("server/training/round.py", "import simulations.grid"),
+        ("server/training/round.py", "import simulations.engine"),
         ("server/training/round.py", "from . import app"),
         ("server/training/round.py", "from shared.model.layout import Layout"),
         ("simulations/run.py", "from server.training.round import RoundReport"),
-        ("simulations/run.py", "from simulations.grid.dropouts import Dropouts"),
+        ("simulations/run.py", "from simulations.engine.dropouts import Dropouts"),
     ],
 )
 def test_the_rule_notices_each_way_of_breaking_it(path, source):
@@ -86,7 +86,7 @@ def test_the_rule_notices_each_way_of_breaking_it(path, source):
             "from server.training.optimizer import Mean\nfrom shared.errors import Corrupt\nimport numpy.lib.format",
         ),
         ("client/training/local_training.py", "from client.randomness import Randomness"),
-        ("simulations/run.py", "from simulations.grid import run_local\nfrom client import Device"),
+        ("simulations/run.py", "from simulations.engine import run_local\nfrom client import Device"),
     ],
 )
 def test_the_rule_lets_pass_what_keeps_it(path, source):

@@ -11,7 +11,7 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from server.aggregation import Collector
+from server.aggregation.collector import Collector
 from server.aggregation.aggregator import SumRequest, SumResult, Tally, group_of
 from server.aggregation.answer import Declined, Failed, read_message
 from server.aggregation.cohort import Member

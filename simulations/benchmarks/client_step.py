@@ -9,11 +9,10 @@ from shared.model import build_model
 from shared.release import Release, first_release
 from simulations.benchmarks.timing import median_milliseconds
 from simulations.datasets import load
-from simulations.embedding_cache import embed_catalogue
-from simulations.population import SeededRandomness
+from simulations.engine import SeededRandomness, embed_catalogue
+from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve
-from simulations.world import World
 
 _REPEATS = 20
 _HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")

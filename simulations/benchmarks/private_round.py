@@ -11,14 +11,21 @@ from server import Federation
 from shared.model import build_model
 from shared.release import first_release
 from simulations.datasets import load
-from simulations.embedding_cache import embed_catalogue
-from simulations.grid import InProcessGrid, simulated_clock
-from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
+from simulations.engine import (
+    HELD_OUT,
+    POPULATION,
+    InProcessGrid,
+    OpenSimulatedDevice,
+    RunFolder,
+    embed_catalogue,
+    one_thread,
+    registry_key,
+    simulated_clock,
+    write_logs,
+)
+from simulations.evaluation import World
 from simulations.report import Progress
-from simulations.run_folder import RunFolder
 from simulations.settings import resolve
-from simulations.training import one_thread
-from simulations.world import World
 
 _DEVICES = 100
 _ROUNDS = 4  # the first of each mode is not counted

@@ -21,10 +21,10 @@ from shared.model import build_model
 from shared.release import first_release
 from simulations.benchmarks.timing import quantile_milliseconds
 from simulations.datasets import load
-from simulations.embedding_cache import embed_catalogue
+from simulations.engine import embed_catalogue
+from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve
-from simulations.world import World
 
 ITEMS = 100_000
 QUERIES = 200

@@ -1,30 +1,12 @@
-"""The protocol every figure follows: what is held out, what is asked, how it is counted."""
+"""Leave-one-out evaluation: the split, sampled and full metrics, and the scorers that are measured."""
 
+from simulations.evaluation.concept_scorer import ConceptScorer
+from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
-from simulations.evaluation.split import (
-    FEWEST_NEW,
-    Questions,
-    Rows,
-    ShownList,
-    Split,
-    item_places,
-    split,
-    training_events,
-    validation_event,
-)
+from simulations.evaluation.split import Questions, Rows, Split, item_places, split, training_events
+from simulations.evaluation.world import World
 
 __all__ = [
-    "FEWEST_NEW",
-    "Evaluation",
-    "Figures",
-    "Questions",
-    "Rows",
-    "Scorer",
-    "ShownList",
-    "Split",
-    "evaluate",
-    "item_places",
-    "split",
-    "training_events",
-    "validation_event",
-]
+    "ConceptScorer", "DeviceScorer", "Evaluation", "Figures", "Questions", "Rows", "Scorer", "Split", "World",
+    "breadth", "evaluate", "item_places", "sample", "split", "training_events",
+]  # fmt: skip

@@ -1,6 +1,7 @@
 """What a person sees of a run: the result, its report and its progress."""
 
 from simulations.report.archive import WRITTEN, read_result, redraw, write_report
+from simulations.report.example_people import describe
 from simulations.report.progress import Progress, Stage
 from simulations.report.result import (
     CurvePoint,
@@ -11,23 +12,9 @@ from simulations.report.result import (
     headline,
     plain_values,
 )
-from simulations.report.terminal import print_record, print_result, print_rows
+from simulations.report.terminal import print_record, print_result
 
 __all__ = [
-    "WRITTEN",
-    "CurvePoint",
-    "ExampleEvent",
-    "ExamplePerson",
-    "Progress",
-    "Recommendation",
-    "RunResult",
-    "Stage",
-    "headline",
-    "plain_values",
-    "print_record",
-    "print_result",
-    "print_rows",
-    "read_result",
-    "redraw",
-    "write_report",
-]
+    "WRITTEN", "CurvePoint", "ExampleEvent", "ExamplePerson", "Progress", "Recommendation", "RunResult", "Stage",
+    "describe", "headline", "plain_values", "print_record", "print_result", "read_result", "redraw", "write_report",
+]  # fmt: skip

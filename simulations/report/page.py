@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from simulations.report import curve, words
+from simulations.report import curve, formatting
 from simulations.report.result import CurvePoint, RunResult
 
 EVENT_UNIT = "one window of a person's events in a row; every event lies in exactly one window"
@@ -29,11 +29,11 @@ def render(result: RunResult) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        cell=words.cell,
-        size=words.size,
-        spent=words.spent,
-        milliseconds=words.milliseconds,
-        epsilon=words.epsilon,
+        cell=formatting.cell,
+        size=formatting.size,
+        spent=formatting.spent,
+        milliseconds=formatting.milliseconds,
+        epsilon=formatting.epsilon,
         percent=_percent,
     )
     record = result.to_record()
@@ -41,14 +41,17 @@ def render(result: RunResult) -> str:
     return environment.get_template("report.html.j2").render(
         result=result,
         record=record,
-        lead=words.in_sentences(record),
+        lead=formatting.in_sentences(record),
         headlines=_headlines(record),
         rows=rows,
         best={column: _best(rows, column) for column in rows[0] if column not in ("model", "sees")},
         drawing=curve.draw(curve.of_headline(result.curve)),
         newcomers=curve.draw(_newcomers(result.cold_start_curve)),
         frame=curve,
-        rounds=[*_rounds(result.rounds_table), ("of all these sums, under masks", words.cell(result.masked_rounds))],
+        rounds=[
+            *_rounds(result.rounds_table),
+            ("of all these sums, under masks", formatting.cell(result.masked_rounds)),
+        ],
         round_columns=list(dict.fromkeys(column for row in result.rounds_table for column in row)),
         promises=_promises(record["privacy"]),
         cold_start={
@@ -61,16 +64,19 @@ def render(result: RunResult) -> str:
 
 def _headlines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     figures = [
-        ("nDCG@10 among 99 negatives", words.cell(record["metrics"]["sampled"]["ndcg@10"])),
-        ("the same, untrained", words.cell(record["untrained"]["sampled"]["ndcg@10"])),
-        ("the same, without privacy", words.cell(record.get("without_privacy", {}).get("sampled", {}).get("ndcg@10"))),
-        ("nDCG@10 among all items", words.cell(record["metrics"]["full"]["ndcg@10"])),
-        ("AUC, shown lists", words.cell(record.get("impressions", {}).get("auc"))),
-        ("epsilon, user level", words.epsilon(record["privacy"]["user"]["epsilon"])),
-        ("epsilon, event level", words.epsilon(record["privacy"]["event"]["epsilon"])),
-        ("sent per device and round", words.size(record["cost"]["upload_bytes_per_client"])),
+        ("nDCG@10 among 99 negatives", formatting.cell(record["metrics"]["sampled"]["ndcg@10"])),
+        ("the same, untrained", formatting.cell(record["untrained"]["sampled"]["ndcg@10"])),
+        (
+            "the same, without privacy",
+            formatting.cell(record.get("without_privacy", {}).get("sampled", {}).get("ndcg@10")),
+        ),
+        ("nDCG@10 among all items", formatting.cell(record["metrics"]["full"]["ndcg@10"])),
+        ("AUC, shown lists", formatting.cell(record.get("impressions", {}).get("auc"))),
+        ("epsilon, user level", formatting.epsilon(record["privacy"]["user"]["epsilon"])),
+        ("epsilon, event level", formatting.epsilon(record["privacy"]["event"]["epsilon"])),
+        ("sent per device and round", formatting.size(record["cost"]["upload_bytes_per_client"])),
     ]
-    return [(name, value) for name, value in figures if value != words.DASH]
+    return [(name, value) for name, value in figures if value != formatting.DASH]
 
 
 def _best(rows: Sequence[Mapping[str, Any]], column: str) -> float | None:
@@ -84,12 +90,12 @@ def _rounds(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
         held = [row for row in rows if row["task"] == task]
         if held:
             answers = [row["answered"] for row in held]
-            low, middle, high = (words.cell(round(n)) for n in (min(answers), median(answers), max(answers)))
+            low, middle, high = (formatting.cell(round(n)) for n in (min(answers), median(answers), max(answers)))
             skipped = sum(bool(row["skipped"]) for row in held)
-            summary.append((name, words.cell(len(held))))
+            summary.append((name, formatting.cell(len(held))))
             summary.append(("answers in each: fewest, median, most", f"{low}, {middle}, {high}"))
             if skipped:
-                summary.append(("skipped, too few answers", words.cell(skipped)))
+                summary.append(("skipped, too few answers", formatting.cell(skipped)))
     return summary
 
 
@@ -109,8 +115,8 @@ def _promise(title: str, unit: str, neighbours: str, against: str, promise: Mapp
         "unit": str(promise.get("unit", unit)),
         "neighbours": str(promise.get("neighbours", neighbours)),
         "against": str(promise.get("against", against)),
-        "epsilon": words.epsilon(loss),
-        "delta": words.cell(promise["delta"]),
+        "epsilon": formatting.epsilon(loss),
+        "delta": formatting.cell(promise["delta"]),
         "meaning": "",
         "local": _local(promise.get("local_noise")),
     }
@@ -126,7 +132,7 @@ def _promise(title: str, unit: str, neighbours: str, against: str, promise: Mapp
 
 
 def _local(noise: Mapping[str, Any] | None) -> str:
-    return "" if noise is None else f"epsilon {words.epsilon(noise['epsilon'])} against {noise['against']}"
+    return "" if noise is None else f"epsilon {formatting.epsilon(noise['epsilon'])} against {noise['against']}"
 
 
 def _flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

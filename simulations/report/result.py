@@ -103,9 +103,10 @@ class RunResult:
         masked_rounds: how many of the private sums in `rounds_table` were carried out under masks.
         without_privacy: as `metrics`, of a second training of the same people without any promise; None without one.
         impressions: auc, mrr, ndcg@5, ndcg@10 on shown lists; None where the data has none.
-        device: what people's own devices offer: metrics, breadth, fairness; see `simulations.on_device`.
+        device: what people's own devices offer: metrics, breadth, fairness; see `simulations.evaluation.device_scorer`.
         curve: validation metrics as training went on.
-        cold_start_curve: a row per number of first events of a new person and model; see `simulations.cold_start`.
+        cold_start_curve: a row per number of first events of a new person and model; see
+            `simulations.studies.cold_start`.
         rounds_table: one row per private sum, as `server.RoundReport.to_row` gives it.
         load_losses: rows of the data that were not used, and why.
         examples: a few people, shown in the report.

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simulations.report.formatting import cell, in_sentences, milliseconds, privacy_in_short, size, spent
 from simulations.report.result import RunResult
-from simulations.report.words import cell, in_sentences, milliseconds, privacy_in_short, size, spent
 
 
 def print_result(result: RunResult, console: Console) -> None:

@@ -18,7 +18,7 @@ from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
 from shared.release.release import Release
 from simulations import simulate
-from simulations.grid import StateJournal
+from simulations.engine import StateJournal
 from simulations.report import Progress, RunResult, Stage
 from tests.tiny import person
 
@@ -236,7 +236,7 @@ def test_paths_are_taken_as_text_and_as_paths(world: Path, federation: Path, tmp
 
 
 def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:
-    from simulations.population import Logs, write_logs
+    from simulations.engine.population import Logs, write_logs
 
     shown = Event(9.0, EventKind.CLICK, "a", value=2.0, shown=("b",), context=(("hour", "08"),), propensity=0.25)
     write_logs(tmp_path, [[*person(0, 3), shown], [], person(1, 2)])

@@ -18,7 +18,7 @@ from flwr.supercore.retry import make_simple_http_retry_invoker
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supernode.runtime.run_clientapp import run_clientapp
 
-import simulations.population  # noqa: F401 - what the app in the bundle imports
+import simulations.engine.population  # noqa: F401 - what the app in the bundle imports
 from client import install
 
 _POLL_SECONDS = 0.1

@@ -55,7 +55,7 @@ _CLIENT_SIDE = """\
 from pathlib import Path
 
 from client import make_app
-from simulations.population import OpenSimulatedDevice
+from simulations.engine.population import OpenSimulatedDevice
 
 
 def open_device(context):

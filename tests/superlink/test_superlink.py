@@ -13,8 +13,8 @@ from server.app import open_from_folders
 from server.training.checkpoint import Checkpoint, Identity, load_checkpoint
 from server.training.federation import CHECKPOINT_NAME
 from shared.release.release import Release
-from simulations.grid import run_local
-from simulations.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
+from simulations.engine import run_local
+from simulations.engine.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
 from tests.superlink.link import Link, missing_commands
 from tests.tiny import Tiny, person
 

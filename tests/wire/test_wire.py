@@ -20,7 +20,7 @@ from scipy.stats import chisquare
 
 import client.secagg.encode
 import client.secagg.role
-import simulations.grid.local_engine
+import simulations.engine.local_engine
 from client import Recommender
 from server import RoundReport
 from shared.behaviour import Event
@@ -30,12 +30,12 @@ from shared.model import build_model
 from shared.release.release import Release
 from shared.secure_sum import MaskedVector
 from simulations.datasets import load
-from simulations.grid import Dropouts, InProcessGrid
+from simulations.engine import Dropouts, InProcessGrid
+from simulations.engine.run_folder import RunFolder
+from simulations.engine.training import train
+from simulations.evaluation.world import World
 from simulations.report import Progress
-from simulations.run_folder import RunFolder
 from simulations.settings import resolve
-from simulations.training import train
-from simulations.world import World
 from tests.tiny import Tiny, catalogue
 from tests.wire.wire_grep import Grep, Needles, of_number, of_text, of_vector, of_words
 
@@ -224,7 +224,7 @@ def record(
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-            patch.setattr(simulations.grid.local_engine, "InProcessGrid", grid)
+            patch.setattr(simulations.engine.local_engine, "InProcessGrid", grid)
             _overhear(patch, recording)
             out = RunFolder.open(folder / "run", {"data": "canaries"}, resume=False)
             trained = train(world, resolved, out, "local", SEED, Progress())

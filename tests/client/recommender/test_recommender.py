@@ -9,7 +9,7 @@ from client import Levels, Recommender
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from shared.errors import Misconfigured
-from simulations.ranking import ConceptScorer
+from simulations.evaluation.concept_scorer import ConceptScorer
 from tests.tiny import Seeded, events, person
 
 VIEWS = [

@@ -12,7 +12,7 @@ from server.aggregation.cohort import Member, Roster
 from server.aggregation.exchange import Clock
 from server.training.round import request_for
 from shared.federation import read_federation
-from simulations.grid import Dropouts, InProcessGrid, simulated_clock
+from simulations.engine import Dropouts, InProcessGrid, simulated_clock
 
 MALFORMED = [
     "too long",

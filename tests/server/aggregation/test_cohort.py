@@ -4,7 +4,7 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from server.aggregation.cohort import Member, Roster, choose
-from simulations.grid import InProcessGrid, simulated_clock
+from simulations.engine import InProcessGrid, simulated_clock
 
 MEMBERS = [Member(f"{index:08x}", 1000 - index) for index in range(50)]
 

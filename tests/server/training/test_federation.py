@@ -14,7 +14,7 @@ from server.training.optimizer import optimizer_for
 from server.training.round import RoundReport, TrainingState, advance
 from shared.errors import Corrupt, Misconfigured
 from shared.round_parameters import event_noise_deviation
-from simulations.grid import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
+from simulations.engine import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
 
 
 def train(toy, *settings, devices=10, dropouts=None, behave=None, until=None, observers=(), states=None, **choices):

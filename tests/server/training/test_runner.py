@@ -27,7 +27,7 @@ from server.training.runner import train
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml
 from shared.release.publication import Publication
-from simulations.grid import InProcessGrid, simulated_clock
+from simulations.engine import InProcessGrid, simulated_clock
 from tests.tiny import catalogue
 
 DEVICES, ROUNDS = 5, 4
@@ -321,7 +321,7 @@ def test_the_journal_says_where_training_is(operated):
 def test_the_app_of_the_bundle_trains_as_far_as_was_ordered(operated):
     from server.app import app
     from shared.files import write_atomically
-    from simulations.grid import run_local
+    from simulations.engine import run_local
 
     config = {"home": str(operated.home.directory)}
     run_local(app, operated.app(), DEVICES, run_config=config)

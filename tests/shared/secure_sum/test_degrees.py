@@ -7,7 +7,7 @@ from scipy.stats import hypergeom
 
 from shared.errors import Corrupt, Misconfigured
 from shared.secure_sum import degrees, graph_degrees
-from simulations.experiments.secure_sum_degrees import is_secure, smallest_degrees
+from simulations.benchmarks.secure_sum_degrees import is_secure, smallest_degrees
 
 # The table of FEDREC-SA/1 section 6.
 PUBLISHED = [

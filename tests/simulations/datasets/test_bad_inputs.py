@@ -10,7 +10,7 @@ from shared.behaviour import TURNED_AWAY
 from shared.errors import Corrupt, Misconfigured, NotYet
 from simulations.datasets import Dataset, load, spec_of
 from simulations.evaluation import split
-from simulations.world import World
+from simulations.evaluation.world import World
 
 ITEMS = [{"id": f"i{n}", "title": f"part {n}", "text": f"a book about part {n}"} for n in range(40)]
 NOW = 1_700_000_000

@@ -12,8 +12,8 @@ from simulations import simulate
 from simulations.datasets import Dataset, load
 from simulations.datasets.pictures import make_pictures
 from simulations.evaluation import evaluate
-from simulations.ranking import ConceptScorer
-from simulations.world import World
+from simulations.evaluation.concept_scorer import ConceptScorer
+from simulations.evaluation.world import World
 from tests.tiny import Tiny, write_encoder
 
 SETTINGS = ("model.concepts=32", "model.dense_width=32", "model.popularity=false", "windows.events=16")

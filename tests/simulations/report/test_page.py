@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from simulations.report.curve import draw, of_headline
+from simulations.report.formatting import in_sentences
 from simulations.report.page import render
-from simulations.report.words import in_sentences
 from tests.simulations.report.sample import TITLE, sample
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from simulations.report import Progress, print_record, print_result
-from simulations.report.words import cell, epsilon, milliseconds, privacy_in_short, size, spent
+from simulations.report.formatting import cell, epsilon, milliseconds, privacy_in_short, size, spent
 from tests.simulations.report.sample import sample
 
 

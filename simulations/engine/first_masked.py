@@ -1,0 +1,65 @@
+"""Private sums of which the first of each task is carried out whole, under masks, and checked; later ones are ideal.
+
+The ideal sum adds the same noised words without masks and is much faster: a study of many rounds needs to see the whole
+protocol work, with every device, not to pay for it in each of them.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from flwr.serverapp import Grid
+
+from server import Clock, IdealSum, Member, SecureSum, SumRequest, SumResult
+from shared.federation import FederationFile
+from shared.privacy import Task
+from simulations.engine.device_states import DeviceStates
+
+
+def first_rounds(federation: FederationFile) -> dict[Task, int]:
+    """The number of the first round of each task."""
+    return {"statistics": 0, "update": 1, "evaluation": federation.evaluation.every_rounds}
+
+
+class FirstMasked:
+    """An `Aggregator` for devices of this process.
+
+    Attributes:
+        masking: whether devices mask at present.
+    """
+
+    def __init__(self, federation: FederationFile, registry: bytes, states: DeviceStates) -> None:
+        """Sum over the devices of a registry (an Ed25519 public key), whose states are these."""
+        self.masking = False
+        self._first = first_rounds(federation)
+        self._secure, self._ideal = SecureSum(registry), IdealSum()
+        self._states = states
+
+    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+        """See `Aggregator.sum`.
+
+        Raises:
+            RuntimeError: the masked sum is not the ideal one, word for word.
+        """
+        if request.round_number != self._first[request.task]:
+            return self._ideal.sum(grid, cohort, request, clock)
+        before = self._states.snapshot()
+        self.masking = True
+        try:
+            masked = self._secure.sum(grid, cohort, request, clock)
+        finally:
+            self.masking = False
+        after = self._states.snapshot()
+        self._states.restore(before)  # the devices answer the same round again, as if they had not
+        ideal = self._ideal.sum(grid, cohort, request, clock)
+        self._states.restore(after)
+        if not _equal(masked, ideal):
+            raise RuntimeError(
+                f"{request.task}: expected the masked sum to be the ideal one, word for word, got another"
+            )
+        return masked
+
+
+def _equal(one: SumResult, other: SumResult) -> bool:
+    if one.total is None or other.total is None:
+        return one.total is other.total
+    return np.array_equal(one.total, other.total)

@@ -1,0 +1,104 @@
+"""What the devices of a simulation have spent of their budgets: read from their own ledgers, after the training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flwr.app import ConfigRecord
+
+from client import LEDGER, budget
+from server import RoundReport
+from shared.federation import FederationFile
+from shared.privacy import Ledger, RenyiAccountant, SampledGaussian
+from simulations.engine.device_states import DeviceStates
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Privacy as a run reports it: who is protected, how well, against whom; None for a level without a promise."""
+
+    user: Mapping[str, Any] | None
+    event: Mapping[str, Any] | None
+
+
+def spending(
+    settings: FederationFile,
+    states: DeviceStates,
+    devices: int,
+    reports: Sequence[RoundReport],
+    first_only: bool = False,
+) -> Spending:
+    """What the device that spent most has spent, at each level.
+
+    Args:
+        first_only: only the first sum of each task was masked.
+    """
+    privacy = settings.privacy
+    ledgers = []
+    for device in range(devices):
+        record = states.take(device).get("device")
+        if isinstance(record, ConfigRecord) and LEDGER in record:
+            ledgers.append(Ledger.from_json(budget(settings), str(record[LEDGER])))
+    user = event = None
+    if privacy.user:
+        user = {
+            "epsilon": max((ledger.epsilon("user") for ledger in ledgers), default=0.0),
+            "delta": privacy.user_delta,
+            "amplification": "none",
+            "budget": privacy.user_epsilon,
+            "unit": "everything one person ever did",
+            "neighbours": "the person's vectors made zero (zero-out)",
+            "against": "readers of releases, and a server that colludes with at most "
+            f"{settings.sum.corrupt_share:.0%} of a cohort"
+            + (
+                ""
+                if settings.sum.mode == "secure" and not first_only
+                else "; as a study, this run added the noised vectors without masks"
+                + (" but for the first round of each task" if first_only else "")
+            ),
+        }
+    window = f"one window of {settings.windows.events} consecutive events"
+    local = None
+    if privacy.local:
+        local = {
+            "multiplier": privacy.event_noise_multiplier,
+            "epsilon": max((ledger.epsilon("local") for ledger in ledgers), default=0.0),
+            "against": "a server that saw each single update; counts and evaluations have no such noise",
+        }
+    if privacy.level == "both":
+        assert user is not None
+        event = {
+            "epsilon": max((ledger.epsilon("event") for ledger in ledgers), default=0.0),
+            "delta": privacy.event_delta,
+            "unit": window,
+            "neighbours": "one window emptied (zero-out)",
+            "against": user["against"],
+            "local_noise": local,
+        }
+    elif privacy.level == "event":
+        assert local is not None
+        event = {
+            "epsilon": local["epsilon"],
+            "epsilon, readers of a release": _towards_readers(ledgers, reports, privacy.event_delta),
+            "delta": privacy.event_delta,
+            "unit": window,
+            "neighbours": "one window emptied (zero-out)",
+            "against": "a server that saw each summand; readers of a release face the event-level noise of the whole "
+            "cohort, as long as they hold no device of it. The noise is not hardened",
+            "local_noise": local,
+        }
+    return Spending(user, event)
+
+
+def _towards_readers(ledgers: Sequence[Ledger], reports: Sequence[RoundReport], delta: float) -> float:
+    """Event-level epsilon when only sums are seen: the noise of the smallest cohort covers each window."""
+    fewest = min((report.answered for report in reports if report.task == "update" and not report.skipped), default=1)
+    epsilons = []
+    for ledger in ledgers:
+        events = {
+            SampledGaussian(event.sampling_probability, event.noise_multiplier * fewest**0.5): count
+            for event, count in ledger.charged.items()
+            if isinstance(event, SampledGaussian)
+        }
+        epsilons.append(RenyiAccountant().epsilon(dict(events), delta))
+    return max(epsilons, default=0.0)

@@ -1,0 +1,248 @@
+"""The federated training of a simulation: puts the unmodified ServerApp and ClientApp together and watches them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from client import make_app as make_client_app
+from server import Clock, Counts, Federation, RoundReport
+from server import make_app as make_server_app
+from shared.errors import Misconfigured
+from shared.federation import FederationFile
+from shared.files import write_atomically
+from shared.model import Layout, Vector, build_model
+from shared.release import Release, first_release, next_release
+from shared.round_parameters import window_epsilon
+from simulations.engine.device_states import DeviceStates, StateJournal
+from simulations.engine.local_engine import run_local, simulated_clock
+from simulations.engine.ray_engine import run_ray
+from simulations.engine.computations import check_computations, computations, told
+from simulations.engine.embedding_cache import embed_catalogue
+from simulations.engine.first_masked import FirstMasked
+from simulations.engine.population import HELD_OUT, POPULATION, OpenSimulatedDevice, always, registry_key, write_logs
+from simulations.engine.prior_knowledge import Prior
+from simulations.engine.run_folder import RunFolder
+from simulations.engine.spending import Spending, spending
+from simulations.evaluation import ConceptScorer, Evaluation, Questions, World, evaluate
+from simulations.options import Engine
+from simulations.report import CurvePoint, Progress, Stage, headline
+
+_CURVE_POINTS = 12
+_CURVES = ("hr@10", "ndcg@10", "auc")
+_SHOWN = ("sampled ndcg@10", "impressions auc")
+
+# Groups that stay as they were only if something is broken.
+_MUST_MOVE = ("dense", "concepts", "evolution", "bias", "adapters")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training led to.
+
+    Attributes:
+        start: release zero, before anybody taught it anything.
+        release: the final one.
+        scorer: ranks under the final release.
+        untrained: what release zero makes of the questions it was asked; None where it was asked none.
+        reports: of every round, the count included.
+        curve: validation metrics as it went on: those the federation measures itself, and beside them those that only a
+            simulation can know.
+        spent: what the device that took part most has spent, at each level that is promised.
+        uncomputed: what some devices could not compute, in sentences.
+    """
+
+    start: Release
+    release: Release
+    scorer: ConceptScorer
+    reports: tuple[RoundReport, ...]
+    curve: tuple[CurvePoint, ...]
+    spent: Spending
+    untrained: Evaluation | None = None
+    uncomputed: tuple[str, ...] = ()
+
+
+def train(
+    world: World,
+    settings: FederationFile,
+    folder: RunFolder,
+    engine: Engine,
+    seed: int,
+    progress: Progress,
+    prior: Prior | None = None,
+    ask_untrained: Questions | None = None,
+    mask_first_only: bool = False,
+) -> Trained:
+    """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
+
+    Args:
+        ask_untrained: what the model is asked before anybody taught it anything.
+        mask_first_only: see `FirstMasked`; for secure sums over devices of this process.
+    """
+    prior = prior or Prior()
+    model = build_model(settings)
+    catalogue = world.dataset.catalogue
+    _check_windows(settings, max(model.layout.select(settings.heads).size, len(catalogue)))
+    with progress.stage("encoding texts", total=len(catalogue)) as stage:
+        embeddings = embed_catalogue(model, catalogue, settings.backbone.max_tokens, stage.advance)
+        start = first_release(settings, catalogue, model, embeddings, prior.graph).renamed(prior.names)
+    releases = [start]
+
+    def publish(counts: Counts | None, noise: float) -> str:
+        with one_thread():  # to the last bit the same when a resumed run does it again
+            releases[0] = start if counts is None else start.with_popularity(counts, noise)
+        return folder.publish(releases[0])
+
+    if not folder.holds_logs:  # a run may be stopped before it wrote them
+        write_logs(folder.work / POPULATION, [world.training_log(person) for person in world.members])
+        write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
+    clock = simulated_clock() if engine == "local" else Clock()
+    registry, states = registry_key(seed).public_key().public_bytes_raw(), DeviceStates()
+    first_masked = FirstMasked(settings, registry, states) if mask_first_only else None
+    federation = Federation(
+        settings,
+        model.layout,
+        start.vector,
+        items=len(catalogue),
+        folder=folder.work,
+        publish=publish,
+        seed=seed,
+        resume=folder.resumed,
+        registry=registry,
+        clock=clock,
+        aggregator=first_masked,
+    )
+    journal = StateJournal(folder.work / "states", states)
+    if folder.resumed:
+        journal.restore(federation.round_number)
+    words = sum(bool(event.text) for log in world.logs for event in log)
+    with progress.stage("encoding people's words", total=words) as stage:
+        scorer = ConceptScorer(start, model, world.logs, stage.advance)
+        untrained = None if ask_untrained is None else evaluate(scorer, ask_untrained)
+    with progress.stage("training rounds", total=settings.training.rounds) as stage:
+        stage.advance(federation.round_number)
+        curve = _Curve(world, settings, scorer, releases, folder.work / "curve.json", federation.round_number, stage)
+        if not folder.resumed:
+            curve.add(0)
+        server_app = make_server_app(lambda _: federation, [journal, curve])
+        masks = (lambda: first_masked.masking) if first_masked else always
+        client_app = make_client_app(OpenSimulatedDevice(folder.work, seed, masks))
+        run = run_local if engine == "local" else run_ray
+        with one_thread():
+            run(server_app, client_app, len(world.members), states=states)
+    counted = computations(states, len(world.members))
+    check_computations(counted)
+    check_moved(model.layout, start.vector, federation)
+    with progress.stage("encoding texts again", total=len(catalogue)) as stage:
+        measured = [report for report in federation.reports if report.metrics]
+        release = next_release(
+            releases[0],
+            model,
+            federation.vector,
+            federation.round_number,
+            stage.advance,
+            measured[-1].metrics if measured else None,
+            measured[-1].number if measured else None,
+        )
+    scorer.install(release)
+    curve.add(federation.round_number)
+    spent = spending(settings, states, len(world.members), federation.reports, mask_first_only)
+    points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
+    uncomputed = tuple(told(counted))
+    return Trained(start, release, scorer, federation.reports, tuple(points), spent, untrained, uncomputed)
+
+
+def _check_windows(settings: FederationFile, dimension: int) -> None:
+    """See that the rounds that are planned keep what windows are promised: else every device refuses in the midst."""
+    planned = window_epsilon(settings, dimension)
+    if planned is not None and planned > settings.privacy.event_epsilon:
+        raise Misconfigured(
+            f"privacy.event_epsilon: expected at least {planned:.2f}, which the answers of a device's life come to for "
+            f"one window of events, got {settings.privacy.event_epsilon:g}; lower clipping.window_norm, "
+            "privacy.statistics_share or privacy.evaluation_share, raise windows.per_device, or take --privacy user"
+        )
+
+
+def check_moved(layout: Layout, start: Vector, federation: Federation) -> None:
+    """See that training moved every group it was to train: one that took no gradient in any round is a fault of ours,
+    which no device may tell a server.
+
+    Raises:
+        RuntimeError: naming the groups.
+    """
+    done = [report for report in federation.reports if report.task == "update" and not report.skipped]
+    trained = {group for report in done for group in report.groups if group in _MUST_MOVE}
+    change = federation.vector - start
+    still = sorted(group for group in trained if not layout.extract(change, [group]).any())
+    if still:
+        raise RuntimeError(f"training: group {', '.join(still)} took no gradient in any of {len(done)} rounds")
+
+
+def _federated(reports: Sequence[RoundReport]) -> list[CurvePoint]:
+    """The curve as an operator sees it: sums over devices that rank what they kept aside, noise and all."""
+    return [
+        CurvePoint(report.number, {f"federated {name}": report.metrics[name] for name in _CURVES})
+        for report in reports
+        if report.metrics
+    ]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A device's work is many small steps: more threads slow it down, and another order of sums changes last digits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class _Curve:
+    """Observer of rounds: validation metrics of a part of the people, now and then."""
+
+    def __init__(
+        self,
+        world: World,
+        settings: FederationFile,
+        scorer: ConceptScorer,
+        releases: Sequence[Release],
+        path: Path,
+        resumed_at: int,
+        stage: Stage,
+    ) -> None:
+        self._settings, self._scorer = settings, scorer
+        self._releases, self._path, self._stage = releases, path, stage
+        self._questions = world.split.validation.of(world.curve_people)
+        self._every = max(1, settings.training.rounds // _CURVE_POINTS)
+        self._detail = ""
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        self._points = [CurvePoint.from_json(point) for point in kept if point["round"] <= resumed_at]
+
+    @property
+    def points(self) -> tuple[CurvePoint, ...]:
+        return tuple(self._points)
+
+    def on_round(self, report: RoundReport, vector: Vector) -> None:
+        """See `RoundObserver`. Rounds that move the adapters are measured at the end, after encoding anew."""
+        adapting = "adapters" in report.groups
+        if report.number % self._every == 0 and not adapting and report.number < self._settings.training.rounds:
+            release = replace(self._releases[0], vector=vector.copy(), round_number=report.number)
+            self._scorer.install(release)
+            self.add(report.number)
+        self._stage.advance(1 if report.number else 0, self._detail)
+
+    def add(self, number: int) -> None:
+        """Measure what the scorer has installed."""
+        evaluation = evaluate(self._scorer, self._questions)
+        measured = evaluation.figures()
+        figures = {
+            f"{way} {name}": metrics[name] for way, metrics in measured.items() for name in _CURVES if name in metrics
+        }
+        way, _, name = headline(figures).partition(" ")
+        self._points.append(CurvePoint(number, figures, evaluation.interval(way, name)))
+        self._detail = " ".join(f"{name} {value:.3f}" for name, value in figures.items() if name in _SHOWN)
+        write_atomically(self._path, json.dumps([asdict(point) for point in self._points]).encode())

@@ -1,1 +1,0 @@
-"""Figures that are computed once and written down."""

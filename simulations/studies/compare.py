@@ -1,0 +1,134 @@
+"""Several models on the same data, the same split and the same questions, side by side."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.metrics import bootstrap_interval
+from simulations.arguments import check, path_of
+from simulations.datasets import load, spec_of
+from simulations.engine import Trained
+from simulations.evaluation import Evaluation, World, evaluate
+from simulations.options import Engine
+from simulations.report import Progress
+from simulations.studies.ablations import measure_ablations
+from simulations.studies.baseline_comparison import measure_baselines
+from simulations.studies.cold_start import measure_cold_start
+from simulations.studies.drift import measure_changes
+from simulations.studies.recovery import measure_recovered
+from simulations.studies.study_runs import Trials
+
+_HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
+
+
+def compare(
+    name: str,
+    *,
+    data: str | Path = "demo",
+    federation: Path | str | None = None,
+    set: Sequence[str] = (),
+    rounds: int | None = None,
+    clients_per_round: int | None = None,
+    engine: Engine = "local",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure one comparison without privacy: one of the names in `COMPARISONS` of the command line.
+
+    Returns:
+        {"rows": one dictionary per model, ...}: test figures, 95 % bootstrap intervals, cost of a device.
+    """
+    check(
+        settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy="none",
+        aggregation="plain", seed=seed, baselines="all",
+    )  # fmt: skip
+    data = spec_of(data)
+    world = World.of(load(data, seed), seed)
+    trials = Trials(
+        data, world, path_of(federation), set, rounds, clients_per_round, engine, seed, progress or Progress()
+    )
+    return {"data": data, "seed": seed, "privacy": "none", "rows": _COMPARISONS[name](trials)}
+
+
+def _baselines(trials: Trials) -> list[dict[str, Any]]:
+    trained = trials.train()
+    evaluation = evaluate(trained.scorer, trials.world.split.test)
+    rows = [_row("hushrec", evaluation) | _cost(trained)]
+    figures = measure_baselines(trials.world, trained, "all", trials.progress)
+    return rows + [{"model": model} | _flat(values) for model, values in figures.items()]
+
+
+def _adapters(trials: Trials) -> list[dict[str, Any]]:
+    """The heads alone, the adapters alone (in ten rounds, or the caller's), the heads and then the adapters."""
+    alone = trials.rounds or 10
+    heads = ", ".join(f'"{group}"' for group in _HEADS)
+    variants = {
+        "heads only": [f"training.groups=[{heads}]", "training.adapter_rounds=0"],
+        "adapters only": [
+            'training.groups=["adapters"]',
+            f"training.rounds={alone}",
+            f"training.adapter_rounds={alone}",
+        ],
+        "heads, then adapters": [],
+    }
+    rows, first = [], None
+    for model, settings in variants.items():
+        trained = trials.train(*settings)
+        evaluation = evaluate(trained.scorer, trials.world.split.test)
+        row = _row(model, evaluation) | _cost(trained)
+        if first is None:
+            first = evaluation
+        else:
+            difference = _difference(evaluation, first)
+            row |= {"gain over heads": difference[0], "gain interval": difference[1]}
+        moved = np.linalg.norm(trained.release.vector - trained.start.vector)
+        rows.append(row | {"parameters moved": float(moved)})
+    return rows
+
+
+_COMPARISONS: dict[str, Callable[[Trials], list[dict[str, Any]]]] = {
+    "baselines": _baselines,
+    "adapters": _adapters,
+    "ablations": measure_ablations,
+    "changes": measure_changes,
+    "cold-start": measure_cold_start,
+    "interests": measure_recovered,
+}
+
+
+def _row(model: str, evaluation: Evaluation) -> dict[str, Any]:
+    way, name = ("impressions", "auc") if "impressions" in evaluation.values else ("sampled", "ndcg@10")
+    low, high = evaluation.interval(way, name)
+    return {"model": model} | _flat(evaluation.figures()) | {f"{way} {name} interval": f"{low:.4f} to {high:.4f}"}
+
+
+def _flat(figures: dict[str, dict[str, float | None]]) -> dict[str, float | None]:
+    return {
+        f"{way} {name}": value
+        for way, metrics in figures.items()
+        for name, value in metrics.items()
+        if name in ("hr@10", "ndcg@10", "auc")
+    }
+
+
+def _cost(trained: Trained) -> dict[str, float]:
+    updates = [report for report in trained.reports if report.task == "update"]
+    asked = sum(report.selected for report in updates)
+    adapting = [report for report in updates if "adapters" in report.groups]
+    return {
+        "client milliseconds": 1000 * sum(report.seconds for report in updates) / max(asked, 1),
+        "client milliseconds, adapter rounds": 1000
+        * sum(report.seconds for report in adapting)
+        / max(sum(report.selected for report in adapting), 1),
+    }
+
+
+def _difference(evaluation: Evaluation, other: Evaluation) -> tuple[float, str]:
+    """Mean gain of the headline metric over the same questions, with the interval of the paired differences."""
+    way, name = ("impressions", "auc") if "impressions" in evaluation.values else ("sampled", "ndcg@10")
+    gains = evaluation.values[way][name] - other.values[way][name]
+    gains = gains[~np.isnan(gains)]
+    low, high = bootstrap_interval(gains, seed=0)
+    return float(gains.mean()), f"{low:+.4f} to {high:+.4f}"

@@ -1,0 +1,50 @@
+"""Trainings of one comparison: the same people, the same seed, no privacy; only what a comparison says differs."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulations.engine import RunFolder, Trained, train
+from simulations.evaluation import World
+from simulations.options import Engine
+from simulations.report import Progress
+from simulations.settings import resolve
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How a comparison trains.
+
+    Attributes:
+        data: specification of the data set, which chooses the preset.
+        world: whose people take part.
+        federation, settings, rounds, clients_per_round, engine, seed: see `simulate`.
+    """
+
+    data: str
+    world: World
+    federation: Path | None
+    settings: Sequence[str]
+    rounds: int | None
+    clients_per_round: int | None
+    engine: Engine
+    seed: int
+    progress: Progress
+
+    def train(self, *settings: str, world: World | None = None) -> Trained:
+        """Train with some settings changed, over other people's logs if a world is given, and leave no file behind."""
+        resolved = resolve(
+            self.data,
+            self.world.events,
+            len(self.world.members),
+            self.federation,
+            ["evaluation.every_rounds=0", *self.settings, *settings],
+            self.rounds,
+            self.clients_per_round,
+            "none",
+            "plain",
+        )
+        with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
+            folder = RunFolder.open(Path(place) / "run", {"federation": resolved.digest()}, resume=False)
+            return train(world or self.world, resolved, folder, self.engine, self.seed, self.progress)

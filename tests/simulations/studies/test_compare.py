@@ -1,0 +1,58 @@
+"""Comparisons: every model answers the same questions, and the rows say what sets the models apart."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from simulations.studies.compare import compare
+
+FIGURES = ("sampled hr@10", "sampled ndcg@10", "full ndcg@10")
+
+
+def test_baselines_stand_beside_the_federation_with_the_same_figures(world: Path, federation: Path) -> None:
+    record = compare("baselines", data=f"events:{world}", federation=federation, rounds=2)
+    assert record["data"] == f"events:{world}"
+    rows = {row["model"]: row for row in record["rows"]}
+    assert rows.keys() == {
+        "hushrec", "popularity", "zero-shot", "item-knn", "ease", "ials", "bpr", "central", "local-only",
+    }  # fmt: skip
+    for row in rows.values():
+        assert all(0 <= row[name] <= 1 for name in FIGURES)
+    low, high = map(float, rows["hushrec"]["sampled ndcg@10 interval"].split(" to "))
+    assert low <= rows["hushrec"]["sampled ndcg@10"] <= high
+    assert rows["hushrec"]["client milliseconds"] > 0
+
+
+def test_adapters_are_compared_alone_and_after_the_heads_and_really_move(world: Path, federation: Path) -> None:
+    record = compare("adapters", data=f"events:{world}", federation=federation)
+    heads, adapters, both = record["rows"]
+    assert [row["model"] for row in record["rows"]] == ["heads only", "adapters only", "heads, then adapters"]
+    assert "gain over heads" not in heads
+    assert heads["client milliseconds, adapter rounds"] == 0
+    for row in (adapters, both):
+        assert row["parameters moved"] > 0
+        assert row["client milliseconds, adapter rounds"] > 0
+        gain = row["sampled ndcg@10"] - heads["sampled ndcg@10"]
+        assert math.isclose(row["gain over heads"], gain, abs_tol=1e-9)
+        low, high = map(float, row["gain interval"].split(" to "))
+        assert low - 1e-4 <= gain <= high + 1e-4
+
+
+def test_an_unknown_comparison_is_not_run(world: Path, federation: Path) -> None:
+    with pytest.raises(KeyError):
+        compare("everything", data=f"events:{world}", federation=federation)
+
+
+def test_ablations_leave_one_part_out_at_a_time_and_say_what_it_is_worth(world: Path, federation: Path) -> None:
+    record = compare("ablations", data=f"events:{world}", federation=federation, rounds=2)
+    rows = {row["variant"]: row for row in record["rows"]}
+    assert {"everything", "bare model", "without M", "without concepts", "without noticing drift"} <= rows.keys()
+    whole = rows["everything"]
+    assert whole["everything gains"] == 0.0
+    for row in rows.values():
+        gain = whole["sampled ndcg@10"] - row["sampled ndcg@10"]
+        assert math.isclose(row["everything gains"], gain, abs_tol=1e-9)
+        low, high = map(float, row["interval"].split(" to "))
+        assert low - 1e-4 <= gain <= high + 1e-4
+    assert any(row["everything gains"] != 0.0 for row in rows.values())
