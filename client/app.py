@@ -23,7 +23,7 @@ Vector = NDArray[np.float32]
 PHASES = {"share": ("roster",), "mask": ("u1", "inbox"), "agree": ("u2", "signatures"), "unmask": ("agreements",)}
 
 
-class Device(Protocol):
+class RoundParticipant(Protocol):
     """What answers messages: `client.Device`, or what stands for it in a process that must not train."""
 
     @property
@@ -35,7 +35,7 @@ class Device(Protocol):
         """A summand in the open, float32 [d]."""
         ...
 
-    def join(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
+    def advertise(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
         """The advert of phase 0."""
         ...
 
@@ -48,7 +48,7 @@ class Device(Protocol):
         ...
 
 
-OpenDevice = Callable[[Context], Device]
+OpenDevice = Callable[[Context], RoundParticipant]
 
 
 class NodeState(MutableMapping[str, Value]):
@@ -79,7 +79,7 @@ class NodeState(MutableMapping[str, Value]):
         return len(self._record)
 
 
-def make_app(open_device: OpenDevice) -> ClientApp:
+def make_client_app(open_device: OpenDevice) -> ClientApp:
     """A ClientApp whose every message goes to the device that `open_device` gives for the message's node."""
     app = ClientApp()
 
@@ -88,10 +88,10 @@ def make_app(open_device: OpenDevice) -> ClientApp:
         return _answer(message, lambda: ("device", ConfigRecord({"id": open_device(context).identity})))
 
     @app.train("join")
-    def join(message: Message, context: Context) -> Message:
+    def advertise(message: Message, context: Context) -> Message:
         def advert() -> tuple[str, ConfigRecord]:
             configuration = _bytes(message.content, "configuration")
-            return _part(open_device(context).join(_request(message), _vector(message), configuration))
+            return _part(open_device(context).advertise(_request(message), _vector(message), configuration))
 
         return _answer(message, advert)
 
@@ -187,9 +187,9 @@ def _reply(message: Message, name: str, record: ConfigRecord | ArrayRecord) -> M
     return Message(RecordDict({name: record}), reply_to=message)
 
 
-def _open_installed_device(context: Context) -> Device:
+def _open_installed_device(context: Context) -> RoundParticipant:
     """What a bundle that Flower itself unpacked would come to: a person's device never runs one."""
     raise Misconfigured("a person's device answers through `hushrec-device up`, not through an app that Flower started")
 
 
-app = make_app(_open_installed_device)
+app = make_client_app(_open_installed_device)

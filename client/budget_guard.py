@@ -1,6 +1,6 @@
 """What a device keeps to, whatever a server asks: each round once, and never more than its person was promised.
 
-Where that is written down is a `Record`: files for a person's device, a mapping for a simulated one.
+Where that is written down is a `RoundRecord`: files for a person's device, a mapping for a simulated one.
 """
 
 import json
@@ -21,24 +21,24 @@ from shared.privacy import (
     Ledger,
     LedgerBudget,
     LedgerFile,
+    PrivacyEvent,
     Task,
     TaskShares,
     read_charges,
 )
-from shared.privacy import Event as PrivacyEvent
 
 LEDGER = "ledger"  # key of the ledger in a simulated device's state
 ROUNDS = "rounds"  # key of the last round answered of each task
 
 
-class Record(Protocol):
+class RoundRecord(Protocol):
     """Where a device writes down what it has answered. Each call returns once what it wrote outlives the process."""
 
-    def answer_once(self, task: Task, number: int) -> None:
+    def reserve_round(self, task: Task, number: int) -> None:
         """Write down a round that is about to be answered; `Refused` unless it is later than all before of its task."""
         ...
 
-    def afford(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
+    def check(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
         """`Refused` where `charge` would be."""
         ...
 
@@ -56,16 +56,16 @@ class StateRecord:
     def __repr__(self) -> str:
         return "StateRecord()"
 
-    def answer_once(self, task: Task, number: int) -> None:
-        """See `Record`."""
+    def reserve_round(self, task: Task, number: int) -> None:
+        """See `RoundRecord`."""
         self._state[ROUNDS] = _with_round(json.loads(self._state.get(ROUNDS, "{}")), task, number)
 
-    def afford(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
-        """See `Record`."""
+    def check(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
+        """See `RoundRecord`."""
         self._after(budget, events)
 
     def charge(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...], number: int) -> None:
-        """See `Record`."""
+        """See `RoundRecord`."""
         self._state[LEDGER] = self._after(budget, events).to_json()
 
     def _after(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> Ledger:
@@ -81,8 +81,8 @@ class FileRecord:
     def __repr__(self) -> str:
         return "FileRecord()"
 
-    def answer_once(self, task: Task, number: int) -> None:
-        """See `Record`.
+    def reserve_round(self, task: Task, number: int) -> None:
+        """See `RoundRecord`.
 
         Raises:
             Corrupt: the file is not what was written; no round is answered then.
@@ -91,13 +91,13 @@ class FileRecord:
         with _alone(self._rounds.with_name(f".{self._rounds.name}.lock")):
             write_atomically(self._rounds, _with_round(self._last_rounds(), task, number).encode())
 
-    def afford(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
-        """See `Record`."""
+    def check(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
+        """See `RoundRecord`."""
         charged = Counter(charge.event for charge in read_charges(self._ledger))
         Ledger(budget, charged).after(*events)
 
     def charge(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...], number: int) -> None:
-        """See `Record`."""
+        """See `RoundRecord`."""
         with LedgerFile(self._ledger, budget) as ledger:
             ledger.charge(*events, round_number=number)
 
@@ -120,25 +120,25 @@ class FileRecord:
         return rounds
 
 
-class Promises:
+class BudgetGuard:
     """What a device has promised, held against each round that it is asked to answer."""
 
-    def __init__(self, record: Record | MutableMapping[str, str]) -> None:
+    def __init__(self, record: RoundRecord | MutableMapping[str, str]) -> None:
         """Keep promises in a record, or in the mapping of a simulated device."""
         self._record = StateRecord(record) if isinstance(record, MutableMapping) else record
 
     def __repr__(self) -> str:
         return "Promises()"
 
-    def answer_once(self, task: Task, number: int) -> None:
+    def reserve_round(self, task: Task, number: int) -> None:
         """Write a round's number down before anything of it is answered.
 
         Raises:
             Refused: this round of the task, or a later one, was answered before.
         """
-        self._record.answer_once(task, number)
+        self._record.reserve_round(task, number)
 
-    def afford(self, federation: FederationFile, task: Task, charges: tuple[PrivacyEvent, ...]) -> None:
+    def check(self, federation: FederationFile, task: Task, charges: tuple[PrivacyEvent, ...]) -> None:
         """See that one more answer would keep within the budgets.
 
         Args:
@@ -148,16 +148,18 @@ class Promises:
             Refused: it would not, or it would go without the noise that is promised.
         """
         if federation.privacy.level != "none":
-            self._record.afford(budget(federation), _owed(task, charges))
+            self._record.check(budget(federation), _charges_due(task, charges))
 
-    def pay(self, federation: FederationFile, task: Task, charges: tuple[PrivacyEvent, ...], number: int) -> None:
+    def charge_round(
+        self, federation: FederationFile, task: Task, charges: tuple[PrivacyEvent, ...], number: int
+    ) -> None:
         """Charge the answer of a round, before anything of it leaves; nothing is ever refunded.
 
         Raises:
-            Refused: as `afford`; the ledger is then as it was.
+            Refused: as `check`; the ledger is then as it was.
         """
         if federation.privacy.level != "none":
-            self._record.charge(budget(federation), _owed(task, charges), number)
+            self._record.charge(budget(federation), _charges_due(task, charges), number)
 
 
 def budget(federation: FederationFile) -> LedgerBudget:
@@ -198,7 +200,7 @@ def _alone(lock: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def spent(home: Home) -> dict[str, Any]:
+def spent_privacy(home: Home) -> dict[str, Any]:
     """What a person's device was promised, what its policy allows, and what of it is gone, as plain data.
 
     Returns:
@@ -251,7 +253,7 @@ def _promised(home: Home) -> dict[str, Any] | None:
     }
 
 
-def _owed(task: Task, charges: tuple[PrivacyEvent, ...]) -> tuple[PrivacyEvent, ...]:
+def _charges_due(task: Task, charges: tuple[PrivacyEvent, ...]) -> tuple[PrivacyEvent, ...]:
     if not charges:
         raise Refused(
             f"{task}: its values would leave this device without noise, although the federation promises "

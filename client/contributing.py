@@ -18,11 +18,11 @@ from functools import lru_cache
 import numpy as np
 
 from client.evaluation import measure
-from client.loaded_release import Installed
+from client.loaded_release import LoadedRelease
 from client.randomness import Randomness
 from client.recommender import Recommender
 from client.secagg import Contribution, RoundRequest
-from shared.behaviour import BehaviourLog, attended
+from shared.behaviour import BehaviourLog, positive_events
 from shared.errors import kind_and_place
 from shared.model import Vector
 from shared.privacy import with_indicator
@@ -58,7 +58,7 @@ class Contributor:
         return "Contributor()"
 
     def contribution(
-        self, request: RoundRequest, installed: Installed, vector: Vector, dimension: int, clip_norm: float
+        self, request: RoundRequest, installed: LoadedRelease, vector: Vector, dimension: int, clip_norm: float
     ) -> Contribution:
         """What the log comes to under a request that was found to be in order.
 
@@ -82,12 +82,12 @@ class Contributor:
         self._observe(request, failure)
         return made
 
-    def _computed(self, request: RoundRequest, installed: Installed, vector: Vector) -> Contribution:
+    def _computed(self, request: RoundRequest, installed: LoadedRelease, vector: Vector) -> Contribution:
         release = installed.release
-        events = attended(self._log.events())
+        events = positive_events(self._log.events())
         if request.task == "statistics":
             return Contribution(counts(release, [event.item for event in events if event.item is not None]), _NO_NOISE)
-        chance = self._randomness(request.number)
+        rng = self._randomness(request.number)
         if request.task == "evaluation":
             figures = measure(
                 _recommender(installed, vector.tobytes()),
@@ -95,18 +95,18 @@ class Contributor:
                 events,
                 self._log.held_out(),
                 release.federation.evaluation.negatives,
-                chance.numpy("evaluation"),
+                rng.numpy("evaluation"),
             )
             return Contribution(figures, _NO_NOISE)
-        update = installed.training.update(release, vector, request.groups, events, chance)
+        update = installed.training.update(release, vector, request.groups, events, rng)
         return Contribution(update.signal, update.noise if release.federation.privacy.local else _NO_NOISE)
 
-    def _noise(self, request: RoundRequest, installed: Installed, vector: Vector) -> Vector:
+    def _noise(self, request: RoundRequest, installed: LoadedRelease, vector: Vector) -> Vector:
         """Event noise, as it stands beside every update of a device that adds noise of its own."""
         if request.task != "update" or not installed.release.federation.privacy.local:
             return _NO_NOISE
-        chance = self._randomness(request.number)
-        return installed.training.nothing(installed.release, vector, request.groups, chance).noise
+        rng = self._randomness(request.number)
+        return installed.training.nothing(installed.release, vector, request.groups, rng).noise
 
 
 def counts(release: Release, met: list[str]) -> Vector:
@@ -125,7 +125,7 @@ def counts(release: Release, met: list[str]) -> Vector:
 
 
 @lru_cache(maxsize=1)
-def _recommender(installed: Installed, vector: bytes) -> Recommender:
+def _recommender(installed: LoadedRelease, vector: bytes) -> Recommender:
     """The ranking under a round's parameters; the devices of a simulation share it."""
     release = replace(installed.release, vector=np.frombuffer(vector, np.float32).copy())
     return Recommender(release, installed.model)

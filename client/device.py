@@ -6,26 +6,26 @@ from collections.abc import Callable, MutableMapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from client.budget_guard import Promises, Record
+from client.budget_guard import BudgetGuard, RoundRecord
 from client.contributing import Contributor, Observe, log_failure
-from client.loaded_release import Installed
+from client.loaded_release import LoadedRelease
 from client.policy import Policy, reading
 from client.randomness import Randomness, SystemRandomness
 from client.secagg import (
     Agreed,
     Contribution,
+    Credentials,
     Joined,
     Masked,
-    Membership,
     Prepared,
     RoleState,
+    RoundCheckpoint,
     RoundRequest,
-    Session,
+    RoundState,
+    SecAggClient,
     Shared,
-    Summand,
-    Turn,
     Value,
-    noised_words,
+    encode_contribution,
 )
 from shared.behaviour import BehaviourLog
 from shared.errors import Corrupt, Misconfigured, Refused
@@ -33,7 +33,7 @@ from shared.federation import FederationFile
 from shared.metrics import MEASURES
 from shared.model import Vector
 from shared.privacy import RandomBytes
-from shared.round_parameters import Terms, charges_of, subject_of, terms_of
+from shared.round_parameters import RoundParameters, charges_of, derive_round_parameters, round_binding
 from shared.secure_sum import RoundConfiguration
 
 
@@ -42,10 +42,10 @@ class Device:
 
     def __init__(
         self,
-        membership: Membership,
+        membership: Credentials,
         log: BehaviourLog,
-        find_release: Callable[[str], Installed],
-        state: MutableMapping[str, str] | Record,
+        find_release: Callable[[str], LoadedRelease],
+        state: MutableMapping[str, str] | RoundRecord,
         session: MutableMapping[str, Value],
         randomness: Callable[[int], Randomness] | None = None,
         now_seconds: Callable[[], float] = time.time,
@@ -80,8 +80,8 @@ class Device:
             raise Refused("policy: a person's device keeps its ledger in a file, not in memory")
         self._member = membership
         self._find_release = find_release
-        self._promises = Promises(state)
-        self._session = Session(session)
+        self._promises = BudgetGuard(state)
+        self._session = RoundState(session)
         self._randomness = randomness or (lambda _: SystemRandomness())
         self._contributor = Contributor(log, self._randomness, observe)
         self._now_seconds = now_seconds
@@ -109,15 +109,15 @@ class Device:
         self._check_mode(federation, "plain")
         parameters = _parameters(request, installed, vector)
         charges = charges_of(federation, request.task, request.number, None)
-        self._promises.afford(federation, request.task, charges)
+        self._promises.check(federation, request.task, charges)
         dimension = _dimension(request, installed)
         contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
-        self._promises.pay(federation, request.task, charges, request.number)
+        self._promises.charge_round(federation, request.task, charges, request.number)
         if not len(contribution.event_noise):
             return contribution.vector
         return contribution.vector + contribution.event_noise
 
-    def join(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
+    def advertise(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
         """Work for a private sum, keep the result, and say that one takes part.
 
         Whether, with what and how the device answers is settled by the round, the policy and the budget before the log
@@ -148,19 +148,19 @@ class Device:
         if not terms.configuration.noise and not self._simulated:
             raise Refused("policy: this federation promises no user-level privacy; this device sends no sum without it")
         self._ask_policy(federation, terms.configuration, request)
-        self._promises.afford(federation, request.task, terms.charges)
-        self._promises.answer_once(request.task, request.number)
+        self._promises.check(federation, request.task, terms.charges)
+        self._promises.reserve_round(request.task, request.number)
         contribution = self._contributor.contribution(
             request, installed, parameters, terms.configuration.dimension, clip_norm
         )
         until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
         if mode == "ideal":
             kept = Prepared(configuration, contribution.vector.tobytes(), contribution.event_noise.tobytes())
-            self._session.put(Turn(request, terms.event_noise_over_clip, until, kept))
+            self._session.put(RoundCheckpoint(request, terms.event_noise_over_clip, until, kept))
             return b""
-        role = self._role(request, "join", terms.event_noise_over_clip)
-        advert, joined = role.join(terms.configuration, contribution)
-        self._session.put(Turn(request, terms.event_noise_over_clip, until, joined))
+        role = self._role(request, "advertise", terms.event_noise_over_clip)
+        advert, joined = role.advertise(terms.configuration, contribution)
+        self._session.put(RoundCheckpoint(request, terms.event_noise_over_clip, until, joined))
         return advert
 
     def reveal(self, ch: bytes, cohort: int) -> bytes:
@@ -176,7 +176,7 @@ class Device:
         configuration = RoundConfiguration.decode(turn.state.configuration)
         parameters = configuration.for_cohort(cohort, turn.event_noise_over_clip)
         self._pay(turn, federation)
-        words = noised_words(
+        words = encode_contribution(
             Contribution.of(turn.state), configuration, parameters, self._secrets(turn.request, "reveal")
         )
         return words.astype("<u4", copy=False).tobytes()
@@ -186,7 +186,7 @@ class Device:
 
         Args:
             ch: hash of the configuration of the round that is meant.
-            parts: the message, in the order of the arguments of `Summand`'s methods.
+            parts: the message, in the order of the arguments of `SecAggClient`'s methods.
 
         Raises:
             Refused: out of turn, too late, of another round, or the budget is spent, or the policy says no by now.
@@ -214,24 +214,26 @@ class Device:
             case _:
                 raise Corrupt(f"{name}: expected the parts of this phase, got {len(parts)}")
         until = self._now_seconds() + federation.sum.phase_seconds
-        self._session.put(Turn(turn.request, turn.event_noise_over_clip, until, following))
+        self._session.put(RoundCheckpoint(turn.request, turn.event_noise_over_clip, until, following))
         return answer
 
-    def _pay(self, turn: Turn, federation: FederationFile) -> None:
+    def _pay(self, turn: RoundCheckpoint, federation: FederationFile) -> None:
         task, number = turn.request.task, turn.request.number
         configuration = RoundConfiguration.decode(turn.state.configuration)
-        self._promises.pay(federation, task, charges_of(federation, task, number, configuration), number)
+        self._promises.charge_round(federation, task, charges_of(federation, task, number, configuration), number)
 
-    def _role(self, request: RoundRequest, phase: str, event_noise_over_clip: float) -> Summand:
-        return Summand(self._member, self._secrets(request, phase), self._now_seconds, event_noise_over_clip)
+    def _role(self, request: RoundRequest, phase: str, event_noise_over_clip: float) -> SecAggClient:
+        return SecAggClient(self._member, self._secrets(request, phase), self._now_seconds, event_noise_over_clip)
 
     def _secrets(self, request: RoundRequest, phase: str) -> RandomBytes:
         """Chance of one phase; `mask` and `reveal` make the same words of the same chance."""
         purpose = "words" if phase in ("mask", "reveal") else phase
         return self._randomness(request.number).bytes(f"{request.task} {purpose}")
 
-    def _terms(self, request: RoundRequest, installed: Installed, vector: Vector | None, clip_norm: float) -> Terms:
-        subject = subject_of(
+    def _terms(
+        self, request: RoundRequest, installed: LoadedRelease, vector: Vector | None, clip_norm: float
+    ) -> RoundParameters:
+        subject = round_binding(
             request.task,
             request.federation,
             request.release,
@@ -240,7 +242,9 @@ class Device:
             b"" if vector is None else vector.tobytes(),
         )
         dimension, federation = _dimension(request, installed), installed.release.federation
-        return terms_of(federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm)
+        return derive_round_parameters(
+            federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm
+        )
 
     def _ask_policy(self, federation: FederationFile, configuration: RoundConfiguration, request: RoundRequest) -> None:
         """Hold a round against the person's policy as it is at this moment."""
@@ -255,7 +259,7 @@ class Device:
         if mode != "secure" and not self._simulated:
             raise Refused(f"policy: a person's device takes part in secure sums only, not in {mode} ones")
 
-    def _installed(self, request: RoundRequest) -> Installed:
+    def _installed(self, request: RoundRequest) -> LoadedRelease:
         installed = self._find_release(request.release)
         held = installed.release.federation.digest()
         if request.federation != held:
@@ -265,14 +269,14 @@ class Device:
         return installed
 
 
-def _dimension(request: RoundRequest, installed: Installed) -> int:
+def _dimension(request: RoundRequest, installed: LoadedRelease) -> int:
     """Numbers that a task's summand has."""
     if request.task == "update":
         return installed.model.layout.select(request.groups).size
     return len(installed.release.catalogue) if request.task == "statistics" else MEASURES
 
 
-def _parameters(request: RoundRequest, installed: Installed, vector: Vector | None) -> Vector:
+def _parameters(request: RoundRequest, installed: LoadedRelease, vector: Vector | None) -> Vector:
     """The parameters that a task works under; none for a count. Seen to fit before the log is opened."""
     if request.task == "statistics":
         return np.zeros(0, np.float32)

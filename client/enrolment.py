@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.gateway import Gateway
+from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
@@ -28,7 +28,7 @@ _TASKS: dict[Task, str] = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Promise:
+class PendingEnrolment:
     """What a server offers, before anybody said yes. It holds the invitation's code, so it does not print.
 
     Attributes:
@@ -47,7 +47,7 @@ class Promise:
         return f"Promise({self.offer.server} at {self.invitation.url})"
 
 
-def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time.time) -> Promise:
+def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time.time) -> PendingEnrolment:
     """Fetch the offer that an invitation leads to, and hold it against the device's policy. Nothing is written.
 
     Raises:
@@ -66,17 +66,17 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time
     if now_seconds() >= invited.expires_seconds:
         raise Refused("invitation: it has expired; ask the operator for another")
     authority, operator = _authority(invited)
-    with Gateway(invited.url, authority) as gateway:
+    with GatewayClient(invited.url, authority) as gateway:
         asked = OfferRequest(code=invited.code).encode()
         answer = _invited(lambda: gateway.post("/v1/join/offer", asked, SignedOffer.largest_bytes))
     offer = SignedOffer.decode(answer).verify(operator)
     federation = parse_terms(offer.federation)
     policy.check_offer(offer.operator, offer.registry)
     policy.check_federation(federation)
-    return Promise(_in_words(offer, federation, policy), offer, invited, authority)
+    return PendingEnrolment(_in_words(offer, federation, policy), offer, invited, authority)
 
 
-def join(home: Home, promise: Promise, now_seconds: Callable[[], float] = time.time) -> Membership:
+def enroll(home: Home, promise: PendingEnrolment, now_seconds: Callable[[], float] = time.time) -> Membership:
     """Ask for a certificate and pin what was promised: in policy.toml the keys and digests, in membership.json all.
 
     Raises:
@@ -85,7 +85,7 @@ def join(home: Home, promise: Promise, now_seconds: Callable[[], float] = time.t
     """
     offer, identity = promise.offer, home.keys.identity()
     request = JoinRequest.make(promise.invitation.code, identity, home.keys.node_key())
-    with Gateway(promise.invitation.url, promise.authority) as gateway:
+    with GatewayClient(promise.invitation.url, promise.authority) as gateway:
         answer = _invited(lambda: gateway.post("/v1/join", request.encode(), JoinAnswer.largest_bytes))
     certificate = Certificate.decode(JoinAnswer.decode(answer).certificate)
     verify_certificate(offer.registry, identity.public_key, certificate, int(now_seconds()))
@@ -123,7 +123,7 @@ def _authority(invitation: Invitation) -> tuple[str, bytes]:
 
     Whoever answers is a stranger until the fingerprint, which came by another way, and the signature hold.
     """
-    with Gateway(invitation.url, authority=None) as stranger:
+    with GatewayClient(invitation.url, authority=None) as stranger:
         signed = SignedAuthority.decode(stranger.get("/v1/authority", SignedAuthority.largest_bytes))
     signed.verify(invitation.operator)
     return signed.authority, signed.operator

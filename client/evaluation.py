@@ -13,7 +13,7 @@ from client.recommender import Recommender
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.errors import NotYet
-from shared.metrics import WORST_CALIBRATION, intra_list_diversity, miscalibration, novelty, say, standing
+from shared.metrics import WORST_CALIBRATION, encode_metrics, intra_list_diversity, miscalibration, novelty, rank_result
 
 _CUT = 10
 
@@ -48,14 +48,14 @@ def measure(
     drawn = coins.choice(others, min(negatives, len(others)), replace=False)
     profile = recommender.profile(events)
     scores = recommender.scores(profile)
-    stands = standing(scores[[target]], scores[drawn][None, :], np.ones((1, len(drawn)), bool))
+    stands = rank_result(scores[[target]], scores[drawn][None, :], np.ones((1, len(drawn)), bool))
     figures = {
         "hr@10": stands.hit_rate(_CUT)[0],
         "ndcg@10": stands.ndcg(_CUT)[0],
         "mrr": stands.reciprocal_rank()[0],
         "auc": stands.auc()[0],
     }
-    said = say(figures | _breadth(recommender, profile, scores, others), len(events))
+    said = encode_metrics(figures | _breadth(recommender, profile, scores, others), len(events))
     if not measurable:
         raise NotYet("evaluation: expected a held-out item, events before it and items never met, got too few")
     return said

@@ -20,7 +20,7 @@ _SHORTEST_SECONDS = 30.0
 _WAITS = httpx.Timeout(10.0, connect=5.0)
 
 
-class Gateway:
+class GatewayClient:
     """A connection that is kept open. Several threads may ask at once."""
 
     def __init__(

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 
 from client.keys import Keys
 from client.policy import Policy
-from client.settings_file import Setting, SettingsFile, parse, read, shipped, with_values
+from client.settings_file import Setting, SettingsFile, parse, read_settings, shipped, with_values
 from client.store import Store
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -55,7 +55,7 @@ class Home:
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """The home of a device that was made by `init`.
+        """The home of a device that was made by `create_home`.
 
         Raises:
             Misconfigured: there is none, or its settings are wrong.
@@ -77,7 +77,7 @@ class Home:
         Raises:
             Misconfigured, Corrupt: device.toml is not what it must be.
         """
-        return read(self.settings_path, DeviceSettings)
+        return read_settings(self.settings_path, DeviceSettings)
 
     @property
     def keys(self) -> Keys:
@@ -153,7 +153,7 @@ class Home:
         return self.run / "logs"
 
 
-def init(directory: Path, policy: Mapping[str, Setting] | None = None, **settings: Setting) -> Home:
+def create_home(directory: Path, policy: Mapping[str, Setting] | None = None, **settings: Setting) -> Home:
     """Make a device: settings, policy, keys and an empty store, all of it or nothing.
 
     Args:

@@ -10,7 +10,7 @@ from shared.release import Release
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Installed:
+class LoadedRelease:
     """A verified release and what was built from it."""
 
     release: Release
@@ -19,7 +19,7 @@ class Installed:
     training: LocalTraining
 
 
-def install(directory: Path | str, adapters: bool = True) -> Installed:
+def load_release(directory: Path | str, adapters: bool = True) -> LoadedRelease:
     """Verify and load the release at `directory`; a second call gives the same objects.
 
     Args:
@@ -32,8 +32,8 @@ def install(directory: Path | str, adapters: bool = True) -> Installed:
 
 
 @lru_cache(maxsize=2)
-def _installed(directory: Path, adapters: bool) -> Installed:
+def _installed(directory: Path, adapters: bool) -> LoadedRelease:
     release = Release.load(directory)
     model = build_model(release.federation, trainable=adapters)
     model.load(release.vector)
-    return Installed(release, release.digest(), model, LocalTraining(model))
+    return LoadedRelease(release, release.digest(), model, LocalTraining(model))

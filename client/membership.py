@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from client.gateway import Gateway
-from client.secagg import Membership as Member
+from client.gateway import GatewayClient
+from client.secagg import Credentials as Member
 from shared.enrolment import Revocations
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile, read_federation
@@ -148,9 +148,9 @@ class Membership(BaseModel):
             lambda: kept_revocations(revocations, registry).devices,
         )
 
-    def gateway(self, identity: Identity) -> Gateway:
+    def gateway(self, identity: Identity) -> GatewayClient:
         """The server, asked as this device."""
-        return Gateway(self.url, self.authority, identity)
+        return GatewayClient(self.url, self.authority, identity)
 
 
 def parse_terms(text: str) -> FederationFile:

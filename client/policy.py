@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn, Self
 
 from pydantic import Field
 
-from client.settings_file import SettingsFile, parse, read, with_values
+from client.settings_file import SettingsFile, parse, read_settings, with_values
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -55,7 +55,7 @@ class Policy(SettingsFile):
             Misconfigured: there is none, or a key is unknown, missing, of another type or out of bounds.
             Corrupt: it is not TOML.
         """
-        return read(path, cls)
+        return read_settings(path, cls)
 
     def check_offer(self, operator: bytes, registry: bytes) -> None:
         """See that whoever offers terms, or publishes, is who was pinned.

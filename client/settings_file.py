@@ -62,7 +62,7 @@ def values_of(option: str, settings: Sequence[str]) -> dict[str, Setting]:
     return values
 
 
-def read(path: Path, kind: type[AnySettings]) -> AnySettings:
+def read_settings(path: Path, kind: type[AnySettings]) -> AnySettings:
     """Read a file of settings.
 
     Raises:
@@ -81,7 +81,7 @@ def parse(content: bytes, kind: type[AnySettings], path: Path) -> AnySettings:
     """Read the content of a file of settings that lies, or is to lie, at `path`.
 
     Raises:
-        Misconfigured, Corrupt: as `read`.
+        Misconfigured, Corrupt: as `read_settings`.
     """
     if len(content) > _LARGEST_BYTES:
         raise Corrupt(f"{path}: expected at most {_LARGEST_BYTES} bytes, got more")

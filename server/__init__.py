@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from server.aggregation import (
         Aggregator,
         Clock,
+        CohortCounts,
+        CohortMember,
         Exchange,
         IdealSum,
-        Member,
         PlainSum,
         SecureSum,
         SumRequest,
         SumResult,
-        Tally,
     )
-    from server.app import make_app
+    from server.app import make_server_app
     from server.training import Counts, Federation, Publish, RoundObserver, RoundReport
 
 __getattr__, __dir__ = lazy_exports(
@@ -28,19 +28,33 @@ __getattr__, __dir__ = lazy_exports(
             "Clock",
             "Exchange",
             "IdealSum",
-            "Member",
+            "CohortMember",
             "PlainSum",
             "SecureSum",
             "SumRequest",
             "SumResult",
-            "Tally",
+            "CohortCounts",
         ),
-        "server.app": ("make_app",),
+        "server.app": ("make_server_app",),
         "server.training": ("Counts", "Federation", "Publish", "RoundObserver", "RoundReport"),
     },
 )
 
 __all__ = [
-    "Aggregator", "Clock", "Counts", "Exchange", "Federation", "IdealSum", "Member", "PlainSum", "Publish",
-    "RoundObserver", "RoundReport", "SecureSum", "SumRequest", "SumResult", "Tally", "make_app",
+    "Aggregator",
+    "Clock",
+    "CohortCounts",
+    "CohortMember",
+    "Counts",
+    "Exchange",
+    "Federation",
+    "IdealSum",
+    "PlainSum",
+    "Publish",
+    "RoundObserver",
+    "RoundReport",
+    "SecureSum",
+    "SumRequest",
+    "SumResult",
+    "make_server_app",
 ]  # fmt: skip

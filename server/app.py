@@ -9,7 +9,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from server.flower import hold_serverapp
 from server.home import Home
-from server.training import Federation, RoundObserver, pending_order, train
+from server.training import Federation, RoundObserver, pending_job, run_training
 from shared.errors import Misconfigured
 from shared.model import build_model
 from shared.release import Release
@@ -17,7 +17,7 @@ from shared.release import Release
 OpenFederation = Callable[[Context], Federation]
 
 
-def make_app(open_federation: OpenFederation, observers: Sequence[RoundObserver] = ()) -> ServerApp:
+def make_server_app(open_federation: OpenFederation, observers: Sequence[RoundObserver] = ()) -> ServerApp:
     """A ServerApp that runs the federation which `open_federation` gives, to its last round."""
     app = ServerApp()
 
@@ -75,9 +75,9 @@ def make_home_app() -> ServerApp:
     def main(grid: Grid, context: Context) -> None:
         home = open_from_home(context)
         hold_serverapp(home)
-        order = pending_order(home)
+        order = pending_job(home)
         if order is not None:
-            train(home, grid, order.until)
+            run_training(home, grid, order.until)
 
     return app
 

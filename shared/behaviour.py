@@ -1,7 +1,8 @@
 """One behaviour event: what a person did, when, and with which item. It stays on the device it was made on.
 
 Two things about events are decided here for everybody, devices and simulations alike: which of them show interest
-(`attended`, `new_places`), and which times are of a clock (`Event.dated`), so that seconds between them mean something.
+(`positive_events`, `new_places`), and which times are of a clock (`Event.dated`), so that seconds between them mean
+something.
 """
 
 import math
@@ -90,7 +91,7 @@ def seconds_between(earlier: Event, later: Event) -> float | None:
     return later.time_seconds - earlier.time_seconds if earlier.dated and later.dated else None
 
 
-def attended(events: Sequence[Event]) -> list[Event]:
+def positive_events(events: Sequence[Event]) -> list[Event]:
     """The events that show interest: all but skips and dismissals. The only ones that are trained on, counted or asked
     for."""
     return [event for event in events if event.kind not in TURNED_AWAY]
@@ -110,8 +111,8 @@ def new_places(events: Sequence[Event], catalogue: Container[object] | None = No
     return places
 
 
-def fields_of(event: Event) -> list[Any]:
-    """What JSON can hold of an event; `event_of` makes the same event of it."""
+def event_to_fields(event: Event) -> list[Any]:
+    """What JSON can hold of an event; `event_from_fields` makes the same event of it."""
     return [
         event.time_seconds,
         event.kind.value,
@@ -124,7 +125,7 @@ def fields_of(event: Event) -> list[Any]:
     ]
 
 
-def event_of(fields: Sequence[Any]) -> Event:
+def event_from_fields(fields: Sequence[Any]) -> Event:
     """The event of these fields, as they come out of JSON.
 
     Raises:

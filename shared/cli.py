@@ -25,7 +25,7 @@ Version = Annotated[
 
 
 @contextmanager
-def explained(program: str, debug: bool) -> Iterator[None]:
+def exit_on_error(program: str, debug: bool) -> Iterator[None]:
     """Turns exceptions into a message of `program` on standard error and an exit status.
 
     The message of an unforeseen exception may quote a person or their data, so it is shown under --debug only.

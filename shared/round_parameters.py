@@ -12,7 +12,7 @@ from shared.metrics import MEASURES_NORM
 from shared.privacy import (
     TASKS,
     ConcentratedAccountant,
-    Event,
+    PrivacyEvent,
     SampledGaussian,
     SummedGaussian,
     SummedWindow,
@@ -25,7 +25,7 @@ _NO_NOISE_RHO_UNITS = 2**50
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RoundParameters:
     """The terms of one round.
 
     Attributes:
@@ -35,11 +35,11 @@ class Terms:
     """
 
     configuration: RoundConfiguration
-    charges: tuple[Event, ...]
+    charges: tuple[PrivacyEvent, ...]
     event_noise_over_clip: float
 
 
-def terms_of(
+def derive_round_parameters(
     federation: FederationFile,
     task: Task,
     round_number: int,
@@ -47,12 +47,12 @@ def terms_of(
     subject: bytes,
     registry: bytes,
     clip_norm: float | None = None,
-) -> Terms:
+) -> RoundParameters:
     """Derive the terms of a round.
 
     Args:
         dimension: numbers in a summand, the indicator of an adaptive clip aside.
-        subject: what the round is about (`subject_of`), 32 bytes.
+        subject: what the round is about (`round_binding`), 32 bytes.
         registry: Ed25519 public key of the registry.
         clip_norm: where an update's adapts, as it is in this round; noise and charge are relative to it.
     """
@@ -74,10 +74,10 @@ def terms_of(
     )
     noise = event_noise_deviation(federation, round_number) if task == "update" else 0.0
     charges = charges_of(federation, task, round_number, configuration)
-    return Terms(configuration, charges, noise / configuration.clip_norm)
+    return RoundParameters(configuration, charges, noise / configuration.clip_norm)
 
 
-def subject_of(
+def round_binding(
     task: Task, federation: str, release: str, round_number: int, groups: Sequence[str], vector: bytes
 ) -> bytes:
     """SHA-256 that names what a device is asked to compute on, 32 bytes.
@@ -123,7 +123,7 @@ def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None
 
 def charges_of(
     federation: FederationFile, task: Task, round_number: int, configuration: RoundConfiguration | None
-) -> tuple[Event, ...]:
+) -> tuple[PrivacyEvent, ...]:
     """What one answer releases about a person and about one window of theirs, at each level that is promised.
 
     Args:
@@ -132,7 +132,7 @@ def charges_of(
     Raises:
         Misconfigured: the task has no share of the budget.
     """
-    charged: list[Event] = []
+    charged: list[PrivacyEvent] = []
     user = user_charge(federation, task)
     if user is not None and configuration is not None:
         charged.append(user)
@@ -156,10 +156,10 @@ def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
     """
     privacy = federation.privacy
     shares = {"update": 1.0, "statistics": privacy.statistics_share, "evaluation": privacy.evaluation_share}
-    charged: Counter[Event] = Counter()
+    charged: Counter[PrivacyEvent] = Counter()
     for task in TASKS:
         if privacy.level == "both" and shares[task]:
-            heads = terms_of(federation, task, 1, dimension, bytes(32), bytes(32)).charges
+            heads = derive_round_parameters(federation, task, 1, dimension, bytes(32), bytes(32)).charges
             charged[heads[1]] += int(getattr(privacy, f"{task}_participations"))
     return ConcentratedAccountant().epsilon(charged, privacy.event_delta) if charged else None
 

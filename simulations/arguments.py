@@ -8,7 +8,7 @@ from shared.errors import Misconfigured
 from simulations.options import Aggregation, Engine, Privacy, Which
 
 
-def check(
+def check_arguments(
     *,
     settings: Sequence[str],
     rounds: int | None,

@@ -153,7 +153,7 @@ def compare(
             return _print_names(COMPARISONS, as_json)
         chosen = _chosen(names, COMPARISONS)
         from simulations.report import Progress
-        from simulations.studies import compare as measure
+        from simulations.studies import run_comparison as measure
 
         with Progress.on_terminal() as progress:
             records = {
@@ -250,9 +250,9 @@ def export_data(
 ) -> None:
     """Write a data set as files that servers (items) and devices (one person's events) read, to try them out with."""
     with _explained(debug):
-        from simulations.datasets import export, load
+        from simulations.datasets import export_dataset, load
 
-        counts = export(load(data, seed), directory, people)
+        counts = export_dataset(load(data, seed), directory, people)
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         print(json.dumps({"folder": str(directory), **counts}) if as_json else f"{directory}: {said}")
 
@@ -264,7 +264,7 @@ def main() -> None:
 
 
 def _explained(debug: bool) -> AbstractContextManager[None]:
-    return cli.explained("hushrec-simulate", debug)
+    return cli.exit_on_error("hushrec-simulate", debug)
 
 
 def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import build_model
-from shared.privacy import Cohort, Participations, TaskShares, plan
+from shared.privacy import Cohort, Participations, TaskShares, plan_budget
 from shared.round_parameters import window_epsilon
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -65,7 +65,7 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
     shares = TaskShares(
         1 - privacy.statistics_share - privacy.evaluation_share, privacy.statistics_share, privacy.evaluation_share
     )
-    planned = plan(
+    planned = plan_budget(
         epsilon=epsilon,
         delta=privacy.user_delta,
         cohort=Cohort(

@@ -15,12 +15,12 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
-from simulations.arguments import check, path_of
+from simulations.arguments import check_arguments, path_of
 from simulations.datasets import Dataset, load, spec_of
-from simulations.engine import Prior, RunFolder, Trained, first_rounds, train
-from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample
+from simulations.engine import Prior, RunFolder, Trained, first_rounds, train_federation
+from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
 from simulations.options import Aggregation, Engine, Privacy, Which
-from simulations.report import ExamplePerson, Progress, RunResult, describe, write_report
+from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
 from simulations.settings import resolve
 from simulations.studies import cold_start_curve, measure_baselines
 
@@ -73,7 +73,7 @@ def simulate(
         Misconfigured, Corrupt: the input is wrong; nothing is left half-written.
         NotYet: the data is too little to ask anybody anything, or its items cannot be told apart.
     """
-    check(
+    check_arguments(
         settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy=privacy,
         aggregation=aggregation, seed=seed, baselines=baselines,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def simulate(
     identity = _identity(data, world.dataset, seed, settings.digest(), prior.digest())
     folder = RunFolder.open(Path(out), identity, resume)
     first_only = aggregation == "checked" and settings.sum.mode == "secure" and engine == "local"
-    trained = train(world, settings, folder, engine, seed, shown, prior, world.split.test, first_only)
+    trained = train_federation(world, settings, folder, engine, seed, shown, prior, world.split.test, first_only)
     result = _measured(world, trained, data, baselines, seed, shown, first_only)
     if compare:
         openly = resolve(
@@ -198,7 +198,7 @@ def _without_privacy(
     place = folder.work / "without-privacy"
     shutil.rmtree(place, ignore_errors=True)  # of a run that was broken off
     with shown.stage("again, without privacy"):
-        trained = train(world, settings, RunFolder(place, False), engine, seed, Progress(), prior)
+        trained = train_federation(world, settings, RunFolder(place, False), engine, seed, Progress(), prior)
         return dict(evaluate(trained.scorer, world.split.test).figures())
 
 
@@ -221,7 +221,7 @@ def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any
 
 def _on_device(world: World, trained: Trained, recommender: Recommender, seed: int) -> dict[str, Any] | None:
     """What some people's own devices would offer, beside the bare model for the same people."""
-    questions = sample(world.split.test, _ON_DEVICE, seed)
+    questions = sample_people(world.split.test, _ON_DEVICE, seed)
     if not len(questions):
         return None
     scorer = DeviceScorer(recommender, trained.release.catalogue, world.logs)
@@ -243,7 +243,7 @@ def _examples(world: World, trained: Trained, recommender: Recommender, seed: in
     eligible = [person for person, log in enumerate(logs) if len(log) >= _EXAMPLE_EVENTS]
     drawn = np.random.default_rng([seed, 7]).permutation(eligible)[:_EXAMPLES]
     return [
-        describe(recommender, trained.release, logs[int(person)], f"Person {number}")
+        describe_people(recommender, trained.release, logs[int(person)], f"Person {number}")
         for number, person in enumerate(drawn, start=1)
     ]
 

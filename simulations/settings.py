@@ -42,7 +42,7 @@ def resolve(
     """The federation file of a run over data with so many events and devices.
 
     Where user-level privacy is promised, the budget is spread over as many answers as the circle of devices asks of
-    each (`server.aggregation.cohort.choose`), unless the caller
+    each (`server.aggregation.cohort.sample_cohort`), unless the caller
     says otherwise: a device has no use for what it never spends.
 
     A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in

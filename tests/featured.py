@@ -16,10 +16,10 @@ PLAIN = ("garden-1", "music-2", "kitchen-3")  # items without a picture
 
 def featured(plain: Sequence[str] = PLAIN) -> Catalogue:
     """Pictures of three numbers, another direction for each topic; every second item has a price."""
-    chance = np.random.default_rng(4)
+    rng = np.random.default_rng(4)
     items = []
     for row, item in enumerate(catalogue()):
-        look = np.array([row // 6 == 0, row // 6 == 1, row // 6 == 2], np.float32) + chance.normal(0, 0.1, 3)
+        look = np.array([row // 6 == 0, row // 6 == 1, row // 6 == 2], np.float32) + rng.normal(0, 0.1, 3)
         features = {} if item.id in plain else {"image": look.astype(np.float32)}
         if row % 2:
             features["price"] = np.asarray([5.0 + row], np.float32)

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
-from client.secagg import Contribution, Membership, RoleState, Summand
-from server.aggregation import Collected, Collector
+from client.secagg import Contribution, Credentials, RoleState, SecAggClient
+from server.aggregation import Collected, SecAggServer
 from shared.errors import Corrupt, HushrecError, Refused
 from shared.privacy import Keystream, RandomBytes, quantise
 from shared.secure_sum import Identity, RoundConfiguration, issue_certificate
@@ -26,7 +26,7 @@ Tamper = Callable[[str, int, bytes], bytes]
 NO_NOISE = np.zeros(0, np.float32)
 
 
-def chance(seed: bytes) -> RandomBytes:
+def rng(seed: bytes) -> RandomBytes:
     """Bytes that can be drawn a second time: AES-256-CTR under the hash of a seed."""
     stream = Cipher(algorithms.AES256(hashlib.sha256(seed).digest()), modes.CTR(bytes(16))).encryptor()
     return lambda count: stream.update(bytes(count))
@@ -51,10 +51,10 @@ def configuration(dimension: int = 8, **changed: Any) -> RoundConfiguration:
     return RoundConfiguration(**(asked | changed))
 
 
-def membership(key_seed: bytes, registry_key: Ed25519PrivateKey = REGISTRY_KEY, expiry: int = EXPIRY) -> Membership:
+def membership(key_seed: bytes, registry_key: Ed25519PrivateKey = REGISTRY_KEY, expiry: int = EXPIRY) -> Credentials:
     """A device whose key is 32 bytes of its own choice; it trusts the registry of these tests, whoever certified it."""
     identity = Identity(Ed25519PrivateKey.from_private_bytes(key_seed))
-    return Membership(identity, issue_certificate(registry_key, identity.public_key, expiry), REGISTRY)
+    return Credentials(identity, issue_certificate(registry_key, identity.public_key, expiry), REGISTRY)
 
 
 @dataclass
@@ -67,11 +67,11 @@ class Party:
         state: between two phases; None once it has left or is done.
     """
 
-    member: Membership
+    member: Credentials
     seed: bytes
     vector: NDArray[np.float32]
     event_noise: NDArray[np.float32]
-    role: Summand
+    role: SecAggClient
     charges: int = 0
     state: RoleState | None = None
 
@@ -84,7 +84,7 @@ class Party:
 
 
 def party(
-    member: Membership,
+    member: Credentials,
     seed: bytes,
     vector: NDArray[np.float32],
     event_noise: NDArray[np.float32] = NO_NOISE,
@@ -92,7 +92,7 @@ def party(
     now_seconds: float = NOW,
 ) -> Party:
     """A member that draws from `chance(seed)` and nowhere else."""
-    role = Summand(member, chance(seed), lambda: now_seconds, event_noise_over_clip)
+    role = SecAggClient(member, rng(seed), lambda: now_seconds, event_noise_over_clip)
     return Party(member, seed, vector, event_noise, role)
 
 
@@ -129,7 +129,7 @@ class PrivateRound:
         event_noise_over_clip: float = 0.0,
     ) -> None:
         self.configuration = asked
-        self.collector = Collector(asked, REGISTRY, NOW, event_noise_over_clip)
+        self.collector = SecAggServer(asked, REGISTRY, NOW, event_noise_over_clip)
         self.parties = sorted(members, key=lambda one: one.device)
         self.tamper = tamper
         self.present: set[int] = set()
@@ -137,12 +137,12 @@ class PrivateRound:
         self.rejected: dict[int, HushrecError] = {}
         self.sent: dict[str, dict[int, bytes]] = defaultdict(dict)
 
-    def join(self, drop: Iterable[int] = ()) -> bytes:
+    def advertise(self, drop: Iterable[int] = ()) -> bytes:
         """Phase 0; afterwards `parties` are those in the roster."""
         self.present = set(range(len(self.parties)))
 
         def advert(place: int, one: Party) -> tuple[bytes, RoleState]:
-            return one.role.join(self.configuration, Contribution(one.vector, one.event_noise))
+            return one.role.advertise(self.configuration, Contribution(one.vector, one.event_noise))
 
         self._ask("advert", drop, advert, lambda _, content: self.collector.advert(content))
         self.roster = self.collector.close_joining()
@@ -193,7 +193,7 @@ class PrivateRound:
 
     def go(self, **drops: Iterable[int]) -> Collected:
         """All phases; the names of `drops` are theirs."""
-        for phase in ("join", "share", "mask", "agree"):
+        for phase in ("advertise", "share", "mask", "agree"):
             getattr(self, phase)(drops.get(phase, ()))
         return self.unmask(drops.get("unmask", ()))
 
@@ -242,7 +242,7 @@ class PrivateRound:
 
 def rounding_key(seed: bytes, threshold: int) -> bytes:
     """What a member draws after e_sk, mseed, b and the coefficients of both shared-out secrets, 32 bytes each."""
-    return chance(seed)(32 * (3 + 2 * (threshold - 1) + 1))[-32:]
+    return rng(seed)(32 * (3 + 2 * (threshold - 1) + 1))[-32:]
 
 
 def bent(name: str, place: int, change: Callable[[bytes], bytes]) -> Tamper:

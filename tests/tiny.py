@@ -19,7 +19,7 @@ from transformers import (
     RobertaModel,
 )
 
-from client import Membership
+from client import Credentials
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
 from shared.federation import FederationFile, read_federation
@@ -126,12 +126,12 @@ class Log:
         return self.aside
 
 
-def membership(name: str = "one", registry: str = "registry") -> Membership:
+def membership(name: str = "one", registry: str = "registry") -> Credentials:
     """A device of a registry, both with keys made of their names."""
     keys = [Ed25519PrivateKey.from_private_bytes(hashlib.sha256(word.encode()).digest()) for word in (name, registry)]
     identity = Identity(keys[0])
     certificate = issue_certificate(keys[1], identity.public_key, 2**40)
-    return Membership(identity, certificate, keys[1].public_key().public_bytes_raw())
+    return Credentials(identity, certificate, keys[1].public_key().public_bytes_raw())
 
 
 # What makes a federation small enough for an encoder of 32 numbers and 24 items.
@@ -191,7 +191,7 @@ class Tiny:
     def moved(self, *settings: str, seed: int = 0) -> tuple[Release, GlobalModel]:
         """A release whose every parameter, adapters included, has been moved off its start; popularity is not flat."""
         release, model = self.release(*settings)
-        chance = np.random.default_rng(seed)
-        steps = chance.normal(0, 0.1, model.layout.size).astype(np.float32)
+        rng = np.random.default_rng(seed)
+        steps = rng.normal(0, 0.1, model.layout.size).astype(np.float32)
         release = next_release(release, model, release.vector + steps, 1)
-        return replace(release, log_popularity=chance.normal(size=len(release.catalogue)).astype(np.float32)), model
+        return replace(release, log_popularity=rng.normal(size=len(release.catalogue)).astype(np.float32)), model

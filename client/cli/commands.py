@@ -15,9 +15,9 @@ from client.cli import tables
 from client.cli.connection import desk_of
 from client.cli.event_files import read_events_file
 from client.cli.terminal import ask, checked, circumstance, explained, parts, print_json, show
-from client.facade import EventRecord, WishRecord
+from client.facade import EventRecord, RecommendRequest
 from client.home import Home
-from client.home import init as make_home
+from client.home import create_home as make_home
 from client.recommender import Strategy
 from client.settings_file import values_of
 from shared.behaviour import EventKind
@@ -88,7 +88,7 @@ def join(
 ) -> None:
     """Join a federation: read what is promised, say yes, pin the keys."""
     with explained(debug):
-        from client.enrolment import join as accept
+        from client.enrolment import enroll as accept
         from client.enrolment import prepare
 
         home = Home.open(directory)
@@ -106,7 +106,7 @@ def join(
 def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Run the device until it is stopped: local API, rounds, releases."""
     with explained(debug):
-        from client.maintenance import up as run
+        from client.maintenance import run_device as run
 
         home = Home.open(directory)
         run(home, lambda: print(f"{home.directory}: the device is up; stop it with Ctrl-C", file=sys.stderr))
@@ -201,7 +201,7 @@ def recommend(
             "include_met": include_met,
             "context": context or [],
         }
-        wish = checked(WishRecord, fields)
+        wish = checked(RecommendRequest, fields)
         with desk_of(Home.open(directory)) as desk:
             answer = desk.recommend(wish)
         show(answer, tables.recommendations, as_json)
@@ -240,7 +240,7 @@ def interests(
             for name in clear or ():
                 desk.decide(name, "clear")
             answer = desk.interests()
-        show(answer, tables.interests, as_json)
+        show(answer, tables.print_interests, as_json)
 
 
 @app.command()
@@ -249,7 +249,7 @@ def privacy(directory: Directory, as_json: Json = False, debug: Debug = False) -
     with explained(debug):
         with desk_of(Home.open(directory)) as desk:
             answer = desk.privacy()
-        show(answer, tables.privacy, as_json)
+        show(answer, tables.print_privacy, as_json)
 
 
 @app.command()

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from client.cli.remote import RemoteDesk
-from client.facade import Answer, Decision, EventRecord, WishRecord, open_desk
+from client.facade import Answer, Decision, EventRecord, RecommendRequest, open_facade
 from client.home import Home
 
 
 class AnyDesk(Protocol):
-    """What both can do; see `client.facade.Desk`."""
+    """What both can do; see `client.facade.DeviceFacade`."""
 
     def log(self, records: Sequence[EventRecord]) -> Answer: ...
-    def recommend(self, wish: WishRecord) -> Answer: ...
+    def recommend(self, wish: RecommendRequest) -> Answer: ...
     def explain(self, item: str) -> Answer: ...
     def interests(self) -> Answer: ...
     def decide(self, name: str, decision: Decision) -> Answer: ...
@@ -36,7 +36,7 @@ def desk_of(home: Home) -> Iterator[AnyDesk]:
     if remote is not None:
         yield remote
         return
-    with open_desk(home) as desk:
+    with open_facade(home) as desk:
         yield desk
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from client.facade import Answer, Decision, EventRecord, WishRecord
+from client.facade import Answer, Decision, EventRecord, RecommendRequest
 from shared.errors import Misconfigured, NotYet, Refused
 
 _SECONDS = 120.0  # the first ranking loads the model
@@ -14,7 +14,7 @@ _IDS_AT_ONCE = 500
 
 
 class RemoteDesk:
-    """Answers as `client.facade.Desk` does."""
+    """Answers as `client.facade.DeviceFacade` does."""
 
     def __init__(self, host: str, port: int, token: str) -> None:
         self._host, self._port, self._token = host, port, token
@@ -34,7 +34,7 @@ class RemoteDesk:
         events = [record.model_dump(mode="json", exclude_defaults=True) for record in records]
         return self._ask("POST", "/v1/events", {"events": events})
 
-    def recommend(self, wish: WishRecord) -> Answer:
+    def recommend(self, wish: RecommendRequest) -> Answer:
         query = urlencode(wish.model_dump(mode="json", exclude_defaults=True), doseq=True)
         return self._ask("GET", f"/v1/recommendations?{query}")
 

@@ -29,7 +29,7 @@ def explanation(answer: Mapping[str, Any]) -> None:
     _console().print(Text(f"without the events {named}: rank {without['rank']}"))
 
 
-def interests(answer: Mapping[str, Any]) -> None:
+def print_interests(answer: Mapping[str, Any]) -> None:
     """Concepts by their share."""
     rows = [
         (one["name"], f"{one['share']:.1%}", f"{one['uncertainty']:.1%}", _decision(one)) for one in answer["concepts"]
@@ -39,7 +39,7 @@ def interests(answer: Mapping[str, Any]) -> None:
     _console().print(Text(plain(f"levels: {levels}; drift {answer['drift']:.2f}")))
 
 
-def privacy(answer: Mapping[str, Any]) -> None:
+def print_privacy(answer: Mapping[str, Any]) -> None:
     """Promises beside what is spent of them, what the policy allows, and how often the device has answered."""
     promised, spent, allowed = answer["promised"], answer["spent"], answer["allowed"]
     rows = []

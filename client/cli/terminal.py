@@ -20,7 +20,7 @@ _BYTES_AT_ONCE = 2**19
 
 def explained(debug: bool) -> AbstractContextManager[None]:
     """What every command of a device runs in, see `shared.cli`."""
-    return cli.explained("hushrec-device", debug)
+    return cli.exit_on_error("hushrec-device", debug)
 
 
 def ask(question: str, yes: bool, otherwise: str) -> None:

@@ -1,16 +1,16 @@
 """Where a person or a host app deals with the device, without HTTP: what is handed in, and what is answered."""
 
-from client.facade.device_facade import Answer, Decision, Desk, EventStore, Ranking, record_of
-from client.facade.opening import open_desk
+from client.facade.device_facade import Answer, Decision, DeviceFacade, EventStore, RankingService, record_of
+from client.facade.opening import open_facade
 from client.facade.records import (
     MOST_EVENTS,
     MOST_OFFERS,
     EventRecord,
     FeedbackRecord,
     ItemId,
+    RecommendRequest,
     Record,
     RowId,
-    WishRecord,
     Word,
 )
 
@@ -19,16 +19,16 @@ __all__ = [
     "MOST_OFFERS",
     "Answer",
     "Decision",
-    "Desk",
+    "DeviceFacade",
     "EventRecord",
     "EventStore",
     "FeedbackRecord",
     "ItemId",
-    "Ranking",
+    "RankingService",
+    "RecommendRequest",
     "Record",
     "RowId",
-    "WishRecord",
     "Word",
-    "open_desk",
+    "open_facade",
     "record_of",
 ]

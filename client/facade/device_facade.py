@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, Literal, Protocol
 
-from client.facade.impressions import Offers
-from client.facade.records import EventRecord, FeedbackRecord, WishRecord
-from client.recommender import Wishes
+from client.facade.impressions import ImpressionLog
+from client.facade.records import EventRecord, FeedbackRecord, RecommendRequest
+from client.recommender import RecommendOptions
 from shared.behaviour import Event
 from shared.errors import Misconfigured
 
@@ -49,13 +49,13 @@ class EventStore(Protocol):
         ...
 
 
-class Ranking(Protocol):
+class RankingService(Protocol):
     """What ranks for the person; see `client.ranking`."""
 
     def recommend(
         self,
         count: int,
-        wishes: Wishes,
+        wishes: RecommendOptions,
         context: tuple[tuple[str, str], ...] = (),
         now_seconds: float | None = None,
     ) -> list[dict[str, Any]]: ...
@@ -65,11 +65,11 @@ class Ranking(Protocol):
     def forget(self) -> None: ...
 
 
-class Desk:
+class DeviceFacade:
     """All that can be asked of a device by its person. May be used from several threads at once."""
 
     def __init__(
-        self, store: EventStore, ranking: Ranking, spent: Callable[[], Answer], now: Callable[[], float]
+        self, store: EventStore, ranking: RankingService, spent: Callable[[], Answer], now: Callable[[], float]
     ) -> None:
         """Open the desk.
 
@@ -78,7 +78,7 @@ class Desk:
             now: seconds since 1970-01-01 UTC.
         """
         self._store, self._ranking, self._spent, self._now = store, ranking, spent, now
-        self._offers = Offers()
+        self._offers = ImpressionLog()
         self._writing, self._deciding = threading.Lock(), threading.Lock()  # ranking may take its time to decide
 
     def __repr__(self) -> str:
@@ -115,7 +115,7 @@ class Desk:
         ids = iter(written)
         return {"ids": [None if event is None else next(ids) for event in events]}
 
-    def recommend(self, wish: WishRecord) -> Answer:
+    def recommend(self, wish: RecommendRequest) -> Answer:
         """{"recommendations"}: the best items, each with its reasons and the chance it was chosen with.
 
         Raises:

@@ -21,7 +21,7 @@ class _Offer:
     beside: tuple[str, ...]
 
 
-class Offers:
+class ImpressionLog:
     """The last thousand items shown."""
 
     def __init__(self) -> None:

@@ -4,15 +4,15 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from client.budget_guard import spent
-from client.facade.device_facade import Desk
+from client.budget_guard import spent_privacy
+from client.facade.device_facade import DeviceFacade
 from client.home import Home
-from client.ranking import Ranker
+from client.ranking import RankingClient
 from client.store import Store
 
 
 @contextmanager
-def open_desk(home: Home) -> Iterator[Desk]:
+def open_facade(home: Home) -> Iterator[DeviceFacade]:
     """The desk of a device, as long as the context lasts.
 
     Raises:
@@ -20,5 +20,5 @@ def open_desk(home: Home) -> Iterator[Desk]:
         Misconfigured, Corrupt: the keys or the store are not what they must be; all of it stays as it is.
     """
     key = home.keys.data_key()
-    with Store.open(home.store, key) as store, closing(Ranker(home, key, store.controls)) as ranking:
-        yield Desk(store, ranking, lambda: spent(home), time.time)
+    with Store.open(home.store, key) as store, closing(RankingClient(home, key, store.controls)) as ranking:
+        yield DeviceFacade(store, ranking, lambda: spent_privacy(home), time.time)

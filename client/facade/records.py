@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from client.recommender import Strategy, Wishes
+from client.recommender import RecommendOptions, Strategy
 from shared.behaviour import Event, EventKind
 
 MOST_EVENTS = 1_000  # in one call
@@ -109,7 +109,7 @@ class FeedbackRecord(Record):
         return self
 
 
-class WishRecord(Record):
+class RecommendRequest(Record):
     """What is asked of a list of recommendations."""
 
     n: Annotated[int, Field(ge=1, le=MOST_OFFERS, strict=False, description="How many.")] = 10
@@ -140,9 +140,9 @@ class WishRecord(Record):
             raise ValueError("expected diversity and calibration of at most 1 together")
         return self
 
-    def wishes(self) -> Wishes:
+    def wishes(self) -> RecommendOptions:
         """The same, as the recommender takes it."""
-        return Wishes(
+        return RecommendOptions(
             strategy=self.strategy,
             include_met=self.include_met,
             categories=frozenset(self.categories),

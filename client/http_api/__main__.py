@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from client.home import Home
-from client.http_api.serving import serve
+from client.http_api.serving import serve_api
 from shared.errors import HushrecError
 
 
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m client.http_api DIR", file=sys.stderr)
         return 2
     try:
-        serve(Home.open(Path(arguments[0])))
+        serve_api(Home.open(Path(arguments[0])))
     except HushrecError as error:
         logging.getLogger("client.http_api").error("%s", error)
         return error.exit_status

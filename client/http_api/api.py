@@ -17,18 +17,18 @@ from client.facade import (
     MOST_EVENTS,
     MOST_OFFERS,
     Answer,
-    Desk,
+    DeviceFacade,
     EventRecord,
     FeedbackRecord,
     ItemId,
+    RecommendRequest,
     Record,
     RowId,
-    WishRecord,
     Word,
 )
 from client.http_api import schemas
 from client.http_api.errors import STATUS, body
-from client.http_api.errors import Word as Refusal
+from client.http_api.errors import ErrorCode as Refusal
 from client.http_api.guard import Guard
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 
@@ -78,7 +78,7 @@ _WORDS: dict[type[HushrecError], Refusal] = {
 }
 
 
-def make_api(desk: Desk, token: str, hosts: Set[str]) -> ASGIApp:
+def make_api(desk: DeviceFacade, token: str, hosts: Set[str]) -> ASGIApp:
     """The whole local API behind its guard.
 
     Args:
@@ -101,12 +101,12 @@ def make_api(desk: Desk, token: str, hosts: Set[str]) -> ASGIApp:
     return Guard(api, token, hosts)
 
 
-def _routes(desk: Desk) -> APIRouter:
+def _routes(desk: DeviceFacade) -> APIRouter:
     refusals: dict[int | str, dict[str, Any]] = {kind: {"model": schemas.Refusal} for kind in ("4XX", "5XX")}
     router = APIRouter(prefix="/v1", responses=refusals)
     guarded = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])  # for the document; the guard has looked
 
-    @router.get("/health", response_model=None, responses={200: {"model": schemas.Health}})
+    @router.get("/health", response_model=None, responses={200: {"model": schemas.HealthResponse}})
     def health() -> Answer:
         """Whether the device schemas. Needs no token."""
         return {"ok": True}
@@ -122,7 +122,7 @@ def _routes(desk: Desk) -> APIRouter:
         return desk.forget(chosen.ids)
 
     @guarded.get("/recommendations", response_model=None, responses={200: {"model": schemas.Recommendations}})
-    def recommend(wish: Annotated[WishRecord, Query()]) -> Answer:
+    def recommend(wish: Annotated[RecommendRequest, Query()]) -> Answer:
         """The items that suit the person best, each with its reasons."""
         return desk.recommend(wish)
 
@@ -137,18 +137,18 @@ def _routes(desk: Desk) -> APIRouter:
         with _absent():
             return desk.explain(item)
 
-    @guarded.get("/interests", response_model=None, responses={200: {"model": schemas.Interests}})
+    @guarded.get("/interests", response_model=None, responses={200: {"model": schemas.InterestsResponse}})
     def interests() -> Answer:
         """What the device makes of what the person did."""
         return desk.interests()
 
-    @guarded.post("/interests/{name:path}", response_model=None, responses={200: {"model": schemas.Interests}})
+    @guarded.post("/interests/{name:path}", response_model=None, responses={200: {"model": schemas.InterestsResponse}})
     def decide(name: Annotated[Word, Path()], decision: DecisionRecord) -> Answer:
         """Mute or boost a concept, or take that back: it holds from the next recommendation on."""
         with _absent():
             return desk.decide(name, decision.action)
 
-    @guarded.get("/privacy", response_model=None, responses={200: {"model": schemas.Privacy}})
+    @guarded.get("/privacy", response_model=None, responses={200: {"model": schemas.PrivacyResponse}})
     def privacy() -> Answer:
         """What was promised to the person, and what of it is spent."""
         return desk.privacy()
@@ -205,6 +205,6 @@ def _place(location: Sequence[int | str]) -> str:
 
 _FIELDS = {
     name
-    for record in (EventBatch, FeedbackBatch, EventRecord, FeedbackRecord, WishRecord, DecisionRecord, Deletion)
+    for record in (EventBatch, FeedbackBatch, EventRecord, FeedbackRecord, RecommendRequest, DecisionRecord, Deletion)
     for name in record.model_fields
 }

@@ -4,7 +4,7 @@ import json
 from types import MappingProxyType
 from typing import Literal
 
-Word = Literal[
+ErrorCode = Literal[
     "bad-request",
     "unauthorised",
     "refused",
@@ -19,7 +19,7 @@ Word = Literal[
     "unavailable",
 ]
 
-STATUS = MappingProxyType[Word, int](
+STATUS = MappingProxyType[ErrorCode, int](
     {
         "bad-request": 400,
         "unauthorised": 401,
@@ -36,7 +36,7 @@ STATUS = MappingProxyType[Word, int](
     }
 )
 
-MEANING = MappingProxyType[Word, str](
+MEANING = MappingProxyType[ErrorCode, str](
     {
         "bad-request": "the request is not one whole JSON body over HTTP/1.1",
         "unauthorised": "the header Authorization does not hold this device's token",
@@ -54,7 +54,7 @@ MEANING = MappingProxyType[Word, str](
 )
 
 
-def body(word: Word, fields: list[dict[str, str]] | None = None) -> bytes:
+def body(word: ErrorCode, fields: list[dict[str, str]] | None = None) -> bytes:
     """The JSON body of an error: its word, what the word means, and which fields are wrong, by name and rule."""
     content: dict[str, object] = {"error": word, "meaning": MEANING[word]}
     if fields:

@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from client.http_api.errors import STATUS, Word, body
+from client.http_api.errors import STATUS, ErrorCode, body
 
 MOST_BODY_BYTES = 2**20
 _BODY_SECONDS = 10.0
@@ -70,7 +70,7 @@ class Guard:
             if not started:
                 await _refuse("fault", answer)
 
-    def _objection(self, scope: Scope) -> Word | None:
+    def _objection(self, scope: Scope) -> ErrorCode | None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return "host"
@@ -92,7 +92,7 @@ def _digest(token: bytes) -> bytes:
     return hashlib.sha256(token).digest()
 
 
-async def _refuse(word: Word, send: Send) -> None:
+async def _refuse(word: ErrorCode, send: Send) -> None:
     content = body(word)
     headers: list[tuple[bytes, bytes]] = [
         (b"content-type", b"application/json"),
@@ -104,7 +104,7 @@ async def _refuse(word: Word, send: Send) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-async def _content(receive: Receive) -> bytes | Word | None:
+async def _content(receive: Receive) -> bytes | ErrorCode | None:
     """The whole body, a word of refusal, or None when the other side has gone."""
     parts, size = [], 0
     try:

@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from client.http_api.errors import Word
+from client.http_api.errors import ErrorCode
 
 
-class Health(BaseModel):
+class HealthResponse(BaseModel):
     """The device answers."""
 
     ok: bool
@@ -25,7 +25,7 @@ class Logged(Written):
     new: int
 
 
-class Reason(BaseModel):
+class ReasonResponse(BaseModel):
     """One addend of a score: its kind, the item or concept it is about, and what it adds."""
 
     kind: str
@@ -33,21 +33,21 @@ class Reason(BaseModel):
     part: float
 
 
-class Recommendation(BaseModel):
+class RecommendationResponse(BaseModel):
     """One item and the strongest reasons for it. `propensity` is to be handed back with feedback."""
 
     item: str
     title: str
     score: float
     propensity: float
-    reasons: list[Reason]
+    reasons: list[ReasonResponse]
     because: str
 
 
 class Recommendations(BaseModel):
     """The best items, best first."""
 
-    recommendations: list[Recommendation]
+    recommendations: list[RecommendationResponse]
 
 
 class Mattered(BaseModel):
@@ -72,7 +72,7 @@ class Explanation(BaseModel):
     title: str
     score: float
     rank: int
-    reasons: list[Reason]
+    reasons: list[ReasonResponse]
     events: list[Mattered]
     without: Without
 
@@ -87,7 +87,7 @@ class Concept(BaseModel):
     boost: bool
 
 
-class Interests(BaseModel):
+class InterestsResponse(BaseModel):
     """What the device makes of the log; it goes nowhere else."""
 
     concepts: list[Concept]
@@ -96,7 +96,7 @@ class Interests(BaseModel):
     events: int
 
 
-class Promise(BaseModel):
+class PromiseResponse(BaseModel):
     """An epsilon at a delta."""
 
     epsilon: float
@@ -108,9 +108,9 @@ class Promised(BaseModel):
     window even in a single update, from the device's own noise."""
 
     federation: str
-    user: Promise | None
-    event: Promise | None
-    local: Promise | None
+    user: PromiseResponse | None
+    event: PromiseResponse | None
+    local: PromiseResponse | None
     cohort: int
 
 
@@ -132,7 +132,7 @@ class Spent(BaseModel):
     local: float
 
 
-class Privacy(BaseModel):
+class PrivacyResponse(BaseModel):
     """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task."""
 
     promised: Promised | None
@@ -152,7 +152,7 @@ class Everything(BaseModel):
 
     events: list[dict[str, Any]]
     decisions: dict[str, str]
-    privacy: Privacy
+    privacy: PrivacyResponse
 
 
 class Field(BaseModel):
@@ -165,6 +165,6 @@ class Field(BaseModel):
 class Refusal(BaseModel):
     """One of a few fixed words, and what it means; never what was asked."""
 
-    error: Word
+    error: ErrorCode
     meaning: str
     fields: list[Field] = []

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 import uvicorn
 
-from client.facade import open_desk
+from client.facade import open_facade
 from client.home import Home
 from client.http_api.api import make_api
 from shared.errors import NotYet
@@ -22,7 +22,7 @@ _STOP_SECONDS = 5
 _HEAD_BYTES = 65_536
 
 
-def serve(home: Home) -> None:
+def serve_api(home: Home) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
@@ -30,7 +30,7 @@ def serve(home: Home) -> None:
         Misconfigured, Corrupt: the device's files are not what they must be.
     """
     token = home.keys.token()
-    with open_desk(home) as desk, _listener(home.settings.host, home.settings.port) as listener:
+    with open_facade(home) as desk, _listener(home.settings.host, home.settings.port) as listener:
         host, port = listener.getsockname()[:2]
         named = f"[{host}]" if ":" in host else host
         api = make_api(desk, token, {f"{name}:{port}" for name in (named, "localhost")})

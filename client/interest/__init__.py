@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from client.interest.interest import Carried, Interest
+    from client.interest.interest import Attribution, Interest
     from client.interest.levels import CANDIDATES, Levels
     from client.interest.overrides import Controls, Ruling
     from client.interest.profile import Profile
@@ -15,7 +15,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.interest.overrides": ("Controls", "Ruling"),
-        "client.interest.interest": ("Carried", "Interest"),
+        "client.interest.interest": ("Attribution", "Interest"),
         "client.interest.levels": ("CANDIDATES", "Levels"),
         "client.interest.profile": ("Profile",),
         "client.interest.reader": ("TextReader",),
@@ -24,7 +24,7 @@ __getattr__, __dir__ = lazy_exports(
 
 __all__ = [
     "CANDIDATES",
-    "Carried",
+    "Attribution",
     "Controls",
     "Interest",
     "Levels",

@@ -10,7 +10,7 @@ _ENOUGH = 4  # met events before an opinion is formed
 _ALONE = 0.7  # what an event without any company still counts
 
 
-class Support:
+class Coherence:
     """How much company one event has among those close before and after it."""
 
     def __init__(self, content: FloatVector, strange: float, kin: float) -> None:
@@ -28,7 +28,7 @@ class Support:
     def __repr__(self) -> str:
         return f"Support({self._met} met)"
 
-    def meet(self, other: "Support") -> None:
+    def compare_with(self, other: "Coherence") -> None:
         """Two events close to each other take note of how alike they are."""
         likeness = float(self._content @ other._content)
         for one in (self, other):

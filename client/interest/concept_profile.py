@@ -16,7 +16,7 @@ _SHARPENED = 4.0  # M is learnt beside all that went before; the last choice alo
 _STEPS = 30
 
 
-def onward(moves: FloatArray, common: FloatArray) -> NDArray[np.float64]:
+def transition_probabilities(moves: FloatArray, common: FloatArray) -> NDArray[np.float64]:
     """How likely each concept is chosen after each other, float64 [K, K]; rows sum to one.
 
     Args:
@@ -28,7 +28,7 @@ def onward(moves: FloatArray, common: FloatArray) -> NDArray[np.float64]:
     return likely / likely.sum(1, keepdims=True)
 
 
-def own_mix(
+def estimate_profile(
     concepts: NDArray[np.int64], evidence: FloatArray, steps: FloatArray, common: FloatArray
 ) -> NDArray[np.float64]:
     """Shares of the concepts in what is the person's own, float64 [K]; zeros without any choice.
@@ -36,7 +36,7 @@ def own_mix(
     Args:
         concepts: [n], the one that each choice is most of, oldest first.
         evidence: [n], above zero: how much each choice says.
-        steps: [K, K], of `onward`.
+        steps: [K, K], of `transition_probabilities`.
         common: [K], shares of the concepts in the catalogue.
     """
     if not len(concepts):

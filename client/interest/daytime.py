@@ -1,6 +1,6 @@
 """The hour of a moment as a point on the clock's face. Mornings may tell little about evenings."""
 
-from shared.model import Context, describe
+from shared.model import Context, encode_context
 
 Clock = tuple[float, float]
 
@@ -10,7 +10,7 @@ def clock(context: Context) -> Clock:
 
     The product of two such points is 1 at the same hour, -1 twelve hours apart, 0 where either is unknown.
     """
-    cosine, sine = describe(context)[:2].tolist()
+    cosine, sine = encode_context(context)[:2].tolist()
     return cosine, sine
 
 

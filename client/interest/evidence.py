@@ -33,7 +33,7 @@ _LEAST_RATED = 0.2
 
 
 @dataclass(slots=True)
-class Watch:
+class EventWeigher:
     """What must be known of earlier events to weigh the next one."""
 
     met: dict[str, int] = field(default_factory=dict)

@@ -40,7 +40,7 @@ class Decay:
         return np.asarray(np.exp(-np.multiply.outer(ages, self.rates)) @ self.shares)
 
 
-class Memory:
+class ExponentialSum:
     """The weighted sum of all vectors ever taken in, each weighing by the events that aged it since."""
 
     def __init__(self, decay: Decay, width: int) -> None:
@@ -57,6 +57,6 @@ class Memory:
             self._sums *= self._retained
         self._sums += vector
 
-    def recall(self, newer: int) -> FloatArray:
+    def value(self, newer: int) -> FloatArray:
         """The sum, float64 [width], when `newer` further events are kept elsewhere."""
         return np.asarray((self._decay.shares * np.exp(-self._decay.rates * (newer + 1))) @ self._sums)

@@ -29,7 +29,7 @@ class Interest:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class Attribution:
     """What p is made of; everything adds up to it.
 
     Attributes:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from client.interest.coherence import Support
-from client.interest.concept_profile import own_mix, uncertainty
+from client.interest.coherence import Coherence
+from client.interest.concept_profile import estimate_profile, uncertainty
 from client.interest.daytime import Clock, alike, clock
 from client.interest.drift import drift, kept_share
-from client.interest.evidence import KIND_WEIGHTS, Watch, bounced
-from client.interest.exponential_sum import Decay, Memory
-from client.interest.interest import Carried, Interest
+from client.interest.evidence import KIND_WEIGHTS, EventWeigher, bounced
+from client.interest.exponential_sum import Decay, ExponentialSum
+from client.interest.interest import Attribution, Interest
 from client.interest.levels import Levels
 from client.interest.reader import TextReader
 from shared.behaviour import Event, seconds_between
@@ -61,7 +61,7 @@ class _Kept:
     base: float
     ages: bool
     session: int
-    support: Support | None
+    support: Coherence | None
     clock: Clock
     bounce: float = 1.0
 
@@ -94,9 +94,9 @@ class Profile:
         self._weighs_events, self._notices_drift = weighs_events, notices_drift
         self._decay = Decay.power(reader.gamma)
         self._kept: list[_Kept] = []
-        self._watch = Watch()
+        self._watch = EventWeigher()
         # What is no longer fresh, as it is and weighted by the two coordinates of its hour.
-        self._older = Memory(self._decay, 6 * reader.width)
+        self._older = ExponentialSum(self._decay, 6 * reader.width)
         self._ever = np.zeros(reader.width)
         self._session = np.zeros(reader.width)
         self._sessions = 0
@@ -142,15 +142,15 @@ class Profile:
         self._ever += told
         self._session += told
 
-    def _met_by(self, event: Event, sentence: FloatVector) -> Support:
+    def _met_by(self, event: Event, sentence: FloatVector) -> Coherence:
         """The company a new event finds among the fresh ones, who take note of it too."""
         fresh = self._kept[-FRESH:]
         if fresh:
             fresh[-1].bounce = min(fresh[-1].bounce, bounced(fresh[-1].event, event))
-        support = Support(self._reader.content(sentence), *self._reader.kinship)
+        support = Coherence(self._reader.content(sentence), *self._reader.kinship)
         for kept in fresh:
             if kept.support is not None:
-                support.meet(kept.support)
+                support.compare_with(kept.support)
         return support
 
     def interest(self, context: Context = ()) -> Interest:
@@ -170,7 +170,7 @@ class Profile:
         sums = (by_hour[levels.hour] for levels in tried)
         return [Interest(dense, shares, of.shift, of.drift) for dense, shares, of in zip(p, q, sums, strict=True)]
 
-    def carried(self, context: Context = ()) -> Carried | None:
+    def attribute(self, context: Context = ()) -> Attribution | None:
         """What each of `events` and their course add to p. None without the dense view.
 
         Unlike `interest`, it takes time that grows with the history.
@@ -195,7 +195,7 @@ class Profile:
         rows = (levels.sentence * weights / _length(sums.sentences[:k]) + levels.history * slow / history)[:, None] * z
         rows += (levels.word * weights / _length(sums.words[:k]))[:, None] * words
         course = levels.sentence / _length(sums.sentences[:k]) * sums.course[:k]
-        return Carried(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
+        return Attribution(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
 
     def mix(self) -> FloatVector | None:
         """How all that the person ever chose splits over concepts once the steps that everybody takes are told apart,
@@ -209,7 +209,9 @@ class Profile:
         chosen = [kept for kept in self._kept if kept.evidence > 0]
         leading = [int(kept.views[reader.dense_width : reader.width].argmax()) for kept in chosen]
         evidence = np.array([kept.evidence for kept in chosen])
-        return np.asarray(own_mix(np.array(leading, np.int64), evidence, reader.onward, reader.common), np.float32)
+        return np.asarray(
+            estimate_profile(np.array(leading, np.int64), evidence, reader.onward, reader.common), np.float32
+        )
 
     def spread(self, samples: int = 200) -> FloatVector | None:
         """How sure the sentence level's concept shares are: the standard deviation of each by bootstrap over events,
@@ -252,7 +254,7 @@ class Profile:
         split = len(fresh) - self._latest_from()
         latest = weights[split:] @ views[split:]
         hours = np.array([1.0, hour * now[0], hour * now[1]])
-        before = weights[:split] @ views[:split] + hours @ self._older.recall(int(newer[-1])).reshape(3, -1)
+        before = weights[:split] @ views[:split] + hours @ self._older.value(int(newer[-1])).reshape(3, -1)
         content = self._reader.content
         moved = drift(*content(self._levels(np.stack([latest[:width], before[:width]]))))
         kept = kept_share(moved) if self._notices_drift else 1.0

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client.interest.concept_profile import onward
+from client.interest.concept_profile import transition_probabilities
 from client.interest.levels import Levels
-from client.interest.sequence import CourseReader
+from client.interest.sequence import SequenceEncoder
 from shared.behaviour import Event
 from shared.model import GlobalModel
 from shared.release import Release
@@ -46,8 +46,8 @@ class TextReader:
         self.width = self.items.shape[1]
         self.dense_width = model.heads.dense_width
         self.common = self.items[:, self.dense_width :].mean(0)  # shares of the concepts in the catalogue
-        self.onward = onward(moves, self.common)
-        self.course = CourseReader(self.release, model)
+        self.onward = transition_probabilities(moves, self.common)
+        self.course = SequenceEncoder(self.release, model)
         self.kinship = _kinship(self.content(self.items))
         self._holding: dict[str, list[int]] | None = None
         self._sentences: dict[str, FloatMatrix] = {}
@@ -142,8 +142,8 @@ def _postings(texts: list[str]) -> dict[str, list[int]]:
 def _kinship(content: FloatMatrix) -> tuple[float, float]:
     """How alike a catalogue text is to the two most alike of some that are drawn at random: the median over texts, and
     what one text in twenty reaches. Below the first a text is a stranger among them, above the second it belongs."""
-    chance = np.random.default_rng(len(content))
-    texts = content[chance.integers(len(content), size=_SAMPLE)]
-    others = content[chance.integers(len(content), size=(_SAMPLE, _BESIDE))]
+    rng = np.random.default_rng(len(content))
+    texts = content[rng.integers(len(content), size=_SAMPLE)]
+    others = content[rng.integers(len(content), size=(_SAMPLE, _BESIDE))]
     likeness = np.sort(np.einsum("nd,nbd->nb", texts, others), axis=1)[:, -2:].mean(1)
     return float(np.median(likeness)), float(np.quantile(likeness, 0.95))

@@ -10,7 +10,7 @@ from shared.release import Release
 FloatVector = NDArray[np.float32]
 
 
-class CourseReader:
+class SequenceEncoder:
     """Runs the release's `movement`; under forgetting alone it has no state and adds nothing."""
 
     def __init__(self, release: Release, model: GlobalModel) -> None:

@@ -1,5 +1,5 @@
 """Keeps a device running: its processes, its releases, its certificate."""
 
-from client.maintenance.up import up
+from client.maintenance.up import run_device
 
-__all__ = ["up"]
+__all__ = ["run_device"]

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from client.gateway import Gateway
+from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership
 from client.releases import Releases, update_revocations
@@ -22,7 +22,7 @@ _DAY_SECONDS = 86_400.0
 _LEFT_OF_CERTIFICATE = 1 / 3
 
 
-class Care:
+class MaintenanceLoop:
     """Looks after one device."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Care:
         home: Home,
         identity: Identity,
         membership: Membership,
-        gateway: Gateway,
+        gateway: GatewayClient,
         now_seconds: Callable[[], float] = time.time,
     ) -> None:
         self._home, self._identity, self._membership, self._gateway = home, identity, membership, gateway
@@ -45,10 +45,10 @@ class Care:
     def run(self, stop: threading.Event) -> None:
         """Look after it every `poll_seconds` of its settings, give or take a fifth, until `stop`."""
         while not stop.is_set():
-            self.once()
+            self.run_once()
             stop.wait(self._home.settings.poll_seconds * random.uniform(0.8, 1.2))
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Look after everything once."""
         self._try("revocations", lambda: update_revocations(self._home, self._membership, self._gateway))
         self._try("release", self._releases.update)

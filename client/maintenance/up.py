@@ -1,6 +1,6 @@
 """Runs everything a device is made of, until it is told to stop: the local API, and what answers the server.
 
-One `up` runs for a device at a time. Which of its processes dies, is killed or hangs, the others go on.
+One `run_device` runs for a device at a time. Which of its processes dies, is killed or hangs, the others go on.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from client.home import Home
-from client.maintenance.loop import Care
+from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
 from shared.errors import NotYet
 from shared.processes import Part, Supervisor
@@ -23,7 +23,7 @@ _LOGGER = logging.getLogger("client.maintenance")
 _CARE_ENDS_SECONDS = 2.0
 
 
-def up(home: Home, ready: Callable[[], None] = lambda: None) -> None:
+def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
     """Run the device until SIGTERM or SIGINT.
 
     Args:
@@ -38,7 +38,9 @@ def up(home: Home, ready: Callable[[], None] = lambda: None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with _alone(home), _told_to_stop() as stop, membership.gateway(identity) as gateway:
-        care = threading.Thread(target=Care(home, identity, membership, gateway).run, args=(stop,), daemon=True)
+        care = threading.Thread(
+            target=MaintenanceLoop(home, identity, membership, gateway).run, args=(stop,), daemon=True
+        )
         with Supervisor(_parts(home), home.run, home.logs) as supervisor:
             care.start()
             ready()

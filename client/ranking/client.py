@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any, Literal
 
 from client.home import Home
-from client.recommender import Wishes
+from client.recommender import RecommendOptions
 from client.workers import Ended, Worker
 from shared.errors import Misconfigured, NotYet
 
@@ -20,7 +20,7 @@ Action = Literal["mute", "boost", "clear"]
 Answer = dict[str, Any]
 
 
-class Ranker:
+class RankingClient:
     """Answers for one device's person. May be used from several threads; questions wait for each other.
 
     Every method raises NotYet while no release is installed, or when an answer took too long.
@@ -47,7 +47,11 @@ class Ranker:
         return self._worker.pid if self._worker is not None and self._worker.alive else None
 
     def recommend(
-        self, count: int, wishes: Wishes, context: tuple[tuple[str, str], ...] = (), now_seconds: float | None = None
+        self,
+        count: int,
+        wishes: RecommendOptions,
+        context: tuple[tuple[str, str], ...] = (),
+        now_seconds: float | None = None,
     ) -> list[Answer]:
         """The best items, each {"item", "title", "score", "propensity", "reasons": [{"kind", "name", "part"}],
         "because"}: the strongest reasons by their parts of the score, and the very strongest in words."""
@@ -123,7 +127,7 @@ class Ranker:
 def _open_ranking(home: Home, data_key: bytes) -> Any:
     import torch
 
-    from client.ranking.worker import Ranking  # in the child only: it brings in the model
+    from client.ranking.worker import RankingWorker  # in the child only: it brings in the model
 
     torch.set_num_threads(1)  # beside the person's own work, threads that wait for a busy core cost more than they give
-    return Ranking(home, data_key)
+    return RankingWorker(home, data_key)

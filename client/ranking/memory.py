@@ -4,7 +4,7 @@ import ctypes
 import gc
 
 
-def give_back() -> None:
+def trim_memory() -> None:
     """Let go of freed memory that the C library keeps for later; without effect where it knows no way."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

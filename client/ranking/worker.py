@@ -12,8 +12,8 @@ from client.interest import Controls
 from client.ranking.client import DECISIONS, Action, Answer
 from client.ranking.current_release import CurrentRelease
 from client.ranking.history import History
-from client.ranking.memory import give_back
-from client.recommender import Reason, Recommendation, Recommender, Wishes, in_words
+from client.ranking.memory import trim_memory
+from client.recommender import Reason, Recommendation, Recommender, RecommendOptions, in_words
 from client.store import Store
 from shared.errors import Misconfigured
 
@@ -21,7 +21,7 @@ _TOLD = 12  # strongest reasons of an item in a list
 _SAID = 3  # of these, in words
 
 
-class Ranking:
+class RankingWorker:
     """Answers one question after the other. A new release and new events are taken in when the next question comes."""
 
     def __init__(self, home: Home, data_key: bytes) -> None:
@@ -33,7 +33,7 @@ class Ranking:
         return f"Ranking({self._current!r})"
 
     def recommend(
-        self, count: int, wishes: Wishes, context: tuple[tuple[str, str], ...], now_seconds: float | None
+        self, count: int, wishes: RecommendOptions, context: tuple[tuple[str, str], ...], now_seconds: float | None
     ) -> list[Answer]:
         """See `Ranker`."""
         recommender, history = self._now()
@@ -110,7 +110,7 @@ class Ranking:
         if self._known is None or self._known[0] is not recommender:
             self._known = None  # lets go of the one before, before the next is made
             self._known = recommender, History(self._store, recommender)
-            give_back()
+            trim_memory()
         return self._known
 
     def _controls(self, recommender: Recommender) -> Controls | None:

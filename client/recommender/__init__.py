@@ -6,17 +6,17 @@ from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from client.recommender.index import Best, CatalogueIndex
-    from client.recommender.options import Strategy, Wishes
-    from client.recommender.reasons import Counterfactual, Reason, Recommendation, explained, in_words
+    from client.recommender.options import RecommendOptions, Strategy
+    from client.recommender.reasons import Counterfactual, Reason, Recommendation, in_words, reasons_in_words
     from client.recommender.recommender import Recommender
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.recommender.index": ("Best", "CatalogueIndex"),
-        "client.recommender.reasons": ("Counterfactual", "Reason", "Recommendation", "explained", "in_words"),
+        "client.recommender.reasons": ("Counterfactual", "Reason", "Recommendation", "reasons_in_words", "in_words"),
         "client.recommender.recommender": ("Recommender",),
-        "client.recommender.options": ("Strategy", "Wishes"),
+        "client.recommender.options": ("Strategy", "RecommendOptions"),
     },
 )
 
@@ -25,10 +25,10 @@ __all__ = [
     "CatalogueIndex",
     "Counterfactual",
     "Reason",
+    "RecommendOptions",
     "Recommendation",
     "Recommender",
     "Strategy",
-    "Wishes",
-    "explained",
     "in_words",
+    "reasons_in_words",
 ]

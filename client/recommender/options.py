@@ -23,7 +23,7 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RecommendOptions:
     """How a list is to be made.
 
     Attributes:

@@ -73,7 +73,7 @@ def in_words(reason: Reason, catalogue: Catalogue) -> str:
             return f"you muted {reason.name}"
 
 
-def explained(reasons: Sequence[Reason], catalogue: Catalogue, most: int = 4) -> list[tuple[str, float]]:
+def reasons_in_words(reasons: Sequence[Reason], catalogue: Catalogue, most: int = 4) -> list[tuple[str, float]]:
     """The strongest reasons in words, each with its share of all that speaks for or against the item."""
     total = sum(abs(reason.part) for reason in reasons) or 1.0
     strongest = sorted(reasons, key=lambda reason: -abs(reason.part))[:most]

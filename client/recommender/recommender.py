@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client.interest import CANDIDATES, Carried, Controls, Interest, Levels, Profile, TextReader
+from client.interest import CANDIDATES, Attribution, Controls, Interest, Levels, Profile, TextReader
 from client.recommender.index import CatalogueIndex
-from client.recommender.options import Wishes
+from client.recommender.options import RecommendOptions
 from client.recommender.reasons import Counterfactual, Reason, Recommendation
-from client.recommender.rerank import Candidates, arranged, candidates_for, rank_of
-from client.recommender.scorer import Formula, Question
+from client.recommender.rerank import Candidates, candidates_for, rank_of, rerank
+from client.recommender.scorer import ItemScorer, Query
 from shared.behaviour import TURNED_AWAY, Event, EventKind
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
@@ -25,7 +25,7 @@ from shared.release import Release
 FloatVector = NDArray[np.float32]
 Person = Profile | Sequence[Event]
 
-_PLAIN = Wishes()
+_PLAIN = RecommendOptions()
 _PREDICTED, _FEWEST_PREDICTED = 12, 6  # own events that levels are chosen on
 _CONTRASTED = 100  # catalogue items that each is contrasted with
 _CLEAR_NATS = 2.0
@@ -48,19 +48,19 @@ class ItemViews:
 class Recommender:
     """Ranking under one release."""
 
-    def __init__(self, release: Release, model: GlobalModel, chance: np.random.Generator | None = None) -> None:
+    def __init__(self, release: Release, model: GlobalModel, rng: np.random.Generator | None = None) -> None:
         """Put the release's catalogue in order.
 
         Args:
-            chance: of exploration; from the operating system when left out.
+            rng: of exploration; from the operating system when left out.
         """
         self._model = model
         self._reader = TextReader(release, model)
         self._release = self._reader.release
-        self._formula = Formula(release, model, self._reader)
-        self._z, self._roots = np.split(self._formula.factors, [self._reader.dense_width], axis=1)
-        self._index = CatalogueIndex(self._formula.factors)
-        self._chance = chance or np.random.default_rng()
+        self._scorer = ItemScorer(release, model, self._reader)
+        self._z, self._roots = np.split(self._scorer.factors, [self._reader.dense_width], axis=1)
+        self._index = CatalogueIndex(self._scorer.factors)
+        self._chance = rng or np.random.default_rng()
 
     def __repr__(self) -> str:
         return f"Recommender({len(self._release.catalogue)} items)"
@@ -121,7 +121,7 @@ class Recommender:
         for place, following in zip(places, [*places[1:], None], strict=True):
             rows = np.append(others, catalogue.row(str(events[place].item)))
             context = events[place].context
-            scores = self._formula.tried(profile.interests(tried, context), rows, context)
+            scores = self._scorer.score_candidates(profile.interests(tried, context), rows, context)
             most = scores.max(1)
             likelihood += scores[:, -1] - np.log(np.exp(scores - most[:, None]).sum(1)) - most
             for event in events[place:following]:
@@ -134,7 +134,7 @@ class Recommender:
         return self._profile(person).interest(context)
 
     def scores(
-        self, person: Person, wishes: Wishes = _PLAIN, controls: Controls | None = None, context: Context = ()
+        self, person: Person, wishes: RecommendOptions = _PLAIN, controls: Controls | None = None, context: Context = ()
     ) -> FloatVector:
         """Score of every catalogue item, float32 [items]; wishes that leave items out do not enter."""
         question = self._ask(self._profile(person), wishes, controls, context)
@@ -144,7 +144,7 @@ class Recommender:
         self,
         person: Person,
         count: int,
-        wishes: Wishes = _PLAIN,
+        wishes: RecommendOptions = _PLAIN,
         controls: Controls | None = None,
         context: Context = (),
         now_seconds: float | None = None,
@@ -167,9 +167,9 @@ class Recommender:
         views = self._reader.items[best.rows]
         shares = views[:, self._reader.dense_width :]
         among = Candidates(best.scores, self._reader.content(views), shares, question.interest.concepts)
-        places = arranged(among, count, wishes, self._chance)
+        places = rerank(among, count, wishes, self._chance)
         rows = best.rows[[place.candidate for place in places]]
-        reasons = self._reasons(rows, question, profile, profile.carried(context))
+        reasons = self._reasons(rows, question, profile, profile.attribute(context))
         return [
             Recommendation(
                 int(row),
@@ -198,7 +198,7 @@ class Recommender:
         return np.asarray(factors @ question.query + prior, np.float32)
 
     def explain(
-        self, profile: Profile, item: str, wishes: Wishes = _PLAIN, controls: Controls | None = None
+        self, profile: Profile, item: str, wishes: RecommendOptions = _PLAIN, controls: Controls | None = None
     ) -> tuple[Recommendation, int, FloatVector]:
         """One item as `recommend` weighs it, though the person may have met it; its rank, from 1, among what is offered
         and itself; and what each of the profile's events adds to its score, float32 [events].
@@ -207,7 +207,7 @@ class Recommender:
             Misconfigured: the catalogue has no such item.
         """
         row = self._release.catalogue.row(item)
-        question, carried = self._ask(profile, wishes, controls), profile.carried()
+        question, carried = self._ask(profile, wishes, controls), profile.attribute()
         allowed = self._allowed(profile, wishes)
         allowed[row] = True
         scores = self._index.score(np.arange(len(self.catalogue)), question.query, question.prior)
@@ -233,7 +233,7 @@ class Recommender:
         self,
         events: Sequence[Event],
         item: str,
-        wishes: Wishes = _PLAIN,
+        wishes: RecommendOptions = _PLAIN,
         top: int = 10,
         controls: Controls | None = None,
         levels: Levels | None = None,
@@ -244,7 +244,7 @@ class Recommender:
         """
         row = self._release.catalogue.row(item)
         profile = self.profile(events, levels)
-        carried = profile.carried()
+        carried = profile.attribute()
         if carried is None:
             order = list(reversed(profile.events))
         else:
@@ -259,7 +259,9 @@ class Recommender:
                 break
         return Counterfactual(tuple(gone), rank)
 
-    def _rank(self, profile: Profile, row: int, wishes: Wishes, controls: Controls | None, met: Profile) -> int:
+    def _rank(
+        self, profile: Profile, row: int, wishes: RecommendOptions, controls: Controls | None, met: Profile
+    ) -> int:
         scores = self.scores(profile, wishes, controls)
         allowed = self._allowed(met, wishes)
         allowed[row] = True
@@ -268,7 +270,7 @@ class Recommender:
     def _profile(self, person: Person) -> Profile:
         return person if isinstance(person, Profile) else self.profile(person)
 
-    def _allowed(self, profile: Profile, wishes: Wishes) -> NDArray[np.bool_]:
+    def _allowed(self, profile: Profile, wishes: RecommendOptions) -> NDArray[np.bool_]:
         catalogue = self._release.catalogue
         allowed = wishes.allowed(catalogue).copy()
         if not wishes.include_met:
@@ -278,17 +280,17 @@ class Recommender:
     def _ask(
         self,
         profile: Profile,
-        wishes: Wishes,
+        wishes: RecommendOptions,
         controls: Controls | None,
         context: Context = (),
         now_seconds: float | None = None,
-    ) -> Question:
+    ) -> Query:
         now = time.time() if now_seconds is None else now_seconds
         self._model.load(self._release.vector)  # training may have left other parameters in the model
-        return self._formula.ask(profile.interest(context), wishes, controls, context, now)
+        return self._scorer.query(profile.interest(context), wishes, controls, context, now)
 
     def _reasons(
-        self, rows: NDArray[np.int64], question: Question, profile: Profile, carried: Carried | None
+        self, rows: NDArray[np.int64], question: Query, profile: Profile, carried: Attribution | None
     ) -> list[tuple[Reason, ...]]:
         """Of each of some items, strongest first."""
         z, concepts = question.dense_scale * self._z[rows], self._release.concept_names

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from client.recommender.options import Wishes
+from client.recommender.options import RecommendOptions
 from shared.metrics import WORST_CALIBRATION, divergence
 
 _DRAWN_FROM = 50  # best items that a lot is drawn from
@@ -13,7 +13,7 @@ _TEMPERATURE = 1.0  # of the lot, in units of the score
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Slot:
     """One place of a list: which candidate, and with what chance it came there, given those above it."""
 
     candidate: int
@@ -37,7 +37,7 @@ class Candidates:
     mix: NDArray[np.float32] | None
 
 
-def arranged(candidates: Candidates, count: int, wishes: Wishes, chance: np.random.Generator) -> list[Place]:
+def rerank(candidates: Candidates, count: int, wishes: RecommendOptions, rng: np.random.Generator) -> list[Slot]:
     """Choose `count` of the candidates, one place after the other.
 
     Each place takes the candidate of largest (1 - diversity - calibration) * score - diversity * likeness to the
@@ -49,7 +49,7 @@ def arranged(candidates: Candidates, count: int, wishes: Wishes, chance: np.rand
     diversity, exploration = wishes.diversity, wishes.exploration
     count = min(count, len(scores))
     if not wishes.rearranges:
-        return [Place(candidate, 1.0) for candidate in range(count)]
+        return [Slot(candidate, 1.0) for candidate in range(count)]
     calibration = wishes.calibration if candidates.mix is not None and candidates.mix.any() else 0.0
     mine = np.zeros(0) if candidates.mix is None else candidates.mix.astype(np.float64)
     listed = np.zeros(len(mine))
@@ -57,7 +57,7 @@ def arranged(candidates: Candidates, count: int, wishes: Wishes, chance: np.rand
     spread = max(float(scores.max() - scores.min()), 1e-9)
     relevance = (scores - scores.min()) / spread
     nearest = np.zeros(len(scores))
-    places: list[Place] = []
+    places: list[Slot] = []
     while len(places) < count:
         worth = (1.0 - diversity - calibration) * relevance - diversity * nearest
         if calibration:
@@ -69,17 +69,17 @@ def arranged(candidates: Candidates, count: int, wishes: Wishes, chance: np.rand
         lot = np.exp((scores[among].astype(np.float64) - scores[among].max()) / _TEMPERATURE)
         lot /= lot.sum()
         chosen = leader
-        if exploration and chance.random() < exploration:
-            chosen = int(chance.choice(among, p=lot))
+        if exploration and rng.random() < exploration:
+            chosen = int(rng.choice(among, p=lot))
         propensity = exploration * float(lot[among == chosen].sum()) + (1.0 - exploration) * (chosen == leader)
-        places.append(Place(chosen, propensity))
+        places.append(Slot(chosen, propensity))
         left[chosen] = False
         listed = listed + candidates.shares[chosen] if calibration else listed
         nearest = np.maximum(nearest, np.clip(content @ content[chosen], 0.0, 1.0))
     return places
 
 
-def candidates_for(count: int, wishes: Wishes) -> int:
+def candidates_for(count: int, wishes: RecommendOptions) -> int:
     """How many of the best items a list of `count` is chosen from."""
     return max(5 * count, _DRAWN_FROM + count) if wishes.rearranges else count
 

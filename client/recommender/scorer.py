@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from client.interest import Controls, Interest, TextReader
-from client.recommender.options import Strategy, Wishes
-from shared.model import Context, Course, GlobalModel, describe
+from client.recommender.options import RecommendOptions, Strategy
+from shared.model import Context, EventSequence, GlobalModel, encode_context
 from shared.release import Release
 
 FloatVector = NDArray[np.float32]
@@ -19,7 +19,7 @@ _MUTED = 1000.0  # what a muted concept takes from the score of an item that is 
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Question:
+class Query:
     """One ranking.
 
     Attributes:
@@ -42,7 +42,7 @@ class Question:
         return np.sum(list(self.addends.values()), axis=0, dtype=np.float32)
 
 
-class Formula:
+class ItemScorer:
     """score(i) = s_d p.z_i + s_c (sqrt(q)(I + M) + shift).sqrt(c_i) + b.x_i + w_pop log pop_i, or the parts wished for.
 
     The model must hold the release's parameters whenever it is asked.
@@ -60,9 +60,14 @@ class Formula:
         parts = [view for view in ("dense", "concepts") if view in model.heads.views]
         self.scales: dict[str, float] = dict(zip([*parts, "popularity"], weights, strict=False))
 
-    def ask(
-        self, interest: Interest, wishes: Wishes, controls: Controls | None, context: Context, now_seconds: float
-    ) -> Question:
+    def query(
+        self,
+        interest: Interest,
+        wishes: RecommendOptions,
+        controls: Controls | None,
+        context: Context,
+        now_seconds: float,
+    ) -> Query:
         """The question that a person of this interest asks in these circumstances."""
         strategy = wishes.strategy
         concept_scale = self.scales.get("concepts", 0.0)
@@ -79,25 +84,29 @@ class Formula:
         concepts = interest.concepts
         if concepts is not None and controls is not None:
             concepts = controls.weighed(concepts)
-        lead = self._lead(interest, concepts, context, strategy)
+        lead = self._transition_scores(interest, concepts, context, strategy)
         if controls is not None and (muted := controls.muted).any():
             addends["control"] = -_MUTED * np.square(self.factors[:, self._k :][:, muted]).sum(1)
         if wishes.freshness:
             addends["freshness"] = self._freshness(wishes.freshness, now_seconds)
         query = _query(interest, lead, dense_scale, concept_scale)
-        return Question(interest, lead, dense_scale, concept_scale, query, addends)
+        return Query(interest, lead, dense_scale, concept_scale, query, addends)
 
-    def tried(self, interests: Sequence[Interest], rows: NDArray[np.int64], context: Context) -> NDArray[np.float64]:
+    def score_candidates(
+        self, interests: Sequence[Interest], rows: NDArray[np.int64], context: Context
+    ) -> NDArray[np.float64]:
         """Scores of some items under each of several interests, float64 [interests, rows]."""
         scales = self.scales.get("dense", 0.0), self.scales.get("concepts", 0.0)
-        leads = [self._lead(interest, interest.concepts, context, Strategy.HYBRID) for interest in interests]
+        leads = [
+            self._transition_scores(interest, interest.concepts, context, Strategy.HYBRID) for interest in interests
+        ]
         queries = [_query(interest, lead, *scales) for interest, lead in zip(interests, leads, strict=True)]
         prior = self.text[rows].astype(np.float64)
         if "popularity" in self.scales:
             prior += self.scales["popularity"] * self._release.log_popularity[rows]
         return np.stack(queries).astype(np.float64) @ self.factors[rows].T + prior
 
-    def _lead(
+    def _transition_scores(
         self, interest: Interest, concepts: FloatVector | None, context: Context, strategy: Strategy
     ) -> FloatVector | None:
         """sqrt(q)(I + M) + shift; of it, M's part alone for co-occurrence, and the first for what texts say."""
@@ -112,8 +121,8 @@ class Formula:
                 return np.asarray(self._model.heads.lead(q).numpy() - roots)
             course = None
             if interest.shift is not None:
-                course = Course(torch.zeros(0), torch.from_numpy(interest.shift))
-            return np.asarray(self._model.heads.lead(q, course, torch.from_numpy(describe(context))).numpy())
+                course = EventSequence(torch.zeros(0), torch.from_numpy(interest.shift))
+            return np.asarray(self._model.heads.lead(q, course, torch.from_numpy(encode_context(context))).numpy())
 
     def _freshness(self, wish: float, now_seconds: float) -> FloatVector:
         added = [item.added_seconds for item in self._release.catalogue]

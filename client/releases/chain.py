@@ -1,6 +1,6 @@
 """What the operator has published since the link that this device accepted last: verified link by link."""
 
-from client.gateway import Gateway
+from client.gateway import GatewayClient
 from shared.errors import Corrupt
 from shared.release import LARGEST_BYTES, Publication
 
@@ -8,7 +8,7 @@ _LINKS_AT_ONCE = 64
 _MOST_PAGES = 1_024
 
 
-def newest(gateway: Gateway, accepted: Publication | None, operator: bytes) -> Publication | None:
+def newest_publication(gateway: GatewayClient, accepted: Publication | None, operator: bytes) -> Publication | None:
     """The last link of the chain, once it and all before it, back to the accepted one, hold; None if there is no newer.
 
     Args:
@@ -16,7 +16,7 @@ def newest(gateway: Gateway, accepted: Publication | None, operator: bytes) -> P
 
     Raises:
         Corrupt: a link is not the operator's, goes back, leaves one out or belongs to another past.
-        NotYet, Refused: see `Gateway.get`.
+        NotYet, Refused: see `GatewayClient.get`.
     """
     last = accepted
     for _ in range(_MOST_PAGES):

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from client.gateway import Gateway
+from client.gateway import GatewayClient
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.release import Publication
 
@@ -13,12 +13,12 @@ _PIECE_BYTES = 2**20
 _SPARE_BYTES = 64 * 2**20
 
 
-def fetch(gateway: Gateway, publication: Publication, name: str, target: Path) -> None:
+def fetch(gateway: GatewayClient, publication: Publication, name: str, target: Path) -> None:
     """Download one file of a publication.
 
     Raises:
         Corrupt: it has another size or digest.
-        NotYet, Refused: see `Gateway.download`.
+        NotYet, Refused: see `GatewayClient.download`.
         Misconfigured: it cannot be written.
     """
     entry, digest = publication.files[name], hashlib.sha256()
@@ -40,7 +40,7 @@ def fetch(gateway: Gateway, publication: Publication, name: str, target: Path) -
         )
 
 
-def take_over(publication: Publication, name: str, held: Path, target: Path) -> bool:
+def reuse_file(publication: Publication, name: str, held: Path, target: Path) -> bool:
     """Link a file that an installed release has already; whether there was one."""
     if not held.is_file() or not _is(publication, name, held):
         return False
@@ -51,7 +51,7 @@ def take_over(publication: Publication, name: str, held: Path, target: Path) -> 
     return True
 
 
-def holds(publication: Publication, folder: Path) -> bool:
+def verify_files(publication: Publication, folder: Path) -> bool:
     """Whether a folder has all files of a publication, byte for byte, and no other."""
     try:
         names = {path.name for path in folder.iterdir()}

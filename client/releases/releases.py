@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from client.gateway import Gateway
+from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership
 from client.policy import reading
-from client.releases.chain import newest
-from client.releases.fetching import check_space, fetch, holds, take_over
-from client.releases.trial import try_out
+from client.releases.chain import newest_publication
+from client.releases.fetching import check_space, fetch, reuse_file, verify_files
+from client.releases.trial import try_loading
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import read_federation
 from shared.files import write_atomically
@@ -42,14 +42,14 @@ class Releases:
         self,
         home: Home,
         membership: Membership,
-        gateway: Gateway,
-        try_out: Callable[[Path, str], None] = try_out,
+        gateway: GatewayClient,
+        try_loading: Callable[[Path, str], None] = try_loading,
     ) -> None:
         """
         Args:
             try_out: loads a release whose kind was never loaded here.
         """
-        self._home, self._membership, self._gateway, self._try_out = home, membership, gateway, try_out
+        self._home, self._membership, self._gateway, self._try_out = home, membership, gateway, try_loading
 
     def __repr__(self) -> str:
         return f"Releases({self._home.releases})"
@@ -100,7 +100,7 @@ class Releases:
         """
         with self._alone():
             accepted = self.current()
-            publication = newest(self._gateway, accepted, bytes.fromhex(self._membership.operator))
+            publication = newest_publication(self._gateway, accepted, bytes.fromhex(self._membership.operator))
             if publication is None:
                 return None
             _check_sizes(publication)
@@ -113,7 +113,7 @@ class Releases:
     def _install(self, publication: Publication, accepted: Publication | None) -> None:
         """Bring the release of a publication to its place, verified."""
         place = self._home.releases / publication.release
-        if place.exists() and not holds(publication, place):
+        if place.exists() and not verify_files(publication, place):
             shutil.rmtree(place)
         if place.exists():
             self._check_terms(publication, place)
@@ -123,7 +123,7 @@ class Releases:
         try:
             before = None if accepted is None else self._home.releases / accepted.release
             for name in sorted(publication.files, key=lambda name: name != _TERMS):
-                if before is None or not take_over(publication, name, before / name, incoming / name):
+                if before is None or not reuse_file(publication, name, before / name, incoming / name):
                     fetch(self._gateway, publication, name, incoming / name)
                 if name == _TERMS:  # before anything large is fetched
                     self._check_terms(publication, incoming)

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from client.gateway import Gateway
+from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership, kept_revocations
 from shared.enrolment import Revocations
@@ -13,12 +13,12 @@ from shared.files import write_atomically
 _LOGGER = logging.getLogger(__name__)
 
 
-def update_revocations(home: Home, membership: Membership, gateway: Gateway) -> bool:
+def update_revocations(home: Home, membership: Membership, gateway: GatewayClient) -> bool:
     """Take the newest list; whether it is another one than before.
 
     Raises:
         Corrupt: it is not the registry's, or older, or takes devices off. The list before goes on to count.
-        NotYet, Refused: see `Gateway.get`.
+        NotYet, Refused: see `GatewayClient.get`.
     """
     registry = bytes.fromhex(membership.registry)
     kept = _kept(home.revocations, registry)

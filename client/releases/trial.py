@@ -22,7 +22,7 @@ class Loading:
         return Release.load(Path(folder)).digest()
 
 
-def try_out(folder: Path, release: str) -> None:
+def try_loading(folder: Path, release: str) -> None:
     """See that the release in a folder loads and is the one of this digest.
 
     Raises:

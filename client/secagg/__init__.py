@@ -1,8 +1,8 @@
 """A device's side of secure aggregation (FEDREC-SA/1): role, encoded update, state kept between phases."""
 
-from client.secagg.encode import noised_words
-from client.secagg.role import Membership, Summand
-from client.secagg.round_state import RoundRequest, Session, Turn
+from client.secagg.encode import encode_contribution
+from client.secagg.role import Credentials, SecAggClient
+from client.secagg.round_state import RoundCheckpoint, RoundRequest, RoundState
 from client.secagg.state import (
     Agreed,
     Contribution,
@@ -17,6 +17,20 @@ from client.secagg.state import (
 )
 
 __all__ = [
-    "Agreed", "Contribution", "Joined", "Masked", "Membership", "Prepared", "RoleState", "RoundRequest", "Session",
-    "Shared", "Summand", "Turn", "Value", "noised_words", "state_from", "state_to",
+    "Agreed",
+    "Contribution",
+    "Credentials",
+    "Joined",
+    "Masked",
+    "Prepared",
+    "RoleState",
+    "RoundCheckpoint",
+    "RoundRequest",
+    "RoundState",
+    "SecAggClient",
+    "Shared",
+    "Value",
+    "encode_contribution",
+    "state_from",
+    "state_to",
 ]  # fmt: skip

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client.secagg.state import Contribution
-from shared.privacy import Keystream, RandomBytes, quantise, sample
+from shared.privacy import Keystream, RandomBytes, quantise, sample_discrete_gaussian
 from shared.secure_sum import RoundConfiguration, SumParameters, Words
 
 
-def noised_words(
+def encode_contribution(
     contribution: Contribution, configuration: RoundConfiguration, parameters: SumParameters, random_bytes: RandomBytes
 ) -> Words:
     """The words of one device, before any mask (FEDREC-SA/1 section 7).
@@ -33,7 +33,7 @@ def noised_words(
     if len(contribution.event_noise):
         units = units + _in_units(contribution.event_noise, parameters.scale / configuration.clip_norm)
     if parameters.variance:
-        units = units + sample(Keystream.drawn(random_bytes), parameters.variance, len(units))
+        units = units + sample_discrete_gaussian(Keystream.drawn(random_bytes), parameters.variance, len(units))
     return units.astype(np.uint32)
 
 

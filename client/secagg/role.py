@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from client.secagg.encode import noised_words
+from client.secagg.encode import encode_contribution
 from client.secagg.state import Agreed, Contribution, Joined, Masked, Shared
 from shared.errors import Corrupt, Refused
 from shared.privacy import RandomBytes
@@ -42,7 +42,7 @@ from shared.secure_sum import (
     self_key,
     share_key,
     shared_secrets,
-    split,
+    split_secret,
     verify_roster,
     verify_signature,
 )
@@ -52,7 +52,7 @@ _SHARES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class Credentials:
     """What makes a device a member of a federation.
 
     Attributes:
@@ -68,12 +68,12 @@ class Membership:
     revoked: Callable[[], frozenset[bytes]] = frozenset
 
 
-class Summand:
+class SecAggClient:
     """One device's side of private sums. It keeps nothing between calls: states come in and go out."""
 
     def __init__(
         self,
-        membership: Membership,
+        membership: Credentials,
         random_bytes: RandomBytes,
         now_seconds: Callable[[], float],
         event_noise_over_clip: float = 0.0,
@@ -93,7 +93,7 @@ class Summand:
     def __repr__(self) -> str:
         return f"Summand({self._member.identity.device.hex()[:8]})"
 
-    def join(self, configuration: RoundConfiguration, contribution: Contribution) -> tuple[bytes, Joined]:
+    def advertise(self, configuration: RoundConfiguration, contribution: Contribution) -> tuple[bytes, Joined]:
         """Phase 0: draw this round's secrets and say who one is.
 
         Returns:
@@ -159,8 +159,12 @@ class Summand:
         parameters = configuration.for_cohort(len(roster), self._event_noise)
         neighbours = Ring(session, len(roster), parameters.degree).neighbours(place)
         points = [neighbour + 1 for neighbour in neighbours]
-        of_self = split(int.from_bytes(state.self_seed, "little"), parameters.threshold, points, self._random_bytes)
-        of_mask = split(int.from_bytes(state.mask_seed, "little"), parameters.threshold, points, self._random_bytes)
+        of_self = split_secret(
+            int.from_bytes(state.self_seed, "little"), parameters.threshold, points, self._random_bytes
+        )
+        of_mask = split_secret(
+            int.from_bytes(state.mask_seed, "little"), parameters.threshold, points, self._random_bytes
+        )
         mask_key = mask_secret(int.from_bytes(state.mask_seed, "little"))
         envelopes, opening, pairs = [], [], []
         peers = [roster.adverts[neighbour] for neighbour in neighbours]
@@ -218,7 +222,7 @@ class Summand:
             if any(int.from_bytes(share, "little") >= PRIME for share in _keys(pair)):
                 raise Corrupt(f"envelope from member {sender}: expected two shares below 2^255 - 19")
         charge()
-        words = noised_words(Contribution.of(state), configuration, parameters, self._random_bytes)
+        words = encode_contribution(Contribution.of(state), configuration, parameters, self._random_bytes)
         add_mask(words, state.own_key, 1)
         for neighbour, key in zip(neighbours, _keys(state.pair_keys), strict=True):
             if neighbour in members:

@@ -32,7 +32,7 @@ class RoundRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class RoundCheckpoint:
     """Where a device stands in a private sum.
 
     Attributes:
@@ -48,8 +48,8 @@ class Turn:
     state: RoleState
 
 
-class Session:
-    """Keeps one `Turn` in a mapping that holds nothing else."""
+class RoundState:
+    """Keeps one `RoundCheckpoint` in a mapping that holds nothing else."""
 
     def __init__(self, kept: MutableMapping[str, Value]) -> None:
         self._kept = kept
@@ -62,7 +62,7 @@ class Session:
         for name in list(self._kept):
             del self._kept[name]
 
-    def put(self, turn: Turn) -> None:
+    def put(self, turn: RoundCheckpoint) -> None:
         """Keep a turn in place of the one before."""
         self.wipe()
         request = turn.request
@@ -71,7 +71,7 @@ class Session:
         for name, value in state_to(turn.state).items():
             self._kept[name] = value
 
-    def take(self, phase: str, ch: bytes, now_seconds: float) -> Turn:
+    def take(self, phase: str, ch: bytes, now_seconds: float) -> RoundCheckpoint:
         """The turn that a message of `phase` belongs to, which is then no longer kept.
 
         Args:
@@ -86,7 +86,7 @@ class Session:
         values = dict(self._kept)
         task, federation, release, number, groups, noise, until = json.loads(str(values.pop(_HEADER)))
         request = RoundRequest(task, federation, release, number, tuple(groups))
-        turn = Turn(request, noise, until, state_from(values))
+        turn = RoundCheckpoint(request, noise, until, state_from(values))
         if RoundConfiguration.decode(turn.state.configuration).digest() != ch:
             raise Refused(f"{phase}: this device is in another private sum than the one named")
         self.wipe()

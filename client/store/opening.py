@@ -55,7 +55,7 @@ class WriterLock:
             self._handle = -1
 
 
-def create(path: Path, schema: int, proof: bytes) -> None:
+def create_store(path: Path, schema: int, proof: bytes) -> None:
     """Make an empty store, whole or not at all; only the writer may.
 
     Args:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from shared.behaviour import Event, event_of, fields_of
+from shared.behaviour import Event, event_from_fields, event_to_fields
 from shared.errors import Corrupt, Misconfigured
 
 SCHEMA = 1  # of tables and of what is sealed
@@ -63,7 +63,7 @@ class Seals:
 
 def encode_event(event: Event) -> bytes:
     """The fields of an event as JSON in ASCII; the same event gives the same bytes."""
-    return json.dumps(fields_of(event), separators=(",", ":")).encode("ascii")
+    return json.dumps(event_to_fields(event), separators=(",", ":")).encode("ascii")
 
 
 def decode_event(content: bytes) -> Event:
@@ -73,7 +73,7 @@ def decode_event(content: bytes) -> Event:
         Corrupt: it is something else; the message quotes none of it.
     """
     try:
-        return event_of(json.loads(content.decode("ascii")))
+        return event_from_fields(json.loads(content.decode("ascii")))
     except (ValueError, TypeError, RecursionError, Misconfigured):
         raise Corrupt("event: expected the fields of an event, got something else") from None
 

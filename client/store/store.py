@@ -51,7 +51,7 @@ class Store:
         lock = opening.WriterLock(path.parent / "run" / "store.lock")
         try:
             if not path.exists():
-                opening.create(path, SCHEMA, seals.seal(b"", "proof", b""))
+                opening.create_store(path, SCHEMA, seals.seal(b"", "proof", b""))
             reading = _connected(path, seals)
             try:
                 opening.check_pages(path, reading)

@@ -8,13 +8,13 @@ import threading
 import time
 from pathlib import Path
 
-from client.app import make_app
+from client.app import make_client_app
 from client.home import Home
 from client.membership import Membership
 from client.releases import Releases
-from client.supernode.fleet import Fleet
+from client.supernode.fleet import FleetClient
 from client.supernode.node import Node
-from client.supernode.round_proxy import Rounds
+from client.supernode.round_proxy import RoundProxy
 from shared.bundle import bundle_hash
 from shared.errors import HushrecError
 
@@ -41,9 +41,9 @@ def _serve(home: Home) -> None:
     stop = threading.Event()
     identity, membership = home.keys.identity(), Membership.load(home.membership)
     with membership.gateway(identity) as gateway:
-        rounds = Rounds(home, identity.device.hex(), Releases(home, membership, gateway).find)
-        fleet = Fleet(gateway, home.keys.node_key(), home.run / "node")
-        node = Node(fleet, make_app(lambda _: rounds), bundle_hash(), rounds, home.settings.busy_poll_seconds)
+        rounds = RoundProxy(home, identity.device.hex(), Releases(home, membership, gateway).find)
+        fleet = FleetClient(gateway, home.keys.node_key(), home.run / "node")
+        node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, home.settings.busy_poll_seconds)
         threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
         try:
             node.run(stop)

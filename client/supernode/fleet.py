@@ -49,12 +49,12 @@ from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_conte
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes, sign_message
 from flwr.supercore.runtime_version_compatibility import RuntimeVersionMetadata
 
-from client.gateway import Gateway
+from client.gateway import GatewayClient
 from shared.errors import Corrupt, NotYet, Refused
 from shared.files import write_atomically
 
 
-class Question(Protocol):
+class RawRequest(Protocol):
     """A protobuf message that is sent."""
 
     def SerializeToString(self, *, deterministic: bool) -> bytes:
@@ -62,7 +62,7 @@ class Question(Protocol):
         ...
 
 
-class Answer(Protocol):
+class RawResponse(Protocol):
     """A protobuf message that is read."""
 
     def ParseFromString(self, content: bytes) -> int:
@@ -70,7 +70,7 @@ class Answer(Protocol):
         ...
 
 
-Response = TypeVar("Response", bound=Answer)
+Response = TypeVar("Response", bound=RawResponse)
 
 HEARTBEAT_SECONDS = 0.6 * HEARTBEAT_DEFAULT_INTERVAL  # the server waits for two of its intervals
 _PROTOBUF = "application/protobuf"
@@ -81,10 +81,10 @@ _LONGEST_PULL_SECONDS = 60.0
 _OBJECT_WAIT_SECONDS = 0.1
 
 
-class Fleet:
+class FleetClient:
     """One node of a SuperLink. The heartbeat may be sent from another thread."""
 
-    def __init__(self, gateway: Gateway, node_key: ec.EllipticCurvePrivateKey, known_as: Path) -> None:
+    def __init__(self, gateway: GatewayClient, node_key: ec.EllipticCurvePrivateKey, known_as: Path) -> None:
         """
         Args:
             known_as: file that keeps the number the server gave this node, for a process that comes after a killed one.
@@ -245,7 +245,7 @@ class Fleet:
             time.sleep(_OBJECT_WAIT_SECONDS)
 
     def _ask(
-        self, call: str, request: Question, response: type[Response], largest_bytes: int = _LARGEST_ANSWER
+        self, call: str, request: RawRequest, response: type[Response], largest_bytes: int = _LARGEST_ANSWER
     ) -> Response:
         """One call.
 

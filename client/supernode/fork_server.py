@@ -29,12 +29,12 @@ from shared.behaviour import Event
 from shared.errors import HushrecError, Misconfigured
 
 if TYPE_CHECKING:
-    from client.loaded_release import Installed
+    from client.loaded_release import LoadedRelease
 
 _PR_SET_PDEATHSIG = 1
 
 
-class Nursery:
+class ForkServer:
     """Runs one round at a time in a fork of its own. Importing this brings in no model; making one does."""
 
     def __init__(self, home: str) -> None:
@@ -51,29 +51,29 @@ class Nursery:
     def __repr__(self) -> str:
         return f"Nursery({'in a round' if self._round else 'at rest'})"
 
-    def join(
+    def advertise(
         self, release: str, request: RoundRequest, vector: NDArray[np.float32] | None, configuration: bytes
     ) -> bytes:
-        """Fork a process for this round and let it join; see `Device.join`.
+        """Fork a process for this round and let it advertise; see `Device.advertise`.
 
         Args:
             release: folder of a verified release, named after its digest.
         """
-        from client.loaded_release import install
+        from client.loaded_release import load_release
 
         self.end()
         adapters = "adapters" in request.groups
-        install(Path(release), adapters)
+        load_release(Path(release), adapters)
         ours, theirs = Pipe()
         parent = os.getpid()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the one other thread here waits for our parent's end
             process = os.fork()
         if not process:
-            _be_a_round(theirs, parent, lambda: Round(self._home, release, adapters))
+            _be_a_round(theirs, parent, lambda: RoundProcess(self._home, release, adapters))
         theirs.close()
         self._round = process, ours
-        return self._ask("join", request, vector, configuration)
+        return self._ask("advertise", request, vector, configuration)
 
     def phase(self, name: str, ch: bytes, parts: list[bytes]) -> bytes:
         """See `Device.phase`."""
@@ -105,7 +105,7 @@ class Nursery:
         return answer
 
 
-class Round:
+class RoundProcess:
     """The whole device, for one round, in a process of its own."""
 
     def __init__(self, home: str, release: str, adapters: bool) -> None:
@@ -135,9 +135,9 @@ class Round:
     def __repr__(self) -> str:
         return f"Round({'in a sum' if self._session else 'at rest'})"
 
-    def join(self, request: RoundRequest, vector: NDArray[np.float32] | None, configuration: bytes) -> bytes:
-        """See `Device.join`."""
-        return self._device.join(request, vector, configuration)
+    def advertise(self, request: RoundRequest, vector: NDArray[np.float32] | None, configuration: bytes) -> bytes:
+        """See `Device.advertise`."""
+        return self._device.advertise(request, vector, configuration)
 
     def phase(self, name: str, ch: bytes, parts: list[bytes]) -> bytes:
         """See `Device.phase`."""
@@ -147,10 +147,10 @@ class Round:
         """Whether the sum that was joined waits for its next message."""
         return bool(self._session)
 
-    def _installed(self, digest: str) -> "Installed":
-        from client.loaded_release import install
+    def _installed(self, digest: str) -> "LoadedRelease":
+        from client.loaded_release import load_release
 
-        installed = install(self._release, self._adapters)
+        installed = load_release(self._release, self._adapters)
         if installed.digest != digest:
             raise Misconfigured(f"release: expected {installed.digest[:12]}, got {digest[:12]}")
         return installed
@@ -175,7 +175,7 @@ class _StoredLog:
         return self._store.held_out()
 
 
-def _be_a_round(connection: Connection, parent: int, make: Callable[[], Round]) -> NoReturn:
+def _be_a_round(connection: Connection, parent: int, make: Callable[[], RoundProcess]) -> NoReturn:
     """What a fork does: answer its parent, with chance of its own, until either ends."""
     try:
         _end_with(parent)
@@ -186,7 +186,7 @@ def _be_a_round(connection: Connection, parent: int, make: Callable[[], Round]) 
         torch.seed()
         np.random.seed()
         random.seed()
-        target: Round | None = None
+        target: RoundProcess | None = None
         while True:
             name, args = connection.recv()
             answer: tuple[Any, Exception | None]

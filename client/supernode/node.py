@@ -14,8 +14,8 @@ from flwr.app.error import Error
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 
-from client.supernode.fleet import HEARTBEAT_SECONDS, Fleet, Incoming
-from client.supernode.round_proxy import Rounds
+from client.supernode.fleet import HEARTBEAT_SECONDS, FleetClient, Incoming
+from client.supernode.round_proxy import RoundProxy
 from shared.errors import Corrupt, HushrecError, NotYet, Refused
 
 _LOGGER = logging.getLogger("client.supernode")
@@ -33,10 +33,10 @@ class Node:
 
     def __init__(
         self,
-        fleet: Fleet,
+        fleet: FleetClient,
         app: ClientApp,
         bundle: str,
-        rounds: Rounds,
+        rounds: RoundProxy,
         busy_poll_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from client.home import Home
 from client.policy import reading
 from client.secagg import RoundRequest
-from client.supernode.fork_server import Nursery
+from client.supernode.fork_server import ForkServer
 from client.workers import Worker
 from shared.errors import HushrecError, Misconfigured, Refused
 from shared.federation import read_federation
@@ -34,7 +34,7 @@ Vector = NDArray[np.float32]
 
 
 class Child(Protocol):
-    """What runs rounds: a `Worker` that holds a `Nursery`."""
+    """What runs rounds: a `Worker` that holds a `ForkServer`."""
 
     @property
     def alive(self) -> bool:
@@ -52,10 +52,10 @@ class Child(Protocol):
 
 def start_child(home: Path) -> Child:
     """A process that trains."""
-    return Worker("rounds", Nursery, str(home), idle_seconds=_LONGEST_IDLE_SECONDS)
+    return Worker("rounds", ForkServer, str(home), idle_seconds=_LONGEST_IDLE_SECONDS)
 
 
-class Rounds:
+class RoundProxy:
     """The device of `client.app`, one round at a time."""
 
     def __init__(
@@ -100,13 +100,13 @@ class Rounds:
         """Never, as `plain`."""
         raise Refused("policy: a person's device takes part in secure sums only, not in ideal ones")
 
-    def join(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
+    def advertise(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
         """Let a process of its own join this round; a round before is given up.
 
         What can be refused without a child is: no message is worth a minute of the device's time otherwise.
 
         Raises:
-            NotYet, Refused, Misconfigured, Corrupt: as `Device.join`.
+            NotYet, Refused, Misconfigured, Corrupt: as `Device.advertise`.
             TimeoutError: it took longer than the round may; the child is gone.
             RuntimeError: it failed.
         """
@@ -130,7 +130,7 @@ class Rounds:
             self._child = self._start(self._home.directory)
         self._under_way = True
         began = self._clock()
-        answer = self._ask("join", str(release), request, vector, configuration, timeout_seconds=longest)
+        answer = self._ask("advertise", str(release), request, vector, configuration, timeout_seconds=longest)
         _LOGGER.info("round %d of %s: joined after %.1f s", request.number, request.task, self._clock() - began)
         self._until = self._clock() + longest + self._phase_seconds
         return answer

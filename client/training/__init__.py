@@ -6,14 +6,14 @@ from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from client.training.local_training import LocalTraining, Update
-    from client.training.windows import Window, cut
+    from client.training.windows import Window, cut_windows
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.training.local_training": ("LocalTraining", "Update"),
-        "client.training.windows": ("Window", "cut"),
+        "client.training.windows": ("Window", "cut_windows"),
     },
 )
 
-__all__ = ["LocalTraining", "Update", "Window", "cut"]
+__all__ = ["LocalTraining", "Update", "Window", "cut_windows"]

@@ -19,7 +19,7 @@ from torch import Tensor
 from client.randomness import Randomness
 from client.training.per_window_gradients import PerWindow
 from client.training.window_losses import Batch, Fresh, WindowLosses
-from client.training.windows import Window, cut, draw, rows_of
+from client.training.windows import Window, cut_windows, rows_of, sample_windows
 from shared.behaviour import Event, EventKind
 from shared.errors import NotYet, kind_and_place
 from shared.model import GlobalModel, Vector, Windows
@@ -104,13 +104,13 @@ class LocalTraining:
         adapting = "adapters" in groups
         newest = settings.training.adapter_windows if adapting else settings.windows.per_device
         expected = newest * settings.windows.sampling_probability
-        windows = cut(events, settings.windows.events)
+        windows = cut_windows(events, settings.windows.events)
         coins = randomness.numpy("windows")
         start = self._model.layout.extract(vector, groups)
         change, noise = np.zeros_like(start), np.zeros_like(start)
         for _ in range(settings.training.local_steps):
             self._model.load(self._model.layout.insert(vector, groups, start + change))
-            drawn = draw(windows, newest, settings.windows.sampling_probability, coins)
+            drawn = sample_windows(windows, newest, settings.windows.sampling_probability, coins)
             gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
             change -= settings.training.local_learning_rate * gradient
             noise = settings.training.local_learning_rate * noise

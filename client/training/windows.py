@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
-from shared.model import CONTEXT_WIDTH, describe
+from shared.model import CONTEXT_WIDTH, encode_context
 
 _MOST_IMPORTANT = 4.0  # cut here: less noise, some bias
 
@@ -23,12 +23,14 @@ class Window:
         return f"Window({len(self.events)} events)"
 
 
-def cut(events: Sequence[Event], length: int) -> list[Window]:
+def cut_windows(events: Sequence[Event], length: int) -> list[Window]:
     """Windows of `length` events, counted from the oldest: a new event never moves an old one to another window."""
     return [Window(tuple(events[start : start + length])) for start in range(0, len(events), length)]
 
 
-def draw(windows: Sequence[Window], newest: int, probability: float, generator: np.random.Generator) -> list[Window]:
+def sample_windows(
+    windows: Sequence[Window], newest: int, probability: float, generator: np.random.Generator
+) -> list[Window]:
     """Toss a coin for each of the `newest` windows; an empty draw is a valid one, to be answered like any other."""
     eligible = list(windows[-newest:])
     return [
@@ -89,7 +91,7 @@ def rows_of(
             if event.text:
                 texts[w, t] = event.text
             if event.context:
-                context[w, t] = describe(event.context)
+                context[w, t] = encode_context(event.context)
             if event.propensity is not None:
                 importance[w, t] = min(1.0 / event.propensity, _MOST_IMPORTANT)
             beside = [catalogue.row(item) for item in event.shown if item in catalogue]

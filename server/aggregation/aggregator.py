@@ -11,12 +11,12 @@ from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
 from server.aggregation.answer import Declined, Failed, read_answer
-from server.aggregation.cohort import Member
+from server.aggregation.cohort import CohortMember
 from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt
 from shared.privacy import Task
-from shared.round_parameters import Terms
+from shared.round_parameters import RoundParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class SumRequest:
     task: Task
     round_number: int
     content: RecordDict
-    terms: Terms
+    terms: RoundParameters
     wanted: int
     minimum: int
     deadline_seconds: float
@@ -50,7 +50,7 @@ class SumRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class CohortCounts:
     """What became of each member of a cohort: the counts add up to `selected`.
 
     Attributes:
@@ -84,14 +84,14 @@ class SumResult:
     """
 
     total: NDArray[np.float64] | None
-    tally: Tally
+    tally: CohortCounts
     noise_variance: float = 0.0
 
 
 class Aggregator(Protocol):
     """Asks a cohort and returns the sum of its summands, the same whatever the order in which they came."""
 
-    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+    def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """Ask every member of `cohort` once; a member that fails in any way costs its own summand only."""
         ...
 
@@ -106,7 +106,7 @@ class PlainSum:
 
     _UNITS = 2.0**40
 
-    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+    def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`. Memory: one vector, however many devices answer."""
         total = np.zeros(request.length, np.int64)
         limit = 2.0**62 / self._UNITS / max(len(cohort), 1)
@@ -141,7 +141,7 @@ class PlainSum:
                 if answered == request.wanted:
                     break
         late = len(cohort) - answered - declined.total() - failed.total() - rejected
-        tally = Tally(
+        tally = CohortCounts(
             len(cohort),
             answered,
             declined["not-yet"],

@@ -14,7 +14,7 @@ STATUSES = ("not-yet", "refused")
 
 
 @dataclass(frozen=True, slots=True)
-class Summand:
+class PlainSummand:
     """A device's vector, float32 [length], every number finite and within the limit."""
 
     vector: NDArray[np.float32]
@@ -41,7 +41,7 @@ class Failed:
     code: int
 
 
-def read_answer(reply: Message, length: int, limit: float) -> Summand | Declined | Failed:
+def read_answer(reply: Message, length: int, limit: float) -> PlainSummand | Declined | Failed:
     """Read one reply to a question for a summand in the open.
 
     Args:
@@ -57,7 +57,7 @@ def read_answer(reply: Message, length: int, limit: float) -> Summand | Declined
     name, record = found
     if name == "summand" and isinstance(record, ArrayRecord) and list(record) == ["vector"]:
         array = record["vector"]
-        return Summand(_read_vector(array, length, limit), len(array.data))
+        return PlainSummand(_read_vector(array, length, limit), len(array.data))
     raise Corrupt('answer: expected a record "summand" with one array "vector", or "answer", got something else')
 
 

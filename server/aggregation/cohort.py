@@ -17,14 +17,14 @@ _DEVICE_ID = re.compile(r"[0-9a-f]{8,128}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Member:
+class CohortMember:
     """A device and the Flower node through which it is reached."""
 
     device: str
     node: int
 
 
-class Roster:
+class NodeDirectory:
     """Which device stands behind which node: asked once, with `query.hello`, of every node that appears.
 
     A device id belongs to the node that named it first, as long as that node is there: none can stand twice in a sum.
@@ -45,7 +45,7 @@ class Roster:
         deadline_seconds: float,
         clock: Clock,
         revoked: frozenset[str] = frozenset(),
-    ) -> list[Member]:
+    ) -> list[CohortMember]:
         """The devices now available, less those revoked, by id, once there are `minimum` or the deadline has passed."""
         end = clock.now() + deadline_seconds
         self._mute.clear()
@@ -56,7 +56,7 @@ class Roster:
                 return members
             clock.sleep(POLL_SECONDS)
 
-    def refresh(self, grid: Grid, deadline_seconds: float, clock: Clock) -> list[Member]:
+    def refresh(self, grid: Grid, deadline_seconds: float, clock: Clock) -> list[CohortMember]:
         """Ask the nodes not asked before and return the devices now available, by id.
 
         A node that lets one deadline pass is not waited for again; if its answer does come, it counts from then on. One
@@ -84,7 +84,7 @@ class Roster:
         if strangers:
             doubles = sum(node in there for node in self._devices) - len(first)
             log_line("roster", nodes=len(nodes), devices=len(first), doubles=doubles)
-        return sorted(Member(device, node) for device, node in first.items())
+        return sorted(CohortMember(device, node) for device, node in first.items())
 
     def _listen(self, exchange: Exchange, seconds: float) -> None:
         for node, reply in exchange.replies(seconds):
@@ -104,9 +104,9 @@ def _device_id(content: RecordDict) -> str | None:
     return device if isinstance(device, str) and _DEVICE_ID.fullmatch(device) else None
 
 
-def choose(
-    members: Sequence[Member], clients: int, over_selection: float, stream: str, asked_before: int
-) -> list[Member]:
+def sample_cohort(
+    members: Sequence[CohortMember], clients: int, over_selection: float, stream: str, asked_before: int
+) -> list[CohortMember]:
     """The cohort of a round, in the order in which it is asked.
 
     All devices take turns in one shuffled circle, so that none is asked again before all others were: the number of

@@ -63,7 +63,7 @@ class Collected:
         return f"Collected({len(self.members)} members)"
 
 
-class Collector:
+class SecAggServer:
     """One private sum on the server, O(d) in memory. After the result, or any NotYet, there is nothing left of it."""
 
     def __init__(

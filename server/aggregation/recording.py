@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
-from server.aggregation.aggregator import Aggregator, SumRequest, SumResult, Tally
-from server.aggregation.cohort import Member
+from server.aggregation.aggregator import Aggregator, CohortCounts, SumRequest, SumResult
+from server.aggregation.cohort import CohortMember
 from server.aggregation.exchange import Clock
 from server.logs import log_line
 from shared.errors import Corrupt
@@ -37,7 +37,7 @@ class RecordedSum:
 
     Attributes:
         task, round_number: what it was for.
-        question: see `question_of`.
+        question: see `request_digest`.
         configuration: digest of the configuration that devices signed, in hexadecimal.
         total: float64 [length].
         tally: what became of the cohort.
@@ -49,7 +49,7 @@ class RecordedSum:
     question: str
     configuration: str
     total: NDArray[np.float64]
-    tally: Tally
+    tally: CohortCounts
     noise_variance: float
 
     @property
@@ -58,7 +58,7 @@ class RecordedSum:
         return SumResult(self.total, self.tally, self.noise_variance)
 
 
-def question_of(configuration: RoundConfiguration, parameters: bytes) -> str:
+def request_digest(configuration: RoundConfiguration, parameters: bytes) -> str:
     """What a cohort was asked: the configuration with the parameters alone for its subject, in hexadecimal.
 
     A release that came meanwhile, with more items say, does not make a sum over the same parameters another one.
@@ -70,14 +70,14 @@ def question_of(configuration: RoundConfiguration, parameters: bytes) -> str:
     return bare.digest().hex()
 
 
-class Recording:
+class RecordingAggregator:
     """An aggregator that keeps every sum of another one in a folder, and answers from there what it has."""
 
     def __init__(self, aggregator: Aggregator, folder: Path) -> None:
         self._aggregator, self._folder = aggregator, folder
         self._asked: Counter[tuple[Task, int]] = Counter()
 
-    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+    def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`.
 
         Raises:
@@ -86,9 +86,9 @@ class Recording:
         """
         self._asked[request.task, request.round_number] += 1
         cohort_number = self._asked[request.task, request.round_number]
-        path = self._folder / file_name(request.task, request.round_number, cohort_number)
+        path = self._folder / sum_file_name(request.task, request.round_number, cohort_number)
         configuration = request.terms.configuration
-        question = question_of(configuration, _parameters(request))
+        question = request_digest(configuration, _parameters(request))
         if path.exists():
             recorded = read_sum(path)
             if recorded.question == question:
@@ -102,7 +102,7 @@ class Recording:
         return result
 
 
-def file_name(task: Task, round_number: int, cohort_number: int = 1) -> str:
+def sum_file_name(task: Task, round_number: int, cohort_number: int = 1) -> str:
     """Where a sum lies in its folder; a round has several cohorts only where there are more devices than one holds."""
     several = "" if cohort_number == 1 else f"-{cohort_number}"
     return f"{task}-{round_number}{several}.safetensors"
@@ -150,7 +150,7 @@ def read_sum(path: Path) -> RecordedSum:
             content["question"],
             content["configuration"],
             total,
-            Tally(**{**tally, "failed": failed}),
+            CohortCounts(**{**tally, "failed": failed}),
             float(content["noise_variance"]),
         )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:

@@ -11,32 +11,32 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from server.aggregation.collector import Collector
-from server.aggregation.aggregator import SumRequest, SumResult, Tally, group_of
+from server.aggregation.aggregator import CohortCounts, SumRequest, SumResult, group_of
 from server.aggregation.answer import Declined, Failed, read_message
-from server.aggregation.cohort import Member
+from server.aggregation.cohort import CohortMember
+from server.aggregation.collector import SecAggServer
 from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt, NotYet, Refused
 from shared.secure_sum import RoundConfiguration, SumParameters
 
-Take = Callable[[Member, bytes], None]
+Take = Callable[[CohortMember, bytes], None]
 
 
 class SecureSum:
-    """FEDREC-SA/1: this server sees masked words, and of them only the sum (see `Collector`)."""
+    """FEDREC-SA/1: this server sees masked words, and of them only the sum (see `SecAggServer`)."""
 
     def __init__(self, registry: bytes, revoked: Callable[[], frozenset[str]] = frozenset) -> None:
         """Sum over devices that this registry (an Ed25519 public key) certifies, less those it has revoked (ids)."""
         self._registry, self._revoked = registry, revoked
 
-    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+    def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`. Memory: one vector, and what is needed to unmask it."""
         calls = _Calls(grid, cohort, request, clock)
         terms = request.terms
-        collector = Collector(terms.configuration, self._registry, clock.wall(), terms.event_noise_over_clip)
+        collector = SecAggServer(terms.configuration, self._registry, clock.wall(), terms.event_noise_over_clip)
 
-        def join(member: Member, content: bytes) -> None:
+        def join_sum(member: CohortMember, content: bytes) -> None:
             if content[:16].hex() != member.device:
                 raise Corrupt("advert: expected the device that this node named before, got another")
             if member.device in self._revoked():
@@ -47,7 +47,7 @@ class SecureSum:
             return lambda member, content: take(bytes.fromhex(member.device), content)
 
         try:
-            present = calls.join(join)
+            present = calls.advertise(join_sum)
             roster = collector.close_joining()
             present = calls.ask("share", present, lambda _: {"roster": roster}, of(collector.envelopes))
             u1 = collector.close_sharing()
@@ -75,22 +75,22 @@ class SecureSum:
 class IdealSum:
     """The ideal functionality of the secure sum, bit for bit: for large simulations, and for nothing else."""
 
-    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+    def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`."""
         calls = _Calls(grid, cohort, request, clock)
         configuration = request.terms.configuration
         total = np.zeros(configuration.dimension, np.uint32)
 
-        def nothing(member: Member, content: bytes) -> None:
+        def nothing(member: CohortMember, content: bytes) -> None:
             if content:
                 raise Corrupt(f"join: expected no bytes in the ideal sum, got {len(content)}")
 
-        def add(member: Member, content: bytes) -> None:
+        def add(member: CohortMember, content: bytes) -> None:
             if len(content) != 4 * len(total):
                 raise Corrupt(f"words: expected {4 * len(total)} bytes, got {len(content)}")
             np.add(total, np.frombuffer(content, "<u4"), out=total)
 
-        joined = calls.join(nothing)
+        joined = calls.advertise(nothing)
         if len(joined) < configuration.minimum_cohort:
             return SumResult(None, calls.tally(()))
         parameters = configuration.for_cohort(len(joined), request.terms.event_noise_over_clip)
@@ -103,7 +103,7 @@ class IdealSum:
 class _Calls:
     """Questions of one sum, and what became of each member."""
 
-    def __init__(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> None:
+    def __init__(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> None:
         self._grid, self._cohort, self._request, self._clock = grid, cohort, request, clock
         self._ch = request.terms.configuration.digest()
         self._declined: dict[int, str] = {}
@@ -111,7 +111,7 @@ class _Calls:
         self._rejected: set[int] = set()
         self._bytes: Counter[int] = Counter()
 
-    def join(self, take: Take) -> list[Member]:
+    def advertise(self, take: Take) -> list[CohortMember]:
         """Phase 0: everybody works; the first `wanted` that are done make up the cohort."""
         content = RecordDict(dict(self._request.content))
         content["sum"] = ConfigRecord({"configuration": self._request.terms.configuration.encode()})
@@ -119,8 +119,12 @@ class _Calls:
         return self._exchange("train.join", questions, self._request.deadline_seconds, take, self._request.wanted)
 
     def ask(
-        self, phase: str, members: Iterable[Member], parts: Callable[[Member], dict[str, bytes | int]], take: Take
-    ) -> list[Member]:
+        self,
+        phase: str,
+        members: Iterable[CohortMember],
+        parts: Callable[[CohortMember], dict[str, bytes | int]],
+        take: Take,
+    ) -> list[CohortMember]:
         """A later phase: those of `members` that came through it."""
         questions = {
             member: RecordDict({"sum": ConfigRecord({"round": self._ch, **parts(member)})}) for member in members
@@ -128,14 +132,14 @@ class _Calls:
         return self._exchange(f"query.{phase}", questions, self._request.phase_seconds, take, len(questions))
 
     def _exchange(
-        self, message_type: str, questions: dict[Member, RecordDict], seconds: float, take: Take, wanted: int
-    ) -> list[Member]:
+        self, message_type: str, questions: dict[CohortMember, RecordDict], seconds: float, take: Take, wanted: int
+    ) -> list[CohortMember]:
         members = {member.node: member for member in questions}
         messages = [
             Message(content, member.node, message_type, ttl=seconds, group_id=group_of(self._request))
             for member, content in questions.items()
         ]
-        through: list[Member] = []
+        through: list[CohortMember] = []
         started = self._clock.now()
         for node, reply in Exchange(self._grid, messages, self._clock).replies(seconds):
             try:
@@ -164,7 +168,7 @@ class _Calls:
         )
         return through
 
-    def tally(self, summed: Sequence[Member]) -> Tally:
+    def tally(self, summed: Sequence[CohortMember]) -> CohortCounts:
         """What became of everybody, when these members' vectors are in the sum."""
         inside = {member.node for member in summed}
         others = [member.node for member in self._cohort if member.node not in inside]
@@ -172,7 +176,7 @@ class _Calls:
         failed = Counter(self._failed[node] for node in others if node in self._failed)
         rejected = sum(node in self._rejected for node in others)
         late = len(others) - declined.total() - failed.total() - rejected
-        return Tally(
+        return CohortCounts(
             selected=len(self._cohort),
             answered=len(inside),
             not_yet=declined["not-yet"],
@@ -184,7 +188,7 @@ class _Calls:
         )
 
 
-def _result(units: NDArray[np.int64], tally: Tally, parameters: SumParameters, request: SumRequest) -> SumResult:
+def _result(units: NDArray[np.int64], tally: CohortCounts, parameters: SumParameters, request: SumRequest) -> SumResult:
     configuration: RoundConfiguration = request.terms.configuration
     one = float(configuration.clip_norm / parameters.scale)
     return SumResult(units.astype(np.float64) * one, tally, tally.answered * parameters.variance * one**2)

@@ -15,10 +15,10 @@ import typer
 
 from server.cli import terminal
 from server.cli.publishing import republish, shown
-from server.doctor import check as check_home
-from server.doctor import mend as mend_home
+from server.doctor import check_server as check_home
+from server.doctor import repair_server as mend_home
 from server.home import Home, federation_text, settings_of
-from server.home import init as make_home
+from server.home import create_server as make_home
 from shared.cli import Version
 from shared.enrolment import Invitation, fingerprint
 from shared.errors import Misconfigured
@@ -125,7 +125,7 @@ def catalogue(
 
         with terminal.bar("texts encoded") as progress:
             summary = add_catalogue(home, file, progress, lambda said: terminal.advise(f"note: {said}"))
-        terminal.report(dataclasses.asdict(summary), as_json)
+        terminal.print_report(dataclasses.asdict(summary), as_json)
 
 
 @app.command()
@@ -135,7 +135,7 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
         home = Home.open(directory)
         for finding in check_home(directory, replay=False):
             terminal.advise(f"warning: {finding}")
-        from server.supervisor import up as run
+        from server.supervisor import run_server as run
 
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -220,12 +220,12 @@ def rounds(
     with terminal.explained(debug):
         home = Home.open(directory)
         from server.cli.status import print_rounds
-        from server.training import follow, order_rounds, read_rounds
+        from server.training import read_rounds, submit_job, wait_for_job
 
-        order, before = order_rounds(home, count), len(read_rounds(home))
+        order, before = submit_job(home, count), len(read_rounds(home))
         try:
             with terminal.bar("rounds") as progress:
-                done = follow(home, order, lambda now: progress(now.round, order.until))
+                done = wait_for_job(home, order, lambda now: progress(now.round, order.until))
         except KeyboardInterrupt:
             terminal.advise(
                 f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}"
@@ -249,13 +249,13 @@ def status(
     """Say how the server is: whether it is up, who takes part, how far training and releases are."""
     with terminal.explained(debug):
         home = Home.open(directory)
-        from server.cli.status import print_standing, standing
+        from server.cli.status import print_standing, server_status
 
         if wait:
             from server.health import wait_until_up
 
             wait_until_up(home, wait)
-        found = standing(home, time.time())
+        found = server_status(home, time.time())
         terminal.print_json(found) if as_json else print_standing(found)
 
 

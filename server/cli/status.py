@@ -7,7 +7,7 @@ from typing import Any
 from server.cli.terminal import moment, print_table
 from server.home import Home
 from server.registry import DeviceRow
-from server.training import Row, pending_order, progress_of, read_rounds
+from server.training import Row, pending_job, read_progress, read_rounds
 from server.uplock import is_up
 from shared.errors import Corrupt
 
@@ -15,7 +15,7 @@ _SHOWN = 6  # sums in the table of a status
 _GAVE = {"update": "a step", "statistics": "the popularity prior", "evaluation": "no figure clear of the noise"}
 
 
-def standing(home: Home, now_seconds: float) -> dict[str, Any]:
+def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
     """All that `hushrec-server status` says.
 
     Raises:
@@ -23,7 +23,7 @@ def standing(home: Home, now_seconds: float) -> dict[str, Any]:
     """
     with home.registry() as registry:
         devices, invitations = registry.devices(), registry.invitations()
-    order = pending_order(home)
+    order = pending_job(home)
     running = is_up(home)
     return {
         "directory": str(home.directory),
@@ -31,7 +31,7 @@ def standing(home: Home, now_seconds: float) -> dict[str, Any]:
         "url": home.settings.url,
         "up": running,
         "parts": _parts(home) if running else [],
-        "rounds": progress_of(home).round,
+        "rounds": read_progress(home).round,
         "rounds_ordered": None if order is None else order.until,
         "sums": read_rounds(home),
         "release": _head(home),

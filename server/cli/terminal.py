@@ -47,7 +47,7 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def report(facts: Mapping[str, Any], as_json: bool) -> None:
+def print_report(facts: Mapping[str, Any], as_json: bool) -> None:
     """Facts as JSON or one a line."""
     if as_json:
         return print_json(facts)
@@ -68,4 +68,4 @@ def print_json(facts: Mapping[str, Any]) -> None:
 
 def explained(debug: bool) -> AbstractContextManager[None]:
     """What every command of a server runs in, see `shared.cli`."""
-    return cli.explained("hushrec-server", debug)
+    return cli.exit_on_error("hushrec-server", debug)

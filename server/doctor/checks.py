@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 
-from server.doctor.problem import Finding
+from server.doctor.problem import Problem
 from server.doctor.published import check_published, check_training
 from server.home import (
     SECRET_BYTES,
@@ -41,7 +41,7 @@ _RESTORE = {
 }
 
 
-def check(directory: Path, now: datetime | None = None, replay: bool = True) -> list[Finding]:
+def check_server(directory: Path, now: datetime | None = None, replay: bool = True) -> list[Problem]:
     """Everything that is wrong with a server's folder; nothing is changed.
 
     Args:
@@ -52,13 +52,13 @@ def check(directory: Path, now: datetime | None = None, replay: bool = True) -> 
     if not (directory / "server.toml").is_file():
         found = "none" if directory.exists() else "no such folder"
         fix = f"make a server with `hushrec-server init {directory}`, or name the folder of one"
-        return [Finding(str(directory), "the folder of a server, with server.toml in it", found, fix)]
+        return [Problem(str(directory), "the folder of a server, with server.toml in it", found, fix)]
     findings = [*_modes(directory)]
     try:
         home = Home.open(directory)
         hosts: tuple[str, ...] = home.settings.hosts
     except HushrecError as error:
-        findings.append(Finding("server.toml", "valid settings", f"an error ({error})", "edit it as its comments say"))
+        findings.append(Problem("server.toml", "valid settings", f"an error ({error})", "edit it as its comments say"))
         home, hosts = Home(directory, ServerSettings()), ()
     findings += _keys(home)
     findings += _certificates(home, hosts, now or datetime.now(UTC))
@@ -72,7 +72,7 @@ def check(directory: Path, now: datetime | None = None, replay: bool = True) -> 
     return findings
 
 
-def mend(directory: Path, now: datetime | None = None) -> list[str]:
+def repair_server(directory: Path, now: datetime | None = None) -> list[str]:
     """Set file modes, and make the server certificate and the SuperExec secret anew where they are wrong.
 
     Returns:
@@ -110,22 +110,22 @@ def _too_open(directory: Path) -> Iterator[tuple[Path, int]]:
             yield path, mode
 
 
-def _modes(directory: Path) -> Iterator[Finding]:
+def _modes(directory: Path) -> Iterator[Problem]:
     for path, mode in _too_open(directory):
         name = str(path.relative_to(directory)) if path != directory else str(directory)
         got = stat.S_IMODE(path.stat().st_mode)
-        yield Finding(
+        yield Problem(
             name, f"mode {mode:04o}", f"{got:04o}", f"chmod {mode:o} {path}, or `hushrec-server check DIR --mend`"
         )
 
 
-def _keys(home: Home) -> Iterator[Finding]:
+def _keys(home: Home) -> Iterator[Problem]:
     for path in (home.operator_key_path, home.registry_key_path, home.authority_key_path, home.server_key_path):
         yield from _key(path)
     yield from _secret(home)
 
 
-def _key(path: Path) -> Iterator[Finding]:
+def _key(path: Path) -> Iterator[Problem]:
     name = f"keys/{path.name}"
     kind = "an Ed25519" if path.stem in ("operator", "registry") else "a P-256"
     try:
@@ -133,30 +133,30 @@ def _key(path: Path) -> Iterator[Finding]:
     except HushrecError:
         got = "something else" if path.exists() else "none"
         fix = _RESTORE.get(name, "make it anew with `hushrec-server check DIR --mend`")
-        yield Finding(name, f"{kind} private key", got, fix)
+        yield Problem(name, f"{kind} private key", got, fix)
 
 
-def _secret(home: Home) -> Iterator[Finding]:
+def _secret(home: Home) -> Iterator[Problem]:
     try:
         size = home.superexec_secret_path.stat().st_size
     except OSError:
         size = 0
     if size < SECRET_BYTES:
         fix = "make it anew with `hushrec-server check DIR --mend`"
-        yield Finding("keys/superexec.secret", f"at least {SECRET_BYTES} bytes", str(size), fix)
+        yield Problem("keys/superexec.secret", f"at least {SECRET_BYTES} bytes", str(size), fix)
 
 
-def _certificates(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Finding]:
+def _certificates(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Problem]:
     what, fix = "keys/authority.pem", _RESTORE["keys/authority.pem"]
     try:
         authority = read_certificate(home.authority_path)
     except HushrecError:
-        yield Finding(what, "a certificate", "something else" if home.authority_path.exists() else "none", fix)
+        yield Problem(what, "a certificate", "something else" if home.authority_path.exists() else "none", fix)
         return
     if not fits_key(authority, home.authority_key_path):
-        yield Finding(what, "the certificate of keys/authority.key", "that of another key", fix)
+        yield Problem(what, "the certificate of keys/authority.key", "that of another key", fix)
     if now + _AUTHORITY_NOTICE >= authority.not_valid_after_utc:
-        yield Finding(
+        yield Problem(
             what,
             f"at least {_AUTHORITY_NOTICE.days} days left",
             f"its end on {authority.not_valid_after_utc:%Y-%m-%d}",
@@ -165,54 +165,54 @@ def _certificates(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator
     yield from _server_certificate(home, hosts, now)
 
 
-def _server_certificate(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Finding]:
+def _server_certificate(home: Home, hosts: tuple[str, ...], now: datetime) -> Iterator[Problem]:
     what, fix = "keys/server.pem", "make it anew with `hushrec-server check DIR --mend`, then start the server again"
     try:
         certificate = read_certificate(home.server_certificate_path)
     except HushrecError:
         got = "something else" if home.server_certificate_path.exists() else "none"
-        yield Finding(what, "a certificate", got, fix)
+        yield Problem(what, "a certificate", got, fix)
         return
     if not fits_key(certificate, home.server_key_path):
-        yield Finding(what, "the certificate of keys/server.key", "that of another key", fix)
+        yield Problem(what, "the certificate of keys/server.key", "that of another key", fix)
     try:
         certificate.verify_directly_issued_by(read_certificate(home.authority_path))
     except (HushrecError, InvalidSignature, ValueError, TypeError):
-        yield Finding(what, "one signed by keys/authority.pem", "another", fix)
+        yield Problem(what, "one signed by keys/authority.pem", "another", fix)
     missing = {spelt(host) for host in hosts} - hosts_in(certificate)
     if missing:
-        yield Finding(what, f"the names {', '.join(hosts)}", f"none for {', '.join(sorted(missing))}", fix)
+        yield Problem(what, f"the names {', '.join(hosts)}", f"none for {', '.join(sorted(missing))}", fix)
     if now + _SERVER_NOTICE >= certificate.not_valid_after_utc:
         end = f"its end on {certificate.not_valid_after_utc:%Y-%m-%d}"
-        yield Finding(what, f"at least {_SERVER_NOTICE.days} days left", end, fix)
+        yield Problem(what, f"at least {_SERVER_NOTICE.days} days left", end, fix)
 
 
-def _database(home: Home) -> Iterator[Finding]:
+def _database(home: Home) -> Iterator[Problem]:
     try:
         with home.registry() as registry:
             damage = registry.damage()
     except HushrecError as error:
         damage = str(error) if home.registry_path.exists() else "none"
     if damage:
-        yield Finding("registry.sqlite", "a sound registry", damage, _RESTORE["registry.sqlite"])
+        yield Problem("registry.sqlite", "a sound registry", damage, _RESTORE["registry.sqlite"])
 
 
-def _federation(home: Home) -> Iterator[Finding]:
+def _federation(home: Home) -> Iterator[Problem]:
     if not home.federation_path.is_file():
-        yield Finding("federation.toml", "a federation file", "none", _RESTORE["federation.toml"])
+        yield Problem("federation.toml", "a federation file", "none", _RESTORE["federation.toml"])
         return
     try:
         mode = home.federation().sum.mode
     except HushrecError as error:
-        yield Finding("federation.toml", "a federation file", f"an error ({error})", "edit it as its comments say")
+        yield Problem("federation.toml", "a federation file", f"an error ({error})", "edit it as its comments say")
         return
     if mode != "secure":
-        yield Finding(
+        yield Problem(
             "federation.toml: sum.mode", "'secure', the only one that devices answer", repr(mode), "set it so"
         )
 
 
-def _items(home: Home) -> Iterator[Finding]:
+def _items(home: Home) -> Iterator[Problem]:
     path = home.catalogue / "items.jsonl"
     if not path.is_file():
         return
@@ -220,4 +220,4 @@ def _items(home: Home) -> Iterator[Finding]:
         Catalogue.load(path)
     except HushrecError as error:
         fix = "restore it from a copy, or from the newest folder below releases/"
-        yield Finding("catalogue/items.jsonl", "a catalogue", f"an error ({error})", fix)
+        yield Problem("catalogue/items.jsonl", "a catalogue", f"an error ({error})", fix)

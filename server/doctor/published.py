@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from server.doctor.problem import Finding
+from server.doctor.problem import Problem
 from server.home import Home
 from shared.errors import HushrecError
 from shared.release import FileEntry, Publication
@@ -13,7 +13,7 @@ _CHAIN = "releases/chain.jsonl"
 _RESTORE_CHAIN = "restore it from a copy; devices accept nothing that does not follow what they have"
 
 
-def check_published(home: Home) -> Iterator[Finding]:
+def check_published(home: Home) -> Iterator[Problem]:
     """Findings on the chain and on the releases it names; none before the first release."""
     if not home.chain.is_file():
         return
@@ -33,7 +33,7 @@ def check_published(home: Home) -> Iterator[Finding]:
             publications[link.release] = previous = link
     except HushrecError as error:
         place = 1 if previous is None else previous.sequence + 1
-        yield Finding(f"{_CHAIN}: line {place}", "the next publication of this operator", str(error), _RESTORE_CHAIN)
+        yield Problem(f"{_CHAIN}: line {place}", "the next publication of this operator", str(error), _RESTORE_CHAIN)
     if previous is None:
         return
     for link in publications.values():
@@ -41,7 +41,7 @@ def check_published(home: Home) -> Iterator[Finding]:
     yield from _federation(home, previous)
 
 
-def check_training(home: Home) -> Iterator[Finding]:
+def check_training(home: Home) -> Iterator[Problem]:
     """A finding if the current release is not what the recorded sums give; none before the first sum."""
     if not home.chain.is_file() or not any((home.training / "sums").glob("*.safetensors")):
         return
@@ -52,7 +52,7 @@ def check_training(home: Home) -> Iterator[Finding]:
     except HushrecError as error:
         wrong = str(error)
     if wrong:
-        yield Finding(
+        yield Problem(
             "parameters of the current release",
             "those that the sums in training/ give",
             wrong,
@@ -60,7 +60,7 @@ def check_training(home: Home) -> Iterator[Finding]:
         )
 
 
-def _files(home: Home, link: Publication, current: bool) -> Iterator[Finding]:
+def _files(home: Home, link: Publication, current: bool) -> Iterator[Problem]:
     folder = home.releases / link.release
     fix = f"restore {folder} from a copy"
     if current:
@@ -68,7 +68,7 @@ def _files(home: Home, link: Publication, current: bool) -> Iterator[Finding]:
     for name, entry in link.files.items():
         wrong = _difference(folder / name, entry)
         if wrong:
-            yield Finding(f"releases/{link.release}/{name}", f"{entry.size_bytes} bytes as published", wrong, fix)
+            yield Problem(f"releases/{link.release}/{name}", f"{entry.size_bytes} bytes as published", wrong, fix)
 
 
 def _difference(path: Path, entry: FileEntry) -> str:
@@ -83,13 +83,13 @@ def _difference(path: Path, entry: FileEntry) -> str:
     return "" if digest == entry.sha256 else "other bytes"
 
 
-def _federation(home: Home, head: Publication) -> Iterator[Finding]:
+def _federation(home: Home, head: Publication) -> Iterator[Problem]:
     try:
         digest = home.federation().digest()
     except HushrecError:
         return  # another finding
     if digest != head.federation:
-        yield Finding(
+        yield Problem(
             "federation.toml",
             "what devices agreed to, as in the current release",
             "a changed file",

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from server.aggregation import file_name, question_of, read_sum
+from server.aggregation import read_sum, request_digest, sum_file_name
 from server.home import Home
 from server.releases import Releases
 from server.training import SUMS, TrainingState, advance, optimizer_for
 from shared.errors import Corrupt
 from shared.model import Layout, Vector, build_model
 from shared.release import Release
-from shared.round_parameters import terms_of
+from shared.round_parameters import derive_round_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ def replay(start: Release, training: Path, rounds: int | None = None, layout: La
     sums = 0
     while state.round_number < last:
         number = state.round_number + 1
-        path = training / SUMS / file_name("update", number)
+        path = training / SUMS / sum_file_name("update", number)
         if not path.exists():
             state = TrainingState(number, state.vector, state.optimizer, state.clip_norm)
             continue
         recorded = read_sum(path)
         dimension = layout.select(federation.groups_in(number)).size
-        terms = terms_of(federation, "update", number, dimension, bytes(32), b"", state.clip_norm)
-        if recorded.question != question_of(terms.configuration, state.vector.tobytes()):
+        terms = derive_round_parameters(federation, "update", number, dimension, bytes(32), b"", state.clip_norm)
+        if recorded.question != request_digest(terms.configuration, state.vector.tobytes()):
             raise Corrupt(
                 f"{path}: expected a sum over the parameters that the sums before it give, got one over others; one of "
                 "them was changed, or is of another training"

@@ -2,7 +2,7 @@
 
 from server.flower.control import Control, Run
 from server.flower.environment import HOST, flower_environment, superlink_address
-from server.flower.nodes import settle_nodes
+from server.flower.nodes import reconcile_nodes
 from server.flower.serverapp import hold_serverapp, serverapp_pid
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "Run",
     "flower_environment",
     "hold_serverapp",
+    "reconcile_nodes",
     "serverapp_pid",
-    "settle_nodes",
     "superlink_address",
 ]

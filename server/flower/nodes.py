@@ -4,7 +4,7 @@ from server.flower.control import Control
 from server.registry import Registry
 
 
-def settle_nodes(control: Control, registry: Registry, thoroughly: bool = False) -> list[str]:
+def reconcile_nodes(control: Control, registry: Registry, thoroughly: bool = False) -> list[str]:
     """Register the nodes that are missing, unregister those of revoked devices.
 
     Args:

@@ -4,7 +4,7 @@ import logging
 import sys
 from pathlib import Path
 
-from server.gateway.serving import serve
+from server.gateway.serving import serve_gateway
 from server.home import Home
 from shared.errors import HushrecError
 
@@ -18,7 +18,7 @@ def main() -> int:
         print("usage: python -m server.gateway DIR", file=sys.stderr)
         return 2
     try:
-        serve(Home.open(Path(sys.argv[1])))
+        serve_gateway(Home.open(Path(sys.argv[1])))
     except HushrecError as reason:
         print(reason, file=sys.stderr)
         return reason.exit_status

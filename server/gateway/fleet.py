@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from server.flower import superlink_address
 from server.gateway.members import KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER
-from server.gateway.responses import Saying
+from server.gateway.responses import HttpError
 from server.home import Home
 
 # What a registered SuperNode needs. Registering nodes is the registry's part, and never Flower's own.
@@ -68,20 +68,20 @@ class Fleet:
         """
         headers = [(name, value) for name, value in scope["headers"] if name in _ASKED]
         if call not in CALLS:
-            raise Saying(404)
+            raise HttpError(404)
         if dict(headers).get(b"content-type") != _PROTOBUF:
-            raise Saying(415)
+            raise HttpError(415)
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):  # a member that reads slowly must not keep others out
                 await self._relay(call, headers, Request(scope, receive), send)
         except TimeoutError:
-            raise Saying(408) from None
+            raise HttpError(408) from None
 
     async def _relay(self, call: str, headers: list[tuple[bytes, bytes]], request: Request, send: Send) -> None:
         answer = await self._ask(call, headers, request)
         try:
             if answer.status_code >= 500:
-                raise Saying(503 if answer.status_code in _BUSY else 500)
+                raise HttpError(503 if answer.status_code in _BUSY else 500)
             answered = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() in _ANSWERED]
             await send({"type": "http.response.start", "status": answer.status_code, "headers": answered})
             async for piece in answer.aiter_raw():
@@ -104,9 +104,9 @@ class Fleet:
                 return await self._client.send(asked, stream=True)
             except httpx.ConnectError:  # nothing of the body has been read yet
                 if self._clock() >= end:
-                    raise Saying(503) from None
+                    raise HttpError(503) from None
             except httpx.HTTPError:
-                raise Saying(503) from None
+                raise HttpError(503) from None
             await asyncio.sleep(_POLL_SECONDS)
 
 

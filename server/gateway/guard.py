@@ -14,8 +14,8 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.gateway.limits import Buckets, neighbourhood
-from server.gateway.responses import Saying, saying
+from server.gateway.limits import RateLimiter, address_prefix
+from server.gateway.responses import HttpError, error_response
 from server.logs import log_line
 from shared.errors import NotYet
 
@@ -46,7 +46,7 @@ class Guard:
         """
         self._app = app
         self._body_bytes = body_bytes
-        self._buckets = Buckets(requests_per_minute, clock)
+        self._buckets = RateLimiter(requests_per_minute, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP gets no answer."""
@@ -67,7 +67,7 @@ class Guard:
             self._check(scope)
             await self._app(scope, self._bounded(scope, receive), sending)
             return
-        except Saying as answer:
+        except HttpError as answer:
             status = answer.status
         except ClientDisconnect:
             return
@@ -80,19 +80,19 @@ class Guard:
             status = 500
         if begun:
             raise _Cut
-        await saying(status)(scope, receive, send)
+        await error_response(status)(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
         path, names = scope["raw_path"], [name for name, _ in scope["headers"]]
-        if not self._buckets.take(neighbourhood(scope["client"][0] if scope["client"] else "")):
-            raise Saying(503 if path.startswith(FLEET) else 429)  # Flower's client tries again after 503 alone
+        if not self._buckets.take(address_prefix(scope["client"][0] if scope["client"] else "")):
+            raise HttpError(503 if path.startswith(FLEET) else 429)  # Flower's client tries again after 503 alone
         if not _PATH.fullmatch(path) or path != scope["path"].encode() or not _QUERY.fullmatch(scope["query_string"]):
-            raise Saying(404)
+            raise HttpError(404)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD_BYTES:
-            raise Saying(400)  # uvicorn measures only heads that come in pieces
+            raise HttpError(400)  # uvicorn measures only heads that come in pieces
         twice_framed = b"content-length" in names and b"transfer-encoding" in names
         if twice_framed or b"upgrade" in names or any(names.count(name) > 1 for name in _ONCE):
-            raise Saying(400)
+            raise HttpError(400)
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """The request's body, as long as it is small and quick enough."""
@@ -100,7 +100,7 @@ class Guard:
         largest = self._body_bytes if large else _SMALL_BODY_BYTES
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared[:20]) > largest:
-            raise Saying(413)
+            raise HttpError(413)
         taken, whole = 0, False
         end = asyncio.get_running_loop().time() + (_BODY_SECONDS if large else _SMALL_BODY_SECONDS)
 
@@ -112,11 +112,11 @@ class Guard:
                 async with asyncio.timeout_at(min(end, asyncio.get_running_loop().time() + _PIECE_SECONDS)):
                     message = await receive()
             except TimeoutError:
-                raise Saying(408) from None
+                raise HttpError(408) from None
             taken += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if taken > largest:
-                raise Saying(413)
+                raise HttpError(413)
             return message
 
         return receiving

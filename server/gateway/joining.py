@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from server.flower import Control
-from server.gateway.responses import Saying
+from server.gateway.responses import HttpError
 from server.home import Home
 from server.logs import log_line
 from server.registry import DeviceRow, Registry
@@ -60,7 +60,7 @@ class Enrolment:
         """
         request = _decoded(OfferRequest.decode, body)
         if not self._registry.offerable(request.code, self._clock()):
-            raise Saying(403)
+            raise HttpError(403)
         return self._offer
 
     def join(self, body: bytes) -> bytes:
@@ -74,7 +74,7 @@ class Enrolment:
         try:
             request.verify()
         except Corrupt:
-            raise Saying(400) from None
+            raise HttpError(400) from None
         days = self._home.settings.certificate_days
         try:
             certificate = self._registry.join(
@@ -82,9 +82,9 @@ class Enrolment:
             )
             self._connect(device_id(request.device_key).hex())
         except Refused:
-            raise Saying(403) from None
+            raise HttpError(403) from None
         except NotYet:
-            raise Saying(503) from None
+            raise HttpError(503) from None
         return JoinAnswer(certificate=certificate.encode()).encode()
 
     def renew(self, member: DeviceRow) -> bytes:
@@ -97,7 +97,7 @@ class Enrolment:
         try:
             certificate = self._registry.renew(member.device, self._clock(), days, self._home.certify)
         except Refused:
-            raise Saying(403) from None
+            raise HttpError(403) from None
         log_line("renewed", device=member.device)
         return JoinAnswer(certificate=certificate.encode()).encode()
 
@@ -119,7 +119,7 @@ class Enrolment:
                 self._registry.set_node(device, self._control.register(row.node_key))
             except Misconfigured as reason:
                 log_line("join", device=device, failed=reason)
-                raise Saying(403) from None
+                raise HttpError(403) from None
         log_line("joined", device=device)
 
 
@@ -127,4 +127,4 @@ def _decoded(decode: Callable[[bytes], Request], body: bytes) -> Request:
     try:
         return decode(body)
     except Corrupt:
-        raise Saying(400) from None
+        raise HttpError(400) from None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 _MOST_CALLERS = 65_536
 
 
-class Buckets:
+class RateLimiter:
     """One bucket per caller, each refilled evenly and holding at most a minute's worth. One thread uses it."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
@@ -30,7 +30,7 @@ class Buckets:
         return allowed
 
 
-def neighbourhood(address: str) -> str:
+def address_prefix(address: str) -> str:
     """What counts as one address: for IPv6 the network that one subscriber gets."""
     try:
         found = ipaddress.ip_address(address)

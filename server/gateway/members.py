@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.gateway.responses import Saying
+from server.gateway.responses import HttpError
 from server.registry import DeviceRow, Registry
 from shared.enrolment import authorization, parse_authorization
 from shared.errors import Corrupt, Refused
@@ -46,23 +46,23 @@ class Members:
         try:
             request = parse_authorization(header)
         except Corrupt:
-            raise Saying(403) from None
+            raise HttpError(403) from None
         row = self._registry.device(request.device.hex())
         if row is None:
             decoy, key = self._decoy
             decoy.verify(key, "GET", "/", 0)  # to have done it in no time would say that there is no such device
-            raise Saying(403)
+            raise HttpError(403)
         late = False
         try:
             request.verify(row.public_key, method, path_with_query, self._clock(), _TOLERANCE_SECONDS)
         except Corrupt:
-            raise Saying(403) from None
+            raise HttpError(403) from None
         except Refused:
             late = True
         if row.revoked_seconds is not None:
-            raise Saying(403)
+            raise HttpError(403)
         if late:
-            raise Saying(401)
+            raise HttpError(401)
         return row
 
     def node(self, headers: Mapping[bytes, bytes]) -> DeviceRow:
@@ -73,18 +73,18 @@ class Members:
         """
         try:
             if any(len(headers[name]) > _LARGEST_HEADER for name in (KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER)):
-                raise Saying(403)
+                raise HttpError(403)
             line, key = _node_key(headers[KEY_HEADER])
             signed = datetime.fromisoformat(headers[TIME_HEADER].decode("ascii"))
             if signed.tzinfo is None or abs(signed.astimezone(UTC).timestamp() - self._clock()) > _TOLERANCE_SECONDS:
-                raise Saying(403)
+                raise HttpError(403)
             signature = base64.b64decode(headers[SIGNATURE_HEADER], validate=True)
             key.verify(signature, headers[TIME_HEADER], ec.ECDSA(hashes.SHA256()))
         except (KeyError, ValueError, OverflowError, InvalidSignature):
-            raise Saying(403) from None
+            raise HttpError(403) from None
         row = self._registry.device_of_node(line)
         if row is None or row.revoked_seconds is not None:
-            raise Saying(403)
+            raise HttpError(403)
         return row
 
 

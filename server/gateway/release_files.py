@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.gateway.responses import Saying
+from server.gateway.responses import HttpError
 from server.home import Home
 from shared.release import Publication
 
@@ -43,10 +43,10 @@ class Shelf:
         """
         size_bytes = self._read().sizes.get((release, name))
         if size_bytes is None:
-            raise Saying(404)
+            raise HttpError(404)
         path = self._home.releases / release / name
         if not path.is_file() or path.stat().st_size != size_bytes:
-            raise Saying(503)  # being written, or damaged: never half a file
+            raise HttpError(503)  # being written, or damaged: never half a file
         return path, size_bytes
 
     def _read(self) -> _Chain:

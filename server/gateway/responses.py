@@ -19,7 +19,7 @@ WORDS = {
 _NOT_STORED = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
-class Saying(Exception):
+class HttpError(Exception):
     """Ends a request with one of the fixed answers."""
 
     def __init__(self, status: int) -> None:
@@ -27,7 +27,7 @@ class Saying(Exception):
         self.status = status
 
 
-def saying(status: int) -> Response:
+def error_response(status: int) -> Response:
     """One of the fixed answers; the connection ends with it, as the rest of the request may still be under way."""
     headers = {**_NOT_STORED, "connection": "close"}
     if status in (429, 503):
@@ -35,6 +35,6 @@ def saying(status: int) -> Response:
     return Response(f'{{"error":"{WORDS[status]}"}}', status, headers, "application/json")
 
 
-def telling(content: bytes, media_type: str = "application/json") -> Response:
+def json_response(content: bytes, media_type: str = "application/json") -> Response:
     """A good answer."""
     return Response(content, 200, dict(_NOT_STORED), media_type)

@@ -16,10 +16,10 @@ from server.flower import Control
 from server.gateway.fleet import Fleet
 from server.gateway.guard import Guard
 from server.gateway.joining import Enrolment
-from server.gateway.limits import Buckets
+from server.gateway.limits import RateLimiter
 from server.gateway.members import Members
 from server.gateway.release_files import Shelf
-from server.gateway.responses import Saying, telling
+from server.gateway.responses import HttpError, json_response
 from server.home import Home
 from server.registry import DeviceRow
 
@@ -52,7 +52,7 @@ class Gateway:
         self._members = Members(self._registry, clock)
         self._enrolment = Enrolment(home, self._registry, self._control, clock)
         self._shelf = Shelf(home)
-        self._joins = Buckets(home.settings.limits.joins_per_minute, time.monotonic)
+        self._joins = RateLimiter(home.settings.limits.joins_per_minute, time.monotonic)
         self._routes: tuple[tuple[re.Pattern[str], str, _Answering], ...] = (
             (re.compile(r"/v1/fleet/([a-z-]+)"), "POST", self._pass_on),
             (re.compile(r"/health"), "GET", self._health),
@@ -75,11 +75,11 @@ class Gateway:
             found = pattern.fullmatch(scope["path"])
             if found is not None:
                 if scope["method"] != method:
-                    raise Saying(405)
+                    raise HttpError(405)
                 if scope["query_string"] and answer != self._chain:
-                    raise Saying(404)
+                    raise HttpError(404)
                 return await answer(scope, receive, send, found.groups())
-        raise Saying(404)
+        raise HttpError(404)
 
     async def close(self) -> None:
         """Let go of files and connections."""
@@ -92,10 +92,10 @@ class Gateway:
         await self._fleet.passing(words[0], scope, receive, send)
 
     async def _health(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
-        await telling(b'{"status":"ok"}')(scope, receive, send)
+        await json_response(b'{"status":"ok"}')(scope, receive, send)
 
     async def _authority(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
-        await telling(self._enrolment.authority)(scope, receive, send)
+        await json_response(self._enrolment.authority)(scope, receive, send)
 
     async def _offer(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._invited(self._enrolment.offer, scope, receive, send)
@@ -105,17 +105,17 @@ class Gateway:
 
     async def _renew(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         member = await self._member(scope)
-        await telling(await run_sync(self._enrolment.renew, member))(scope, receive, send)
+        await json_response(await run_sync(self._enrolment.renew, member))(scope, receive, send)
 
     async def _revocations(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)
-        await telling(await run_sync(self._enrolment.revocations))(scope, receive, send)
+        await json_response(await run_sync(self._enrolment.revocations))(scope, receive, send)
 
     async def _chain(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)
         after = int(scope["query_string"].removeprefix(b"after=") or b"0")
         content = await run_sync(self._shelf.chain, after)
-        await telling(content, "application/x-ndjson")(scope, receive, send)
+        await json_response(content, "application/x-ndjson")(scope, receive, send)
 
     async def _file(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)
@@ -130,9 +130,9 @@ class Gateway:
 
     async def _invited(self, ask: Callable[[bytes], bytes], scope: Scope, receive: Receive, send: Send) -> None:
         if not self._joins.take(_EVERYBODY):  # codes are not to be guessed, from however many addresses
-            raise Saying(429)
+            raise HttpError(429)
         body = await Request(scope, receive).body()
-        await telling(await run_sync(ask, body))(scope, receive, send)
+        await json_response(await run_sync(ask, body))(scope, receive, send)
 
 
 def make_gateway(home: Home, **instead: Any) -> ASGIApp:

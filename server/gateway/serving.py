@@ -9,7 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.gateway.guard import HEAD_BYTES
-from server.gateway.limits import neighbourhood
+from server.gateway.limits import address_prefix
 from server.gateway.routes import make_gateway
 from server.home import Home
 
@@ -30,7 +30,7 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless its address has too many."""
         super().connection_made(transport)
-        self._address = neighbourhood(self.client[0]) if self.client else ""
+        self._address = address_prefix(self.client[0]) if self.client else ""
         _open[self._address] += 1
         if _open[self._address] > _MOST_OF_ONE_ADDRESS:
             transport.abort()
@@ -66,7 +66,7 @@ class PatientProtocol(H11Protocol):
         super().on_response_complete()
 
 
-def serve(home: Home) -> None:
+def serve_gateway(home: Home) -> None:
     """Serve until SIGTERM.
 
     Raises:

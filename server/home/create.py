@@ -17,7 +17,7 @@ from server.home.settings import ServerSettings
 from server.home.tls import fits_key, make_authority, make_server_certificate, read_certificate, to_pem
 from server.registry import Registry
 from shared.errors import Misconfigured
-from shared.federation import default_text, read_federation, write_toml
+from shared.federation import default_federation_text, read_federation, write_toml
 
 _MINIMUM = re.compile(r"^(minimum_answers = )\d+( .*)$", re.MULTILINE)
 _SMALLEST_COHORT = 50  # what a device agrees to unless its person says otherwise
@@ -30,11 +30,11 @@ def federation_text(path: Path | None = None, settings: Sequence[str] = ()) -> s
         Misconfigured, Corrupt: see `read_federation`.
     """
     if path is None and not settings:
-        return _MINIMUM.sub(rf"\g<1>{_SMALLEST_COHORT}\g<2>", default_text())
+        return _MINIMUM.sub(rf"\g<1>{_SMALLEST_COHORT}\g<2>", default_federation_text())
     return write_toml(read_federation(path, settings, [{"round": {"minimum_answers": _SMALLEST_COHORT}}]))
 
 
-def init(directory: Path, settings: ServerSettings | None = None, federation: str | None = None) -> Home:
+def create_server(directory: Path, settings: ServerSettings | None = None, federation: str | None = None) -> Home:
     """Make the folder of a new server, with keys of its own.
 
     Args:

@@ -108,7 +108,7 @@ class ServerSettings(_Section):
     def to_toml(self) -> str:
         """The shipped file with these values in place of the defaults, comments and all."""
         values = {**self.model_dump(mode="json", exclude={"limits"}), **self.limits.model_dump(mode="json")}
-        lines = default_text().splitlines()
+        lines = default_settings_text().splitlines()
         for place, line in enumerate(lines):
             key, equals, _ = line.partition(" = ")
             if equals and key in values:
@@ -116,7 +116,7 @@ class ServerSettings(_Section):
         return "\n".join(lines) + "\n"
 
 
-def default_text() -> str:
+def default_settings_text() -> str:
     """The shipped server.toml."""
     return resources.files("server.home").joinpath("server.toml").read_text(encoding="utf-8")
 

@@ -36,7 +36,7 @@ COMMIT;
 """
 
 
-def create(path: Path) -> None:
+def create_registry(path: Path) -> None:
     """Make an empty registry of mode 0600.
 
     Raises:

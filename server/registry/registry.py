@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from server.registry.database import Database, create
+from server.registry.database import Database, create_registry
 from server.registry.rows import DeviceRow, InvitationRow
 from shared.enrolment import CODE_BYTES
 from shared.errors import Misconfigured, Refused
@@ -45,7 +45,7 @@ class Registry:
         Raises:
             Misconfigured: there is a file already, or none can be made.
         """
-        create(path)
+        create_registry(path)
 
     def __enter__(self) -> Self:
         return self

@@ -11,11 +11,11 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.flower import Control, Run, serverapp_pid, settle_nodes
+from server.flower import Control, Run, reconcile_nodes, serverapp_pid
 from server.home import Home
 from server.logs import log_line
 from server.registry import Registry
-from server.training import Order, fulfil, pending_order, progress_of
+from server.training import TrainingJob, complete_job, pending_job, read_progress
 from shared.errors import HushrecError, NotYet
 
 _STEP_SECONDS = 0.2
@@ -26,7 +26,7 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Conducting:
+class RunState:
     """What is being done about the order.
 
     Attributes:
@@ -38,7 +38,7 @@ class Conducting:
         why: what the last of those said.
     """
 
-    order: Order | None = None
+    order: TrainingJob | None = None
     run: int | None = None
     serverapp: int | None = None
     runs: int = 0
@@ -46,14 +46,14 @@ class Conducting:
     why: str = ""
 
 
-class Conductor:
-    """One thread calls `conduct`; `state` may be read from any."""
+class RunController:
+    """One thread calls `run`; `state` may be read from any."""
 
     def __init__(self, home: Home, control: Control, registry: Registry) -> None:
         self._home, self._control, self._registry = home, control, registry
         self._adopted = False
         self._run: int | None = None
-        self._order: Order | None = None
+        self._order: TrainingJob | None = None
         self._serverapp: int | None = None
         self._seen = False  # whether this run's ServerApp has been there
         self._rounds_before = 0
@@ -61,9 +61,9 @@ class Conductor:
         self._why = ""
         self._started = self._due = self._ask_due = self._settle_due = 0.0  # monotonic seconds
         self._thorough = True
-        self.state = Conducting()
+        self.state = RunState()
 
-    def conduct(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Step until `stop` is set; whatever fails is tried again."""
         while not stop.wait(_STEP_SECONDS):
             try:
@@ -89,15 +89,15 @@ class Conductor:
         if not self._adopted:
             self._stop_strays()
         if now >= self._settle_due:
-            settle_nodes(self._control, self._registry, self._thorough)
+            reconcile_nodes(self._control, self._registry, self._thorough)
             self._settle_due, self._thorough = now + _SETTLE_SECONDS, False
         if self._run is None:
-            self._order = pending_order(self._home)
+            self._order = pending_job(self._home)
             if self._order is not None and now >= self._due:
                 self._start(now)
         else:
             self._watch(self._run, now)
-        self.state = Conducting(self._order, self._run, self._serverapp, self._runs, self._failures, self._why)
+        self.state = RunState(self._order, self._run, self._serverapp, self._runs, self._failures, self._why)
 
     def _stop_strays(self) -> None:
         """Runs of an earlier start have lost their ServerApp with it."""
@@ -110,7 +110,7 @@ class Conductor:
         # A folder that was half unpacked when its process was killed would fail every later run.
         shutil.rmtree(self._home.flower_home / "apps", ignore_errors=True)
         self._run = self._control.start_run({"home": str(self._home.directory)})
-        self._rounds_before = progress_of(self._home).round
+        self._rounds_before = read_progress(self._home).round
         self._started, self._ask_due = now, now + _ASK_SECONDS
         self._runs += 1
         log_line("run started", run=self._run, until=self._order.until if self._order else 0)
@@ -137,10 +137,10 @@ class Conductor:
         self._seen = False
         log_line("run ended", run=run.run_id, outcome=run.outcome, why=run.why)
         if run.outcome == "completed" and self._order is not None:
-            fulfil(self._home, self._order)
+            complete_job(self._home, self._order)
             self._failures, self._why, self._order = 0, "", None
             return
-        moved = progress_of(self._home).round > self._rounds_before
+        moved = read_progress(self._home).round > self._rounds_before
         self._failures = 1 if moved else self._failures + 1
         self._why = run.why
         doubled = _FIRST_WAIT_SECONDS * 2.0 ** min(self._failures - 1, 16)

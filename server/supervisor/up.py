@@ -17,7 +17,7 @@ from server.health import Health
 from server.home import Home
 from server.logs import log_line
 from server.supervisor.parts import server_parts
-from server.supervisor.run_controller import Conducting, Conductor
+from server.supervisor.run_controller import RunController, RunState
 from server.uplock import holding_up_lock
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -29,7 +29,7 @@ _ASK_SECONDS = 0.3
 _ENDING_SECONDS = 3.0
 
 
-def up(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Event | None = None) -> None:
+def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Event | None = None) -> None:
     """Run the server until SIGTERM, SIGINT or `stop`; then every part has ended.
 
     Args:
@@ -51,8 +51,8 @@ def up(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Eve
             ("superlink_port", HOST, home.settings.superlink_port),
         ):
             _check_free(name, host, port)
-        conductor = Conductor(home, control, registry)
-        conducting = threading.Thread(target=conductor.conduct, args=(stop,), name="conductor", daemon=True)
+        conductor = RunController(home, control, registry)
+        conducting = threading.Thread(target=conductor.run, args=(stop,), name="conductor", daemon=True)
         with watch:
             report = _Report(home)
             report.write(watch.status(), conductor.state)
@@ -66,11 +66,11 @@ def up(home: Home, ready: Callable[[], None] = lambda: None, stop: threading.Eve
                 stop.set()
                 conducting.join(_ENDING_SECONDS)
                 control.close()  # the SuperLink waits for whoever is connected
-        report.write(watch.status(), Conducting())
+        report.write(watch.status(), RunState())
 
 
 def read_status(home: Home) -> dict[str, Any] | None:
-    """What `up` last wrote about itself; None when it never ran. Whether it still runs, `is_up` tells."""
+    """What `run_server` last wrote about itself; None when it never ran. Whether it still runs, `is_up` tells."""
     try:
         content: dict[str, Any] = json.loads(home.status.read_bytes())
     except FileNotFoundError:
@@ -86,7 +86,7 @@ class _Report:
         self._since_seconds = time.time()
         self._written: object = None
 
-    def write(self, parts: list[PartStatus], state: Conducting) -> None:
+    def write(self, parts: list[PartStatus], state: RunState) -> None:
         if (parts, state) == self._written:
             return
         content = {

@@ -6,26 +6,48 @@ from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from server.training.federation import Counts, Federation, Publish, RoundObserver
-    from server.training.jobs import Order, follow, fulfil, order_rounds, pending_order, progress_of
+    from server.training.jobs import TrainingJob, complete_job, pending_job, read_progress, submit_job, wait_for_job
     from server.training.optimizer import optimizer_for
     from server.training.progress import Row, read_rounds
     from server.training.round import RoundReport, TrainingState, advance
-    from server.training.runner import SUMS, train
+    from server.training.runner import SUMS, run_training
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "server.training.federation": ("Counts", "Federation", "Publish", "RoundObserver"),
-        "server.training.jobs": ("Order", "follow", "fulfil", "order_rounds", "pending_order", "progress_of"),
+        "server.training.jobs": (
+            "TrainingJob",
+            "wait_for_job",
+            "complete_job",
+            "submit_job",
+            "pending_job",
+            "read_progress",
+        ),
         "server.training.optimizer": ("optimizer_for",),
         "server.training.progress": ("Row", "read_rounds"),
         "server.training.round": ("RoundReport", "TrainingState", "advance"),
-        "server.training.runner": ("SUMS", "train"),
+        "server.training.runner": ("SUMS", "run_training"),
     },
 )
 
 __all__ = [
-    "SUMS", "Counts", "Federation", "Order", "Publish", "RoundObserver", "RoundReport", "Row", "TrainingState",
-    "advance", "follow", "fulfil", "optimizer_for", "order_rounds", "pending_order", "progress_of", "read_rounds",
-    "train",
+    "SUMS",
+    "Counts",
+    "Federation",
+    "Publish",
+    "RoundObserver",
+    "RoundReport",
+    "Row",
+    "TrainingJob",
+    "TrainingState",
+    "advance",
+    "complete_job",
+    "optimizer_for",
+    "pending_job",
+    "read_progress",
+    "read_rounds",
+    "run_training",
+    "submit_job",
+    "wait_for_job",
 ]  # fmt: skip

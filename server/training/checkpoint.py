@@ -21,7 +21,7 @@ _FORMAT = "hushrec-checkpoint/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TrainingId:
     """Which training a checkpoint belongs to.
 
     Attributes:
@@ -50,7 +50,7 @@ class Checkpoint:
         counts_noise: standard deviation of the noise in one of them.
     """
 
-    identity: Identity
+    identity: TrainingId
     state: TrainingState
     reports: tuple[RoundReport, ...] = ()
     counted: bool = False
@@ -86,7 +86,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_atomically(path, save_tensors(tensors, metadata=metadata))
 
 
-def load_checkpoint(path: Path, identity: Identity) -> Checkpoint:
+def load_checkpoint(path: Path, identity: TrainingId) -> Checkpoint:
     """Read a checkpoint of the training that `identity` names.
 
     Raises:
@@ -101,7 +101,7 @@ def load_checkpoint(path: Path, identity: Identity) -> Checkpoint:
             raise ValueError("its digest does not fit its content")
         content = json.loads(metadata["training"])
         vector, momentum = tensors["vector"], tensors["momentum"]
-        found = Identity(content["federation"], content["release"], content["seed"], len(vector))
+        found = TrainingId(content["federation"], content["release"], content["seed"], len(vector))
         optimizer = OptimizerState(momentum, content["second_moment"], content["steps"])
         reports = tuple(RoundReport.from_json(report) for report in content["reports"])
         state = TrainingState(content["round"], vector, optimizer, content["clip_norm"])
@@ -118,7 +118,7 @@ def load_checkpoint(path: Path, identity: Identity) -> Checkpoint:
     return checkpoint
 
 
-def _check(path: Path, found: Identity, expected: Identity) -> None:
+def _check(path: Path, found: TrainingId, expected: TrainingId) -> None:
     for name in ("federation", "release", "seed", "dimension"):
         got, wanted = getattr(found, name), getattr(expected, name)
         if got != wanted:

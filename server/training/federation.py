@@ -15,24 +15,24 @@ from numpy.typing import NDArray
 from server.aggregation import (
     Aggregator,
     Clock,
+    CohortCounts,
+    CohortMember,
     IdealSum,
-    Member,
+    NodeDirectory,
     PlainSum,
-    Recording,
-    Roster,
+    RecordingAggregator,
     SecureSum,
     SumRequest,
     SumResult,
-    Tally,
-    choose,
+    sample_cohort,
 )
 from server.logs import log_line
-from server.training.checkpoint import Checkpoint, Identity, load_checkpoint, save_checkpoint
+from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint, save_checkpoint
 from server.training.optimizer import optimizer_for
 from server.training.round import RoundReport, TrainingState, advance, clients_in, report_of, request_for
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
-from shared.metrics import MEASURES, read
+from shared.metrics import MEASURES, decode_metrics
 from shared.model import Layout, Vector
 from shared.privacy import Task
 
@@ -91,7 +91,7 @@ class Federation:
                 the first that `publish` gives.
             revoked: ids of devices that take no part, asked for again whenever it matters.
             aggregator: adds up the answers of devices; left out, the one that the federation file names.
-            sums: folder where every sum is recorded (see `Recording`); None keeps none.
+            sums: folder where every sum is recorded (see `RecordingAggregator`); None keeps none.
 
         Raises:
             Misconfigured: the vector does not fit, a round would train nothing, or the folder holds a training and
@@ -112,14 +112,14 @@ class Federation:
         self._seed = seed
         self._registry = registry
         aggregator = aggregator or _aggregator_for(file, registry, revoked)
-        self._aggregator = aggregator if sums is None else Recording(aggregator, sums)
+        self._aggregator = aggregator if sums is None else RecordingAggregator(aggregator, sums)
         self._revoked = revoked
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
-        self._roster = Roster()
+        self._roster = NodeDirectory()
         self._release = publish(None, 0.0)
         self._path = folder / CHECKPOINT_NAME
-        identity = Identity(file.digest(), line or self._release, seed, layout.size)
+        identity = TrainingId(file.digest(), line or self._release, seed, layout.size)
         if not self._path.exists():
             start = TrainingState(0, vector.copy(), self._optimizer.init(layout), file.clipping.update_norm)
             self._at = Checkpoint(identity, start)
@@ -209,7 +209,7 @@ class Federation:
         result = self._sum(grid, self._cohort(grid, "evaluation", wanted), request)
         metrics = {}
         if result.total is not None:
-            metrics = read(result.total, math.sqrt(result.noise_variance))
+            metrics = decode_metrics(result.total, math.sqrt(result.noise_variance))
         return report_of(request, (), result, time.perf_counter() - started, metrics=metrics)
 
     def _request(
@@ -227,15 +227,15 @@ class Federation:
             self._at.state.clip_norm,
         )
 
-    def _cohort(self, grid: Grid, task: Task, wanted: int) -> list[Member]:
+    def _cohort(self, grid: Grid, task: Task, wanted: int) -> list[CohortMember]:
         asked = sum(report.selected for report in self.reports if report.task == task)
-        return choose(self._members(grid), wanted, self.file.round.over_selection, f"{self._seed} {task}", asked)
+        return sample_cohort(self._members(grid), wanted, self.file.round.over_selection, f"{self._seed} {task}", asked)
 
-    def _members(self, grid: Grid) -> list[Member]:
+    def _members(self, grid: Grid) -> list[CohortMember]:
         settings, revoked = self.file.round, self._revoked()
         return self._roster.wait_for(grid, settings.minimum_answers, settings.deadline_seconds, self._clock, revoked)
 
-    def _sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest) -> SumResult:
+    def _sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest) -> SumResult:
         return self._aggregator.sum(grid, cohort, request, self._clock)
 
     def _close(
@@ -274,7 +274,7 @@ def _joined(results: Sequence[SumResult]) -> SumResult:
     failed: Counter[int] = Counter()
     for tally in tallies:
         failed.update(tally.failed)
-    tally = Tally(
+    tally = CohortCounts(
         selected=sum(tally.selected for tally in tallies),
         answered=sum(result.tally.answered for result in done),
         not_yet=sum(tally.not_yet for tally in tallies),

@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Rounds = Annotated[int, Field(ge=0)]
 
 
-class Order(BaseModel):
+class TrainingJob(BaseModel):
     """Train until so many rounds of this line are done.
 
     Attributes:
@@ -33,7 +33,7 @@ class Order(BaseModel):
     ordered_seconds: float
 
 
-class Progress(BaseModel):
+class TrainingProgress(BaseModel):
     """How far training is, as the ServerApp writes it after each round; it writes more than is read here.
 
     Attributes:
@@ -45,7 +45,7 @@ class Progress(BaseModel):
     round: Rounds = 0
 
 
-def order_rounds(home: Home, count: int) -> Order:
+def submit_job(home: Home, count: int) -> TrainingJob:
     """Ask for so many further rounds; behind an order that is not fulfilled yet, it asks for those as well.
 
     Raises:
@@ -63,8 +63,8 @@ def order_rounds(home: Home, count: int) -> Order:
             f"{home.directory}: expected a release to start from, got none; "
             "make release zero with `hushrec-server catalogue`"
         )
-    pending = pending_order(home)
-    done = progress_of(home).round if pending is None else max(pending.until, progress_of(home).round)
+    pending = pending_job(home)
+    done = read_progress(home).round if pending is None else max(pending.until, read_progress(home).round)
     allowed = home.federation().training.rounds
     if done + count > allowed:
         raise Misconfigured(
@@ -72,45 +72,47 @@ def order_rounds(home: Home, count: int) -> Order:
             f"training.rounds is {allowed}, got {count}; order fewer. Devices have agreed to training.rounds: to raise "
             "it, make a new server with `hushrec-server init --set training.rounds=N`"
         )
-    order = Order(until=done + count, ordered_seconds=time.time())
+    order = TrainingJob(until=done + count, ordered_seconds=time.time())
     write_atomically(home.training / _ORDER, order.model_dump_json().encode())
     return order
 
 
-def current_order(home: Home) -> Order | None:
+def current_job(home: Home) -> TrainingJob | None:
     """The latest order, fulfilled or not.
 
     Raises:
         Corrupt: the file holds something else.
     """
-    return _read(home.training / _ORDER, Order)
+    return _read(home.training / _ORDER, TrainingJob)
 
 
-def pending_order(home: Home) -> Order | None:
+def pending_job(home: Home) -> TrainingJob | None:
     """The latest order, unless it is fulfilled.
 
     Raises:
         Corrupt: the file holds something else.
     """
-    order = current_order(home)
-    return None if order is None or _read(home.training / _FULFILLED, Order) == order else order
+    order = current_job(home)
+    return None if order is None or _read(home.training / _FULFILLED, TrainingJob) == order else order
 
 
-def fulfil(home: Home, order: Order) -> None:
+def complete_job(home: Home, order: TrainingJob) -> None:
     """Remember that an order needs no further run."""
     write_atomically(home.training / _FULFILLED, order.model_dump_json().encode())
 
 
-def progress_of(home: Home) -> Progress:
+def read_progress(home: Home) -> TrainingProgress:
     """How far training is.
 
     Raises:
         Corrupt: the file holds something else.
     """
-    return _read(home.training / _PROGRESS, Progress) or Progress()
+    return _read(home.training / _PROGRESS, TrainingProgress) or TrainingProgress()
 
 
-def follow(home: Home, order: Order, progress: Callable[[Progress], None] = lambda _: None) -> Progress:
+def wait_for_job(
+    home: Home, order: TrainingJob, progress: Callable[[TrainingProgress], None] = lambda _: None
+) -> TrainingProgress:
     """Wait until an order is fulfilled, or a later one that includes it; `progress` hears of each round.
 
     Raises:
@@ -118,13 +120,13 @@ def follow(home: Home, order: Order, progress: Callable[[Progress], None] = lamb
     """
     last = None
     while True:
-        now = progress_of(home)
+        now = read_progress(home)
         if now != last:
             progress(now)
             last = now
-        fulfilled = _read(home.training / _FULFILLED, Order)
+        fulfilled = _read(home.training / _FULFILLED, TrainingJob)
         if fulfilled is not None and fulfilled.ordered_seconds >= order.ordered_seconds:
-            return progress_of(home)
+            return read_progress(home)
         if not is_up(home):
             raise NotYet(
                 f"{home.directory}: expected a server that stays up, got none after {now.round} of {order.until} "

@@ -23,7 +23,7 @@ _REAL = ("seconds", "update_norm")
 Row = dict[str, str | int | float]
 
 
-def write_journal(home: Home, reports: Sequence["RoundReport"], round_number: int, rounds: int, release: str) -> None:
+def write_progress(home: Home, reports: Sequence["RoundReport"], round_number: int, rounds: int, release: str) -> None:
     """Write training/progress.json and training/rounds.csv.
 
     Args:

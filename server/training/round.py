@@ -13,7 +13,7 @@ from server.training.optimizer import Mean, OptimizerState, ServerOptimizer, rat
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
 from shared.privacy import Task, next_clip, read_indicator
-from shared.round_parameters import event_noise_deviation, subject_of, terms_of
+from shared.round_parameters import derive_round_parameters, event_noise_deviation, round_binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def request_for(
     """
     groups = federation.groups_in(round_number) if task == "update" else ()
     sent = b"" if vector is None else vector.tobytes()
-    subject = subject_of(task, federation.digest(), release, round_number, groups, sent)
+    subject = round_binding(task, federation.digest(), release, round_number, groups, sent)
     record: dict[str, str | int | list[str]] = {
         "task": task,
         "federation": federation.digest(),
@@ -131,7 +131,7 @@ def request_for(
         task,
         round_number,
         content,
-        terms_of(federation, task, round_number, dimension, subject, registry, clip_norm),
+        derive_round_parameters(federation, task, round_number, dimension, subject, registry, clip_norm),
         wanted,
         min(federation.round.minimum_answers, wanted),
         federation.round.deadline_seconds,

@@ -15,7 +15,7 @@ from server.logs import log_line
 from server.registry import Registry
 from server.releases import Releases
 from server.training.federation import Counts, Federation
-from server.training.progress import write_journal
+from server.training.progress import write_progress
 from shared.errors import Misconfigured
 from shared.model import GlobalModel, build_model
 from shared.release import Release, next_release
@@ -24,7 +24,7 @@ SUMS = "sums"
 _POPULARITY = "popularity"
 
 
-def train(home: Home, grid: Grid, until: int, clock: Clock | None = None) -> None:
+def run_training(home: Home, grid: Grid, until: int, clock: Clock | None = None) -> None:
     """Train until so many rounds of the line are done, and publish what they gave.
 
     Raises:
@@ -37,13 +37,13 @@ def train(home: Home, grid: Grid, until: int, clock: Clock | None = None) -> Non
     _check_federation(home, head)
     model = build_model(head.federation)
     with home.registry() as registry:
-        line = _Line(home, releases, registry, model, clock)
+        line = _TrainingRunner(home, releases, registry, model, clock)
         while not line.run(grid, until):
-            line = _Line(home, releases, registry, model, clock)
+            line = _TrainingRunner(home, releases, registry, model, clock)
         line.publish()
 
 
-class _Line:
+class _TrainingRunner:
     """The training under one head of the chain."""
 
     def __init__(
@@ -100,7 +100,7 @@ class _Line:
 
     def _write_journal(self) -> None:
         done, (_, head) = self._federation, _head(self._releases)
-        write_journal(self._home, done.reports, done.round_number, done.file.training.rounds, head)
+        write_progress(self._home, done.reports, done.round_number, done.file.training.rounds, head)
 
 
 def _head(releases: Releases) -> tuple[int, str]:

@@ -26,7 +26,7 @@ _EXPECTED = {
 }
 
 
-def default_text() -> str:
+def default_federation_text() -> str:
     """The shipped default, with a comment per key."""
     return resources.files("shared.federation").joinpath("default.toml").read_text(encoding="utf-8")
 
@@ -43,7 +43,7 @@ def read_federation(
         Misconfigured: an unknown key, a wrong type or an impossible mix, naming the key.
         Corrupt: `path` is not TOML.
     """
-    content = tomllib.loads(default_text())
+    content = tomllib.loads(default_federation_text())
     for overlay in overlays:
         _merge(content, overlay)
     if path is not None:

@@ -26,7 +26,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Backbone(_Section):
+class BackboneSettings(_Section):
     """The frozen transformer and how texts enter it."""
 
     name: str
@@ -35,7 +35,7 @@ class Backbone(_Section):
     max_tokens: Annotated[int, Field(ge=4, le=512)]
 
 
-class Model(_Section):
+class ModelSettings(_Section):
     """Shape and start of the global concept model."""
 
     views: Annotated[tuple[Literal["dense", "concepts"], ...], Field(strict=False, min_length=1, max_length=2)]
@@ -69,7 +69,7 @@ class Model(_Section):
         return {name: width for name, width in sorted(self.features.items()) if width}
 
 
-class Interest(_Section):
+class InterestSection(_Section):
     """What an interest is made of, how it moves, and whether it minds the circumstances."""
 
     levels: Annotated[tuple[Share, Share, Share], Field(strict=False)]
@@ -85,7 +85,7 @@ class Interest(_Section):
         return levels
 
 
-class Windows(_Section):
+class WindowSettings(_Section):
     """How a device cuts its log into the units that event-level privacy protects."""
 
     events: Annotated[int, Field(ge=2)]
@@ -97,7 +97,7 @@ class Windows(_Section):
     shown: Annotated[int, Field(ge=0)]
 
 
-class Clipping(_Section):
+class ClippingSettings(_Section):
     """L2 bounds of what one window and one device may contribute."""
 
     window_norm: Positive
@@ -108,7 +108,7 @@ class Clipping(_Section):
     group_shares: Annotated[dict[Group, Positive], Field(default_factory=dict)]
 
 
-class Training(_Section):
+class TrainingSettings(_Section):
     """Which parameters move, in which rounds, with how many devices."""
 
     rounds: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -121,7 +121,7 @@ class Training(_Section):
     local_learning_rate: Positive
 
 
-class Optimizer(_Section):
+class OptimizerSettings(_Section):
     """How the server turns the mean summand into a step."""
 
     name: Literal["fedavg", "fedavgm", "fedadam"]
@@ -133,7 +133,7 @@ class Optimizer(_Section):
     group_rates: Annotated[dict[Group, Annotated[float, Field(ge=0)]], Field(default_factory=dict)]
 
 
-class Round(_Section):
+class RoundSettings(_Section):
     """When a round ends, and when it counts."""
 
     deadline_seconds: Positive
@@ -141,7 +141,7 @@ class Round(_Section):
     minimum_answers: Annotated[int, Field(ge=2)]
 
 
-class Sum(_Section):
+class SumSettings(_Section):
     """The private sum that everything a device sends is a part of."""
 
     mode: Literal["secure", "ideal", "plain"]
@@ -151,7 +151,7 @@ class Sum(_Section):
     phase_seconds: Positive
 
 
-class Privacy(_Section):
+class PrivacySettings(_Section):
     """Differential privacy of what a device sends.
 
     User level: unit one person, neighbours have that person's vectors made zero, against a server that colludes with at
@@ -207,7 +207,7 @@ class Privacy(_Section):
         return self.event and self.event_noise_multiplier > 0
 
 
-class Statistics(_Section):
+class StatisticsSettings(_Section):
     """The popularity count."""
 
     items_per_device: Annotated[int, Field(ge=1)]
@@ -215,7 +215,7 @@ class Statistics(_Section):
     new_item_optimism: Annotated[float, Field(ge=0, le=10)]
 
 
-class Evaluation(_Section):
+class EvaluationSettings(_Section):
     """Federated metrics: each device ranks what it kept out of training, and sends how well that went."""
 
     every_rounds: Annotated[int, Field(ge=0)]
@@ -230,18 +230,18 @@ class FederationFile(_Section):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    backbone: Backbone
-    model: Model
-    interest: Interest
-    windows: Windows
-    clipping: Clipping
-    training: Training
-    optimizer: Optimizer
-    round: Round
-    sum: Sum
-    privacy: Privacy
-    statistics: Statistics
-    evaluation: Evaluation
+    backbone: BackboneSettings
+    model: ModelSettings
+    interest: InterestSection
+    windows: WindowSettings
+    clipping: ClippingSettings
+    training: TrainingSettings
+    optimizer: OptimizerSettings
+    round: RoundSettings
+    sum: SumSettings
+    privacy: PrivacySettings
+    statistics: StatisticsSettings
+    evaluation: EvaluationSettings
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

@@ -12,12 +12,29 @@ from shared.metrics.beyond_accuracy import (
     quality_gap,
 )
 from shared.metrics.bootstrap import bootstrap_interval
-from shared.metrics.federated import MEASURES, MEASURES_NORM, read, say
+from shared.metrics.federated import MEASURES, MEASURES_NORM, decode_metrics, encode_metrics
 from shared.metrics.off_policy import doubly_robust, inverse_propensity, self_normalised
-from shared.metrics.ranking import Standing, list_metrics, standing
+from shared.metrics.ranking import RankResult, list_metrics, rank_result
 
 __all__ = [
-    "MEASURES", "MEASURES_NORM", "WORST_CALIBRATION", "Standing", "bootstrap_interval", "by_terciles", "coverage",
-    "divergence", "doubly_robust", "gini", "intra_list_diversity", "inverse_propensity", "list_metrics",
-    "miscalibration", "novelty", "quality_gap", "read", "say", "self_normalised", "standing",
+    "MEASURES",
+    "MEASURES_NORM",
+    "WORST_CALIBRATION",
+    "RankResult",
+    "bootstrap_interval",
+    "by_terciles",
+    "coverage",
+    "decode_metrics",
+    "divergence",
+    "doubly_robust",
+    "encode_metrics",
+    "gini",
+    "intra_list_diversity",
+    "inverse_propensity",
+    "list_metrics",
+    "miscalibration",
+    "novelty",
+    "quality_gap",
+    "rank_result",
+    "self_normalised",
 ]  # fmt: skip

@@ -109,9 +109,9 @@ def quality_gap(values: NDArray[np.float64], groups: NDArray[np.str_], seed: int
     if len(known) < 2:
         return Gap(means, sizes, None, None)
     (worst_mean, worst), (best_mean, best) = known[0], known[-1]
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     drawn = [
-        chance.choice(members[best], sizes[best]).mean() - chance.choice(members[worst], sizes[worst]).mean()
+        rng.choice(members[best], sizes[best]).mean() - rng.choice(members[worst], sizes[worst]).mean()
         for _ in range(samples)
     ]
     low, high = np.quantile(drawn, [0.025, 0.975])

@@ -25,10 +25,10 @@ def bootstrap_interval(
         return (float("nan"), float("nan"))
     whose = np.arange(len(values)) if people is None else np.unique(people, return_inverse=True)[1]
     sums, counts = np.bincount(whose, values), np.bincount(whose)
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     means = np.empty(samples)
     for sample in range(samples):
-        drawn = chance.integers(len(sums), size=len(sums))
+        drawn = rng.integers(len(sums), size=len(sums))
         means[sample] = sums[drawn].sum() / counts[drawn].sum()
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])

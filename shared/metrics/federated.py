@@ -14,30 +14,30 @@ from numpy.typing import NDArray
 
 QUALITY = ("hr@10", "ndcg@10", "mrr", "auc")
 BREADTH = ("intra-list diversity", "novelty", "calibration")
-GROUPS = ("few events", "some events", "many events")  # fewer than 10, fewer than 30, 30 and more
+METRIC_GROUPS = ("few events", "some events", "many events")  # fewer than 10, fewer than 30, 30 and more
 _FROM = (10, 30)
 _BESIDE = 0.5  # scale of all that is not quality: it may be noisier than the learning curve
 _CLEAR = 3.0  # standard deviations that a count of devices must stand above its noise to be divided by
 
-MEASURES = len(QUALITY) + len(BREADTH) + 2 * len(GROUPS)
+MEASURES = len(QUALITY) + len(BREADTH) + 2 * len(METRIC_GROUPS)
 MEASURES_NORM = math.sqrt(len(QUALITY) / 4 + _BESIDE**2 * (len(BREADTH) / 4 + 1 + 1 / 4))  # L2, at most
 
 
-def say(figures: Mapping[str, float], events: int) -> NDArray[np.float32]:
+def encode_metrics(figures: Mapping[str, float], events: int) -> NDArray[np.float32]:
     """One device's figures as numbers, float32 [13].
 
     Args:
         figures: by the names in `QUALITY` and `BREADTH`, each 0 to 1.
         events: how many the device ranks from.
     """
-    marks = np.zeros((len(GROUPS), 2))
+    marks = np.zeros((len(METRIC_GROUPS), 2))
     marks[sum(events >= least for least in _FROM)] = 1.0, figures["ndcg@10"] - 0.5
     beside = [figures[name] - 0.5 for name in BREADTH]
     quality = [figures[name] - 0.5 for name in QUALITY]
     return np.array([*quality, *(_BESIDE * value for value in [*beside, *marks.ravel()])], np.float32)
 
 
-def read(total: NDArray[np.float64], deviation: float) -> dict[str, float]:
+def decode_metrics(total: NDArray[np.float64], deviation: float) -> dict[str, float]:
     """What a sum of such numbers says: means by name over the devices that had something to be measured on;
     "ndcg@10, few events" and so on for each group large enough to be told from noise, and "gap" between the best and
     the worst of them, if there are two. Nothing at all where all those devices are too few to be told from noise.
@@ -55,7 +55,7 @@ def read(total: NDArray[np.float64], deviation: float) -> dict[str, float]:
     means = dict(zip(QUALITY, total[: len(QUALITY)] * one, strict=True))
     means |= zip(BREADTH, total[len(QUALITY) : split] / _BESIDE * one, strict=True)
     groups = {}
-    for name, (count, above) in zip(GROUPS, marks, strict=True):
+    for name, (count, above) in zip(METRIC_GROUPS, marks, strict=True):
         if (of_group := _inverse(count, noise)) is not None:
             groups[f"{QUALITY[1]}, {name}"] = above * of_group
     figures = {name: float(min(max(mean + 0.5, 0.0), 1.0)) for name, mean in (means | groups).items()}

@@ -11,7 +11,7 @@ Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RankResult:
     """Where m wanted items stand, each among its others.
 
     An item with 8 others above it and 3 level with it holds place 9, 10, 11 or 12 with equal chance: its rank is 10.5
@@ -55,7 +55,7 @@ class Standing:
         return (sums[last] - sums[first]) / (self.level + 1)
 
 
-def standing(wanted: NDArray[np.float32], others: NDArray[np.float32], counted: NDArray[np.bool_]) -> Standing:
+def rank_result(wanted: NDArray[np.float32], others: NDArray[np.float32], counted: NDArray[np.bool_]) -> RankResult:
     """Compare each wanted item with its others.
 
     Args:
@@ -65,7 +65,7 @@ def standing(wanted: NDArray[np.float32], others: NDArray[np.float32], counted: 
     """
     above = np.count_nonzero((others > wanted[:, None]) & counted, axis=1)
     level = np.count_nonzero((others == wanted[:, None]) & counted, axis=1)
-    return Standing(np.asarray(above), np.asarray(level), np.asarray(np.count_nonzero(counted, axis=1)))
+    return RankResult(np.asarray(above), np.asarray(level), np.asarray(np.count_nonzero(counted, axis=1)))
 
 
 def discounts(k: int) -> FloatArray:
@@ -87,13 +87,13 @@ def list_metrics(scores: NDArray[np.float32], clicked: NDArray[np.bool_]) -> dic
     beside[np.arange(len(wanted)), np.flatnonzero(clicked)] = False
     unclicked = beside & ~clicked
     everyone = np.broadcast_to(scores, beside.shape)
-    in_list = standing(wanted, everyone, beside)
+    in_list = rank_result(wanted, everyone, beside)
 
     def ndcg(k: int) -> float:
         return float(in_list.ndcg(k).sum() / discounts(k)[: len(wanted)].sum())
 
     return {
-        "auc": float(standing(wanted, everyone, unclicked).auc().mean()),
+        "auc": float(rank_result(wanted, everyone, unclicked).auc().mean()),
         "mrr": float(in_list.reciprocal_rank().mean()),
         "ndcg@5": ndcg(5),
         "ndcg@10": ndcg(10),

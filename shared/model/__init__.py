@@ -3,10 +3,10 @@
 from shared.model.activations import ActivationStore
 from shared.model.concept_graph import ConceptGraph, read_graph
 from shared.model.concept_labels import name_concepts, read_names, rename
-from shared.model.concept_model import ConceptModel, Concepts, Course, Forgetting, Scales, Windows, age_ranks
-from shared.model.context import CONTEXT_WIDTH, Context, describe
+from shared.model.concept_model import ConceptModel, Concepts, EventSequence, Forgetting, Scales, Windows, age_ranks
+from shared.model.context import CONTEXT_WIDTH, Context, encode_context
 from shared.model.encoder import Encoder, Padded, Progress
-from shared.model.evolution import Movement, State, movement_of
+from shared.model.evolution import Evolution, State, build_evolution
 from shared.model.gates import Gates
 from shared.model.global_model import GlobalModel, build_model
 from shared.model.initialisation import find_concepts
@@ -23,13 +23,13 @@ __all__ = [
     "ConceptModel",
     "Concepts",
     "Context",
-    "Course",
     "Encoder",
+    "EventSequence",
+    "Evolution",
     "Forgetting",
     "Gates",
     "GlobalModel",
     "Layout",
-    "Movement",
     "Padded",
     "Progress",
     "Scales",
@@ -38,12 +38,12 @@ __all__ = [
     "Whitening",
     "Windows",
     "age_ranks",
+    "build_evolution",
     "build_model",
     "check_readable",
-    "describe",
+    "encode_context",
     "find_concepts",
     "log_popularity",
-    "movement_of",
     "name_concepts",
     "predicted_log_popularity",
     "read_graph",

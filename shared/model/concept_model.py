@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from shared.federation import FederationFile
 from shared.model.context import CONTEXT_WIDTH
-from shared.model.evolution import State, movement_of
+from shared.model.evolution import State, build_evolution
 from shared.model.gates import Gates
 
 _TINY = 1e-12
@@ -119,7 +119,7 @@ class Windows(NamedTuple):
     context: Tensor | None = None
 
 
-class Course(NamedTuple):
+class EventSequence(NamedTuple):
     """What a history's events so far make of its interest beyond their sum, all [..., ·].
 
     Attributes:
@@ -153,7 +153,7 @@ class ConceptModel(nn.Module):
             nn.init.zeros_(self.evolution.weight)
         self.forgetting = Forgetting(settings.forgetting)
         views_width = self.dense_width + ("concepts" in self._views) * settings.concepts
-        self.movement = movement_of(
+        self.movement = build_evolution(
             federation.interest.evolution, views_width, federation.interest.hidden, settings.seed
         )
         self.context: nn.Linear | None = None
@@ -227,15 +227,15 @@ class ConceptModel(nn.Module):
         p, q = self.split(self.forgetting(viewed), course)
         return p, None if q is None else self.lead(q, course, context)
 
-    def course(self, correction: Tensor) -> Course:
+    def course(self, correction: Tensor) -> EventSequence:
         """The two halves of what movement adds [..., k + K]."""
-        return Course(correction[..., : self.dense_width], correction[..., self.dense_width :])
+        return EventSequence(correction[..., : self.dense_width], correction[..., self.dense_width :])
 
-    def course_of(self, state: State) -> Course | None:
+    def course_of(self, state: State) -> EventSequence | None:
         """What is added after a history that left `movement` in this state; None for forgetting alone."""
         return None if self.movement is None else self.course(self.movement.correction(state))
 
-    def split(self, past: Tensor, course: Course | None = None) -> tuple[Tensor | None, Tensor | None]:
+    def split(self, past: Tensor, course: EventSequence | None = None) -> tuple[Tensor | None, Tensor | None]:
         """Interest of weighted sums of views side by side [..., k + K]: p a unit vector, q shares that sum to one.
 
         Where turning away outweighs choosing, a concept's share is zero.
@@ -249,7 +249,7 @@ class ConceptModel(nn.Module):
             q = shares / shares.sum(-1, keepdim=True).clamp(min=_TINY)
         return p, q
 
-    def lead(self, q: Tensor, course: Course | None = None, context: Tensor | None = None) -> Tensor:
+    def lead(self, q: Tensor, course: EventSequence | None = None, context: Tensor | None = None) -> Tensor:
         """sqrt(q)(I + M) + shift, what the concept interest [..., K] leads to.
 
         Args:

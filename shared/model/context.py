@@ -23,7 +23,7 @@ CIRCUMSTANCES = MappingProxyType(
 CONTEXT_WIDTH = 11
 
 
-def describe(context: Context) -> NDArray[np.float32]:
+def encode_context(context: Context) -> NDArray[np.float32]:
     """Float32 [11]: cosine and sine of the hour, 1 or -1 for a day of the weekend or another, one of four places, one
     of four devices.
 

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Evolution = Literal["forgetting", "linear", "gru", "lstm", "attention"]
+EvolutionName = Literal["forgetting", "linear", "gru", "lstm", "attention"]
 State = tuple[Tensor, ...]  # float32 [W, ...] each
 
 _SHORT, _LONG = 0.5, 0.95  # what is kept from event to event of the short-term and the long-term mean
 _ATTENDED = 50  # newest events that attention sees
 
 
-class Movement(nn.Module, ABC):
+class Evolution(nn.Module, ABC):
     """One member. Shapes: W histories of T events, F numbers in an event's views, h = `hidden`."""
 
     def __init__(self, width: int, hidden: int, read: int) -> None:
@@ -59,7 +59,7 @@ class Movement(nn.Module, ABC):
         return self.leave(self.read(state))
 
 
-class Linear(Movement):
+class Linear(Evolution):
     """The next interest from a short-term and a long-term mean of the events."""
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -78,7 +78,7 @@ class Linear(Movement):
         return state[0]
 
 
-class Gru(Movement):
+class Gru(Evolution):
     """A gated recurrent unit (Cho et al. 2014)."""
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -102,7 +102,7 @@ class Gru(Movement):
         return state[0]
 
 
-class Lstm(Movement):
+class Lstm(Evolution):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; with the forget gate of Gers et al. 2000)."""
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -128,7 +128,7 @@ class Lstm(Movement):
         return state[0]
 
 
-class Attention(Movement):
+class Attention(Evolution):
     """The latest event asks those up to it (Vaswani et al. 2017), older ones less by 1 over their age (as ALiBi does
     with a linear slope, Press et al. 2022): of the newest 50, so that a new event costs the same for ever."""
 
@@ -161,7 +161,7 @@ _MEMBERS: dict[str, type[Linear | Gru | Lstm | Attention]] = {
 }
 
 
-def movement_of(evolution: Evolution, width: int, hidden: int, seed: int) -> Movement | None:
+def build_evolution(evolution: EvolutionName, width: int, hidden: int, seed: int) -> Evolution | None:
     """A member at its start, drawn by a public seed; None for forgetting alone."""
     if evolution == "forgetting":
         return None

@@ -67,7 +67,7 @@ def find_concepts(
     return np.concatenate([known, _unit(centres[len(known) :, : x.shape[1]])]).astype(np.float32)
 
 
-def _spread(points: NDArray[np.float64], count: int, chance: np.random.Generator) -> NDArray[np.float64]:
+def _spread(points: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Points to start k-means from, float64 [count, m]: each the best of some drawn by their squared distance from
     those before (greedy k-means++, Arthur and Vassilvitskii 2007)."""
     squares = np.square(points).sum(1)
@@ -75,7 +75,7 @@ def _spread(points: NDArray[np.float64], count: int, chance: np.random.Generator
     chosen: list[int] = []
     while len(chosen) < count:
         left = nearest if chosen and nearest.any() else np.ones(len(points))
-        drawn = chance.choice(len(points), _TRIALS if chosen else 1, p=left / left.sum())
+        drawn = rng.choice(len(points), _TRIALS if chosen else 1, p=left / left.sum())
         apart = (squares[:, None] - 2.0 * points @ points[drawn].T + squares[drawn]).clip(min=0.0)
         after = np.minimum(nearest[:, None], apart)
         best = int(after.sum(0).argmin())

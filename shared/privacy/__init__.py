@@ -10,12 +10,21 @@ from shared.privacy.calibration import (
     Plan,
     ReadersEpsilon,
     allot,
-    plan,
+    plan_budget,
     readers_epsilon,
     rho_for,
 )
-from shared.privacy.discrete_gaussian import GaussianTable, sample
-from shared.privacy.events import LEVELS, TASKS, Event, Level, SampledGaussian, SummedGaussian, SummedWindow, Task
+from shared.privacy.discrete_gaussian import GaussianTable, sample_discrete_gaussian
+from shared.privacy.events import (
+    LEVELS,
+    TASKS,
+    Level,
+    PrivacyEvent,
+    SampledGaussian,
+    SummedGaussian,
+    SummedWindow,
+    Task,
+)
 from shared.privacy.keystream import Keystream, RandomBytes
 from shared.privacy.ledger import Ledger
 from shared.privacy.ledger_file import Charge, LedgerFile, read_charges
@@ -29,7 +38,6 @@ __all__ = [
     "Charge",
     "Cohort",
     "ConcentratedAccountant",
-    "Event",
     "GaussianTable",
     "Keystream",
     "Ledger",
@@ -38,6 +46,7 @@ __all__ = [
     "Level",
     "Participations",
     "Plan",
+    "PrivacyEvent",
     "RandomBytes",
     "ReadersEpsilon",
     "RenyiAccountant",
@@ -49,13 +58,13 @@ __all__ = [
     "allot",
     "clip",
     "next_clip",
-    "plan",
+    "plan_budget",
     "quantise",
     "read_charges",
     "read_indicator",
     "readers_epsilon",
     "rho_for",
-    "sample",
+    "sample_discrete_gaussian",
     "spent_epsilon",
     "squared_norm",
     "with_indicator",

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from shared.errors import Misconfigured
-from shared.privacy.events import Event, SampledGaussian, SummedGaussian
+from shared.privacy.events import PrivacyEvent, SampledGaussian, SummedGaussian
 
 # Whole orders have a closed form at every noise level; fractional ones are a series that small noise keeps from
 # converging. Without sampling every order is in closed form.
@@ -14,7 +14,7 @@ _WHOLE_ORDERS = (*range(2, 65), 80, 96, 128, 192, 256, 512)
 _ALL_ORDERS = tuple(sorted({*_WHOLE_ORDERS, *(1 + 2 ** (k / 8) for k in range(-40, 161))}))
 
 
-AnyEvent = TypeVar("AnyEvent", bound=Event)
+AnyEvent = TypeVar("AnyEvent", bound=PrivacyEvent)
 
 
 class Accountant(Protocol):
@@ -55,19 +55,21 @@ def spent_epsilon(events: Mapping[AnyEvent, int], delta: float) -> float:
     return RenyiAccountant().epsilon(events, delta)
 
 
-def _checked(events: Mapping[AnyEvent, int], delta: float) -> frozenset[tuple[Event, int]]:
+def _checked(events: Mapping[AnyEvent, int], delta: float) -> frozenset[tuple[PrivacyEvent, int]]:
     if not 0 < delta < 1:
         raise Misconfigured(f"delta: expected in (0, 1), got {delta}")
     if any(type(count) is not int or count < 0 for count in events.values()):
         raise Misconfigured("events: expected whole counts of at least 0")
-    happened: frozenset[tuple[Event, int]] = frozenset((event, count) for event, count in events.items() if count)
+    happened: frozenset[tuple[PrivacyEvent, int]] = frozenset(
+        (event, count) for event, count in events.items() if count
+    )
     levels = sorted({event.level for event, _ in happened})
     if len(levels) > 1:
         raise Misconfigured(f"events: expected one level, got {' and '.join(levels)}; account for each by itself")
     return happened
 
 
-def _rho(event: Event) -> float:
+def _rho(event: PrivacyEvent) -> float:
     if isinstance(event, SummedGaussian):
         return event.rho
     if event.sampling_probability < 1:
@@ -78,7 +80,7 @@ def _rho(event: Event) -> float:
 
 
 @lru_cache(maxsize=16384)
-def _renyi_epsilon(events: frozenset[tuple[Event, int]], delta: float) -> float:
+def _renyi_epsilon(events: frozenset[tuple[PrivacyEvent, int]], delta: float) -> float:
     if not events:
         return 0.0
     # Imported here: it costs two seconds and 80 MB, and a device that only ranks accounts for nothing.

@@ -124,7 +124,7 @@ class Plan:
     readers: ReadersEpsilon | None
 
 
-def plan(
+def plan_budget(
     *,
     epsilon: float,
     delta: float,

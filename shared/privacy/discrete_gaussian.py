@@ -70,7 +70,7 @@ class GaussianTable:
         return result
 
 
-def sample(stream: RandomBytes, variance: int, length: int) -> NDArray[np.int64]:
+def sample_discrete_gaussian(stream: RandomBytes, variance: int, length: int) -> NDArray[np.int64]:
     """Independent discrete Gaussians.
 
     Takes from the stream: a little-endian 64-bit word for each entry; then a sign bit for each, the highest of a byte

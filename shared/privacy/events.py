@@ -100,17 +100,17 @@ class SummedWindow(SummedGaussian):
     level: ClassVar[Level] = "event"
 
 
-Event = SampledGaussian | SummedGaussian | SummedWindow
+PrivacyEvent = SampledGaussian | SummedGaussian | SummedWindow
 
 
-def fields_of(event: Event) -> list[str | float]:
-    """Level, task and numbers of an event: what `event_of` reads."""
+def privacy_event_to_fields(event: PrivacyEvent) -> list[str | float]:
+    """Level, task and numbers of an event: what `privacy_event_from_fields` reads."""
     if isinstance(event, SummedGaussian):
         return [event.level, event.task, float(event.rho)]
     return [event.level, event.task, float(event.sampling_probability), float(event.noise_multiplier)]
 
 
-def event_of(fields: Sequence[object]) -> Event:
+def privacy_event_from_fields(fields: Sequence[object]) -> PrivacyEvent:
     """The event of such fields.
 
     Raises:

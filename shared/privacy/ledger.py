@@ -9,7 +9,15 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant
 from shared.privacy.budget import LedgerBudget
 from shared.privacy.calibration import rho_for
-from shared.privacy.events import LEVELS, TASKS, Event, Level, SummedGaussian, event_of, fields_of
+from shared.privacy.events import (
+    LEVELS,
+    TASKS,
+    Level,
+    PrivacyEvent,
+    SummedGaussian,
+    privacy_event_from_fields,
+    privacy_event_to_fields,
+)
 
 _ACCOUNTANTS: Mapping[Level, Accountant] = {
     "user": ConcentratedAccountant(),
@@ -25,7 +33,7 @@ class Ledger:
         budget: the promises over the device's whole life.
     """
 
-    def __init__(self, budget: LedgerBudget, charged: Mapping[Event, int] = MappingProxyType({})) -> None:
+    def __init__(self, budget: LedgerBudget, charged: Mapping[PrivacyEvent, int] = MappingProxyType({})) -> None:
         self.budget = budget
         self._charged = dict(charged)
 
@@ -33,11 +41,11 @@ class Ledger:
         return f"Ledger({sum(self._charged.values())} charges)"
 
     @property
-    def charged(self) -> Mapping[Event, int]:
+    def charged(self) -> Mapping[PrivacyEvent, int]:
         """How often each event was charged."""
         return MappingProxyType(self._charged)
 
-    def charge(self, *events: Event) -> None:
+    def charge(self, *events: PrivacyEvent) -> None:
         """Add events: all of them, or none.
 
         Raises:
@@ -45,7 +53,7 @@ class Ledger:
         """
         self._charged = self.after(*events)._charged
 
-    def after(self, *events: Event) -> "Ledger":
+    def after(self, *events: PrivacyEvent) -> "Ledger":
         """The ledger with these events charged; this one stays as it is.
 
         Raises:
@@ -66,7 +74,7 @@ class Ledger:
 
     def to_json(self) -> str:
         """All charges, in a form `from_json` reads."""
-        return json.dumps([[*fields_of(event), count] for event, count in self._charged.items()])
+        return json.dumps([[*privacy_event_to_fields(event), count] for event, count in self._charged.items()])
 
     @classmethod
     def from_json(cls, budget: LedgerBudget, text: str) -> "Ledger":
@@ -77,7 +85,7 @@ class Ledger:
         """
         try:
             entries = json.loads(text)
-            charged = {event_of(fields): count for *fields, count in entries}
+            charged = {privacy_event_from_fields(fields): count for *fields, count in entries}
             if not isinstance(entries, list) or len(charged) < len(entries):
                 raise ValueError("an event stands twice")
             if not all(type(count) is int and count > 0 for count in charged.values()):
@@ -86,7 +94,7 @@ class Ledger:
             raise Corrupt(f"ledger: expected a list of [level, task, numbers of the event, count] ({error})") from None
         return cls(budget, charged)
 
-    def _of(self, level: Level) -> dict[Event, int]:
+    def _of(self, level: Level) -> dict[PrivacyEvent, int]:
         return {event: count for event, count in self._charged.items() if event.level == level}
 
     def _check(self, level: Level) -> None:

@@ -14,7 +14,7 @@ from typing import Self
 
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.privacy.budget import LedgerBudget
-from shared.privacy.events import Event, Level, Task, event_of, fields_of
+from shared.privacy.events import Level, PrivacyEvent, Task, privacy_event_from_fields, privacy_event_to_fields
 from shared.privacy.ledger import Ledger
 
 _FIRST = hashlib.sha256(b"hushrec ledger 1").hexdigest()  # seal before the first line; says the version
@@ -32,7 +32,7 @@ class Charge:
 
     sequence: int
     round_number: int
-    event: Event
+    event: PrivacyEvent
 
     def __post_init__(self) -> None:
         if type(self.round_number) is not int or self.round_number < 0:
@@ -100,7 +100,7 @@ class LedgerFile:
         """Epsilon of a level spent so far, at the delta of its budget."""
         return self._ledger.epsilon(level)
 
-    def charge(self, *events: Event, round_number: int) -> tuple[Charge, ...]:
+    def charge(self, *events: PrivacyEvent, round_number: int) -> tuple[Charge, ...]:
         """Add events, all of them or none, and return once they are on disk.
 
         Raises:
@@ -199,8 +199,8 @@ def read_charges(path: Path) -> tuple[Charge, ...]:
     return tuple(charges)
 
 
-def _counts(charges: list[Charge]) -> dict[Event, int]:
-    counts: dict[Event, int] = {}
+def _counts(charges: list[Charge]) -> dict[PrivacyEvent, int]:
+    counts: dict[PrivacyEvent, int] = {}
     for charge in charges:
         counts[charge.event] = counts.get(charge.event, 0) + 1
     return counts
@@ -210,7 +210,7 @@ def _opened(line: bytes, sequence: int, previous: str, path: Path) -> tuple[Char
     """The charge of a line, and its seal."""
     try:
         content = json.loads(line)
-        charge = Charge(sequence, content["round"], event_of(content["event"]))
+        charge = Charge(sequence, content["round"], privacy_event_from_fields(content["event"]))
         expected, seal = _sealed(charge, previous)
         if expected != line:
             raise ValueError("another line before it, or another content")
@@ -224,7 +224,11 @@ def _opened(line: bytes, sequence: int, previous: str, path: Path) -> tuple[Char
 
 def _sealed(charge: Charge, previous: str) -> tuple[bytes, str]:
     """The line of a charge without its end, and its seal."""
-    content = {"sequence": charge.sequence, "round": charge.round_number, "event": fields_of(charge.event)}
+    content = {
+        "sequence": charge.sequence,
+        "round": charge.round_number,
+        "event": privacy_event_to_fields(charge.event),
+    }
     seal = hashlib.sha256((previous + json.dumps(content)).encode()).hexdigest()
     return json.dumps({**content, "seal": seal}).encode(), seal
 

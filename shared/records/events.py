@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.behaviour import DATED_FROM_SECONDS
-from shared.records.fields import chance, identifier, identifiers, kind, number, pairs, time, words
-from shared.records.reading import Layout, Parse, Reading
+from shared.records.fields import probability, identifier, identifiers, kind, number, pairs, time, words
+from shared.records.reading import Parse, Reading, RecordLayout
 
 _FIELDS: dict[str, Parse] = {
     "time_seconds": time,
@@ -27,14 +27,14 @@ _FIELDS: dict[str, Parse] = {
     "text": words,
     "value": number,
     "shown": identifiers,
-    "propensity": chance,
+    "propensity": probability,
     "context": pairs,
     "key": identifier,
 }
-EVENTS = Layout(
+EVENTS = RecordLayout(
     "event", {"person": identifier, **_FIELDS}, ("person", "time_seconds", "kind"), frozenset({"context"}), {}
 )
-PERSONAL_EVENTS = Layout(
+PERSONAL_EVENTS = RecordLayout(
     "event",
     _FIELDS,
     ("time_seconds", "kind"),

@@ -118,7 +118,7 @@ def time(value: Any, source: Source) -> float:
     return read
 
 
-def chance(value: Any, source: Source) -> float:
+def probability(value: Any, source: Source) -> float:
     """Above 0 up to 1."""
     read = number(value, source)
     if read > 1:

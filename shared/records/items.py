@@ -15,9 +15,9 @@ from typing import Any
 from shared.catalogue import Item
 from shared.errors import Corrupt, Misconfigured
 from shared.records.fields import identifier, labels, seconds, words
-from shared.records.reading import Layout, Reading
+from shared.records.reading import Reading, RecordLayout
 
-ITEMS = Layout(
+ITEMS = RecordLayout(
     "item",
     {"id": identifier, "title": words, "text": words, "categories": labels, "added_seconds": seconds},
     ("id", "title"),

@@ -22,7 +22,7 @@ Parse = Callable[[Any, "Reading"], Any]
 
 
 @dataclass(frozen=True)
-class Layout:
+class RecordLayout:
     """What a file holds.
 
     Attributes:
@@ -50,7 +50,7 @@ class Layout:
 class Reading:
     """One file being read."""
 
-    def __init__(self, source: Path | str, layout: Layout) -> None:
+    def __init__(self, source: Path | str, layout: RecordLayout) -> None:
         """Read from a path (CSV where it ends in .csv, else JSON lines), or JSON lines from standard input for "-"."""
         self.source = "standard input" if source == "-" else str(source)
         self.csv = Path(source).suffix.lower() == ".csv"

@@ -16,7 +16,7 @@ _SCALE_BITS = 16  # and 7 bits of the number make 23, which float32 holds exactl
 _SMALLEST_SCALE = 2.0**-126  # below it float32 loses bits
 
 
-def quantise(index: FloatMatrix, widths: Sequence[int]) -> tuple[WholeMatrix, FloatMatrix]:
+def int8_quantise(index: FloatMatrix, widths: Sequence[int]) -> tuple[WholeMatrix, FloatMatrix]:
     """The nearest numbers q * scale, with -127 <= q <= 127, for each item and group of columns.
 
     The groups keep a strong feature from drowning the text beside it.
@@ -38,11 +38,11 @@ def quantise(index: FloatMatrix, widths: Sequence[int]) -> tuple[WholeMatrix, Fl
     return numbers, scales
 
 
-def dequantise(numbers: WholeMatrix, scales: FloatMatrix, widths: Sequence[int]) -> FloatMatrix:
-    """The index, float32 [n, D], that `quantise` turns into these again.
+def int8_dequantise(numbers: WholeMatrix, scales: FloatMatrix, widths: Sequence[int]) -> FloatMatrix:
+    """The index, float32 [n, D], that `int8_quantise` turns into these again.
 
     Raises:
-        ValueError: the numbers and scales are not such as `quantise` gives.
+        ValueError: the numbers and scales are not such as `int8_quantise` gives.
     """
     if (numbers.dtype, scales.dtype) != (np.int8, np.float32):
         raise ValueError(f"expected an index in int8 with scales in float32, got {numbers.dtype} and {scales.dtype}")
@@ -58,8 +58,8 @@ def dequantise(numbers: WholeMatrix, scales: FloatMatrix, widths: Sequence[int])
 
 
 def on_grid(index: FloatMatrix, widths: Sequence[int]) -> FloatMatrix:
-    """The nearest index that `quantise` keeps as it is."""
-    return dequantise(*quantise(index, widths), widths)
+    """The nearest index that `int8_quantise` keeps as it is."""
+    return int8_dequantise(*int8_quantise(index, widths), widths)
 
 
 def _scales(largest: FloatMatrix) -> FloatMatrix:
@@ -70,7 +70,7 @@ def _scales(largest: FloatMatrix) -> FloatMatrix:
 
 
 def _is_least(numbers: WholeMatrix, scales: FloatMatrix) -> bool:
-    """Whether these are what `quantise` makes of their own products."""
+    """Whether these are what `int8_quantise` makes of their own products."""
     if not np.isfinite(_LARGEST * scales.astype(np.float64)).all() or (numbers < -_LARGEST).any():
         return False
     largest = np.abs(numbers).max(axis=1, initial=0)

@@ -28,7 +28,7 @@ from shared.model import (
     predicted_log_popularity,
     rename,
 )
-from shared.release.int8 import dequantise, on_grid, quantise
+from shared.release.int8 import int8_dequantise, int8_quantise, on_grid
 from shared.release.model_card import write_card
 
 FloatMatrix = NDArray[np.float32]
@@ -79,8 +79,8 @@ class Release:
             Misconfigured: the index does not lie on its grid.
         """
         widths = _widths(self.federation, self.index.shape[1])
-        numbers, scales = quantise(self.index, widths)
-        if not np.array_equal(dequantise(numbers, scales, widths), self.index):
+        numbers, scales = int8_quantise(self.index, widths)
+        if not np.array_equal(int8_dequantise(numbers, scales, widths), self.index):
             raise Misconfigured(
                 "release: expected an index on the int8 grid, got other numbers; see shared.release.int8"
             )
@@ -141,7 +141,7 @@ class Release:
                 federation,
                 catalogue,
                 whitening,
-                dequantise(index["index"], index["scales"], widths),
+                int8_dequantise(index["index"], index["scales"], widths),
                 index["log_popularity"],
                 vector,
                 tuple(manifest["concept_names"]),

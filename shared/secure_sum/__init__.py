@@ -32,7 +32,7 @@ from shared.secure_sum.messages import (
 from shared.secure_sum.reed_solomon import PRIME
 from shared.secure_sum.ring import Ring
 from shared.secure_sum.roster import Advert, Roster, read_roster, verify_roster
-from shared.secure_sum.shamir import RandomBytes, draw_element, recover, recover_checked, split
+from shared.secure_sum.shamir import RandomBytes, draw_element, recover, recover_checked, split_secret
 
 __all__ = [
     "LABEL", "LARGEST_COHORT", "PRIME", "RHO_UNIT", "Advert", "Agreements", "Certificate", "Degrees", "Identity",
@@ -41,5 +41,5 @@ __all__ = [
     "decode_bitmap", "derive", "device_id", "digest", "draw_element", "encode_bitmap", "graph_degrees",
     "issue_certificate", "mask_secret", "mask_statement", "mask_words", "open_envelope", "pair_key", "public_key",
     "read_roster", "recover", "recover_checked", "seal", "self_key", "share_key", "shared_secret", "shared_secrets",
-    "split", "verify_certificate", "verify_roster", "verify_signature",
+    "split_secret", "verify_certificate", "verify_roster", "verify_signature",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 PRIME = 2**255 - 19
 
 
-def evaluate(polynomial: Sequence[int], point: int) -> int:
+def evaluate_polynomial(polynomial: Sequence[int], point: int) -> int:
     """The polynomial's value at a point (Horner)."""
     value = 0
     for coefficient in reversed(polynomial):
@@ -52,7 +52,7 @@ def correct(word: Mapping[int, int], length: int) -> list[int] | None:
     message, rest = _divide(remainders[1], multipliers[1])
     if rest or len(message) > length:
         return None
-    wrong = sum(evaluate(message, point) != value for point, value in word.items())
+    wrong = sum(evaluate_polynomial(message, point) != value for point, value in word.items())
     return message + [0] * (length - len(message)) if wrong <= most_wrong else None
 
 

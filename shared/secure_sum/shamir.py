@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import islice
 
 from shared.errors import Corrupt, Misconfigured
-from shared.secure_sum.reed_solomon import PRIME, correct, evaluate, inverses
+from shared.secure_sum.reed_solomon import PRIME, correct, evaluate_polynomial, inverses
 
 RandomBytes = Callable[[int], bytes]
 LARGEST_POINT = 2**16
@@ -24,7 +24,9 @@ def draw_element(random_bytes: RandomBytes = os.urandom) -> int:
             return value
 
 
-def split(secret: int, threshold: int, points: Sequence[int], random_bytes: RandomBytes = os.urandom) -> dict[int, int]:
+def split_secret(
+    secret: int, threshold: int, points: Sequence[int], random_bytes: RandomBytes = os.urandom
+) -> dict[int, int]:
     """Share a secret out (Shamir 1979): a random polynomial of degree threshold - 1 through it, at each point.
 
     Args:
@@ -45,7 +47,7 @@ def split(secret: int, threshold: int, points: Sequence[int], random_bytes: Rand
     if not 1 <= threshold <= len(points):
         raise Misconfigured(f"secret sharing: expected a threshold from 1 to {len(points)}, got {threshold}")
     polynomial = [secret, *(draw_element(random_bytes) for _ in range(threshold - 1))]
-    return {point: evaluate(polynomial, point) for point in points}
+    return {point: evaluate_polynomial(polynomial, point) for point in points}
 
 
 def recover(shares: Mapping[int, int], threshold: int) -> int:
@@ -90,7 +92,7 @@ def recover_checked(
             f"shares: expected at most {(len(shares) - threshold) // 2} wrong ones among {len(shares)}, got more; "
             "the secret cannot be rebuilt"
         )
-    wrong = tuple(point for point in sorted(shares) if evaluate(polynomial, point) != shares[point])
+    wrong = tuple(point for point in sorted(shares) if evaluate_polynomial(polynomial, point) != shares[point])
     return polynomial[0], wrong
 
 

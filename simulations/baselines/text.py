@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client.training import LocalTraining, Window, cut
+from client.training import LocalTraining, Window, cut_windows
 from shared.behaviour import Event
 from shared.model import GlobalModel, Vector
 from shared.release import Release
@@ -52,7 +52,7 @@ def train_centrally(
     only, stopped when `validate` has not risen for `patience` epochs."""
     groups = release.federation.heads
     length = release.federation.windows.events
-    windows = [window for log in logs for window in cut(log, length) if len(window.events) > 1]
+    windows = [window for log in logs for window in cut_windows(log, length) if len(window.events) > 1]
     return _descend(
         release, model, windows, groups, validate, np.random.default_rng(seed), epochs, patience, learning_rate,
         windows_per_step, progress,
@@ -64,7 +64,7 @@ def train_alone(
 ) -> Vector:
     """The parameters [d] that one device finds with nobody's help, heads only."""
     groups = release.federation.heads
-    windows = [window for window in cut(log, release.federation.windows.events) if len(window.events) > 1]
+    windows = [window for window in cut_windows(log, release.federation.windows.events) if len(window.events) > 1]
     if not windows:
         return release.vector
     return _descend(
@@ -79,7 +79,7 @@ def _descend(
     windows: Sequence[Window],
     groups: Sequence[str],
     validate: Callable[[Vector], float],
-    chance: np.random.Generator,
+    rng: np.random.Generator,
     epochs: int,
     patience: int,
     learning_rate: float,
@@ -91,11 +91,11 @@ def _descend(
     optimizer: Any = torch.optim.Adam(model.train_only(groups), lr=learning_rate)
     best, best_metric, since = release.vector, -np.inf, 0
     for epoch in range(1, epochs + 1):
-        order = chance.permutation(len(windows))
+        order = rng.permutation(len(windows))
         for start in range(0, len(order), windows_per_step):
             batch = [windows[place] for place in order[start : start + windows_per_step]]
             optimizer.zero_grad()
-            training.losses(release, batch, groups, chance).mean().backward()
+            training.losses(release, batch, groups, rng).mean().backward()
             optimizer.step()
         vector = model.vector()
         metric = validate(vector)

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from simulations.datasets import export, load
+from simulations.datasets import export_dataset, load
 from simulations.deployment import Deployment, free_port
 from simulations.report import Progress
 
@@ -54,7 +54,7 @@ def deployment(progress: Progress) -> dict[str, Any]:
 
 def _start(there: Deployment, advance: Any) -> tuple[list[Path], list[str]]:
     """A server and devices of the busiest people of the demo, all online: their folders, and their names there."""
-    export(load("demo"), there.folder / "data", _DEVICES)
+    export_dataset(load("demo"), there.folder / "data", _DEVICES)
     settings = [
         f"round.minimum_answers={_DEVICES // 2}",
         f"training.clients_per_round={_DEVICES}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from client import make_app
+from client import make_client_app
 from server import Federation
 from shared.model import build_model
 from shared.release import first_release
@@ -91,4 +91,4 @@ def _federation(world: World, place: Path, privacy: str, aggregation: str) -> tu
         registry=registry_key(0).public_key().public_bytes_raw(),
         clock=simulated_clock(),
     )
-    return federation, InProcessGrid(make_app(OpenSimulatedDevice(folder.work, 0)), len(members))
+    return federation, InProcessGrid(make_client_app(OpenSimulatedDevice(folder.work, 0)), len(members))

@@ -35,7 +35,7 @@ _HISTORY = 200
 Factors = NDArray[np.float32]
 
 
-def recommend(progress: Progress) -> dict[str, Any]:
+def benchmark_recommend(progress: Progress) -> dict[str, Any]:
     """Ten of 100,000 items: int8 index beside NumPy and FAISS; one more event and ten again, the encoder included."""
     # A process of its own: the libraries read how many threads they may use when they are loaded.
     with (
@@ -58,9 +58,9 @@ def _single_threaded_libraries() -> Iterator[None]:
 
 
 def _measured() -> dict[str, Any]:
-    chance = np.random.default_rng(0)
-    factors, prior = _catalogue(chance)
-    queries = [_query(factors, chance) for _ in range(QUERIES)]
+    rng = np.random.default_rng(0)
+    factors, prior = _catalogue(rng)
+    queries = [_query(factors, rng) for _ in range(QUERIES)]
     index = CatalogueIndex(factors)
     turn = iter(np.tile(np.arange(QUERIES), 4))
     ways: dict[str, Callable[[], object]] = {
@@ -82,21 +82,21 @@ def _measured() -> dict[str, Any]:
     }
 
 
-def _catalogue(chance: np.random.Generator) -> tuple[Factors, Factors]:
+def _catalogue(rng: np.random.Generator) -> tuple[Factors, Factors]:
     """Clustered unit vectors beside the roots of sparse concept shares, as a release has them; and a prior."""
-    centres = chance.normal(size=(500, _DENSE))
-    z = centres[chance.integers(500, size=ITEMS)] + 0.8 * chance.normal(size=(ITEMS, _DENSE))
+    centres = rng.normal(size=(500, _DENSE))
+    z = centres[rng.integers(500, size=ITEMS)] + 0.8 * rng.normal(size=(ITEMS, _DENSE))
     z /= np.linalg.norm(z, axis=1, keepdims=True)
     shares = np.zeros((ITEMS, _CONCEPTS))
-    places = np.argsort(chance.random((ITEMS, _CONCEPTS)), axis=1)[:, :_TOP]
-    np.put_along_axis(shares, places, chance.dirichlet(np.ones(_TOP), ITEMS), axis=1)
-    prior = 0.5 * chance.normal(size=ITEMS)
+    places = np.argsort(rng.random((ITEMS, _CONCEPTS)), axis=1)[:, :_TOP]
+    np.put_along_axis(shares, places, rng.dirichlet(np.ones(_TOP), ITEMS), axis=1)
+    prior = 0.5 * rng.normal(size=ITEMS)
     return np.concatenate([z, np.sqrt(shares)], 1).astype(np.float32), prior.astype(np.float32)
 
 
-def _query(factors: Factors, chance: np.random.Generator) -> Factors:
+def _query(factors: Factors, rng: np.random.Generator) -> Factors:
     """What a person of a few items asks."""
-    past = factors[chance.integers(ITEMS, size=6)].sum(0)
+    past = factors[rng.integers(ITEMS, size=6)].sum(0)
     past[:_DENSE] *= 5.0 / np.linalg.norm(past[:_DENSE])
     past[_DENSE:] *= 3.0 / np.linalg.norm(past[_DENSE:])
     return past
@@ -127,8 +127,8 @@ def _one_more_event() -> Callable[[], object]:
     model, catalogue = build_model(settings, trainable=False), world.dataset.catalogue
     release = first_release(settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens))
     ranker = Recommender(release, model)
-    chance = np.random.default_rng(1)
-    clicks = (catalogue[int(row)].id for row in chance.integers(len(catalogue), size=_HISTORY))
+    rng = np.random.default_rng(1)
+    clicks = (catalogue[int(row)].id for row in rng.integers(len(catalogue), size=_HISTORY))
     profile = ranker.profile([Event(3600.0 * hour, EventKind.CLICK, item) for hour, item in enumerate(clicks)])
     count = iter(range(10**9))
 

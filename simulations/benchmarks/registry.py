@@ -9,7 +9,7 @@ from simulations.benchmarks.deployment import deployment
 from simulations.benchmarks.encoder import encoder
 from simulations.benchmarks.grid import grid
 from simulations.benchmarks.private_round import private_round
-from simulations.benchmarks.recommend import recommend
+from simulations.benchmarks.recommend import benchmark_recommend
 from simulations.benchmarks.secure_sum import secure_sum
 from simulations.report import Progress
 
@@ -20,7 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[Progress], dict[str, Any]]] = MappingProxyTyp
         "encoder": encoder,
         "grid": grid,
         "private-round": private_round,
-        "recommend": recommend,
+        "recommend": benchmark_recommend,
         "secure-sum": secure_sum,
     }
 )

@@ -25,7 +25,7 @@ from flwr.common.secure_aggregation.quantization import quantize
 from flwr.common.secure_aggregation.secaggplus_utils import pseudo_rand_gen
 from flwr.supercore.primitives.asymmetric import generate_key_pairs, private_key_to_bytes
 
-from client.secagg import Contribution, Joined, Membership, Summand
+from client.secagg import Contribution, Credentials, Joined, SecAggClient
 from server.aggregation import unmask
 from shared.privacy import GaussianTable
 from shared.secure_sum import (
@@ -43,7 +43,7 @@ from shared.secure_sum import (
     seal,
     share_key,
     shared_secret,
-    split,
+    split_secret,
 )
 from simulations.report import Progress
 
@@ -61,7 +61,7 @@ _NEVER_SECONDS = 2**40
 class _Party:
     """One made-up device of the benchmark, its role and what it keeps after joining."""
 
-    role: Summand
+    role: SecAggClient
     state: Joined
 
 
@@ -131,8 +131,8 @@ def _joined(configuration: RoundConfiguration) -> tuple[dict[bytes, _Party], Ros
     for _ in range(COHORT):
         identity = Identity(Ed25519PrivateKey.generate())
         certificate = issue_certificate(registry, identity.public_key, _NEVER_SECONDS)
-        role = Summand(Membership(identity, certificate, public), os.urandom, lambda: 0.0)
-        advert, state = role.join(configuration, nothing)
+        role = SecAggClient(Credentials(identity, certificate, public), os.urandom, lambda: 0.0)
+        advert, state = role.advertise(configuration, nothing)
         parties[identity.device] = _Party(role, state)
         adverts[identity.device] = Advert.decode(advert)
     return parties, Roster(tuple(adverts[device] for device in sorted(adverts)))
@@ -153,7 +153,7 @@ def _server(
         kind = ShareKind.SELF if place in summed else ShareKind.MASK_SEED
         state = parties[device].state
         secret = int.from_bytes(state.self_seed if place in summed else state.mask_seed, "little")
-        for point, share in split(secret, threshold, [other + 1 for other in neighbours[place]]).items():
+        for point, share in split_secret(secret, threshold, [other + 1 for other in neighbours[place]]).items():
             if point - 1 in summed:
                 revealed[point - 1].append(UnmaskShare(place, kind, share))
     messages = {place: UnmaskShares(tuple(shares)) for place, shares in revealed.items()}

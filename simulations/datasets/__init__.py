@@ -2,7 +2,18 @@
 
 from simulations.datasets.dataset import Dataset, Impression, LoadReport, Loss, Person
 from simulations.datasets.demo_truth import DemoTruth, Habit
-from simulations.datasets.export import export
+from simulations.datasets.export import export_dataset
 from simulations.datasets.loading import load, spec_of
 
-__all__ = ["Dataset", "DemoTruth", "Habit", "Impression", "LoadReport", "Loss", "Person", "export", "load", "spec_of"]
+__all__ = [
+    "Dataset",
+    "DemoTruth",
+    "Habit",
+    "Impression",
+    "LoadReport",
+    "Loss",
+    "Person",
+    "export_dataset",
+    "load",
+    "spec_of",
+]

@@ -15,10 +15,10 @@ from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.logbook import Logbook
+from simulations.datasets.logbook import EventCollector
 from simulations.datasets.review_texts import PublicReview, catalogue_from_reviews
 from simulations.datasets.rows import finite, objects
-from simulations.datasets.tally import Tally
+from simulations.datasets.tally import LoadCounter
 
 _NAME = re.compile(r"(.+?)(?:_5)?\.jsonl?(?:\.gz)?")
 _META = "meta_"
@@ -58,7 +58,7 @@ def load_reviews(folder: Path) -> Dataset:
     Raises:
         Corrupt: a line is not a review (or not JSON, in the metadata too), or there is no review at all.
     """
-    tally = Tally()
+    tally = LoadCounter()
     categories: dict[str, str] = {}
     reviews = []
     for path in review_files(folder):
@@ -74,7 +74,7 @@ def load_reviews(folder: Path) -> Dataset:
         if path.name.startswith(_META):
             _describe(path, categories, described, tally)
     made = catalogue_from_reviews(categories, public)
-    logbook = Logbook(catalogue := Catalogue(described.get(item.id, item) for item in made), tally)
+    logbook = EventCollector(catalogue := Catalogue(described.get(item.id, item) for item in made), tally)
     for review in reviews:
         text = ". ".join(part for part in (review.summary, review.words) if part)
         event = Event(review.time_seconds, EventKind.REVIEW, review.item, text, review.stars)
@@ -84,12 +84,12 @@ def load_reviews(folder: Path) -> Dataset:
     return Dataset(f"amazon {folder.name}", catalogue, people, tally.report(), files=files)
 
 
-def _reviews(path: Path, tally: Tally) -> Iterator[_Review]:
+def _reviews(path: Path, tally: LoadCounter) -> Iterator[_Review]:
     for line, record in objects(path, tally):
         name = record.pop("reviewerName", None)
         person, item, time = (record.get(name) for name in ("reviewerID", "asin", "unixReviewTime"))
         if not person or not item or time is None:
-            tally.lose("review without person, item or time", path, line)
+            tally.skip("review without person, item or time", path, line)
             continue
         stars, summary, words = (record.get(name) for name in ("overall", "summary", "reviewText"))
         if not all(part is None or isinstance(part, str) for part in (person, item, summary, words)):
@@ -106,16 +106,16 @@ def _reviews(path: Path, tally: Tally) -> Iterator[_Review]:
         )
 
 
-def _describe(path: Path, categories: Mapping[str, str], described: dict[str, Item], tally: Tally) -> None:
+def _describe(path: Path, categories: Mapping[str, str], described: dict[str, Item], tally: LoadCounter) -> None:
     """Items by what the published metadata says of them: title, categories, the first words of the description."""
     for line, record in objects(path, tally):
         item, title = record.get("asin"), _words(record.get("title"))
         if not isinstance(item, str) or not title:
-            tally.lose("metadata without item or title", path, line)
+            tally.skip("metadata without item or title", path, line)
         elif item not in categories:
-            tally.lose("metadata of an item without reviews", path, line)
+            tally.skip("metadata of an item without reviews", path, line)
         elif item in described:
-            tally.lose("metadata stands twice", path, line)
+            tally.skip("metadata stands twice", path, line)
         else:
             kinds = _words(record.get("category", record.get("categories")), ", ")
             telling = " ".join(_words(record.get("description")).split()[:_WORDS_DESCRIBED])
@@ -131,13 +131,13 @@ def _words(found: object, between: str = " ") -> str:
     return html.unescape(found).strip() if isinstance(found, str) else ""
 
 
-def _unrepeated(reviews: Iterator[_Review], tally: Tally) -> Iterator[_Review]:
+def _unrepeated(reviews: Iterator[_Review], tally: LoadCounter) -> Iterator[_Review]:
     """The reviews whose person, item and text did not stand before; the others are reported."""
     seen = set()
     for review in reviews:
         key = (review.person, review.item, review.summary, review.words)
         if key in seen:
-            tally.lose("review stands twice", review.path, review.line)
+            tally.skip("review stands twice", review.path, review.line)
         else:
             seen.add(key)
             yield review

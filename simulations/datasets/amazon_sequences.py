@@ -5,9 +5,9 @@ from pathlib import Path
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Item
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.logbook import Logbook, unique_items
-from simulations.datasets.rows import table
-from simulations.datasets.tally import Tally
+from simulations.datasets.logbook import EventCollector, unique_items
+from simulations.datasets.rows import read_table
+from simulations.datasets.tally import LoadCounter
 
 _ITEMS_HEADER = "item_id:token\ttitle:token_seq"
 _SEQUENCES_HEADER = "user_id:token\titem_id_list:token_seq\titem_id:token"
@@ -19,24 +19,24 @@ def load_sequences(source: Path) -> Dataset:
     Raises:
         Corrupt: a file is not what its name claims.
     """
-    tally = Tally()
+    tally = LoadCounter()
     catalogue_path = source.with_name(source.name.removesuffix(".test.inter") + ".item")
     items = []
-    for line, (item, title) in table(catalogue_path, tally, separator="\t", columns=2, header=_ITEMS_HEADER):
+    for line, (item, title) in read_table(catalogue_path, tally, separator="\t", columns=2, header=_ITEMS_HEADER):
         if item and title.strip():
             items.append((line, Item(item, title.strip(), title.strip())))
             tally.kept += 1
         else:
-            tally.lose("item without id or title", catalogue_path, line)
+            tally.skip("item without id or title", catalogue_path, line)
     catalogue = unique_items(items, catalogue_path)
-    logbook = Logbook(catalogue, tally)
+    logbook = EventCollector(catalogue, tally)
     names = {item.id: item.id for item in catalogue}  # one string object per item, not one per purchase
-    for line, (person, before, last) in table(source, tally, separator="\t", columns=3, header=_SEQUENCES_HEADER):
+    for line, (person, before, last) in read_table(source, tally, separator="\t", columns=3, header=_SEQUENCES_HEADER):
         bought = [*before.split(), *last.split()]
         tally.read += len(bought) - 1  # the records of this row are its purchases
         if not bought:
             tally.read += 1
-            tally.lose("person without purchases", source, line)
+            tally.skip("person without purchases", source, line)
         for position, item in enumerate(bought):
             logbook.add(person, Event(float(position), EventKind.PURCHASE, names.get(item, item)), source, line)
     people = logbook.people(source)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.behaviour import Event, fields_of
+from shared.behaviour import Event, event_to_fields
 from shared.catalogue import Catalogue
 from simulations.datasets.demo_truth import DemoTruth
 
@@ -102,7 +102,7 @@ class Dataset:
         for person in self.people:
             events.update(repr(person.id).encode())
             for event in person.events:
-                events.update(repr(fields_of(event)).encode())
+                events.update(repr(event_to_fields(event)).encode())
         asked = [
             (shown.person, shown.time_seconds, shown.history, shown.candidates, shown.clicked)
             for shown in self.impressions

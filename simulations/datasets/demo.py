@@ -14,7 +14,7 @@ from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
 from simulations.datasets.dataset import Dataset, LoadReport, Person
 from simulations.datasets.demo_texts import Subtopic, read_subtopics, write_items, write_search
-from simulations.datasets.demo_truth import EVENING_STARTS_HOUR, DemoTruth, Habit, Interests, Mix
+from simulations.datasets.demo_truth import EVENING_STARTS_HOUR, DemoTruth, Habit, HiddenInterests, Mix
 
 _PEOPLE = 300
 _COLD_PEOPLE_SHARE = 0.1
@@ -91,7 +91,7 @@ class _World:
     popularity: np.ndarray
 
     def live(
-        self, interests: Interests, times: list[float], rng: np.random.Generator
+        self, interests: HiddenInterests, times: list[float], rng: np.random.Generator
     ) -> tuple[tuple[Event, ...], frozenset[int]]:
         """One person's events, and which of them were chance clicks."""
         places = np.array([place for place, _ in self.items])
@@ -134,14 +134,14 @@ def _context(time: float) -> tuple[tuple[str, str], ...]:
     return (("hour", f"{datetime.fromtimestamp(time, UTC).hour:02d}"),)
 
 
-def _interests(subtopics: int, times: list[float], rng: np.random.Generator) -> Interests:
+def _interests(subtopics: int, times: list[float], rng: np.random.Generator) -> HiddenInterests:
     habit = list(_HABIT_SHARES)[int(rng.choice(len(_HABIT_SHARES), p=list(_HABIT_SHARES.values())))]
     switch = None
     if habit is Habit.SWITCH:
         switch = times[0] + float(rng.uniform(0.35, 0.65)) * (times[-1] - times[0])
     first = _mix(subtopics, rng)
     second = first if habit is Habit.STEADY else _mix(subtopics, rng)
-    return Interests(habit, first, second, times[0], times[-1] + 1, switch)
+    return HiddenInterests(habit, first, second, times[0], times[-1] + 1, switch)
 
 
 def _mix(subtopics: int, rng: np.random.Generator) -> Mix:

@@ -19,7 +19,7 @@ class Habit(StrEnum):
 
 
 @dataclass(frozen=True)
-class Interests:
+class HiddenInterests:
     """The true interests of one person: shares over subtopics that sum to 1.
 
     A steady person has `first` throughout; a drifting one goes evenly from `first` to `second` between start and end; a
@@ -67,7 +67,7 @@ class DemoTruth:
     follows: tuple[int, ...]
     follow_share: float
     chance_share: float
-    interests: Mapping[str, Interests]
+    interests: Mapping[str, HiddenInterests]
     chance: Mapping[str, frozenset[int]]
 
     def topic(self, item_id: str) -> str:

@@ -13,8 +13,8 @@ from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.records import EVENTS, Reading, read_events, read_items
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.logbook import DUPLICATE, UNKNOWN_ITEM, Logbook
-from simulations.datasets.tally import Tally
+from simulations.datasets.logbook import DUPLICATE, UNKNOWN_ITEM, EventCollector
+from simulations.datasets.tally import LoadCounter
 
 
 def load_events(folder: Path) -> Dataset:
@@ -25,30 +25,30 @@ def load_events(folder: Path) -> Dataset:
         Corrupt: lines are not what these layouts say.
     """
     items_path, events_path = _one_of(folder, "items"), _one_of(folder, "events")
-    tally = Tally()
+    tally = LoadCounter()
     catalogue = _items(items_path, tally)
     names = {item.id: item.id for item in catalogue}  # one string object per item, not one per event
-    logbook = Logbook(catalogue, tally)
+    logbook = EventCollector(catalogue, tally)
     keys: set[tuple[str, str]] = set()
     reading = Reading(events_path, EVENTS)
     for line, fields in read_events(reading):
         tally.read += 1
         if fields is None:
-            tally.lose("blank line", events_path, line)
+            tally.skip("blank line", events_path, line)
             continue
         if not fields.keys() >= set(EVENTS.needed) or not fields.keys() & {"item", "text"}:
-            tally.lose("missing value", events_path, line)
+            tally.skip("missing value", events_path, line)
             continue
         key = (fields["person"], fields.get("key", ""))
         if key[1] and key in keys:
-            tally.lose(DUPLICATE, events_path, line)
+            tally.skip(DUPLICATE, events_path, line)
             continue
         keys.update([key] if key[1] else [])
         event = _event(fields, names, tally, events_path, line)
         if logbook.add(fields["person"], event, events_path, line):
             tally.kept += len(event.shown)
         else:
-            tally.lose("shown with an event left out", events_path, line, len(event.shown))
+            tally.skip("shown with an event left out", events_path, line, len(event.shown))
     people = logbook.people(events_path)
     for said in reading.notes:
         tally.note(said)
@@ -68,10 +68,10 @@ def _one_of(folder: Path, name: str) -> Path:
     return found[0]
 
 
-def _items(path: Path, tally: Tally) -> Catalogue:
+def _items(path: Path, tally: LoadCounter) -> Catalogue:
     def lost(line: int, reason: str) -> None:
         tally.read += 1
-        tally.lose(reason, path, line)
+        tally.skip(reason, path, line)
 
     items, notes = read_items(path, lost)
     tally.read += len(items)
@@ -81,12 +81,12 @@ def _items(path: Path, tally: Tally) -> Catalogue:
     return Catalogue(items)
 
 
-def _event(fields: Mapping[str, Any], names: Mapping[str, str], tally: Tally, path: Path, line: int) -> Event:
+def _event(fields: Mapping[str, Any], names: Mapping[str, str], tally: LoadCounter, path: Path, line: int) -> Event:
     """The event of a line, with the known ones of the items shown."""
     item, shown = fields.get("item"), fields.get("shown", [])
     offered = tuple(names[other] for other in shown if other in names)
     tally.read += len(shown)
-    tally.lose(UNKNOWN_ITEM, path, line, len(shown) - len(offered))
+    tally.skip(UNKNOWN_ITEM, path, line, len(shown) - len(offered))
     return Event(
         time_seconds=fields["time_seconds"],
         kind=fields["kind"],

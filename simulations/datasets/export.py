@@ -13,7 +13,7 @@ from simulations.datasets.dataset import Dataset
 ITEMS, EVENTS, PEOPLE = "items.jsonl", "events.jsonl", "people"
 
 
-def export(dataset: Dataset, folder: Path | str, people: int | None = None) -> dict[str, int]:
+def export_dataset(dataset: Dataset, folder: Path | str, people: int | None = None) -> dict[str, int]:
     """Write `items.jsonl`, `events.jsonl` (what `events:DIR` reads) and `people/1.jsonl` and so on.
 
     Features of items are left out: the layout has none.

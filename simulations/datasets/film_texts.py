@@ -7,8 +7,8 @@ from pathlib import Path
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
 from simulations.datasets.logbook import unique_items
-from simulations.datasets.rows import csv_records, encoding_of, table
-from simulations.datasets.tally import Tally
+from simulations.datasets.rows import csv_records, encoding_of, read_table
+from simulations.datasets.tally import LoadCounter
 
 _GENRES_100K = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
@@ -35,11 +35,11 @@ def whole(number: str) -> str:
     return number.partition(".")[0] if _WHOLE.fullmatch(number) else number
 
 
-def films_100k(folder: Path, tally: Tally) -> Catalogue:
+def films_100k(folder: Path, tally: LoadCounter) -> Catalogue:
     """`u.item`, with the plots of `item_plots.tsv` where it exists."""
     path = folder / "u.item"
     films = []
-    for line, fields in table(path, tally, separator="|", columns=24, encoding=encoding_of(path)):
+    for line, fields in read_table(path, tally, separator="|", columns=24, encoding=encoding_of(path)):
         if set(fields[5:]) - {"0", "1"}:
             raise Corrupt(f"{path}:{line}: expected 19 genre flags of 0 or 1 at the end, got others")
         genres = tuple(genre for genre, flag in zip(_GENRES_100K, fields[5:], strict=True) if flag == "1")
@@ -49,30 +49,32 @@ def films_100k(folder: Path, tally: Tally) -> Catalogue:
     if extra.exists():
         known = {film[1] for film in films}
         header = "item_id\tml1m_MovieID\ttitle\tplot"
-        for line, (film, _, _, plot) in table(extra, tally, separator="\t", columns=4, header=header):
+        for line, (film, _, _, plot) in read_table(extra, tally, separator="\t", columns=4, header=header):
             _add_text(plots, film, plot, known, extra, line, tally)
     return _catalogue(path, films, plots, tally)
 
 
-def films_1m(folder: Path, tally: Tally) -> Catalogue:
+def films_1m(folder: Path, tally: LoadCounter) -> Catalogue:
     """`movies.dat` (latin-1 in 1M, UTF-8 in 10M), with plot, director and actors of `movies_extrainfos.dat` if any."""
     path = folder / "movies.dat"
     films = [
         (line, film, title, tuple(genres.split("|")))
-        for line, (film, title, genres) in table(path, tally, separator="::", columns=3, encoding=encoding_of(path))
+        for line, (film, title, genres) in read_table(
+            path, tally, separator="::", columns=3, encoding=encoding_of(path)
+        )
     ]
     texts: dict[str, str] = {}
     extra = folder / "movies_extrainfos.dat"
     if extra.exists():
         known = {film[1] for film in films}
-        for line, fields in table(extra, tally, separator="::", columns=11):
+        for line, fields in read_table(extra, tally, separator="::", columns=11):
             film, director, actors, plot = fields[0], fields[6], fields[8], fields[9]
             text = _sentences(*("" if words == "N/A" else words for words in (plot, director, actors)))
             _add_text(texts, film, text, known, extra, line, tally)
     return _catalogue(path, films, texts, tally)
 
 
-def films_latest(folder: Path, tally: Tally) -> Catalogue:
+def films_latest(folder: Path, tally: LoadCounter) -> Catalogue:
     """`movies.csv` (UTF-8, CSV quoting)."""
     path = folder / "movies.csv"
     films = [
@@ -82,11 +84,11 @@ def films_latest(folder: Path, tally: Tally) -> Catalogue:
     return _catalogue(path, films, {}, tally)
 
 
-def _catalogue(path: Path, films: Iterable[_Film], texts: Mapping[str, str], tally: Tally) -> Catalogue:
+def _catalogue(path: Path, films: Iterable[_Film], texts: Mapping[str, str], tally: LoadCounter) -> Catalogue:
     items = []
     for line, film, title, genres in films:
         if not film or not title.strip():
-            tally.lose("film without id or title", path, line)
+            tally.skip("film without id or title", path, line)
             continue
         spoken = natural_title(title.strip())
         named = tuple(genre for genre in genres if genre not in _NO_GENRE)
@@ -96,14 +98,14 @@ def _catalogue(path: Path, films: Iterable[_Film], texts: Mapping[str, str], tal
 
 
 def _add_text(
-    texts: dict[str, str], film: str, text: str, known: set[str], path: Path, line: int, tally: Tally
+    texts: dict[str, str], film: str, text: str, known: set[str], path: Path, line: int, tally: LoadCounter
 ) -> None:
     if film not in known:
-        tally.lose("text of an unknown film", path, line)
+        tally.skip("text of an unknown film", path, line)
     elif not text.strip():
-        tally.lose("film text without words", path, line)
+        tally.skip("film text without words", path, line)
     elif film in texts:
-        tally.lose("second text of a film", path, line)
+        tally.skip("second text of a film", path, line)
     else:
         texts[film] = text.strip()
         tally.kept += 1

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from shared.errors import Corrupt, Misconfigured
 from simulations.datasets.dataset import Person
-from simulations.datasets.rows import table
-from simulations.datasets.tally import Tally
+from simulations.datasets.rows import read_table
+from simulations.datasets.tally import LoadCounter
 
 TEST_FILE = "ml-1m.test.rating"
 NEGATIVES_FILE = "ml-1m.test.negative"
@@ -23,7 +23,7 @@ class PublishedTests:
     names: Mapping[str, str]
 
 
-def read_test_items(folder: Path, tally: Tally) -> PublishedTests:
+def read_test_items(folder: Path, tally: LoadCounter) -> PublishedTests:
     """The test items, none where the files are absent. NCF numbers people from 0, MovieLens from 1.
 
     Raises:
@@ -36,11 +36,11 @@ def read_test_items(folder: Path, tally: Tally) -> PublishedTests:
     if not ids.exists():
         raise Misconfigured(f"{path}: expected {IDS_FILE} beside it to translate its item numbers; add it")
     names = {}
-    for _, (number, name) in table(ids, tally, separator="\t", columns=2, header="ncf_item\tMovieID"):
+    for _, (number, name) in read_table(ids, tally, separator="\t", columns=2, header="ncf_item\tMovieID"):
         names[number] = name
         tally.kept += 1
     items: dict[str, tuple[str, int]] = {}
-    for line, (person, item, _, _) in table(path, tally, separator="\t", columns=4):
+    for line, (person, item, _, _) in read_table(path, tally, separator="\t", columns=4):
         person_id = _person(person, path, line)
         if person_id in items:
             raise Corrupt(f"{path}:{line}: expected one test item a person, got a second one")
@@ -48,7 +48,7 @@ def read_test_items(folder: Path, tally: Tally) -> PublishedTests:
     return PublishedTests(path, items, names)
 
 
-def moved_last(people: Sequence[Person], tests: PublishedTests, tally: Tally) -> tuple[Person, ...]:
+def moved_last(people: Sequence[Person], tests: PublishedTests, tally: LoadCounter) -> tuple[Person, ...]:
     """The people with each published test item moved to the very end, one second after the last event if needed."""
     moved = []
     found = set()
@@ -65,11 +65,13 @@ def moved_last(people: Sequence[Person], tests: PublishedTests, tally: Tally) ->
         moved.append(person)
     for person_id, (_, line) in tests.items.items():
         if person_id not in found:
-            tally.lose("fixed test item the person never rated", tests.path, line)
+            tally.skip("fixed test item the person never rated", tests.path, line)
     return tuple(moved)
 
 
-def read_negatives(folder: Path, tests: PublishedTests, known: Set[str], tally: Tally) -> dict[str, tuple[str, ...]]:
+def read_negatives(
+    folder: Path, tests: PublishedTests, known: Set[str], tally: LoadCounter
+) -> dict[str, tuple[str, ...]]:
     """The published negatives by person, without the person's own test item; none where the file is absent.
 
     Raises:
@@ -79,7 +81,7 @@ def read_negatives(folder: Path, tests: PublishedTests, known: Set[str], tally: 
     if not tests.items or not path.exists():
         return {}
     negatives: dict[str, tuple[str, ...]] = {}
-    for line, (key, numbers) in table(path, tally, separator="\t", columns=2):
+    for line, (key, numbers) in read_table(path, tally, separator="\t", columns=2):
         person, comma, item = key.strip("()").partition(",")
         if not comma:
             raise Corrupt(f"{path}:{line}: expected (person,item) and its negatives, got another first field")
@@ -88,12 +90,12 @@ def read_negatives(folder: Path, tests: PublishedTests, known: Set[str], tally: 
         person_id = _person(person, path, line)
         test_item = _name(item, tests.names, path, line)
         if tests.items.get(person_id, ("", 0))[0] != test_item or person_id in negatives:
-            tally.lose("negatives of another test item, or given twice", path, line, 1 + len(listed))
+            tally.skip("negatives of another test item, or given twice", path, line, 1 + len(listed))
             continue
         offered = [name for name in listed if name in known]
         kept = tuple(name for name in offered if name != test_item)
-        tally.lose("negative not in the catalogue", path, line, len(listed) - len(offered))
-        tally.lose("negative is the person's own test item", path, line, len(offered) - len(kept))
+        tally.skip("negative not in the catalogue", path, line, len(listed) - len(offered))
+        tally.skip("negative is the person's own test item", path, line, len(offered) - len(kept))
         tally.kept += 1 + len(kept)
         negatives[person_id] = kept
     return negatives

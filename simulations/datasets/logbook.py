@@ -15,7 +15,7 @@ from shared.behaviour import Event, seconds_between
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
 from simulations.datasets.dataset import Person
-from simulations.datasets.tally import Tally
+from simulations.datasets.tally import LoadCounter
 
 UNKNOWN_ITEM = "item not in the catalogue"
 DUPLICATE = "event stands twice"
@@ -35,10 +35,10 @@ class _Kept:
         self.files = array("H")
 
 
-class Logbook:
+class EventCollector:
     """The events of all people; every `add` is one record, kept or reported, and some are merged in the end."""
 
-    def __init__(self, catalogue: Catalogue, tally: Tally) -> None:
+    def __init__(self, catalogue: Catalogue, tally: LoadCounter) -> None:
         self._known = {item.id for item in catalogue}
         self._tally = tally
         self._people: dict[str, _Kept] = {}
@@ -53,7 +53,7 @@ class Logbook:
         """
         if event.item is not None and event.item not in self._known:
             self._unknown += 1
-            self._tally.lose(UNKNOWN_ITEM, path, line)
+            self._tally.skip(UNKNOWN_ITEM, path, line)
             return False
         self.meet(person)
         kept = self._people[person]
@@ -97,7 +97,7 @@ class Logbook:
             if before is not None and _same(merged[before], event, consecutive=before == len(merged) - 1):
                 twice = merged[before].time_seconds == event.time_seconds
                 self._tally.kept -= 1
-                self._tally.lose(DUPLICATE if twice else NEAR_DOUBLE, files[kept.files[place]], kept.lines[place])
+                self._tally.skip(DUPLICATE if twice else NEAR_DOUBLE, files[kept.files[place]], kept.lines[place])
                 merged[before] = _joined(merged[before], event)
                 continue
             last[act] = len(merged)

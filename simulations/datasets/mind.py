@@ -13,10 +13,10 @@ from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
 from simulations.datasets.dataset import Dataset, Impression
-from simulations.datasets.logbook import UNKNOWN_ITEM, Logbook
+from simulations.datasets.logbook import UNKNOWN_ITEM, EventCollector
 from simulations.datasets.news_texts import read_news
-from simulations.datasets.rows import table
-from simulations.datasets.tally import Tally
+from simulations.datasets.rows import read_table
+from simulations.datasets.tally import LoadCounter
 
 _TIME_FORMAT = "%m/%d/%Y %I:%M:%S %p"
 
@@ -43,7 +43,7 @@ def load_mind(folder: Path, language: str = "en") -> Dataset:
         Misconfigured: a file is missing, or there are fewer than two days.
         Corrupt: a file is not what its name claims.
     """
-    tally = Tally()
+    tally = LoadCounter()
     catalogue = read_news(folder, language, tally)
     source = folder / "behaviors.tsv"
     rows = sorted(_rows(source, catalogue, tally), key=lambda row: row.time)
@@ -68,8 +68,8 @@ def load_mind(folder: Path, language: str = "en") -> Dataset:
 class _Reading:
     """Takes rows in order of time; each history entry and each candidate is one record."""
 
-    def __init__(self, source: Path, catalogue: Catalogue, tally: Tally) -> None:
-        self.logbook = Logbook(catalogue, tally)
+    def __init__(self, source: Path, catalogue: Catalogue, tally: LoadCounter) -> None:
+        self.logbook = EventCollector(catalogue, tally)
         self.impressions: list[Impression] = []
         self._source = source
         self._known = {item.id for item in catalogue}
@@ -132,18 +132,18 @@ class _Reading:
         return self.logbook.add(row.person, event, self._source, row.line)
 
     def _lose(self, reason: str, row: _Row, count: int) -> None:
-        self._tally.lose(reason, self._source, row.line, count)
+        self._tally.skip(reason, self._source, row.line, count)
 
 
-def _rows(source: Path, catalogue: Catalogue, tally: Tally) -> Iterator[_Row]:
+def _rows(source: Path, catalogue: Catalogue, tally: LoadCounter) -> Iterator[_Row]:
     names = {item.id: item.id for item in catalogue}  # one string object per news, not one per click
-    for line, (_, person, time, history, candidates) in table(source, tally, separator="\t", columns=5):
+    for line, (_, person, time, history, candidates) in read_table(source, tally, separator="\t", columns=5):
         before = tuple(names.get(item, item) for item in history.split())
         offered = [entry.rpartition("-") for entry in candidates.split()]
         if not all(item and click in ("0", "1") for item, _, click in offered):
             raise Corrupt(f"{source}:{line}: expected candidates as ID-0 or ID-1, got others; the line is damaged")
         if not person or not offered:
-            tally.lose("impression without a person or candidates", source, line)
+            tally.skip("impression without a person or candidates", source, line)
             continue
         tally.read += len(before) + len(offered) - 1  # the records of this row are its entries
         items = tuple(names.get(item, item) for item, _, _ in offered)

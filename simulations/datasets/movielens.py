@@ -8,9 +8,9 @@ from shared.errors import Misconfigured
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.film_texts import films_1m, films_100k, films_latest, whole
 from simulations.datasets.fixed_test import moved_last, read_negatives, read_test_items
-from simulations.datasets.logbook import Logbook
-from simulations.datasets.rows import csv_records, encoding_of, finite, table
-from simulations.datasets.tally import Tally
+from simulations.datasets.logbook import EventCollector
+from simulations.datasets.rows import csv_records, encoding_of, finite, read_table
+from simulations.datasets.tally import LoadCounter
 
 _LAYOUTS = (
     "u.data and u.item (100K); ratings.dat or ratings_time_ordered.tsv.gz, and movies.dat (1M, 10M); "
@@ -31,9 +31,9 @@ def load_movielens(folder: Path) -> Dataset:
         raise Misconfigured(f"{folder}: expected the files of a MovieLens layout: {_LAYOUTS}; found none of them")
     source = folder / found[0]
     read_ratings, read_films = _READERS[found[0]]
-    tally = Tally()
+    tally = LoadCounter()
     catalogue = read_films(folder, tally)
-    logbook = Logbook(catalogue, tally)
+    logbook = EventCollector(catalogue, tally)
     names = {item.id: item.id for item in catalogue}  # one string object per film, not one per rating
     for line, person, film, value, time_seconds in read_ratings(source, tally):
         event = Event(time_seconds, EventKind.RATING, names.get(film, film), value=value)
@@ -50,33 +50,37 @@ def load_movielens(folder: Path) -> Dataset:
     )
 
 
-def _ratings_100k(path: Path, tally: Tally) -> Iterator[_Rating]:
-    for line, (person, film, value, time) in table(path, tally, separator="\t", columns=4):
+def _ratings_100k(path: Path, tally: LoadCounter) -> Iterator[_Rating]:
+    for line, (person, film, value, time) in read_table(path, tally, separator="\t", columns=4):
         yield from _rating(path, line, person, film, value, time, tally)
 
 
-def _ratings_1m(path: Path, tally: Tally) -> Iterator[_Rating]:
-    for line, (person, film, value, time) in table(path, tally, separator="::", columns=4, encoding=encoding_of(path)):
+def _ratings_1m(path: Path, tally: LoadCounter) -> Iterator[_Rating]:
+    for line, (person, film, value, time) in read_table(
+        path, tally, separator="::", columns=4, encoding=encoding_of(path)
+    ):
         yield from _rating(path, line, person, film, value, time, tally)
 
 
-def _ratings_ordered(path: Path, tally: Tally) -> Iterator[_Rating]:
+def _ratings_ordered(path: Path, tally: LoadCounter) -> Iterator[_Rating]:
     header = "UserID\tPosition\tMovieID\tRating\tFilePos"
-    for line, (person, position, film, value, _) in table(path, tally, separator="\t", columns=5, header=header):
+    for line, (person, position, film, value, _) in read_table(path, tally, separator="\t", columns=5, header=header):
         yield from _rating(path, line, person, film, value, position, tally)
 
 
-def _ratings_latest(path: Path, tally: Tally) -> Iterator[_Rating]:
+def _ratings_latest(path: Path, tally: LoadCounter) -> Iterator[_Rating]:
     for line, row in csv_records(path, tally, required=("userId", "movieId", "rating", "timestamp")):
         person, film = whole(row["userId"]), whole(row["movieId"])
         yield from _rating(path, line, person, film, row["rating"], row["timestamp"], tally)
 
 
-def _rating(path: Path, line: int, person: str, film: str, value: str, time: str, tally: Tally) -> Iterator[_Rating]:
+def _rating(
+    path: Path, line: int, person: str, film: str, value: str, time: str, tally: LoadCounter
+) -> Iterator[_Rating]:
     if person and film and value and time:
         yield line, person, film, finite(value, path, line, "rating"), finite(time, path, line, "time")
     else:
-        tally.lose("missing value", path, line)
+        tally.skip("missing value", path, line)
 
 
 _READERS = {

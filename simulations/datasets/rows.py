@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.errors import Corrupt, Misconfigured
 from shared.records import Header, Unreadable, table_rows
-from simulations.datasets.tally import Tally
+from simulations.datasets.tally import LoadCounter
 
 _BYTES_CHECKED = 65536
 
@@ -59,8 +59,8 @@ def lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
         raise Corrupt(f"{path}: expected rows, got an empty file; fetch the file again")
 
 
-def table(
-    path: Path, tally: Tally, *, separator: str, columns: int, encoding: str = "utf-8-sig", header: str = ""
+def read_table(
+    path: Path, tally: LoadCounter, *, separator: str, columns: int, encoding: str = "utf-8-sig", header: str = ""
 ) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and the `columns` fields of each row; the last field keeps any further separators.
 
@@ -77,7 +77,7 @@ def table(
             continue
         tally.read += 1
         if not line.strip():
-            tally.lose("blank line", path, number)
+            tally.skip("blank line", path, number)
             continue
         fields = line.split(separator, columns - 1)
         if len(fields) != columns:
@@ -89,10 +89,10 @@ def table(
 
 
 def csv_records(
-    path: Path, tally: Tally, *, required: Sequence[str], optional: Sequence[str] = ()
+    path: Path, tally: LoadCounter, *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and fields by column name of a file with a header and CSV quoting, whatever its separator; an empty
-    field is an empty text. Counts and reports as `table`.
+    field is an empty text. Counts and reports as `read_table`.
 
     Raises:
         Corrupt: a required column is missing, an unknown one is there, a row has another number of fields, or a
@@ -104,7 +104,7 @@ def csv_records(
         for number, row in table_rows((f"{text}\n" for _, text in lines(path)), header, notes):
             tally.read += 1
             if row is None:
-                tally.lose("blank line", path, number)
+                tally.skip("blank line", path, number)
             elif isinstance(row, str):
                 raise Corrupt(f"{path}:{number}: {row}")
             else:
@@ -115,8 +115,8 @@ def csv_records(
         tally.note(f"{path.name}: {said}")
 
 
-def objects(path: Path, tally: Tally) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers and the JSON object on each line; counts and reports as `table` does.
+def objects(path: Path, tally: LoadCounter) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers and the JSON object on each line; counts and reports as `read_table` does.
 
     Raises:
         Corrupt: a line is not a whole JSON object.
@@ -124,7 +124,7 @@ def objects(path: Path, tally: Tally) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in lines(path):
         tally.read += 1
         if not line.strip():
-            tally.lose("blank line", path, number)
+            tally.skip("blank line", path, number)
             continue
         try:
             record = json.loads(line)

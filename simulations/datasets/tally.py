@@ -9,7 +9,7 @@ EXAMPLES_PER_LOSS = 5
 
 
 @dataclass
-class Tally:
+class LoadCounter:
     """The open account of one load; counts may be added to directly where a loop is hot."""
 
     read: int = 0
@@ -22,7 +22,7 @@ class Tally:
         """Say in the report what was read in another way than it stands there."""
         self._notes.append(said)
 
-    def lose(self, reason: str, path: Path, line: int, count: int = 1) -> None:
+    def skip(self, reason: str, path: Path, line: int, count: int = 1) -> None:
         """Report `count` records of one line as left out."""
         if count == 0:
             return

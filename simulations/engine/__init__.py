@@ -17,10 +17,10 @@ from simulations.engine.population import (
 from simulations.engine.prior_knowledge import Prior
 from simulations.engine.ray_engine import run_ray
 from simulations.engine.run_folder import RunFolder
-from simulations.engine.training import Trained, one_thread, train
+from simulations.engine.training import Trained, one_thread, train_federation
 
 __all__ = [
     "HELD_OUT", "POPULATION", "DeviceStates", "Dropouts", "Fidelity", "InProcessGrid", "OpenSimulatedDevice",
     "Prior", "RunFolder", "SeededRandomness", "StateJournal", "Trained", "embed_catalogue", "first_rounds",
-    "one_thread", "registry_key", "run_local", "run_ray", "simulated_clock", "train", "write_logs",
+    "one_thread", "registry_key", "run_local", "run_ray", "simulated_clock", "train_federation", "write_logs",
 ]  # fmt: skip

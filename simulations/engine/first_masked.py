@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from flwr.serverapp import Grid
 
-from server import Clock, IdealSum, Member, SecureSum, SumRequest, SumResult
+from server import Clock, CohortMember, IdealSum, SecureSum, SumRequest, SumResult
 from shared.federation import FederationFile
 from shared.privacy import Task
 from simulations.engine.device_states import DeviceStates
@@ -34,7 +34,7 @@ class FirstMasked:
         self._secure, self._ideal = SecureSum(registry), IdealSum()
         self._states = states
 
-    def sum(self, grid: Grid, cohort: Sequence[Member], request: SumRequest, clock: Clock) -> SumResult:
+    def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`.
 
         Raises:

@@ -15,8 +15,8 @@ import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Context
 
-from client import Device, Installed, Membership, NodeState, install
-from shared.behaviour import Event, event_of, fields_of
+from client import Credentials, Device, LoadedRelease, NodeState, load_release
+from shared.behaviour import Event, event_from_fields, event_to_fields
 from shared.errors import Corrupt
 from shared.files import write_atomically
 from shared.privacy import Keystream, RandomBytes
@@ -125,8 +125,8 @@ class OpenSimulatedDevice:
             observe=lambda request, failure: note(state, request, failure),
         )
 
-    def _find_release(self, digest: str) -> Installed:
-        return install(self._home / "releases" / digest)
+    def _find_release(self, digest: str) -> LoadedRelease:
+        return load_release(self._home / "releases" / digest)
 
 
 def registry_key(seed: int) -> Ed25519PrivateKey:
@@ -135,11 +135,11 @@ def registry_key(seed: int) -> Ed25519PrivateKey:
 
 
 @lru_cache(maxsize=65536)
-def membership(seed: int, device: int) -> Membership:
+def membership(seed: int, device: int) -> Credentials:
     """What makes a simulated device a member."""
     registry, identity = registry_key(seed), Identity(_key(f"simulated device {seed} {device}"))
     certificate = issue_certificate(registry, identity.public_key, _NEVER_SECONDS)
-    return Membership(identity, certificate, registry.public_key().public_bytes_raw())
+    return Credentials(identity, certificate, registry.public_key().public_bytes_raw())
 
 
 def _key(name: str) -> Ed25519PrivateKey:
@@ -157,8 +157,8 @@ def _events(directory: Path, device: int) -> tuple[Event, ...]:
 
 
 def _encode(event: Event) -> bytes:
-    return json.dumps(fields_of(event), separators=(",", ":")).encode() + b"\n"
+    return json.dumps(event_to_fields(event), separators=(",", ":")).encode() + b"\n"
 
 
 def _decode(line: bytes) -> Event:
-    return event_of(json.loads(line))
+    return event_from_fields(json.loads(line))

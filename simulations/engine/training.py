@@ -8,23 +8,22 @@ from pathlib import Path
 
 import torch
 
-from client import make_app as make_client_app
-from server import Clock, Counts, Federation, RoundReport
-from server import make_app as make_server_app
+from client import make_client_app
+from server import Clock, Counts, Federation, RoundReport, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
 from shared.round_parameters import window_epsilon
-from simulations.engine.device_states import DeviceStates, StateJournal
-from simulations.engine.local_engine import run_local, simulated_clock
-from simulations.engine.ray_engine import run_ray
 from simulations.engine.computations import check_computations, computations, told
+from simulations.engine.device_states import DeviceStates, StateJournal
 from simulations.engine.embedding_cache import embed_catalogue
 from simulations.engine.first_masked import FirstMasked
+from simulations.engine.local_engine import run_local, simulated_clock
 from simulations.engine.population import HELD_OUT, POPULATION, OpenSimulatedDevice, always, registry_key, write_logs
 from simulations.engine.prior_knowledge import Prior
+from simulations.engine.ray_engine import run_ray
 from simulations.engine.run_folder import RunFolder
 from simulations.engine.spending import Spending, spending
 from simulations.evaluation import ConceptScorer, Evaluation, Questions, World, evaluate
@@ -65,7 +64,7 @@ class Trained:
     uncomputed: tuple[str, ...] = ()
 
 
-def train(
+def train_federation(
     world: World,
     settings: FederationFile,
     folder: RunFolder,

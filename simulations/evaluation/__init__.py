@@ -1,12 +1,12 @@
 """Leave-one-out evaluation: the split, sampled and full metrics, and the scorers that are measured."""
 
 from simulations.evaluation.concept_scorer import ConceptScorer
-from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample
+from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample_people
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
 from simulations.evaluation.split import Questions, Rows, Split, item_places, split, training_events
 from simulations.evaluation.world import World
 
 __all__ = [
     "ConceptScorer", "DeviceScorer", "Evaluation", "Figures", "Questions", "Rows", "Scorer", "Split", "World",
-    "breadth", "evaluate", "item_places", "sample", "split", "training_events",
+    "breadth", "evaluate", "item_places", "sample_people", "split", "training_events",
 ]  # fmt: skip

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from shared.behaviour import Event, attended
-from shared.model import CONTEXT_WIDTH, Course, GlobalModel, Progress, describe
+from shared.behaviour import Event, positive_events
+from shared.model import CONTEXT_WIDTH, EventSequence, GlobalModel, Progress, encode_context
 from shared.release import Release
 
 FloatMatrix = NDArray[np.float32]
@@ -30,7 +30,7 @@ class ConceptScorer:
             logs: every person's whole log; the scorer only ever uses the events before those it is asked to rank, and
                 of them, as training does, those that show interest.
         """
-        logs = [attended(log) for log in logs]
+        logs = [positive_events(log) for log in logs]
         self._release, self._model = release, model
         words = list(dict.fromkeys(event.text for log in logs for event in log if event.text))
         self._word_rows = {text: len(release.catalogue) + place for place, text in enumerate(words)}
@@ -106,7 +106,7 @@ class ConceptScorer:
                 leads.append(heads.lead(q, course, torch.from_numpy(contexts)).numpy())
         return np.asarray(np.concatenate(leads, 1) @ self._items + self._prior, np.float32)
 
-    def _course(self, histories: Sequence[NDArray[np.int64]]) -> Course | None:
+    def _course(self, histories: Sequence[NDArray[np.int64]]) -> EventSequence | None:
         """What movement makes of whole histories, all stepped through side by side: each ends at the same step."""
         movement = self._model.heads.movement
         if movement is None or self._entered is None:
@@ -127,7 +127,7 @@ class ConceptScorer:
         """Circumstances of each event with a known item, float32 [events, 11]; none where nobody noted any."""
         if not any(event.context for event in log):
             return np.zeros((0, CONTEXT_WIDTH), np.float32)
-        return np.stack([describe(event.context) for event in log if event.item in self._release.catalogue])
+        return np.stack([encode_context(event.context) for event in log if event.item in self._release.catalogue])
 
     def _log_rows(self, log: Sequence[Event]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row of each event's text (its own words, else its item's; others are left out), and where the items stand."""

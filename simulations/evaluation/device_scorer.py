@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from client import Profile, Recommender, Wishes
+from client import Profile, Recommender, RecommendOptions
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
 from shared.metrics import by_terciles, coverage, gini, intra_list_diversity, miscalibration, novelty, quality_gap
@@ -34,7 +34,7 @@ class DeviceScorer:
     catalogue: Catalogue
     logs: Sequence[Sequence[Event]]
     profile: Callable[[Sequence[Event]], Profile] | None = None
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: RecommendOptions = field(default_factory=RecommendOptions)
     _profiles: dict[tuple[int, int], Profile] = field(default_factory=dict, init=False, repr=False)
 
     def events(self, person: int, history: Rows) -> Sequence[Event]:
@@ -70,7 +70,7 @@ class DeviceScorer:
         return self.logs[person][places[len(history)]].context if len(history) < len(places) else ()
 
 
-def sample(questions: Questions, most: int, seed: int) -> Questions:
+def sample_people(questions: Questions, most: int, seed: int) -> Questions:
     """Some of the questions, drawn by the seed: at most so many, and no more than 40,000 events of history in all."""
     order = np.random.default_rng([seed, 11]).permutation(len(questions))
     read = np.cumsum([len(questions.histories[place]) for place in order])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import Misconfigured
-from shared.metrics import Standing, bootstrap_interval, list_metrics, standing
+from shared.metrics import RankResult, bootstrap_interval, list_metrics, rank_result
 from simulations.evaluation.split import Questions, Rows
 
 _BATCH_SCORES = 2**23  # scores held at once: 32 MiB in float32
@@ -66,8 +66,8 @@ def evaluate(scorer: Scorer, questions: Questions, progress: Callable[[int], Non
     Raises:
         Misconfigured: a score is not a number, or the scores have another shape than [people, items].
     """
-    sampled: list[Standing] = []
-    full: list[Standing] = []
+    sampled: list[RankResult] = []
+    full: list[RankResult] = []
     lists: list[Mapping[str, float]] = []
     size = max(1, _BATCH_SCORES // questions.items)
     for start in range(0, len(questions), size):
@@ -76,8 +76,8 @@ def evaluate(scorer: Scorer, questions: Questions, progress: Callable[[int], Non
         asked = np.arange(len(batch))
         wanted = scores[asked, batch.targets]
         known = batch.negatives >= 0
-        sampled.append(standing(wanted, scores[asked[:, None], batch.negatives.clip(min=0)], known))
-        full.append(standing(wanted, scores, _competing(batch)))
+        sampled.append(rank_result(wanted, scores[asked[:, None], batch.negatives.clip(min=0)], known))
+        full.append(rank_result(wanted, scores, _competing(batch)))
         for row, shown in zip(scores, batch.lists, strict=True):
             lists.append({} if shown is None else list_metrics(row[shown.candidates], shown.clicked))
         progress(len(batch))
@@ -121,16 +121,16 @@ def _competing(batch: Questions) -> NDArray[np.bool_]:
     return competing
 
 
-def _joined(parts: Sequence[Standing]) -> Standing:
+def _joined(parts: Sequence[RankResult]) -> RankResult:
     none = [np.zeros(0, np.int64)]
-    return Standing(
+    return RankResult(
         np.concatenate([part.above for part in parts] or none),
         np.concatenate([part.level for part in parts] or none),
         np.concatenate([part.others for part in parts] or none),
     )
 
 
-def _metrics(of: Standing, met: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+def _metrics(of: RankResult, met: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
     """Of each question; NaN for those whose target was met."""
     found = {"hr@10": of.hit_rate(10), "ndcg@10": of.ndcg(10), "auc": of.auc(), "mrr": of.reciprocal_rank()}
     return {name: np.where(met, np.nan, values) for name, values in found.items()} if met.any() else found

@@ -140,15 +140,15 @@ def split(dataset: Dataset, seed: int) -> Split:
     """
     catalogue = dataset.catalogue
     choices = [_choices(person.events, catalogue) for person in dataset.people]
-    chance = np.random.default_rng([seed, NEGATIVES])
+    rng = np.random.default_rng([seed, NEGATIVES])
     shown_lists = bool(dataset.impressions)
     asked = [person for person, of in enumerate(choices) if len(of.new) >= FEWEST_NEW]
     if shown_lists:
         # The test holds nobody's own events back, so a sample is enough: those whose last new choice has its list.
         asked = [person for person in asked[::_EVERY] if _list_of(dataset, person, choices[person]) is not None]
-    drawn = {person: _negatives(dataset, person, choices[person], chance) for person in asked}
+    drawn = {person: _negatives(dataset, person, choices[person], rng) for person in asked}
     validation = _last_new(dataset, choices, asked, 1 if shown_lists else 2, drawn)
-    test = _impressions(dataset, choices, chance) if shown_lists else _last_new(dataset, choices, asked, 1, drawn)
+    test = _impressions(dataset, choices, rng) if shown_lists else _last_new(dataset, choices, asked, 1, drawn)
     held_back = np.zeros(len(choices), np.int64)
     held_back[asked] = [
         len(choices[person].rows) - len(history) for person, history in zip(asked, validation.histories, strict=True)
@@ -194,17 +194,17 @@ def _rows(items: Iterable[str | None], catalogue: Catalogue) -> Rows:
     return np.asarray([catalogue.row(item) for item in items if item is not None and item in catalogue], np.int32)
 
 
-def _negatives(dataset: Dataset, person: int, of: _Choices, chance: np.random.Generator) -> Rows:
+def _negatives(dataset: Dataset, person: int, of: _Choices, rng: np.random.Generator) -> Rows:
     fixed = dataset.negatives.get(dataset.people[person].id)
     if fixed is not None:
         return _rows(fixed, dataset.catalogue)
     away = _turned_away(dataset.people[person].events, dataset.catalogue)
-    return _unseen(np.concatenate([of.rows, away]), len(dataset.catalogue), chance)
+    return _unseen(np.concatenate([of.rows, away]), len(dataset.catalogue), rng)
 
 
-def _unseen(seen: Rows, items: int, chance: np.random.Generator) -> Rows:
+def _unseen(seen: Rows, items: int, rng: np.random.Generator) -> Rows:
     """Up to 99 distinct rows that are not among those seen, drawn uniformly."""
-    drawn = chance.choice(items, min(items, NEGATIVES + len(np.unique(seen))), replace=False)
+    drawn = rng.choice(items, min(items, NEGATIVES + len(np.unique(seen))), replace=False)
     return drawn[~np.isin(drawn, seen)][:NEGATIVES].astype(np.int32)
 
 
@@ -222,7 +222,7 @@ def _list_of(dataset: Dataset, person: int, of: _Choices) -> ShownList | None:
     return ShownList(rows, np.arange(len(rows)) == 0) if len(rows) > 1 else None
 
 
-def _impressions(dataset: Dataset, choices: Sequence[_Choices], chance: np.random.Generator) -> Questions:
+def _impressions(dataset: Dataset, choices: Sequence[_Choices], rng: np.random.Generator) -> Questions:
     """One question per list shown in the test period; its target is the first new item clicked, or the first one."""
     catalogue = dataset.catalogue
     lists, histories, targets, negatives = [], [], [], []
@@ -235,6 +235,6 @@ def _impressions(dataset: Dataset, choices: Sequence[_Choices], chance: np.rando
         histories.append(history)
         new = rows[clicked][~np.isin(rows[clicked], history)]
         targets.append((*new, *rows[clicked])[0])
-        negatives.append(_unseen(met, len(catalogue), chance))
+        negatives.append(_unseen(met, len(catalogue), rng))
     people = np.asarray([impression.person for impression in dataset.impressions], np.int64)
     return Questions(len(catalogue), people, histories, np.asarray(targets, np.int32), _stack(negatives), lists)

@@ -17,7 +17,7 @@ from simulations.report.result import (
     CurvePoint,
     ExampleEvent,
     ExamplePerson,
-    Recommendation,
+    ExampleRecommendation,
     RunResult,
     plain_values,
 )
@@ -157,7 +157,7 @@ def _person(record: dict[str, Any]) -> ExamplePerson:
         [ExampleEvent(**event) for event in record["latest"]],
         [(name, share) for name, share in record["concepts"]],
         [
-            Recommendation(r["title"], r["score"], [(words, share) for words, share in r["reasons"]])
+            ExampleRecommendation(r["title"], r["score"], [(words, share) for words, share in r["reasons"]])
             for r in record["recommendations"]
         ],
     )

@@ -56,7 +56,7 @@ def series(curve: Sequence[CurvePoint]) -> dict[str, list[tuple[int, float]]]:
     return lines
 
 
-def draw(curve: Sequence[CurvePoint]) -> Drawing | None:
+def draw_curve(curve: Sequence[CurvePoint]) -> Drawing | None:
     """Place the curve in pixels; None where no round was evaluated."""
     lines = series(curve)
     if not lines:

@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from client import Recommender, explained
+from client import Recommender, reasons_in_words
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.release import Release
-from simulations.report.result import ExampleEvent, ExamplePerson, Recommendation
+from simulations.report.result import ExampleEvent, ExamplePerson, ExampleRecommendation
 
 _LATEST, _CONCEPTS, _OFFERED, _REASONS = 8, 6, 10, 4
 # Times before this are positions in a sequence, not dates.
 _FIRST_DATE_SECONDS = 10**8
 
 
-def describe(recommender: Recommender, release: Release, events: Sequence[Event], title: str) -> ExamplePerson:
+def describe_people(recommender: Recommender, release: Release, events: Sequence[Event], title: str) -> ExamplePerson:
     """One person's latest events, strongest concepts and recommendations with their reasons."""
     catalogue = release.catalogue
     interest = recommender.interest(events)
@@ -29,7 +29,9 @@ def describe(recommender: Recommender, release: Release, events: Sequence[Event]
         [ExampleEvent(_when(event), _what(event, catalogue)) for event in reversed(events[-_LATEST:])],
         concepts,
         [
-            Recommendation(catalogue[offer.row].title, offer.score, explained(offer.reasons, catalogue, most=_REASONS))
+            ExampleRecommendation(
+                catalogue[offer.row].title, offer.score, reasons_in_words(offer.reasons, catalogue, most=_REASONS)
+            )
             for offer in recommender.recommend(events, _OFFERED)
         ],
     )

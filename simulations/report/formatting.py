@@ -32,7 +32,7 @@ def size(count: float | None) -> str:
     return f"{count:.0f} bytes"
 
 
-def spent(seconds: float | None) -> str:
+def format_spent(seconds: float | None) -> str:
     """A length of time."""
     if seconds is None:
         return DASH

@@ -31,7 +31,7 @@ def render(result: RunResult) -> str:
     environment.filters.update(
         cell=formatting.cell,
         size=formatting.size,
-        spent=formatting.spent,
+        spent=formatting.format_spent,
         milliseconds=formatting.milliseconds,
         epsilon=formatting.epsilon,
         percent=_percent,
@@ -45,8 +45,8 @@ def render(result: RunResult) -> str:
         headlines=_headlines(record),
         rows=rows,
         best={column: _best(rows, column) for column in rows[0] if column not in ("model", "sees")},
-        drawing=curve.draw(curve.of_headline(result.curve)),
-        newcomers=curve.draw(_newcomers(result.cold_start_curve)),
+        drawing=curve.draw_curve(curve.of_headline(result.curve)),
+        newcomers=curve.draw_curve(_newcomers(result.cold_start_curve)),
         frame=curve,
         rounds=[
             *_rounds(result.rounds_table),

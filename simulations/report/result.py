@@ -59,7 +59,7 @@ class ExampleEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendation:
+class ExampleRecommendation:
     """One recommended item and why: each reason with its share of the score, between -1 and 1."""
 
     title: str
@@ -77,7 +77,7 @@ class ExamplePerson:
     title: str
     latest: Sequence[ExampleEvent]
     concepts: Sequence[tuple[str, float]]
-    recommendations: Sequence[Recommendation]
+    recommendations: Sequence[ExampleRecommendation]
 
     def __repr__(self) -> str:
         return f"ExamplePerson({len(self.latest)} events, {len(self.recommendations)} recommendations)"

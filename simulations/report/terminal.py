@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simulations.report.formatting import cell, in_sentences, milliseconds, privacy_in_short, size, spent
+from simulations.report.formatting import cell, format_spent, in_sentences, milliseconds, privacy_in_short, size
 from simulations.report.result import RunResult
 
 
@@ -25,7 +25,7 @@ def print_result(result: RunResult, console: Console) -> None:
         console.print(f"privacy, {level} level: {privacy_in_short(record['privacy'][level])}", markup=False)
     cost = record["cost"]
     console.print(
-        f"cost: {spent(cost['seconds'])} in all, {milliseconds(cost['client_milliseconds'])} and "
+        f"cost: {format_spent(cost['seconds'])} in all, {milliseconds(cost['client_milliseconds'])} and "
         f"{size(cost['upload_bytes_per_client'])} sent per device and round",
         markup=False,
     )

@@ -2,6 +2,6 @@
 
 from simulations.studies.baseline_comparison import measure_baselines
 from simulations.studies.cold_start import cold_start_curve
-from simulations.studies.compare import compare
+from simulations.studies.compare import run_comparison
 
-__all__ = ["cold_start_curve", "compare", "measure_baselines"]
+__all__ = ["cold_start_curve", "measure_baselines", "run_comparison"]

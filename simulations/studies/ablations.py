@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from client import Levels, Profile, Recommender, Strategy, Wishes
+from client import Levels, Profile, Recommender, RecommendOptions, Strategy
 from shared.behaviour import Event, EventKind
 from shared.metrics import bootstrap_interval
 from shared.model import GlobalModel, build_model
 from shared.release import Release
-from simulations.evaluation import DeviceScorer, Evaluation, evaluate, sample
-from simulations.studies.study_runs import Trials
+from simulations.evaluation import DeviceScorer, Evaluation, evaluate, sample_people
+from simulations.studies.study_runs import StudyRuns
 
 _PEOPLE = 1000
 _NOISE = 0.2  # share of the events that are random
@@ -33,17 +33,17 @@ class _Variant:
 
     release: Callable[[Release, GlobalModel], Release] = lambda release, _: release
     profile: Make = lambda ranker, events: ranker.profile(events)
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: RecommendOptions = field(default_factory=RecommendOptions)
 
 
-def measure_ablations(trials: Trials) -> list[dict[str, Any]]:
+def measure_ablations(trials: StudyRuns) -> list[dict[str, Any]]:
     """A row per part: the figure without it, what everything gains over it, with a 95 % bootstrap interval over the
     same people; and a row for each other way in which interest may move, and for learnt circumstances."""
     trained = trials.train()
     release = trained.release
     model = build_model(release.federation)
     world = trials.world
-    questions = sample(world.split.test, _PEOPLE, trials.seed)
+    questions = sample_people(world.split.test, _PEOPLE, trials.seed)
     variants = _variants(release)
     trained_anew = {f"{member} movement": f"interest.evolution={member}" for member in _MOVEMENTS}
     if any(event.context for log in world.logs for event in log):
@@ -109,7 +109,9 @@ def _variants(release: Release) -> dict[str, _Variant]:
     if release.federation.model.popularity:
         flat = np.zeros_like(release.log_popularity)
         variants["without popularity"] = _Variant(lambda release, _: replace(release, log_popularity=flat))
-    variants |= {f"strategy {s.value}": _Variant(wishes=Wishes(s)) for s in Strategy if s is not Strategy.HYBRID}
+    variants |= {
+        f"strategy {s.value}": _Variant(wishes=RecommendOptions(s)) for s in Strategy if s is not Strategy.HYBRID
+    }
     return variants
 
 
@@ -118,11 +120,11 @@ def _disturbed(weighs_events: bool = True) -> Make:
 
     def make(ranker: Recommender, events: Sequence[Event]) -> Profile:
         catalogue = ranker.catalogue
-        chance = np.random.default_rng(len(events))
+        rng = np.random.default_rng(len(events))
         noisy = list(events)
         for _ in range(round(len(events) * _NOISE / (1.0 - _NOISE))):
-            place = int(chance.integers(len(noisy)))
-            item = catalogue[int(chance.integers(len(catalogue)))].id
+            place = int(rng.integers(len(noisy)))
+            item = catalogue[int(rng.integers(len(catalogue)))].id
             noisy.insert(place, Event(noisy[place].time_seconds, EventKind.CLICK, item))
         return ranker.profile(noisy, weighs_events=weighs_events)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.behaviour import attended
+from shared.behaviour import positive_events
 from shared.model import Vector, build_model
 from shared.release import Release
 from simulations.baselines import Bpr, Ease, IAls, ItemKnn, Popularity, ZeroShot, train_alone, train_centrally
@@ -69,7 +69,7 @@ def central(world: World, trained: Trained, progress: Progress) -> ConceptScorer
         return evaluate(scorer, questions).headline
 
     with progress.stage("central training") as stage:
-        logs = [attended(world.training_log(int(person))) for person in world.members]
+        logs = [positive_events(world.training_log(int(person))) for person in world.members]
         vector = train_centrally(
             start,
             model,
@@ -89,7 +89,7 @@ def alone(world: World, trained: Trained) -> Evaluation:
     scorer = ConceptScorer(start, model, world.logs)
     asked = world.split.test.of(world.curve_people[:_ALONE_PEOPLE])
     vectors = {
-        int(person): train_alone(start, model, attended(world.training_log(int(person))), seed=0)
+        int(person): train_alone(start, model, positive_events(world.training_log(int(person))), seed=0)
         for person in asked.people
     }
     return evaluate(_EachAlone(scorer, start, vectors), asked)

@@ -19,7 +19,7 @@ from simulations.baselines import Popularity
 from simulations.engine import Trained
 from simulations.evaluation import ConceptScorer, Evaluation, Questions, Rows, Scorer, Split, World, evaluate
 from simulations.studies.baseline_comparison import best_zero_shot
-from simulations.studies.study_runs import Trials
+from simulations.studies.study_runs import StudyRuns
 
 FIRST_EVENTS = (0, 1, 3, 5)
 _NEW_SHARE = 0.1
@@ -28,7 +28,7 @@ _OPTIMISM = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 _VALIDATED = 12_000  # questions
 
 
-def measure_cold_start(trials: Trials) -> list[dict[str, Any]]:
+def measure_cold_start(trials: StudyRuns) -> list[dict[str, Any]]:
     """Both halves: new items under several priors, then the first events of new people.
 
     One person in five is a stranger here, so that there are enough of them to tell models apart.
@@ -88,7 +88,7 @@ def without_items(world: World, gone: NDArray[np.bool_]) -> World:
     return World(dataset, split, world.members, world.strangers)
 
 
-def _item_rows(trials: Trials, trained: Trained) -> list[dict[str, Any]]:
+def _item_rows(trials: StudyRuns, trained: Trained) -> list[dict[str, Any]]:
     """One item in ten comes after the training. Every model is asked the ordinary test questions; new items may stand
     in the histories, whose texts a device reads like any other.
 

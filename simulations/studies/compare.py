@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from shared.metrics import bootstrap_interval
-from simulations.arguments import check, path_of
+from simulations.arguments import check_arguments, path_of
 from simulations.datasets import load, spec_of
 from simulations.engine import Trained
 from simulations.evaluation import Evaluation, World, evaluate
@@ -18,12 +18,12 @@ from simulations.studies.baseline_comparison import measure_baselines
 from simulations.studies.cold_start import measure_cold_start
 from simulations.studies.drift import measure_changes
 from simulations.studies.recovery import measure_recovered
-from simulations.studies.study_runs import Trials
+from simulations.studies.study_runs import StudyRuns
 
 _HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
 
 
-def compare(
+def run_comparison(
     name: str,
     *,
     data: str | Path = "demo",
@@ -40,19 +40,19 @@ def compare(
     Returns:
         {"rows": one dictionary per model, ...}: test figures, 95 % bootstrap intervals, cost of a device.
     """
-    check(
+    check_arguments(
         settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy="none",
         aggregation="plain", seed=seed, baselines="all",
     )  # fmt: skip
     data = spec_of(data)
     world = World.of(load(data, seed), seed)
-    trials = Trials(
+    trials = StudyRuns(
         data, world, path_of(federation), set, rounds, clients_per_round, engine, seed, progress or Progress()
     )
     return {"data": data, "seed": seed, "privacy": "none", "rows": _COMPARISONS[name](trials)}
 
 
-def _baselines(trials: Trials) -> list[dict[str, Any]]:
+def _baselines(trials: StudyRuns) -> list[dict[str, Any]]:
     trained = trials.train()
     evaluation = evaluate(trained.scorer, trials.world.split.test)
     rows = [_row("hushrec", evaluation) | _cost(trained)]
@@ -60,7 +60,7 @@ def _baselines(trials: Trials) -> list[dict[str, Any]]:
     return rows + [{"model": model} | _flat(values) for model, values in figures.items()]
 
 
-def _adapters(trials: Trials) -> list[dict[str, Any]]:
+def _adapters(trials: StudyRuns) -> list[dict[str, Any]]:
     """The heads alone, the adapters alone (in ten rounds, or the caller's), the heads and then the adapters."""
     alone = trials.rounds or 10
     heads = ", ".join(f'"{group}"' for group in _HEADS)
@@ -88,7 +88,7 @@ def _adapters(trials: Trials) -> list[dict[str, Any]]:
     return rows
 
 
-_COMPARISONS: dict[str, Callable[[Trials], list[dict[str, Any]]]] = {
+_COMPARISONS: dict[str, Callable[[StudyRuns], list[dict[str, Any]]]] = {
     "baselines": _baselines,
     "adapters": _adapters,
     "ablations": measure_ablations,

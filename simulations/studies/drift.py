@@ -15,8 +15,17 @@ from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
 from simulations.datasets import DemoTruth, Habit
-from simulations.evaluation import DeviceScorer, Evaluation, Questions, Rows, World, evaluate, item_places, sample
-from simulations.studies.study_runs import Trials
+from simulations.evaluation import (
+    DeviceScorer,
+    Evaluation,
+    Questions,
+    Rows,
+    World,
+    evaluate,
+    item_places,
+    sample_people,
+)
+from simulations.studies.study_runs import StudyRuns
 
 _AFTER = range(3, 9)  # item events since the change, the one asked for included
 _FEWEST = 3  # events before a question
@@ -25,7 +34,7 @@ _ASKED = 2000  # questions of each kind of people, at most
 Make = Callable[[Recommender, Sequence[Event]], Profile]
 
 
-def measure_changes(trials: Trials) -> list[dict[str, Any]]:
+def measure_changes(trials: StudyRuns) -> list[dict[str, Any]]:
     """Each way of reading a log beside forgetting alone, for each kind of person; 95 % bootstrap intervals over people.
 
     Raises:
@@ -45,7 +54,7 @@ def measure_changes(trials: Trials) -> list[dict[str, Any]]:
     rows = []
     with trials.progress.stage("changing people", total=len(groups) * len(_WAYS)) as stage:
         for group, every in groups.items():
-            questions = sample(every, _ASKED, trials.seed)
+            questions = sample_people(every, _ASKED, trials.seed)
             beside = None
             for way, make in _WAYS.items():
                 stage.advance(0, f"{group}: {way}")

@@ -15,14 +15,14 @@ from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
 from simulations.datasets import DemoTruth, Person
-from simulations.studies.study_runs import Trials
+from simulations.studies.study_runs import StudyRuns
 
 _FEWEST_EVENTS = 20
 
 FloatArray = NDArray[np.floating]
 
 
-def measure_recovered(trials: Trials) -> list[dict[str, Any]]:
+def measure_recovered(trials: StudyRuns) -> list[dict[str, Any]]:
     """Cosines between what devices make of their people and what is true of them, for people of at least 20 events; and
     how much concepts and hidden subtopics say of each other (normalised mutual information).
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulations.engine import RunFolder, Trained, train
+from simulations.engine import RunFolder, Trained, train_federation
 from simulations.evaluation import World
 from simulations.options import Engine
 from simulations.report import Progress
@@ -13,7 +13,7 @@ from simulations.settings import resolve
 
 
 @dataclass(frozen=True)
-class Trials:
+class StudyRuns:
     """How a comparison trains.
 
     Attributes:
@@ -47,4 +47,4 @@ class Trials:
         )
         with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
             folder = RunFolder.open(Path(place) / "run", {"federation": resolved.digest()}, resume=False)
-            return train(world or self.world, resolved, folder, self.engine, self.seed, self.progress)
+            return train_federation(world or self.world, resolved, folder, self.engine, self.seed, self.progress)

@@ -14,16 +14,16 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.common.serde import recorddict_to_proto
 from flwr.supercore.task_identity import TaskIdentity
 
-from client import BehaviourLog, Device, Installed, RoundRequest, make_app
+from client import BehaviourLog, Device, LoadedRelease, RoundRequest, make_client_app
 from client.secagg import Contribution
 from client.training import LocalTraining
-from server.aggregation import Collector
+from server.aggregation import SecAggServer
 from shared.catalogue import Catalogue, Item
 from shared.metrics.federated import MEASURES
 from shared.model import Vector
 from shared.privacy import read_charges
 from shared.release.release import Release
-from shared.round_parameters import Terms, subject_of, terms_of
+from shared.round_parameters import RoundParameters, derive_round_parameters, round_binding
 from shared.secure_sum import RoundConfiguration
 from tests.persons import persons
 from tests.private_round import Party, party
@@ -66,8 +66,8 @@ class Server:
         """A server whose federation promises privacy at this level."""
         release, model = tiny.moved(f"privacy.level={level}", *SETTINGS)
         made_up = [Item(f"decoy-{number}", "decoy", f"decoy {number}") for number in range(decoys)]
-        chance = np.random.default_rng(0)
-        rows = chance.normal(0, release.index.std(), (decoys, release.index.shape[1])).astype(np.float32)
+        rng = np.random.default_rng(0)
+        rows = rng.normal(0, release.index.std(), (decoys, release.index.shape[1])).astype(np.float32)
         with_decoys = replace(
             release,
             catalogue=Catalogue([*release.catalogue, *made_up]),
@@ -104,7 +104,7 @@ class Victim:
     log: BehaviourLog
     rounds: int = 0
     _session: dict[str, Any] = field(default_factory=dict)
-    _installed: dict[str, Installed] = field(default_factory=dict)
+    _installed: dict[str, LoadedRelease] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -118,9 +118,9 @@ class Victim:
             now_seconds=lambda: NOW,
             **persons(self.folder),
         )
-        self._app = make_app(lambda _: device)
+        self._app = make_client_app(lambda _: device)
 
-    def join(self, release: Release, task: str) -> Seen:
+    def advertise(self, release: Release, task: str) -> Seen:
         """What is seen of the answer to phase 0 of a new round."""
         content, _ = self._question(release, task)
         return self._ask("train.join", content)[0]
@@ -131,11 +131,11 @@ class Victim:
         seen, advert = self._ask("train.join", content)
         configuration = terms.configuration
         ch, device = configuration.digest(), self.member.identity.device
-        collector = Collector(configuration, self.member.registry, NOW, terms.event_noise_over_clip)
+        collector = SecAggServer(configuration, self.member.registry, NOW, terms.event_noise_over_clip)
         others = [_own(number, configuration, terms.event_noise_over_clip) for number in range(COHORT - 1)]
         collector.advert(advert)
         for one in others:
-            sent, one.state = one.role.join(configuration, Contribution(one.vector, one.event_noise))
+            sent, one.state = one.role.advertise(configuration, Contribution(one.vector, one.event_noise))
             collector.advert(sent)
         roster = collector.close_joining()
         looks = [seen]
@@ -168,22 +168,22 @@ class Victim:
         ledger = self.folder / "ledger.jsonl"
         return [(one.task, one.round_number, one.event) for one in read_charges(ledger)] if ledger.exists() else []
 
-    def _question(self, release: Release, task: str) -> tuple[RecordDict, Terms]:
+    def _question(self, release: Release, task: str) -> tuple[RecordDict, RoundParameters]:
         self.rounds += 1
         name = hashlib.sha256(f"release {len(self._installed)}".encode()).hexdigest()
-        self._installed[name] = Installed(release, name, self.server.model, self.server.training)
+        self._installed[name] = LoadedRelease(release, name, self.server.model, self.server.training)
         groups = GROUPS if task == "update" else ()
         file = release.federation
         vector: Vector | None = None if task == "statistics" else release.vector
         request = RoundRequest(task, file.digest(), name, self.rounds, groups)  # type: ignore[arg-type]
         sent = b"" if vector is None else vector.tobytes()
-        subject = subject_of(request.task, request.federation, name, self.rounds, groups, sent)
+        subject = round_binding(request.task, request.federation, name, self.rounds, groups, sent)
         dimension = {
             "update": self.server.model.layout.select(groups).size,
             "statistics": len(release.catalogue),
             "evaluation": MEASURES,
         }[task]
-        terms = terms_of(file, request.task, self.rounds, dimension, subject, self.member.registry)
+        terms = derive_round_parameters(file, request.task, self.rounds, dimension, subject, self.member.registry)
         record = {
             "task": task,
             "federation": file.digest(),

@@ -67,7 +67,7 @@ def test_the_control_whose_failures_get_out_is_read_exactly(
     task, way, expected = ATTACKS[attack]
     monkeypatch.setattr(client.device, "Contributor", Leaking)
     victim, make = Victim(server, tmp_path, SECRET), made_by(server, way)
-    assert found_by_halving(lambda items: victim.join(make(items), task), suspects_of(server)) == expected
+    assert found_by_halving(lambda items: victim.advertise(make(items), task), suspects_of(server)) == expected
     assert victim.rounds <= 2 + 5  # 18 items by halving
     assert victim.charges() == []
 
@@ -80,7 +80,7 @@ def test_a_device_as_shipped_answers_alike_whatever_the_releases_hold(
     victim, make, seen = Victim(server, tmp_path, SECRET), made_by(server, way), set()
 
     def ask(items: Sequence[str]) -> Seen:
-        seen.add(look := victim.join(make(items), task))
+        seen.add(look := victim.advertise(make(items), task))
         return look
 
     suspects = suspects_of(server)
@@ -164,7 +164,7 @@ def test_whatever_is_in_the_log_all_phases_and_charges_are_those_of_an_empty_one
 def test_the_same_property_catches_the_control(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client.device, "Contributor", Leaking)
     seen = {
-        name: Victim(server, tmp_path / name, log).join(server.release, "update")
+        name: Victim(server, tmp_path / name, log).advertise(server.release, "update")
         for name, log in (("enough", SECRET), ("empty", Log([])), ("unreadable", Unreadable()))
     }
     assert [seen[name][1] for name in ("enough", "empty")] == [(("sum", ("message",)),), (("answer", ("status",)),)]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from client.secagg import Contribution
-from client.secagg.encode import noised_words
+from client.secagg.encode import encode_contribution
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from shared.privacy import SummedGaussian, SummedWindow
-from shared.round_parameters import terms_of
+from shared.round_parameters import derive_round_parameters
 from tests.tiny import Seeded, Tiny, events
 
 GROUPS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
@@ -58,7 +58,7 @@ def moved_by_a_window(tiny: Tiny, log: list[Event] = LOG) -> tuple[float, float,
     release, model = tiny.moved(*SETTINGS)
     local = LocalTraining(model)
     dimension = model.layout.select(GROUPS).size
-    terms = terms_of(release.federation, "update", 1, dimension, bytes(32), bytes(32))
+    terms = derive_round_parameters(release.federation, "update", 1, dimension, bytes(32), bytes(32))
     parameters = terms.configuration.for_cohort(COHORT)
     quiet = terms.configuration.for_cohort(COHORT).variance * parameters.honest_survivors
 
@@ -69,7 +69,9 @@ def moved_by_a_window(tiny: Tiny, log: list[Event] = LOG) -> tuple[float, float,
             signal = np.zeros(dimension, np.float32)
         none = np.zeros(0, np.float32)
         bare = type(parameters)(**{f: getattr(parameters, f) for f in parameters.__slots__} | {"variance": 0})
-        made = noised_words(Contribution(signal, none), terms.configuration, bare, Seeded(seed).bytes("rounding"))
+        made = encode_contribution(
+            Contribution(signal, none), terms.configuration, bare, Seeded(seed).bytes("rounding")
+        )
         return made.astype(np.int32).astype(np.float64)
 
     whole = [words(log, seed) for seed in range(3)]

@@ -9,7 +9,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
-from client import LEDGER, NodeState, make_app
+from client import LEDGER, NodeState, make_client_app
 from client.app import app as installed_app
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 
@@ -40,7 +40,7 @@ class Answering:
     def plain(self, request, vector):
         return self._say(request, vector)
 
-    def join(self, request, vector, configuration):
+    def advertise(self, request, vector, configuration):
         return self._say(request, vector, configuration)
 
     def reveal(self, ch, cohort):
@@ -81,7 +81,7 @@ KINDS = ["train.plain", "train.join", "query.reveal", "query.share", "query.mask
 
 def test_a_reply_in_the_open_holds_the_summand_and_nothing_else():
     device = Answering(np.array([1.5, -2.0], np.float32))
-    reply = make_app(lambda _: device)(question("train.plain"), context())
+    reply = make_client_app(lambda _: device)(question("train.plain"), context())
     assert list(reply.content) == ["summand"]
     assert list(reply.content["summand"]) == ["vector"]
     vector = reply.content["summand"]["vector"].numpy()
@@ -91,7 +91,7 @@ def test_a_reply_in_the_open_holds_the_summand_and_nothing_else():
 
 def test_a_question_reaches_the_device_as_it_was_asked():
     device = Answering(np.zeros(1, np.float32))
-    make_app(lambda _: device)(question("train.plain"), context())
+    make_client_app(lambda _: device)(question("train.plain"), context())
     ((request, vector),) = device.asked
     assert (request.federation, request.release, request.number) == ("f" * 64, "e" * 64, 4)
     assert request.groups == ("dense", "bias")
@@ -111,14 +111,14 @@ def test_a_question_reaches_the_device_as_it_was_asked():
 )
 def test_a_later_phase_brings_its_own_parts_and_takes_bytes_back(kind, asked):
     device = Answering(b"answer")
-    reply = make_app(lambda _: device)(question(kind), context())
+    reply = make_client_app(lambda _: device)(question(kind), context())
     assert device.asked == [asked]
     assert {name: dict(record) for name, record in reply.content.items()} == {"sum": {"message": b"answer"}}
 
 
 def test_joining_brings_the_round_the_model_and_the_configuration():
     device = Answering(b"advert")
-    reply = make_app(lambda _: device)(question("train.join"), context())
+    reply = make_client_app(lambda _: device)(question("train.join"), context())
     ((request, vector, configuration),) = device.asked
     assert (request.task, request.number, configuration) == ("update", 4, b"c")
     assert vector.tolist() == [0, 1, 2, 3, 4]
@@ -126,14 +126,14 @@ def test_joining_brings_the_round_the_model_and_the_configuration():
 
 
 def test_hello_tells_the_public_id_and_nothing_else():
-    reply = make_app(lambda _: Answering(None))(question("query.hello"), context())
+    reply = make_client_app(lambda _: Answering(None))(question("query.hello"), context())
     assert {name: dict(record) for name, record in reply.content.items()} == {"device": {"id": "ab12"}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("error", "status"), [(NotYet(CANARY), "not-yet"), (Refused(CANARY), "refused")])
 def test_a_no_is_one_word(kind, error, status):
-    reply = make_app(lambda _: Answering(error))(question(kind), context())
+    reply = make_client_app(lambda _: Answering(error))(question(kind), context())
     assert {name: dict(record) for name, record in reply.content.items()} == {"answer": {"status": status}}
 
 
@@ -144,7 +144,7 @@ ERRORS = [RuntimeError(CANARY), KeyError(CANARY), ValueError(CANARY), Misconfigu
 @pytest.mark.parametrize("error", ERRORS)
 def test_what_fails_inside_leaves_no_word_of_itself(kind, error):
     with pytest.raises(Exception, match="its own log says why") as raised:
-        make_app(lambda _: Answering(error))(question(kind), context())
+        make_client_app(lambda _: Answering(error))(question(kind), context())
     # Flower makes the reply of what an exception prints.
     assert "knee" not in "".join(traceback.format_exception(raised.value)) + repr(raised.value)
 
@@ -155,14 +155,14 @@ def test_a_device_that_cannot_be_opened_leaves_no_word_of_itself(kind):
         raise ValueError(CANARY)
 
     with pytest.raises(RuntimeError, match="its own log says why") as raised:
-        make_app(fail)(question(kind), context())
+        make_client_app(fail)(question(kind), context())
     assert "knee" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_own_log_of_the_device_says_what_failed_and_where_and_quotes_nothing(kind, caplog):
     with pytest.raises(RuntimeError):
-        make_app(lambda _: Answering(ValueError(CANARY)))(question(kind), context())
+        make_client_app(lambda _: Answering(ValueError(CANARY)))(question(kind), context())
     assert "ValueError at test_app.py:" in caplog.text
     assert "knee" not in caplog.text
 
@@ -170,7 +170,7 @@ def test_the_own_log_of_the_device_says_what_failed_and_where_and_quotes_nothing
 @pytest.mark.parametrize("kind", ["query.log", "query", "train", "evaluate", "train.other", "query.join"])
 def test_no_other_question_has_an_answer(kind):
     with pytest.raises(ValueError, match=r"(?i)message type|function"):
-        make_app(lambda _: Answering(np.zeros(1, np.float32)))(question(kind), context())
+        make_client_app(lambda _: Answering(np.zeros(1, np.float32)))(question(kind), context())
 
 
 def test_the_state_of_a_node_outlives_a_message():

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from client.budget_guard import LEDGER, FileRecord, Promises, budget, spent
-from client.home import init
+from client.budget_guard import LEDGER, BudgetGuard, FileRecord, budget, spent_privacy
+from client.home import create_home
 from client.membership import Membership
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
 from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
-from shared.round_parameters import terms_of
+from shared.round_parameters import derive_round_parameters
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,15 +26,15 @@ def federation(*settings):
 
 
 def charges(file, task):
-    return terms_of(file, task, 1, 1000, bytes(32), bytes(32)).charges
+    return derive_round_parameters(file, task, 1, 1000, bytes(32), bytes(32)).charges
 
 
 def afford(promises, file, task):
-    promises.afford(file, task, charges(file, task))
+    promises.check(file, task, charges(file, task))
 
 
 def pay(promises, file, task, number):
-    promises.pay(file, task, charges(file, task), number)
+    promises.charge_round(file, task, charges(file, task), number)
 
 
 def membership(file):
@@ -53,7 +53,7 @@ def membership(file):
 
 @pytest.fixture
 def promises(tmp_path):
-    return Promises(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+    return BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
 
 
 def test_a_charge_is_in_the_ledgers_file_with_its_round_before_pay_returns(promises, tmp_path):
@@ -67,7 +67,7 @@ def test_a_charge_is_in_the_ledgers_file_with_its_round_before_pay_returns(promi
 
 def test_a_file_and_a_mapping_refuse_at_the_same_answer(promises, tmp_path):
     state = {}
-    simulated = Promises(state)
+    simulated = BudgetGuard(state)
     for number in (1, 2, 3):
         for one in (promises, simulated):
             afford(one, federation(), "update")
@@ -106,14 +106,14 @@ def test_a_torn_ledger_stops_every_answer_and_is_left_as_it_lies(promises, tmp_p
 
 
 def test_a_round_is_answered_once_also_by_the_next_process(promises, tmp_path):
-    promises.answer_once("update", 5)
-    again = Promises(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+    promises.reserve_round("update", 5)
+    again = BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
     for one in (promises, again):
         for number in (5, 4):
             with pytest.raises(Refused, match=f"round {number} of update: this device has answered round 5 already"):
-                one.answer_once("update", number)
-    again.answer_once("evaluation", 2)
-    promises.answer_once("update", 6)
+                one.reserve_round("update", number)
+    again.reserve_round("evaluation", 2)
+    promises.reserve_round("update", 6)
     assert json.loads((tmp_path / "rounds.json").read_bytes()) == {"evaluation": 2, "update": 6}
     assert (tmp_path / "rounds.json").stat().st_mode & 0o077 == 0
 
@@ -124,7 +124,7 @@ def test_a_round_is_answered_once_also_by_the_next_process(promises, tmp_path):
 def test_damaged_last_rounds_stop_every_answer(promises, tmp_path, content):
     (tmp_path / "rounds.json").write_bytes(content)
     with pytest.raises(Corrupt, match=r"rounds\.json: expected the last round of each task"):
-        promises.answer_once("update", 9)
+        promises.reserve_round("update", 9)
     assert (tmp_path / "rounds.json").read_bytes() == content
 
 
@@ -133,13 +133,13 @@ def test_without_room_on_disk_nothing_is_answered(promises, tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     pay(promises, federation(), "update", 1)
-    promises.answer_once("update", 1)
+    promises.reserve_round("update", 1)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(Misconfigured, match="nothing may leave"):
             pay(promises, federation(), "update", 2)
         with pytest.raises(Misconfigured, match="No space left"):
-            promises.answer_once("update", 2)
+            promises.reserve_round("update", 2)
     assert json.loads((tmp_path / "rounds.json").read_bytes()) == {"update": 1}
 
 
@@ -149,7 +149,7 @@ def test_processes_that_answer_at_once_answer_each_round_once(tmp_path):
         "folder = pathlib.Path(sys.argv[1])\npromises = Promises(FileRecord(folder / 'l', folder / 'rounds.json'))\n"
         "sys.stdin.readline()\n"
         "for number in range(200):\n"
-        "    try:\n        promises.answer_once('update', number)\n        print(number)\n"
+        "    try:\n        promises.reserve_round('update', number)\n        print(number)\n"
         "    except Refused:\n        pass\n"
     )
     runs = [
@@ -163,8 +163,8 @@ def test_processes_that_answer_at_once_answer_each_round_once(tmp_path):
 
 
 def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
-    home = init(tmp_path / "device", {"smallest_cohort": 4, "largest_delta": 1e-7}, keyring=False)
-    assert spent(home) == {
+    home = create_home(tmp_path / "device", {"smallest_cohort": 4, "largest_delta": 1e-7}, keyring=False)
+    assert spent_privacy(home) == {
         "promised": None,
         "allowed": {
             "epsilon": 8.0,
@@ -176,14 +176,14 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
         "spent": {"user": 0.0, "event": 0.0, "local": 0.0},
         "answers": {"update": 0, "statistics": 0, "evaluation": 0},
     }
-    promises = Promises(FileRecord(home.ledger, home.rounds))
+    promises = BudgetGuard(FileRecord(home.ledger, home.rounds))
     pay(promises, federation(), "update", 1)
     pay(promises, federation(), "update", 2)
     pay(promises, federation(), "statistics", 0)
     update, window, local = charges(federation(), "update")
     count, window_of_count = charges(federation(), "statistics")
     with LedgerFile(home.ledger, budget(federation())):  # a round may be under way
-        told = spent(home)
+        told = spent_privacy(home)
     assert told["answers"] == {"update": 2, "statistics": 1, "evaluation": 0}
     assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 2, count: 1}, 1e-7)
     assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 2, window_of_count: 1}, 1e-7)
@@ -193,11 +193,11 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
 
 
 def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_deltas(tmp_path):
-    home = init(tmp_path / "device", keyring=False)
+    home = create_home(tmp_path / "device", keyring=False)
     file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", "round.minimum_answers=50")
     membership(file).save(home.membership)
-    pay(Promises(FileRecord(home.ledger, home.rounds)), file, "update", 1)
-    told = spent(home)
+    pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), file, "update", 1)
+    told = spent_privacy(home)
     assert told["promised"] == {
         "federation": "hushrec",
         "user": {"epsilon": 8.0, "delta": 1e-8},
@@ -211,17 +211,17 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
     assert told["spent"]["local"] == spent_epsilon({local: 1}, 1e-7)
     alone = federation("privacy.level=user")
     membership(alone).save(home.membership)
-    assert spent(home)["promised"]["event"] is None
-    assert spent(home)["promised"]["local"] is None
+    assert spent_privacy(home)["promised"]["event"] is None
+    assert spent_privacy(home)["promised"]["local"] is None
 
 
 def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
-    home = init(tmp_path / "device", keyring=False)
+    home = create_home(tmp_path / "device", keyring=False)
     membership(federation("privacy.level=user")).save(home.membership)
-    pay(Promises(FileRecord(home.ledger, home.rounds)), federation("privacy.level=user"), "update", 1)
+    pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), federation("privacy.level=user"), "update", 1)
     program = (
-        "import sys, pathlib\nfrom client.home import Home\nfrom client.budget_guard import spent\n"
-        "assert spent(Home.open(pathlib.Path(sys.argv[1])))['spent']['user'] > 0\n"
+        "import sys, pathlib\nfrom client.home import Home\nfrom client.budget_guard import spent_privacy\n"
+        "assert spent_privacy(Home.open(pathlib.Path(sys.argv[1])))['spent']['user'] > 0\n"
         "print(*sorted(set(sys.modules) & {'torch', 'flwr', 'opacus', 'peft', 'transformers', 'dp_accounting'}))\n"
     )
     command = [sys.executable, "-c", program, str(home.directory)]
@@ -230,7 +230,7 @@ def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
 
 def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
     file = read_federation()
-    promises = Promises({})
+    promises = BudgetGuard({})
     for number in range(1, file.privacy.update_participations + 1):
         pay(promises, file, "update", number)
     for number in range(1, file.privacy.evaluation_participations + 1):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from client import LEDGER, Device, Installed, RoundRequest
+from client import LEDGER, Device, LoadedRelease, RoundRequest
 from client.budget_guard import ROUNDS
 from client.contributing import Contributor
 from client.evaluation import measure
@@ -16,7 +16,7 @@ from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.metrics.federated import MEASURES, MEASURES_NORM
 from shared.privacy import Ledger, LedgerBudget, SampledGaussian, SummedGaussian, SummedWindow, spent_epsilon
-from shared.round_parameters import event_noise_deviation, subject_of, terms_of, user_charge
+from shared.round_parameters import derive_round_parameters, event_noise_deviation, round_binding, user_charge
 from tests.tiny import Log, Seeded, catalogue, events, membership, person
 
 MEMBER = membership()
@@ -30,16 +30,16 @@ class Home:
     def __init__(self, tiny, *settings, log=None, seeded=True):
         self.release, self.model = tiny.release(*settings)
         self.digest = self.release.digest()
-        self.installed = Installed(self.release, self.digest, self.model, LocalTraining(self.model))
+        self.installed = LoadedRelease(self.release, self.digest, self.model, LocalTraining(self.model))
         self.state, self.session = {}, {}
         self.log = Log(person(0, 9) if log is None else log)
-        self.chance = {"randomness": Seeded} if seeded else {}
+        self.rng = {"randomness": Seeded} if seeded else {}
         self.start()
 
     def start(self, **changed):
         """The device's process begins anew, as it may between any two messages."""
-        chance = self.chance if changed.get("simulated", True) else {}
-        kept = {"state": self.state, "simulated": True} | chance | changed
+        rng = self.rng if changed.get("simulated", True) else {}
+        kept = {"state": self.state, "simulated": True} | rng | changed
         self.device = Device(MEMBER, self.log, self.find, session=self.session, now_seconds=lambda: self.now, **kept)
 
     now = 1000.0
@@ -67,15 +67,17 @@ class Home:
             "evaluation": MEASURES,
         }[request.task]
         sent = b"" if vector is None else vector.tobytes()
-        subject = subject_of(request.task, request.federation, request.release, request.number, request.groups, sent)
+        subject = round_binding(request.task, request.federation, request.release, request.number, request.groups, sent)
         file = self.release.federation
-        return terms_of(file, request.task, request.number, dimension, subject, MEMBER.registry, clip).configuration
+        return derive_round_parameters(
+            file, request.task, request.number, dimension, subject, MEMBER.registry, clip
+        ).configuration
 
-    def join(self, number=1, task="update", groups=GROUPS):
+    def advertise(self, number=1, task="update", groups=GROUPS):
         request = self.ask(number, groups if task == "update" else (), task)
         vector = None if task == "statistics" else self.release.vector
         configuration = self.configuration(request, vector)
-        return self.device.join(request, vector, configuration.encode()), configuration
+        return self.device.advertise(request, vector, configuration.encode()), configuration
 
 
 def test_a_summand_is_the_signal_and_the_noise_of_the_groups_asked(tiny):
@@ -164,7 +166,7 @@ def test_whatever_fails_over_the_log_comes_to_zeros_and_the_own_log_says_where_a
     home = Home(tiny, *PRIVATE, "privacy.level=both", "evaluation.every_rounds=1")
     home.log = Torn()
     home.start()
-    _, configuration = home.join(1, task)
+    _, configuration = home.advertise(1, task)
     assert not np.frombuffer(home.session["vector"], np.float32).any()
     noise = np.frombuffer(home.session["event_noise"], np.float32)
     assert len(noise) == (configuration.dimension if task == "update" else 0)
@@ -182,7 +184,7 @@ def test_numbers_that_are_none_come_to_zeros(tiny, monkeypatch):
         size = home.model.layout.select(GROUPS).size
         wide = Update(np.full(size, wrong, np.float32), np.zeros(size, np.float32))
         monkeypatch.setattr(home.installed.training, "update", lambda *_, wide=wide: wide)
-        home.join()
+        home.advertise()
         assert not np.frombuffer(home.session["vector"], np.float32).any()
 
 
@@ -196,7 +198,7 @@ def test_parameters_that_do_not_fit_are_refused_before_the_log_is_opened(tiny, t
     for wrong in (None, right[:-1], right.astype(np.float64), right * np.float32(np.nan)):
         request = home.ask(1, GROUPS if task == "update" else (), task)
         with pytest.raises(Misconfigured, match="parameter"):
-            home.device.join(request, wrong, home.configuration(request, wrong).encode())
+            home.device.advertise(request, wrong, home.configuration(request, wrong).encode())
     assert home.state == home.session == {}
     assert seen == []
 
@@ -273,27 +275,27 @@ def test_a_configuration_that_does_not_follow_from_the_file_is_not_answered(tiny
         replace(right, round_number=2),
     ):
         with pytest.raises(Misconfigured, match="got another"):
-            home.device.join(request, home.release.vector, wrong.encode())
+            home.device.advertise(request, home.release.vector, wrong.encode())
     other = home.release.vector + np.float32(0.01)
     with pytest.raises(Misconfigured, match="got another"):
-        home.device.join(request, other, right.encode())
+        home.device.advertise(request, other, right.encode())
     assert home.state == home.session == {}
 
 
 def test_a_round_is_answered_once_even_after_a_restart_and_an_older_one_never(tiny):
     home = Home(tiny, *PRIVATE)
-    home.join(5)
+    home.advertise(5)
     for number in (5, 4):
         home.start()
         with pytest.raises(Refused, match="answered round 5 already"):
-            home.join(number)
-    home.join(6)
+            home.advertise(number)
+    home.advertise(6)
     assert json.loads(home.state[ROUNDS]) == {"update": 6}
 
 
 def test_the_ideal_sum_reveals_noised_words_once_and_charges_before(tiny):
     home = Home(tiny, *PRIVATE)
-    advert, configuration = home.join()
+    advert, configuration = home.advertise()
     assert advert == b""
     assert LEDGER not in home.state
     ch = configuration.digest()
@@ -312,20 +314,20 @@ def test_the_ideal_sum_reveals_noised_words_once_and_charges_before(tiny):
 def test_at_the_end_of_its_user_level_budget_a_device_joins_no_more(tiny):
     home = Home(tiny, *PRIVATE)
     for number in (1, 2, 3):
-        _, configuration = home.join(number)
+        _, configuration = home.advertise(number)
         home.device.reveal(configuration.digest(), 10)
     ledger = home.state[LEDGER]
     for number in (4, 5):
         home.start()
         with pytest.raises(Refused, match="budget"):
-            home.join(number)
+            home.advertise(number)
     assert home.state[LEDGER] == ledger
     assert Ledger.from_json(LedgerBudget(user_epsilon=8.0), ledger).epsilon("user") <= 8.0
 
 
 def test_both_levels_are_charged_together_or_not_at_all(tiny):
     home = Home(tiny, *PRIVATE, "privacy.level=both")
-    _, configuration = home.join()
+    _, configuration = home.advertise()
     home.device.reveal(configuration.digest(), 10)
     budget = LedgerBudget(user_epsilon=8.0, event_epsilon=8.0, local_epsilon=8.0)
     ledger = Ledger.from_json(budget, home.state[LEDGER])
@@ -334,13 +336,13 @@ def test_both_levels_are_charged_together_or_not_at_all(tiny):
     for level in ("event", "local"):
         home = Home(tiny, *PRIVATE, "privacy.level=both", f"privacy.{level}_epsilon={ledger.epsilon(level) / 2!r}")
         with pytest.raises(Refused, match=f"{level}-level budget"):
-            home.join()
+            home.advertise()
         assert LEDGER not in home.state
 
 
 def test_without_noise_of_its_own_a_device_promises_windows_what_the_sum_gives(tiny):
     home = Home(tiny, *PRIVATE, "privacy.level=both", "privacy.event_noise_multiplier=0.0")
-    _, configuration = home.join()
+    _, configuration = home.advertise()
     home.device.reveal(configuration.digest(), 10)
     charged = Ledger.from_json(LedgerBudget(user_epsilon=8.0, event_epsilon=8.0), home.state[LEDGER]).charged
     assert {type(event) for event in charged} == {SummedGaussian, SummedWindow}
@@ -348,7 +350,7 @@ def test_without_noise_of_its_own_a_device_promises_windows_what_the_sum_gives(t
 
 def test_a_message_out_of_turn_too_late_or_of_another_round_ends_in_a_refusal(tiny):
     home = Home(tiny, *PRIVATE, "sum.mode=secure")
-    _, configuration = home.join(1)
+    _, configuration = home.advertise(1)
     ch = configuration.digest()
     with pytest.raises(Refused, match="another private sum"):
         home.device.phase("share", bytes(32), [b""])
@@ -356,7 +358,7 @@ def test_a_message_out_of_turn_too_late_or_of_another_round_ends_in_a_refusal(ti
     with pytest.raises(Refused, match="out of turn; this device was joined"):
         home.device.phase("unmask", ch, [b""])
     assert home.session == {}
-    _, configuration = home.join(2)
+    _, configuration = home.advertise(2)
     home.now += 600.0 + 120.0 + 1.0
     with pytest.raises(Refused, match="too late"):
         home.device.phase("share", configuration.digest(), [b""])
@@ -366,7 +368,7 @@ def test_a_message_out_of_turn_too_late_or_of_another_round_ends_in_a_refusal(ti
 def test_a_message_that_is_not_what_it_must_be_ends_the_round_and_wipes_it(tiny):
     for parts in ([b"no roster"], [], [b"one", b"two"]):
         home = Home(tiny, *PRIVATE, "sum.mode=secure")
-        _, configuration = home.join()
+        _, configuration = home.advertise()
         with pytest.raises(Corrupt):
             home.device.phase("share", configuration.digest(), parts)
         assert home.session == {}
@@ -375,8 +377,8 @@ def test_a_message_that_is_not_what_it_must_be_ends_the_round_and_wipes_it(tiny)
 
 def test_joining_again_wipes_what_was_under_way(tiny):
     home = Home(tiny, *PRIVATE, "sum.mode=secure")
-    _, first = home.join(1)
-    _, second = home.join(2)
+    _, first = home.advertise(1)
+    _, second = home.advertise(2)
     with pytest.raises(Refused, match="another private sum"):
         home.device.phase("share", first.digest(), [b""])
     assert home.session["configuration"] == second.encode()
@@ -427,7 +429,7 @@ def test_a_device_that_cannot_be_measured_ranks_all_the_same_and_adds_zeros(tiny
     seen, ranked, scores = [], [], Recommender.scores
     home.start(observe=lambda request, failure: seen.append(failure))
     monkeypatch.setattr(Recommender, "scores", lambda *of: ranked.append(scores(*of)) or ranked[-1])
-    home.join(1, "evaluation")
+    home.advertise(1, "evaluation")
     assert np.frombuffer(home.session["vector"], np.float32).tolist() == [0.0] * MEASURES
     assert [failure.split(" at ")[0] for failure in seen] == ["NotYet"]
     assert [len(one) for one in ranked] == [24]
@@ -440,7 +442,7 @@ def test_under_an_adaptive_clip_a_device_says_on_which_side_of_it_its_norm_was(t
     configuration = home.configuration(request, home.release.vector, clip)
     length = home.model.layout.select(GROUPS).size
     assert (configuration.dimension, configuration.clip_norm) == (length + 1, clip)
-    home.device.join(request, home.release.vector, configuration.encode())
+    home.device.advertise(request, home.release.vector, configuration.encode())
     words = np.frombuffer(home.device.reveal(configuration.digest(), 10), np.uint32).astype(np.int32)
     # without noise: a tenth of C, as its share of the square is a hundredth
     scale = configuration.for_cohort(10).scale
@@ -451,5 +453,5 @@ def test_under_an_adaptive_clip_a_device_says_on_which_side_of_it_its_norm_was(t
 def test_under_an_adaptive_clip_a_device_without_data_says_nothing_of_its_norm_either(tiny):
     home = Home(tiny, "privacy.level=none", "sum.mode=ideal", "clipping.adaptive_quantile=0.5", log=[])
     request = home.ask()
-    home.device.join(request, home.release.vector, home.configuration(request, home.release.vector, 1.0).encode())
+    home.device.advertise(request, home.release.vector, home.configuration(request, home.release.vector, 1.0).encode())
     assert not np.frombuffer(home.session["vector"], np.float32).any()

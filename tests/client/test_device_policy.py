@@ -5,7 +5,7 @@ import os
 import pytest
 
 from client import Device
-from client.secagg.round_state import RoundRequest, Session, Turn
+from client.secagg.round_state import RoundCheckpoint, RoundRequest, RoundState
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.privacy import read_charges
 from shared.round_parameters import user_charge
@@ -43,7 +43,7 @@ def test_a_persons_device_gives_nothing_in_the_open(tiny, tmp_path):
     home = Home(tiny, *PRIVATE)
     home.start(**persons(tmp_path))
     with pytest.raises(Refused, match="secure sums only"):
-        home.join()
+        home.advertise()
     assert home.session == {}
 
 
@@ -51,7 +51,7 @@ def test_a_persons_device_joins_no_sum_without_noise(tiny, tmp_path):
     home = Home(tiny, "privacy.level=none", "sum.mode=secure")
     home.start(**persons(tmp_path))
     with pytest.raises(Refused, match="no user-level privacy"):
-        home.join()
+        home.advertise()
     assert home.session == {}
 
 
@@ -60,13 +60,13 @@ def test_a_persons_device_takes_no_chance_that_somebody_could_repeat(tiny, tmp_p
     with pytest.raises(Refused, match="operating system"):
         home.start(simulated=False, randomness=Seeded)
     home.start(**persons(tmp_path))
-    first, _ = home.join(1)
-    second, _ = home.join(2)
+    first, _ = home.advertise(1)
+    second, _ = home.advertise(2)
     assert first[120:152] != second[120:152]  # the encryption key of the advert
 
 
 def test_a_round_that_keeps_every_rule_is_answered_and_the_file_says_so(home):
-    advert, _ = home.join(1)
+    advert, _ = home.advertise(1)
     assert advert
     assert (home.folder / "rounds.json").read_text() == '{"update": 1}'
 
@@ -87,15 +87,15 @@ def test_a_round_that_keeps_every_rule_is_answered_and_the_file_says_so(home):
     ],
 )
 def test_what_the_person_changes_counts_at_the_next_answer(home, changed, rule):
-    home.join(1)
+    home.advertise(1)
     policy_file(home.folder, changed)
     with pytest.raises(Refused, match=rf"^policy: {rule}: allows .*, got "):
-        home.join(2)
+        home.advertise(2)
     assert (home.folder / "rounds.json").read_text() == '{"update": 1}'
     assert not (home.folder / "ledger.jsonl").exists()
     assert home.session == {}
     policy_file(home.folder)
-    home.join(2)
+    home.advertise(2)
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"smallest_cohort = ", b"\xff\xfe", b"smallest_cohort = 2\nsmalest = 1"])
@@ -107,7 +107,7 @@ def test_a_missing_or_damaged_policy_refuses_everything(home, damage):
         path.write_bytes(damage)
     for task in ("update", "statistics", "evaluation"):
         with pytest.raises(Refused, match=r"^policy: file: "):
-            home.join(1, task)
+            home.advertise(1, task)
     assert not (home.folder / "rounds.json").exists()
 
 
@@ -116,12 +116,12 @@ def test_a_missing_or_damaged_policy_refuses_everything(home, damage):
 def test_every_phase_asks_the_policy_again(home, phase, damage):
     """A device in the middle of a round that its policy no longer takes says nothing more of it, and forgets it."""
     one = PrivateRound(configuration(minimum_cohort=3, noise=1, rho_units=2**30), parties(5))
-    for step in ("join", *AFTER[phase]):
+    for step in ("advertise", *AFTER[phase]):
         getattr(one, step)()
     request = RoundRequest("update", home.release.federation.digest(), home.digest, 42, GROUPS)
 
     def ask():
-        Session(home.session).put(Turn(request, 0.0, NOW, one.parties[0].state))
+        RoundState(home.session).put(RoundCheckpoint(request, 0.0, NOW, one.parties[0].state))
         return home.device.phase(phase, one.configuration.digest(), [b"not what it must be"])
 
     with pytest.raises(Corrupt):  # the policy lets it pass, so the message is looked at
@@ -138,7 +138,7 @@ def test_every_phase_asks_the_policy_again(home, phase, damage):
 
 def test_what_is_masked_is_paid_for_on_disk_before_it_leaves(home, monkeypatch):
     one = PrivateRound(configuration(minimum_cohort=3, noise=1, rho_units=2**30), parties(5))
-    for step in ("join", "share"):
+    for step in ("advertise", "share"):
         getattr(one, step)()
     party = one.parties[0]
     device = Device(
@@ -147,7 +147,7 @@ def test_what_is_masked_is_paid_for_on_disk_before_it_leaves(home, monkeypatch):
     request = RoundRequest("update", home.release.federation.digest(), home.digest, 42, GROUPS)
 
     def mask():
-        Session(home.session).put(Turn(request, 0.0, NOW, party.state))
+        RoundState(home.session).put(RoundCheckpoint(request, 0.0, NOW, party.state))
         return device.phase("mask", one.configuration.digest(), [one.u1, one.collector.inbox(party.device)])
 
     def full(*_):
@@ -176,6 +176,6 @@ def test_no_message_can_loosen_the_policy(home):
         {"registry_hash": bytes(32)},
     ):
         with pytest.raises((Misconfigured, Refused), match=r"got another|^policy: "):
-            home.device.join(request, home.release.vector, another_round(right, **weaker).encode())
+            home.device.advertise(request, home.release.vector, another_round(right, **weaker).encode())
     assert home.session == {}
     assert not (home.folder / "rounds.json").exists()

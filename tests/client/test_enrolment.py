@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.enrolment import join, prepare
-from client.home import init
+from client.enrolment import enroll, prepare
+from client.home import create_home
 from client.membership import Membership
 from client.policy import Policy
 from shared.enrolment import Invitation, JoinAnswer, sign_authority, sign_offer
@@ -28,7 +28,7 @@ def terms(*settings_):
 
 @pytest.fixture
 def home(tmp_path):
-    return init(tmp_path / "device", keyring=False)
+    return create_home(tmp_path / "device", keyring=False)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def files(home):
 
 def test_a_device_joins_and_pins_whom_it_trusts(home, operator, gateway):
     promise = prepare(home, operator.invitation(gateway), lambda: NOW)
-    membership = join(home, promise, lambda: NOW)
+    membership = enroll(home, promise, lambda: NOW)
     assert membership == Membership.load(home.membership)
     assert (membership.url, membership.authority, membership.server) == (gateway.url, gateway.pem, "a library")
     identity = home.keys.identity()
@@ -68,7 +68,7 @@ def test_a_device_joins_and_pins_whom_it_trusts(home, operator, gateway):
 
 
 def test_only_the_code_and_two_public_keys_leave_a_device_that_joins(home, operator, gateway):
-    join(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
     authority, offer, request = gateway.asked
     assert (authority.path, authority.body) == ("/v1/authority", b"")
     assert json.loads(offer.body) == {"code": base64.b64encode(CODE).decode()}
@@ -96,7 +96,7 @@ def test_the_promise_says_what_leaves_how_often_under_which_noise_and_what_never
 
 
 def test_a_task_that_the_policy_forbids_is_not_said_to_leave(tmp_path, operator, gateway):
-    home = init(tmp_path / "other", policy={"tasks": ["update"]}, keyring=False)
+    home = create_home(tmp_path / "other", policy={"tasks": ["update"]}, keyring=False)
     text = "\n".join(prepare(home, operator.invitation(gateway), lambda: NOW).lines)
     assert "update: how the model should change" in text
     assert "statistics:" not in text
@@ -116,7 +116,7 @@ def test_a_promise_does_not_print_the_code(home, operator, gateway):
 
 
 def test_a_device_joins_once(home, operator, gateway):
-    join(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
     asked = len(gateway.asked)
     with pytest.raises(Misconfigured, match="make another"):
         prepare(home, operator.invitation(gateway), lambda: NOW)
@@ -215,7 +215,7 @@ def test_a_server_that_is_not_what_it_claims_is_not_joined_and_leaves_no_trace(
     before = files(home)
     evil(gateway, operator, tmp_path)
     with pytest.raises(error, match=words):
-        join(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+        enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
     assert files(home) == before
 
 
@@ -240,7 +240,7 @@ def test_weaker_terms_than_the_policy_allows_are_not_joined(home, operator, gate
 
 
 def test_a_device_whose_pins_name_another_operator_does_not_join(tmp_path, operator, gateway):
-    home = init(tmp_path / "pinned", policy={"pins.operator": "ab" * 32}, keyring=False)
+    home = create_home(tmp_path / "pinned", policy={"pins.operator": "ab" * 32}, keyring=False)
     with pytest.raises(Refused, match=r"pins\.operator"):
         prepare(home, operator.invitation(gateway), lambda: NOW)
 
@@ -264,10 +264,10 @@ def test_after_a_lost_answer_the_same_invitation_is_tried_again(home, operator, 
     gateway.answers["/v1/join"] = lambda _: Reply(b"", 503)
     before = files(home)
     with pytest.raises(NotYet):
-        join(home, promise, lambda: NOW)
+        enroll(home, promise, lambda: NOW)
     assert files(home) == before
     operator.serve(gateway)
-    assert join(home, promise, lambda: NOW).device == home.keys.identity().device.hex()
+    assert enroll(home, promise, lambda: NOW).device == home.keys.identity().device.hex()
 
 
 def test_a_disk_that_fails_at_the_end_leaves_the_policy_as_it_was(home, operator, gateway, monkeypatch):
@@ -279,7 +279,7 @@ def test_a_disk_that_fails_at_the_end_leaves_the_policy_as_it_was(home, operator
 
     monkeypatch.setattr(Membership, "save", full)
     with pytest.raises(Misconfigured, match="no space"):
-        join(home, promise, lambda: NOW)
+        enroll(home, promise, lambda: NOW)
     assert files(home) == before
     assert Policy.load(home.policy_path).pins.operator == ""
 
@@ -290,7 +290,7 @@ def test_garbage_at_any_step_is_one_of_our_errors_and_leaves_no_trace(home, oper
     operator.serve(gateway)
     gateway.answers[path] = lambda _: Reply(body)
     with pytest.raises(HushrecError):
-        join(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+        enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
     assert not home.membership.exists()
     assert home.policy().pins.operator == ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import client.home
-from client.home import Home, init
+from client.home import Home, create_home
 from client.store import Store
 from shared.errors import Corrupt, Misconfigured
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def home(tmp_path):
-    return init(tmp_path / "device", keyring=False)
+    return create_home(tmp_path / "device", keyring=False)
 
 
 def test_a_new_device_has_its_folder_its_settings_its_keys_and_an_empty_store(home):
@@ -46,7 +46,7 @@ def test_a_device_is_opened_again_from_any_spelling_of_its_folder(home, monkeypa
 
 
 def test_values_other_than_the_shipped_ones_stand_in_the_files_and_the_comments_stay(tmp_path):
-    home = init(tmp_path / "device", {"smallest_cohort": 4, "tasks": ["update"]}, port=0, keyring=False)
+    home = create_home(tmp_path / "device", {"smallest_cohort": 4, "tasks": ["update"]}, port=0, keyring=False)
     assert Home.open(home.directory).settings.port == 0
     assert home.policy().smallest_cohort == 4
     assert home.policy().tasks == ("update",)
@@ -58,11 +58,11 @@ def test_values_other_than_the_shipped_ones_stand_in_the_files_and_the_comments_
 def test_a_device_with_an_impossible_setting_is_not_made(tmp_path, wrong):
     (name,) = wrong
     with pytest.raises(Misconfigured, match=f"device.toml: {name}: expected"):
-        init(tmp_path / "device", **wrong)
+        create_home(tmp_path / "device", **wrong)
     with pytest.raises(Misconfigured, match=r"policy.toml: smallest_cohort: expected"):
-        init(tmp_path / "device", {"smallest_cohort": 1})
+        create_home(tmp_path / "device", {"smallest_cohort": 1})
     with pytest.raises(Misconfigured, match="expected a line for nonsense"):
-        init(tmp_path / "device", nonsense=1)
+        create_home(tmp_path / "device", nonsense=1)
     assert os.listdir(tmp_path) == []
 
 
@@ -70,10 +70,10 @@ def test_a_folder_in_use_is_left_alone_and_an_empty_one_is_taken(tmp_path, home)
     before = {path: path.read_bytes() for path in home.directory.rglob("*") if path.is_file()}
     for taken in (home.directory, home.settings_path):
         with pytest.raises(Misconfigured, match="expected a new or an empty folder"):
-            init(taken, keyring=False)
+            create_home(taken, keyring=False)
     assert {path: path.read_bytes() for path in home.directory.rglob("*") if path.is_file()} == before
     (tmp_path / "empty").mkdir()
-    assert init(tmp_path / "empty", keyring=False).settings.port == 8787
+    assert create_home(tmp_path / "empty", keyring=False).settings.port == 8787
 
 
 def test_a_device_that_cannot_be_made_whole_is_not_made_at_all(tmp_path, monkeypatch):
@@ -84,7 +84,7 @@ def test_a_device_that_cannot_be_made_whole_is_not_made_at_all(tmp_path, monkeyp
         with monkeypatch.context() as patched:
             patched.setattr(os if name == "replace" else client.home, name, full)
             with pytest.raises(Misconfigured, match="No space left"):
-                init(tmp_path / "device", keyring=False)
+                create_home(tmp_path / "device", keyring=False)
         assert os.listdir(tmp_path) == []
 
 

@@ -10,7 +10,7 @@ from client.settings_file import shipped
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation
 from shared.privacy import rho_for
-from shared.round_parameters import terms_of
+from shared.round_parameters import derive_round_parameters
 from shared.secure_sum import RHO_UNIT
 from tests.persons import policy_file
 
@@ -32,7 +32,7 @@ def federation(*settings):
 
 
 def configuration(file, task="update"):
-    return terms_of(file, task, 1, 10, bytes(32), REGISTRY).configuration
+    return derive_round_parameters(file, task, 1, 10, bytes(32), REGISTRY).configuration
 
 
 def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path):

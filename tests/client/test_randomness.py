@@ -14,16 +14,16 @@ def test_seeding_everything_that_can_be_seeded_changes_nothing():
         random.seed(0)
         np.random.seed(0)
         torch.manual_seed(0)
-        chance = SystemRandomness()
-        seen.add(float(chance.numpy("windows").random()))
-        seen.add(float(torch.rand(1, generator=chance.torch("noise"), dtype=torch.float64)))
+        rng = SystemRandomness()
+        seen.add(float(rng.numpy("windows").random()))
+        seen.add(float(torch.rand(1, generator=rng.torch("noise"), dtype=torch.float64)))
     assert len(seen) == 6
 
 
 def test_two_calls_for_one_purpose_differ():
-    chance = SystemRandomness()
-    assert chance.numpy("windows").random() != chance.numpy("windows").random()
-    first, second = (torch.rand(1, generator=chance.torch("noise"), dtype=torch.float64) for _ in range(2))
+    rng = SystemRandomness()
+    assert rng.numpy("windows").random() != rng.numpy("windows").random()
+    first, second = (torch.rand(1, generator=rng.torch("noise"), dtype=torch.float64) for _ in range(2))
     assert first != second
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.settings_file import SettingsFile, parse, read, shipped, with_values
+from client.settings_file import SettingsFile, parse, read_settings, shipped, with_values
 from shared.errors import Corrupt, Misconfigured
 
 TEXT = """# What this is for
@@ -65,11 +65,11 @@ def test_a_key_without_a_line_is_named():
 def test_a_file_that_is_missing_too_long_or_no_toml_is_named(tmp_path):
     path = tmp_path / "settings.toml"
     with pytest.raises(Misconfigured, match=r"settings.toml: expected a file of settings"):
-        read(path, Part)
+        read_settings(path, Part)
     for content in (b"count = ", b"\xff", b"count = 1\n" * 10_000, b"a = " + b"[" * 60_000):
         path.write_bytes(content)
         with pytest.raises(Corrupt, match=r"settings.toml: expected"):
-            read(path, Part)
+            read_settings(path, Part)
 
 
 def test_every_wrong_key_is_named_at_once(tmp_path):

@@ -12,7 +12,7 @@ from shared.release.release import Release
 from tests.deployment.conftest import DEVICES, Federated
 
 FAULTS = str(Path(__file__).parent / "faults")
-BROKEN = {2: "mask:kill", 3: "unmask:kill", 4: "join:hang"}
+BROKEN = {2: "mask:kill", 3: "unmask:kill", 4: "advertise:hang"}
 REVOKED = 5
 
 pytestmark = pytest.mark.slow

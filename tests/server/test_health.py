@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.health import Health, wait_until_up
-from server.home import Home, ServerSettings, init
+from server.home import Home, ServerSettings, create_server
 from server.uplock import holding_up_lock
 from shared.errors import NotYet
 
@@ -30,7 +30,7 @@ class Clock:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return init(tmp_path / "server")
+    return create_server(tmp_path / "server")
 
 
 def test_it_returns_at_the_first_answer(home: Home) -> None:
@@ -83,7 +83,7 @@ def listening(tmp_path: Path) -> Iterator[tuple[Home, list[int]]]:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        home = init(tmp_path / "server", ServerSettings(port=server.server_address[1]))
+        home = create_server(tmp_path / "server", ServerSettings(port=server.server_address[1]))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(home.server_certificate_path, home.server_key_path)
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -102,7 +102,7 @@ def test_a_server_answers_when_its_gateway_says_so_under_its_own_authority(
     with Health(home) as health:
         assert not health.answers()
         assert health.answers()
-    stranger = init(tmp_path / "stranger", home.settings)
+    stranger = create_server(tmp_path / "stranger", home.settings)
     with Health(stranger) as health:
         assert not health.answers()
     with holding_up_lock(home):
@@ -111,7 +111,7 @@ def test_a_server_answers_when_its_gateway_says_so_under_its_own_authority(
 
 
 def test_where_nothing_listens_nothing_answers(home: Home) -> None:
-    free = init(home.directory.parent / "free", ServerSettings(port=_free_port()))
+    free = create_server(home.directory.parent / "free", ServerSettings(port=_free_port()))
     with Health(free) as health:
         assert not health.answers()
 

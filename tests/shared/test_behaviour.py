@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.behaviour import Event, EventKind, attended, new_places, seconds_between
+from shared.behaviour import Event, EventKind, new_places, positive_events, seconds_between
 from shared.errors import Misconfigured
 
 
@@ -61,4 +61,4 @@ def test_only_choices_of_what_no_event_was_about_before_are_new():
     )]  # fmt: skip
     assert new_places(log) == [0, 5, 6]
     assert new_places(log, {"a", "b", "c"}) == [0, 6]
-    assert [event.kind for event in attended(log)].count(EventKind.DISMISSAL) == 0
+    assert [event.kind for event in positive_events(log)].count(EventKind.DISMISSAL) == 0

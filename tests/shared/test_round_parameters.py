@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from shared.errors import Misconfigured
 from shared.federation import read_federation
 from shared.privacy import SampledGaussian, SummedGaussian, SummedWindow
-from shared.round_parameters import charges_of, terms_of
+from shared.round_parameters import charges_of, derive_round_parameters
 
 BOTH = ("privacy.level=both", "round.minimum_answers=50")
 
 
 def charged(*settings, task="update", number=1, dimension=1000):
-    return terms_of(read_federation(settings=settings), task, number, dimension, bytes(32), bytes(32)).charges
+    return derive_round_parameters(
+        read_federation(settings=settings), task, number, dimension, bytes(32), bytes(32)
+    ).charges
 
 
 def window_over_person(*settings, **asked):

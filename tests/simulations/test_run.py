@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from client import install
+from client import load_release
 from server import RoundReport, SecureSum, SumResult
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
@@ -231,7 +231,7 @@ def test_paths_are_taken_as_text_and_as_paths(world: Path, federation: Path, tmp
     result = simulate(world, federation=str(federation), out=str(tmp_path / "run"), baselines="none", rounds=2)
     assert result.data == f"events:{world}"
     assert result.release is not None
-    assert install(str(result.release)) is install(Path(result.release))
+    assert load_release(str(result.release)) is load_release(Path(result.release))
     assert Release.load(str(result.release)).digest() == Release.load(result.release).digest()
 
 

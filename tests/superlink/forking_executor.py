@@ -19,7 +19,7 @@ from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supernode.runtime.run_clientapp import run_clientapp
 
 import simulations.engine.population  # noqa: F401 - what the app in the bundle imports
-from client import install
+from client import load_release
 
 _POLL_SECONDS = 0.1
 
@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.1
 def main(release: str, addresses: list[str]) -> None:
     """Take tasks for ever."""
     torch.set_num_threads(1)
-    install(Path(release))
+    load_release(Path(release))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for
     nodes = {
         address: RuntimeHttpClient.from_server_address(

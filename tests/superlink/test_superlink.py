@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from client import make_app as make_client_app
-from server.app import make_app as make_server_app
-from server.app import open_from_folders
-from server.training.checkpoint import Checkpoint, Identity, load_checkpoint
+from client import make_client_app
+from server.app import make_server_app, open_from_folders
+from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint
 from server.training.federation import CHECKPOINT_NAME
 from shared.release.release import Release
 from simulations.engine import run_local
@@ -78,7 +77,7 @@ def run_settings(home: Path, release: Release, folder: Path) -> dict[str, str | 
 
 def checkpoint_in(folder: Path, release: Release) -> Checkpoint | None:
     path = folder / CHECKPOINT_NAME
-    identity = Identity(release.federation.digest(), release.digest(), SEED, len(release.vector))
+    identity = TrainingId(release.federation.digest(), release.digest(), SEED, len(release.vector))
     return load_checkpoint(path, identity) if path.exists() else None
 
 

@@ -32,7 +32,7 @@ from shared.secure_sum import MaskedVector
 from simulations.datasets import load
 from simulations.engine import Dropouts, InProcessGrid
 from simulations.engine.run_folder import RunFolder
-from simulations.engine.training import train
+from simulations.engine.training import train_federation
 from simulations.evaluation.world import World
 from simulations.report import Progress
 from simulations.settings import resolve
@@ -227,7 +227,7 @@ def record(
             patch.setattr(simulations.engine.local_engine, "InProcessGrid", grid)
             _overhear(patch, recording)
             out = RunFolder.open(folder / "run", {"data": "canaries"}, resume=False)
-            trained = train(world, resolved, out, "local", SEED, Progress())
+            trained = train_federation(world, resolved, out, "local", SEED, Progress())
         recording.reports, recording.start = trained.reports, trained.start
         recording.logs = [list(world.logs[person]) for person in world.members]
         return recording

@@ -200,7 +200,7 @@ def test_joining_shows_the_promise_and_asks(run, home, monkeypatch):
     promise = SimpleNamespace(lines=("epsilon 8 in your device's whole life", "\x1b[2Jserver"))
     membership = SimpleNamespace(federation="books", device="ab12", url="https://127.0.0.1:9443")
     monkeypatch.setattr("client.enrolment.prepare", lambda home, invitation: promise)
-    monkeypatch.setattr("client.enrolment.join", lambda home, prepared: joined.append(prepared) or membership)
+    monkeypatch.setattr("client.enrolment.enroll", lambda home, prepared: joined.append(prepared) or membership)
     declined = run("join", home.directory, "hushrec://x", typed="n\n", status=3)
     assert "epsilon 8" in declined.stderr
     assert "\x1b" not in declined.stderr
@@ -217,7 +217,7 @@ def test_up_runs_until_it_is_stopped(run, home, monkeypatch):
         ready()
         ran.append(home.directory)
 
-    monkeypatch.setattr("client.maintenance.up", running)
+    monkeypatch.setattr("client.maintenance.run_device", running)
     stopped = run("up", home.directory, "--json")
     assert ran == [home.directory]
     assert "the device is up" in stopped.stderr

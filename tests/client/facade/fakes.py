@@ -4,7 +4,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any, Protocol
 
 from client.home import Home
-from client.recommender import Wishes
+from client.recommender import RecommendOptions
 from client.store import Store
 from shared.behaviour import Event
 from shared.errors import Misconfigured, NotYet
@@ -65,7 +65,7 @@ class FakeRanking:
     def recommend(
         self,
         count: int,
-        wishes: Wishes,
+        wishes: RecommendOptions,
         context: tuple[tuple[str, str], ...] = (),
         now_seconds: float | None = None,
     ) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from client.facade import Desk, EventRecord, FeedbackRecord, WishRecord
+from client.facade import DeviceFacade, EventRecord, FeedbackRecord, RecommendRequest
 from client.recommender import Strategy
 from shared.behaviour import EventKind
 from shared.errors import Misconfigured
@@ -24,7 +24,7 @@ def ranking(store):
 
 @pytest.fixture
 def desk(store, ranking):
-    return Desk(store, ranking, lambda: {"spent": 1.0}, lambda: NOW)
+    return DeviceFacade(store, ranking, lambda: {"spent": 1.0}, lambda: NOW)
 
 
 def click(item, **rest):
@@ -90,7 +90,7 @@ def test_a_value_goes_with_a_rating_only(record):
 
 def test_wishes_reach_the_ranking_whole(desk, ranking):
     desk.recommend(
-        WishRecord(
+        RecommendRequest(
             n=3,
             categories=["drama"],
             blocked=["war"],
@@ -114,9 +114,9 @@ def test_wishes_reach_the_ranking_whole(desk, ranking):
 
 def test_a_deletion_acts_on_the_next_recommendation(desk, ranking):
     row = desk.log([click("kitchen-0")])["ids"][0]
-    assert desk.recommend(WishRecord(n=1))["recommendations"][0]["item"] == "kitchen-1"
+    assert desk.recommend(RecommendRequest(n=1))["recommendations"][0]["item"] == "kitchen-1"
     assert desk.forget([row, 99]) == {"deleted": 1}
-    assert desk.recommend(WishRecord(n=1))["recommendations"][0]["item"] == "garden-0"
+    assert desk.recommend(RecommendRequest(n=1))["recommendations"][0]["item"] == "garden-0"
     assert ranking.forgotten == 1
 
 
@@ -132,7 +132,7 @@ def test_a_mute_acts_on_the_next_recommendation(desk):
     desk.log([click("kitchen-0")])
     answer = desk.decide("kitchen", "mute")
     assert [one["name"] for one in answer["concepts"] if one["muted"]] == ["kitchen"]
-    assert not desk.recommend(WishRecord(n=1))["recommendations"][0]["item"].startswith("kitchen")
+    assert not desk.recommend(RecommendRequest(n=1))["recommendations"][0]["item"].startswith("kitchen")
 
 
 def test_an_export_can_be_handed_in_again(desk, store):

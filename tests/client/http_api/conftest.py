@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from client.facade import Desk
+from client.facade import DeviceFacade
 from client.http_api import make_api
 from tests.client.facade.fakes import FakeRanking, FakeStore
 from tests.client.http_api.asking import HOST, TOKEN, Asking
@@ -22,7 +22,7 @@ def ranking(store: FakeStore) -> FakeRanking:
 
 @pytest.fixture
 def api(store: FakeStore, ranking: FakeRanking) -> Iterator[Asking]:
-    desk = Desk(store, ranking, lambda: {"user": {"epsilon": 1.5}}, lambda: 1_800_000_000.0)
+    desk = DeviceFacade(store, ranking, lambda: {"user": {"epsilon": 1.5}}, lambda: 1_800_000_000.0)
     asking = Asking(make_api(desk, TOKEN, {HOST}))
     yield asking
     asking.close()

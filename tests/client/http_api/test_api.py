@@ -188,8 +188,8 @@ def test_answers_are_as_the_openapi_document_says(api):
     documented = {
         "/v1/recommendations": schemas.Recommendations,
         "/v1/items/kitchen-1/explanation": schemas.Explanation,
-        "/v1/interests": schemas.Interests,
-        "/v1/health": schemas.Health,
+        "/v1/interests": schemas.InterestsResponse,
+        "/v1/health": schemas.HealthResponse,
     }
     for target, model in documented.items():
         answer = api.ask("GET", target).json()
@@ -229,9 +229,9 @@ def test_a_fault_of_ours_is_one_word_and_its_log_line_names_no_text(api, ranking
 
 
 def test_two_clients_at_once_lose_nothing_and_get_ids_of_their_own(store):
-    from client.facade import Desk
+    from client.facade import DeviceFacade
 
-    desk = Desk(store, FakeRanking(store), dict, lambda: 1_800_000_000.0)
+    desk = DeviceFacade(store, FakeRanking(store), dict, lambda: 1_800_000_000.0)
 
     def one(client):
         asking = Asking(make_api(desk, TOKEN, {HOST}))

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
-from client.facade import Desk
-from client.facade.records import EventRecord, FeedbackRecord, WishRecord
+from client.facade import DeviceFacade
+from client.facade.records import EventRecord, FeedbackRecord, RecommendRequest
 from client.http_api import make_api
 from client.http_api.errors import MEANING, STATUS
 from client.store import Store
@@ -27,7 +27,7 @@ from tests.client.http_api.asking import HOST, NEEDED, TOKEN, Asking
 
 IN_STORE, SENT = "zebra-crossing-in-the-store", "violet-umbrella-that-was-sent"
 FIELDS = {"events", "feedback", "action", "ids", "request", *(
-    name for record in (EventRecord, FeedbackRecord, WishRecord) for name in record.model_fields
+    name for record in (EventRecord, FeedbackRecord, RecommendRequest) for name in record.model_fields
 )}  # fmt: skip
 QUIET = {"database": None, "deadline": None, "derandomize": True, "phases": (Phase.generate,)}
 NO_CHECKS = list(HealthCheck)
@@ -69,7 +69,7 @@ def said_in_fixed_words(status, body):
 @pytest.fixture
 def api(tmp_path):
     with Store.open(tmp_path / "store.sqlite", b"k" * 32) as store:
-        desk = Desk(store, FakeRanking(store), lambda: {"note": IN_STORE}, lambda: 1_800_000_000.0)
+        desk = DeviceFacade(store, FakeRanking(store), lambda: {"note": IN_STORE}, lambda: 1_800_000_000.0)
         store.append([Event(1.0, EventKind.SEARCH, IN_STORE, IN_STORE)])
         store.controls["interests"] = IN_STORE
         asking = Asking(make_api(desk, TOKEN, {HOST}))
@@ -159,7 +159,9 @@ places = st.one_of(
     st.lists(segments, max_size=5).map(lambda parts: b"/" + b"/".join(parts)),
 )
 pairs = st.tuples(
-    st.one_of(st.sampled_from([name.encode() for name in WishRecord.model_fields] + [b"ids", b"token"]), segments),
+    st.one_of(
+        st.sampled_from([name.encode() for name in RecommendRequest.model_fields] + [b"ids", b"token"]), segments
+    ),
     st.one_of(segments, st.sampled_from([b"1", b"-1", b"nan", b"1e999", b"hour:08", b"true", b"hybrid", b"9" * 5_000])),
 ).map(b"=".join)
 queries = st.one_of(st.just(b""), st.lists(pairs, max_size=5).map(b"&".join), octets)

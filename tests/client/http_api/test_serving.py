@@ -13,14 +13,14 @@ import time
 
 import pytest
 
-from client.home import Home, init
+from client.home import Home, create_home
 from client.store import Store
 from tests.client.http_api.served import ROOT, served, start, wait
 
 
 @pytest.fixture
 def home(tmp_path):
-    return init(tmp_path / "device", port=0, keyring=False)
+    return create_home(tmp_path / "device", port=0, keyring=False)
 
 
 def test_it_says_where_it_listens_while_it_does_and_ends_on_a_signal(home):
@@ -66,7 +66,7 @@ def test_a_second_process_finds_the_store_in_use(home):
 def test_a_port_in_use_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = start(init(tmp_path / "device", port=port, keyring=False))
+        process = start(create_home(tmp_path / "device", port=port, keyring=False))
         assert process.wait(30) == 4
         assert f"127.0.0.1:{port}".encode() in process.stderr.read()
 
@@ -85,7 +85,7 @@ def test_it_listens_on_loopback_only(home):
 
 
 def test_bytes_that_are_no_http_neither_stop_it_nor_are_they_quoted(home):
-    chance = random.Random(5)
+    rng = random.Random(5)
     with served(home) as device:
         head = f"GET /v1/interests HTTP/1.1\r\nHost: 127.0.0.1:{device.port}\r\n".encode()
         violet = [
@@ -98,7 +98,7 @@ def test_bytes_that_are_no_http_neither_stop_it_nor_are_they_quoted(home):
             b"GET /violet HTTP/9.9\r\n\r\n",
             b"POST violet HTTP/1.1\r\n\r\n",
         ]
-        for content in violet + [chance.randbytes(chance.randrange(1, 300)) + b"\r\n\r\n" for _ in range(100)]:
+        for content in violet + [rng.randbytes(rng.randrange(1, 300)) + b"\r\n\r\n" for _ in range(100)]:
             with socket.create_connection(("127.0.0.1", device.port), timeout=10) as connection:
                 answer = b""
                 try:
@@ -114,7 +114,7 @@ def test_bytes_that_are_no_http_neither_stop_it_nor_are_they_quoted(home):
 
 
 def test_killed_while_it_writes_it_loses_no_acknowledged_event_and_doubles_none(home):
-    chance = random.Random(11)
+    rng = random.Random(11)
     acknowledged: dict[str, int] = {}
     for life in range(5):
         device = wait(home, start(home))
@@ -136,10 +136,10 @@ def test_killed_while_it_writes_it_loses_no_acknowledged_event_and_doubles_none(
         writers = [threading.Thread(target=write, args=(client,)) for client in ("one", "two")]
         for writer in writers:
             writer.start()
-        enough, until = len(acknowledged) + chance.randrange(1, 40), time.monotonic() + 20
+        enough, until = len(acknowledged) + rng.randrange(1, 40), time.monotonic() + 20
         while len(acknowledged) < enough and time.monotonic() < until:
             time.sleep(0.001)
-        time.sleep(chance.uniform(0.0, 0.01))
+        time.sleep(rng.uniform(0.0, 0.01))
         os.kill(device.process.pid, signal.SIGKILL)
         ended.set()
         for writer in writers:

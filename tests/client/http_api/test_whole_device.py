@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.facade import open_desk
+from client.facade import open_facade
 from client.http_api import make_api, schemas
 from client.store import Store
 from tests.client.http_api.asking import HOST, TOKEN, Asking
@@ -15,7 +15,7 @@ def api(tmp_path_factory, tiny):
     """With three clicks on garden items; tests add to them, and only one deletes, as ranking then starts anew."""
     place = make_place(tmp_path_factory.mktemp("devices") / "device")
     place.install(tiny.moved()[0])
-    with open_desk(place.home) as desk:
+    with open_facade(place.home) as desk:
         asking = Asking(make_api(desk, TOKEN, {HOST}))
         asking.place = place
         clicks = [{"kind": "click", "item": f"garden-{n}", "time_seconds": 1_700_000_000 + n} for n in range(3)]
@@ -93,8 +93,8 @@ def test_every_answer_is_as_documented(api):
     documented = {
         "/v1/recommendations": schemas.Recommendations,
         f"/v1/items/{item}/explanation": schemas.Explanation,
-        "/v1/interests": schemas.Interests,
-        "/v1/privacy": schemas.Privacy,
+        "/v1/interests": schemas.InterestsResponse,
+        "/v1/privacy": schemas.PrivacyResponse,
         "/v1/export": schemas.Everything,
     }
     for target, model in documented.items():

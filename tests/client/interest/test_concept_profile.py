@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from client.interest.concept_profile import onward, own_mix, uncertainty
+from client.interest.concept_profile import estimate_profile, transition_probabilities, uncertainty
 
 EVEN = np.full(8, 1 / 8)
 
 
-def _log(chance: np.random.Generator, own: np.ndarray, follows: np.ndarray, count: int) -> np.ndarray:
+def _log(rng: np.random.Generator, own: np.ndarray, follows: np.ndarray, count: int) -> np.ndarray:
     """Choices of a person who goes on to what follows at half of the places, and clicks by chance at one in ten."""
     log: list[int] = []
     for _ in range(count):
-        going_on = log and chance.random() < 0.5
-        concept = follows[log[-1]] if going_on else chance.choice(len(own), p=own)
-        log.append(int(chance.integers(len(own)) if chance.random() < 0.1 else concept))
+        going_on = log and rng.random() < 0.5
+        concept = follows[log[-1]] if going_on else rng.choice(len(own), p=own)
+        log.append(int(rng.integers(len(own)) if rng.random() < 0.1 else concept))
     return np.array(log)
 
 
@@ -24,13 +24,13 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_where_m_says_nothing_steps_are_as_likely_as_the_catalogue_makes_them():
     common = np.array([0.5, 0.3, 0.2])
-    assert onward(np.zeros((3, 3)), common) == pytest.approx(np.tile(common, (3, 1)))
+    assert transition_probabilities(np.zeros((3, 3)), common) == pytest.approx(np.tile(common, (3, 1)))
 
 
 def test_a_step_goes_from_column_to_row_of_m():
     moves = np.zeros((3, 3))
     moves[2, 0] = 2.0  # after concept 0 comes concept 2
-    steps = onward(moves, np.full(3, 1 / 3))
+    steps = transition_probabilities(moves, np.full(3, 1 / 3))
     assert steps.sum(1) == pytest.approx(1.0)
     assert steps[0].argmax() == 2
     assert steps[1:] == pytest.approx(1 / 3)
@@ -42,11 +42,11 @@ def test_a_step_that_everybody_takes_is_not_taken_for_an_interest():
     own[[0, 4]] = 0.6, 0.4
     follows = (np.arange(8) + 1) % 8
     steps = np.eye(8)[follows]
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     told, counted = [], []
     for _ in range(40):
-        log = _log(chance, own, follows, 40)
-        told.append(_cosine(own_mix(log, np.ones(len(log)), steps, EVEN), own))
+        log = _log(rng, own, follows, 40)
+        told.append(_cosine(estimate_profile(log, np.ones(len(log)), steps, EVEN), own))
         counted.append(_cosine(np.bincount(log, minlength=8).astype(float), own))
     assert np.mean(told) > 0.95
     assert np.mean(counted) < 0.9
@@ -54,20 +54,20 @@ def test_a_step_that_everybody_takes_is_not_taken_for_an_interest():
 
 def test_where_m_says_nothing_the_mix_keeps_to_the_counts_and_believes_the_rare_a_little_less():
     log = np.array([0] * 30 + [3] * 10)
-    mix = own_mix(log, np.ones(40), np.tile(EVEN, (8, 1)), EVEN)
+    mix = estimate_profile(log, np.ones(40), np.tile(EVEN, (8, 1)), EVEN)
     assert mix[[0, 3]] == pytest.approx([0.75, 0.25], abs=0.1)
     assert mix[3] < 0.25
 
 
 def test_an_event_that_says_little_counts_little():
-    mix = own_mix(np.array([0, 3, 0, 3]), np.array([1.0, 0.1, 1.0, 0.1]), np.tile(EVEN, (8, 1)), EVEN)
+    mix = estimate_profile(np.array([0, 3, 0, 3]), np.array([1.0, 0.1, 1.0, 0.1]), np.tile(EVEN, (8, 1)), EVEN)
     assert mix[0] > 0.9
 
 
 def test_the_first_choice_follows_from_nothing():
     steps = np.zeros((8, 8))
     steps[:, 2] = 1.0  # whatever was chosen, everybody goes on to 2
-    alone = own_mix(np.array([2]), np.ones(1), steps, EVEN)
+    alone = estimate_profile(np.array([2]), np.ones(1), steps, EVEN)
     assert alone == pytest.approx(np.eye(8)[2])
 
 

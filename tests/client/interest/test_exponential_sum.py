@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.interest.exponential_sum import LONGEST, Decay, Memory
+from client.interest.exponential_sum import LONGEST, Decay, ExponentialSum
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.01, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0])
@@ -27,7 +27,7 @@ def test_weights_fall_with_age_and_are_never_negative():
 )
 def test_carrying_on_equals_summing_up_anew(taken, gamma, newer):
     decay = Decay.power(gamma)
-    memory = Memory(decay, 1)
+    memory = ExponentialSum(decay, 1)
     for value, ages in taken:
         memory.take(np.array([value]), ages)
     # By hand: an event's age is one more than the ageing events after it.
@@ -35,4 +35,4 @@ def test_carrying_on_equals_summing_up_anew(taken, gamma, newer):
     for place, (value, _) in enumerate(taken):
         age = 1 + newer + sum(ages for _, ages in taken[place + 1 :])
         expected += value * float(decay.weights(np.array([float(age)]))[0])
-    assert memory.recall(newer)[0] == pytest.approx(expected, abs=1e-6)
+    assert memory.value(newer)[0] == pytest.approx(expected, abs=1e-6)

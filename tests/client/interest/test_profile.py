@@ -82,7 +82,7 @@ def test_a_profile_that_grew_event_by_event_equals_one_rebuilt_at_any_moment(rea
 @given(log=logs, levels=st.sampled_from([SENTENCES, MIXED, HOURS]))
 def test_what_events_carry_adds_up_to_the_interest(reader, log, levels):
     profile = Profile(reader, log, levels)
-    interest, carried = profile.interest(MORNING), profile.carried(MORNING)
+    interest, carried = profile.interest(MORNING), profile.attribute(MORNING)
     if interest.dense is None:
         assert carried is None
         return
@@ -93,7 +93,7 @@ def test_what_events_carry_adds_up_to_the_interest(reader, log, levels):
 def test_a_session_that_only_turns_away_from_all_there_was_leaves_no_history_rather_than_a_rounding_error(reader):
     chosen = [Event(NOW + seconds, EventKind.VIEW, "garden-0") for seconds in (0.0, 900.0)]
     profile = Profile(reader, [*chosen, Event(NOW + 5000.0, EventKind.SKIP, "garden-0")], Levels(0.0, 0.5, 0.5))
-    carried, dense = profile.carried(), profile.interest().dense
+    carried, dense = profile.attribute(), profile.interest().dense
     if dense is not None:
         assert carried.events.sum(0) + carried.course == pytest.approx(dense, abs=1e-5)
         sentences = Profile(reader, profile.events, SENTENCES).interest().dense

@@ -5,9 +5,9 @@ import logging
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from client.enrolment import join, prepare
-from client.home import init
-from client.maintenance.loop import Care
+from client.enrolment import enroll, prepare
+from client.home import create_home
+from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
 from shared.enrolment import JoinAnswer, sign_revocations
 from shared.federation import read_federation, write_toml
@@ -23,9 +23,9 @@ class Setting:
 
     def __init__(self, folder, gateway, operator):
         self.now, self.gateway, self.operator = float(NOW), gateway, operator
-        self.home = init(folder / "device", keyring=False)
+        self.home = create_home(folder / "device", keyring=False)
         operator.expiry_seconds = NOW + 365 * DAY
-        self.membership = join(self.home, prepare(self.home, operator.invitation(gateway), self.clock), self.clock)
+        self.membership = enroll(self.home, prepare(self.home, operator.invitation(gateway), self.clock), self.clock)
         self.identity = self.home.keys.identity()
         gateway.answers |= {
             "/v1/revocations": lambda _: Reply(sign_revocations(operator.registry, 0, []).encode()),
@@ -55,24 +55,24 @@ def device(tmp_path):
 @pytest.fixture
 def care(device):
     with device.membership.gateway(device.identity) as link:
-        yield Care(device.home, device.identity, device.membership, link, device.clock)
+        yield MaintenanceLoop(device.home, device.identity, device.membership, link, device.clock)
 
 
 def test_a_certificate_is_renewed_when_less_than_a_third_of_it_is_left(device, care):
     device.now += 365 * DAY * 2 / 3 - 1
-    care.once()
+    care.run_once()
     assert device.renewals() == 0
     device.now += 2
-    care.once()
+    care.run_once()
     assert device.renewals() == 1
     assert Membership.load(device.home.membership).expiry_seconds == int(device.now + 365 * DAY)
-    care.once()
+    care.run_once()
     assert device.renewals() == 1
 
 
 def test_all_else_stays_as_it_was_agreed(device, care):
     device.now += 300 * DAY
-    care.once()
+    care.run_once()
     renewed = Membership.load(device.home.membership)
     assert renewed.model_copy(update={"certificate": device.membership.certificate}) == device.membership
 
@@ -85,7 +85,7 @@ def test_a_certificate_that_is_none_leaves_the_one_before(device, care, evil):
         "an earlier end": lambda _: device.certificate(device.operator.registry, device.now + DAY),
         "garbage": lambda _: Reply(b"\x00"),
     }[evil]
-    care.once()
+    care.run_once()
     assert Membership.load(device.home.membership) == device.membership
 
 
@@ -93,17 +93,17 @@ def test_a_renewal_that_failed_is_not_tried_at_every_look(device, care):
     device.now += 300 * DAY
     device.gateway.answers["/v1/renew"] = lambda _: Reply(b"", 503)
     for _ in range(5):
-        care.once()
+        care.run_once()
     assert device.renewals() == 1
     device.now += DAY
-    care.once()
+    care.run_once()
     assert device.renewals() == 2
 
 
 def test_one_thing_that_fails_keeps_nothing_else_from_happening(device, care):
     device.gateway.answers["/v1/revocations"] = lambda _: Reply(b"garbage")
     device.now += 300 * DAY
-    care.once()
+    care.run_once()
     assert any("chain" in path for path in device.gateway.paths())
     assert device.renewals() == 1
 
@@ -113,9 +113,9 @@ def test_a_failure_is_said_once_in_one_line_and_so_is_its_end(device, care, capl
     device.gateway.answers["/v1/releases/chain"] = lambda _: Reply(b"\x00garbage\n")
     with caplog.at_level(logging.INFO, "client.maintenance"):
         for _ in range(3):
-            care.once()
+            care.run_once()
         device.gateway.answers["/v1/releases/chain"] = honest
-        care.once()
+        care.run_once()
     said = [record.getMessage() for record in caplog.records if record.name == "client.maintenance"]
     assert len(said) == 2
     assert said[0].startswith("release: not taken: publication: expected the canonical JSON")
@@ -129,7 +129,7 @@ def test_a_fault_of_ours_does_not_end_the_care(device, care, monkeypatch, caplog
 
     monkeypatch.setattr(care._releases, "update", fail)
     device.now += 300 * DAY
-    care.once()
+    care.run_once()
     assert device.renewals() == 1
     assert "KeyError" in caplog.text
     assert "knee" not in caplog.text

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from client.enrolment import join, prepare
-from client.home import init
-from client.maintenance import up
+from client.enrolment import enroll, prepare
+from client.home import create_home
+from client.maintenance import run_device
 from shared.bundle import bundle_hash
 from shared.errors import Misconfigured
 from shared.federation import read_federation, write_toml
@@ -36,8 +36,8 @@ def server(tmp_path):
 @pytest.fixture
 def home(tmp_path, server):
     gateway, operator, _ = server
-    home = init(tmp_path / "device", keyring=False, port=0)
-    join(home, prepare(home, operator.invitation(gateway)))
+    home = create_home(tmp_path / "device", keyring=False, port=0)
+    enroll(home, prepare(home, operator.invitation(gateway)))
     return home
 
 
@@ -67,9 +67,9 @@ def alive(process: int) -> bool:
 
 
 def test_a_device_that_has_joined_nothing_says_how_to(tmp_path):
-    home = init(tmp_path / "device", keyring=False)
+    home = create_home(tmp_path / "device", keyring=False)
     with pytest.raises(Misconfigured, match="hushrec-device join"):
-        up(home)
+        run_device(home)
 
 
 def test_it_runs_mends_what_was_killed_and_leaves_nothing_behind(home, server, running):

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.home import Home, init
+from client.home import Home, create_home
 from client.store import Store
 from shared.files import write_atomically
 from shared.release.release import Release
@@ -35,5 +35,5 @@ class Place:
 
 
 def make_place(folder: Path, **settings: float | bool) -> Place:
-    home = init(folder, keyring=False, **settings)
+    home = create_home(folder, keyring=False, **settings)
     return Place(home, home.keys.data_key())

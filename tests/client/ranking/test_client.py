@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from client import Wishes
-from client.ranking import Ranker
+from client import RecommendOptions
+from client.ranking import RankingClient
 from client.ranking.client import DECISIONS
 from shared.behaviour import Event, EventKind
 from shared.errors import Misconfigured, NotYet
@@ -20,7 +20,7 @@ from tests.tiny import person
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("flwr", "opacus", "peft", "transformers", "dp_accounting", "scipy", "sympy", "torch._dynamo")
-PLAIN = Wishes()
+PLAIN = RecommendOptions()
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def store(place):
 
 @pytest.fixture(scope="module")
 def shared_ranker(place, store):
-    ranker = Ranker(place.home, place.data_key, store.controls)
+    ranker = RankingClient(place.home, place.data_key, store.controls)
     yield ranker
     ranker.close()
 
@@ -81,7 +81,7 @@ def test_a_decision_is_in_the_store_when_it_is_answered(ranker, store, place):
     ranker.control(name, "clear")
     assert store.controls[DECISIONS] == "[]"
     with pytest.raises(Misconfigured, match="expected the store's controls"):
-        Ranker(place.home, place.data_key).control(name, "mute")
+        RankingClient(place.home, place.data_key).control(name, "mute")
 
 
 def test_a_process_that_was_killed_is_started_again_once(ranker):
@@ -101,7 +101,7 @@ def test_after_a_deletion_no_process_remembers(ranker, store):
 
 
 def test_several_threads_may_ask_and_the_end_is_final(place, store):
-    ranker = Ranker(place.home, place.data_key, store.controls)
+    ranker = RankingClient(place.home, place.data_key, store.controls)
     told = []
     threads = [threading.Thread(target=lambda: told.append(items(ranker))) for _ in range(6)]
     for thread in threads:
@@ -119,7 +119,7 @@ def test_several_threads_may_ask_and_the_end_is_final(place, store):
 
 def test_without_a_release_no_process_is_started(tmp_path):
     empty = make_place(tmp_path / "device")
-    ranker = Ranker(empty.home, empty.data_key)
+    ranker = RankingClient(empty.home, empty.data_key)
     with pytest.raises(NotYet, match="no release is installed yet"):
         items(ranker)
     assert ranker.pid is None
@@ -129,7 +129,7 @@ def test_without_a_release_no_process_is_started(tmp_path):
 def test_an_idle_process_ends_and_gives_its_memory_back(tmp_path, tiny):
     short = make_place(tmp_path / "device", ranker_idle_seconds=2.0)
     short.install(tiny.moved()[0])
-    ranker = Ranker(short.home, short.data_key)
+    ranker = RankingClient(short.home, short.data_key)
     items(ranker)
     pid, until = ranker.pid, time.monotonic() + 30
     while ranker.pid is not None and time.monotonic() < until:

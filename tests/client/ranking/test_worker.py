@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from client import Recommender, Wishes
+from client import Recommender, RecommendOptions
 from client.ranking.client import DECISIONS
-from client.ranking.worker import Ranking
+from client.ranking.worker import RankingWorker
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
 from tests.client.ranking.parts import make_place
@@ -36,10 +36,10 @@ def moved(tiny):
 @pytest.fixture
 def ranking(place, store, moved):
     place.install(moved[0])
-    return Ranking(place.home, place.data_key)
+    return RankingWorker(place.home, place.data_key)
 
 
-PLAIN = Wishes()
+PLAIN = RecommendOptions()
 
 
 def scores(ranking, count=24, wishes=PLAIN):
@@ -56,7 +56,7 @@ def rebuilt(moved, events):
 def test_release_zero_ranks_before_any_round_and_any_event(place, store, tiny):
     release, model = tiny.release()
     place.install(release)
-    offers = Ranking(place.home, place.data_key).recommend(5, PLAIN, (), None)
+    offers = RankingWorker(place.home, place.data_key).recommend(5, PLAIN, (), None)
     expected = Recommender(release, model).recommend([], 5)
     assert [offer["item"] for offer in offers] == [offer.item for offer in expected]
     assert [offer["title"] for offer in offers] == [release.catalogue[offer.row].title for offer in expected]
@@ -65,7 +65,7 @@ def test_release_zero_ranks_before_any_round_and_any_event(place, store, tiny):
 def test_answers_are_plain_data_that_json_can_hold(ranking, store):
     store.append(person(0, 6))
     answers = [
-        ranking.recommend(3, Wishes(exploration=0.5), (("hour", "08"),), 0.0),
+        ranking.recommend(3, RecommendOptions(exploration=0.5), (("hour", "08"),), 0.0),
         ranking.rank_text("a rose for the garden", 3),
         ranking.explain("garden-0"),
         ranking.interests(),
@@ -152,11 +152,11 @@ def test_a_release_that_is_not_what_it_is_called_leaves_the_one_before_in_use(
         assert scores(ranking) == before
     assert len(caplog.records) == (damage != "no publication")
     with pytest.raises((Corrupt, Misconfigured)):
-        scores(Ranking(place.home, place.data_key))
+        scores(RankingWorker(place.home, place.data_key))
 
 
 def test_without_a_release_there_is_nothing_to_rank_by_yet(place, store):
-    ranking = Ranking(place.home, place.data_key)
+    ranking = RankingWorker(place.home, place.data_key)
     with pytest.raises(NotYet, match="no release is installed yet"):
         ranking.recommend(3, PLAIN, (), None)
 
@@ -181,7 +181,7 @@ def test_an_explanation_adds_up_and_names_events_by_their_rows(ranking, store, m
     ranker = Recommender(*moved)
     profile = ranker.profile(left, ranker.levels_for(log))
     met = {event.item for event in log}
-    order = [o.item for o in ranker.recommend(profile, 24, Wishes(include_met=True)) if o.item not in met]
+    order = [o.item for o in ranker.recommend(profile, 24, RecommendOptions(include_met=True)) if o.item not in met]
     assert gone["rank"] == order.index(offer["item"]) + 1
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.recommender import Wishes
+from client.recommender import RecommendOptions
 from client.recommender.blocked_words import blocked_in, folded
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
@@ -87,11 +87,11 @@ def test_wishes_leave_out_the_items_that_hold_a_blocked_word_in_title_or_text() 
             Item("e", "Title", "Modern ART"),
         ]
     )
-    wishes = Wishes(blocked_words=frozenset({"战争", "戰爭", "สงคราม", "art"}))
+    wishes = RecommendOptions(blocked_words=frozenset({"战争", "戰爭", "สงคราม", "art"}))
     assert wishes.allowed(items).tolist() == [False, False, False, True, False]
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\u200b"])
 def test_a_blocked_word_that_is_none_is_refused(blank: str) -> None:
     with pytest.raises(Misconfigured, match="blanks alone"):
-        Wishes(blocked_words=frozenset({blank}))
+        RecommendOptions(blocked_words=frozenset({blank}))

@@ -25,14 +25,14 @@ def slow_best(factors, query, count, prior, allowed):
     step=st.sampled_from([0.0, 0.25]),
 )
 def test_the_best_are_those_that_sorting_every_score_gives(seed, items, width, count, unlike, share, step):
-    chance = np.random.default_rng(seed)
-    factors = chance.normal(size=(items, width)) * np.exp(unlike * chance.normal(size=width))
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(size=(items, width)) * np.exp(unlike * rng.normal(size=width))
     if step:  # many equal scores
         factors = np.rint(factors / step) * step
     factors = factors.astype(np.float32)
-    query = chance.normal(size=width).astype(np.float32)
-    prior = chance.normal(size=items).astype(np.float32) if not step else np.zeros(items, np.float32)
-    allowed = chance.random(items) < share
+    query = rng.normal(size=width).astype(np.float32)
+    prior = rng.normal(size=items).astype(np.float32) if not step else np.zeros(items, np.float32)
+    allowed = rng.random(items) < share
     rows, scores = slow_best(factors, query, count, prior, allowed)
     best = CatalogueIndex(factors).best(query, count, prior, allowed)
     assert best.rows.tolist() == rows.tolist()
@@ -41,10 +41,10 @@ def test_the_best_are_those_that_sorting_every_score_gives(seed, items, width, c
 
 def test_scores_closer_than_the_kernel_can_tell_are_told_apart():
     """All within one part in fifty, where bfloat16 knows but a handful of numbers."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for width in (1, 2, 40):
         factors = np.full((400, width), 1.0 / width, np.float32)
-        factors[:, 0] += chance.random(400).astype(np.float32) / 50
+        factors[:, 0] += rng.random(400).astype(np.float32) / 50
         query, prior = np.full(width, 3.0, np.float32), np.zeros(400, np.float32)
         rows, _ = slow_best(factors, query, 10, prior, np.ones(400, bool))
         assert CatalogueIndex(factors).best(query, 10, prior).rows.tolist() == rows.tolist()

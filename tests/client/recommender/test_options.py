@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from client import Controls, Recommender, Strategy, Wishes
-from client.recommender.rerank import Candidates, arranged, rank_of
+from client import Controls, Recommender, RecommendOptions, Strategy
+from client.recommender.rerank import Candidates, rank_of, rerank
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
@@ -27,7 +27,9 @@ def among(scores, content=None, shares=None, mix=None) -> Candidates:
 
 
 def order(candidates: Candidates, count: int, **wishes: float) -> list[int]:
-    return [place.candidate for place in arranged(candidates, count, Wishes(**wishes), np.random.default_rng(0))]
+    return [
+        place.candidate for place in rerank(candidates, count, RecommendOptions(**wishes), np.random.default_rng(0))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +40,14 @@ def ready(tiny):
 
 def test_only_items_of_the_wished_categories_are_offered(ready):
     ranker, _ = ready
-    offers = ranker.recommend(LOG, 24, Wishes(categories=frozenset({"music", "garden"})))
+    offers = ranker.recommend(LOG, 24, RecommendOptions(categories=frozenset({"music", "garden"})))
     assert offers
     assert {offer.item.partition("-")[0] for offer in offers} <= {"music", "garden"}
 
 
 def test_a_blocked_word_keeps_out_items_that_hold_it_whole_in_any_case(ready):
     ranker, release = ready
-    offers = ranker.recommend([], 24, Wishes(blocked_words=frozenset({"GUITAR", "oven", "pian"})))
+    offers = ranker.recommend([], 24, RecommendOptions(blocked_words=frozenset({"GUITAR", "oven", "pian"})))
     texts = {item.id: item.text for item in release.catalogue}
     assert not any("guitar" in texts[offer.item] or "oven" in texts[offer.item] for offer in offers)
     assert any("piano" in texts[offer.item] for offer in offers)  # "pian" is no word of it
@@ -53,17 +55,17 @@ def test_a_blocked_word_keeps_out_items_that_hold_it_whole_in_any_case(ready):
 
 def test_what_was_met_can_be_asked_for_again(ready):
     ranker, _ = ready
-    assert len(ranker.recommend(LOG, 24, Wishes(include_met=True))) == 24
+    assert len(ranker.recommend(LOG, 24, RecommendOptions(include_met=True))) == 24
 
 
 def test_nothing_is_offered_where_wishes_leave_nothing(ready):
     ranker, _ = ready
-    assert ranker.recommend(LOG, 5, Wishes(categories=frozenset({"opera"}))) == []
+    assert ranker.recommend(LOG, 5, RecommendOptions(categories=frozenset({"opera"}))) == []
 
 
 def test_strategies_are_parts_of_the_one_score(ready):
     ranker, release = ready
-    parts = {strategy: ranker.scores(LOG, Wishes(strategy)) for strategy in Strategy}
+    parts = {strategy: ranker.scores(LOG, RecommendOptions(strategy)) for strategy in Strategy}
     scale = ranker._formula.scales["popularity"]
     assert parts[Strategy.POPULARITY] == pytest.approx(scale * release.log_popularity, abs=1e-5)
     text = parts[Strategy.HYBRID] - parts[Strategy.CONTENT] - parts[Strategy.CO_OCCURRENCE] - parts[Strategy.POPULARITY]
@@ -83,7 +85,7 @@ def test_the_reasons_of_a_score_add_up_to_it_whatever_is_wished(tiny, strategy, 
     controls = Controls(release.concept_names, model.heads.concepts.weight.detach().numpy())
     controls.mute(release.concept_names[0])
     controls.boost(release.concept_names[1])
-    wishes = Wishes(strategy, freshness=freshness, diversity=0.5, exploration=0.3)
+    wishes = RecommendOptions(strategy, freshness=freshness, diversity=0.5, exploration=0.3)
     for offer in ranker.recommend(LOG, 24, wishes, controls, now_seconds=3e6):
         assert sum(reason.part for reason in offer.reasons) == pytest.approx(offer.score, rel=1e-5, abs=1e-3)
 
@@ -93,14 +95,14 @@ def test_a_new_item_gains_by_freshness_and_an_old_or_undated_one_does_not(tiny):
     items = list(release.catalogue)
     dated = Catalogue([replace(items[0], added_seconds=1e9), replace(items[1], added_seconds=0.0), *items[2:]])
     ranker = Recommender(replace(release, catalogue=dated), model)
-    offers = ranker.recommend([], 24, Wishes(freshness=1.0), now_seconds=1e9)
+    offers = ranker.recommend([], 24, RecommendOptions(freshness=1.0), now_seconds=1e9)
     gains = {offer.item: sum(r.part for r in offer.reasons if r.kind == "freshness") for offer in offers}
     assert gains[items[0].id] > 0.5
     assert all(gains[item.id] == pytest.approx(0.0, abs=1e-6) for item in items[1:])
 
 
 def test_without_a_wish_to_rearrange_the_order_is_that_of_the_scores():
-    places = arranged(among([3.0, 2.0, 1.0]), 3, Wishes(), np.random.default_rng(0))
+    places = rerank(among([3.0, 2.0, 1.0]), 3, RecommendOptions(), np.random.default_rng(0))
     assert [(place.candidate, place.propensity) for place in places] == [(0, 1.0), (1, 1.0), (2, 1.0)]
 
 
@@ -131,8 +133,8 @@ def test_with_calibration_alone_the_list_mixes_as_the_person_does():
 
 
 def test_more_calibration_never_makes_the_list_less_calibrated_here():
-    chance, own = np.random.default_rng(1), np.array([0.7, 0.3, 0.0])
-    scores, shares = np.sort(chance.random(60))[::-1], chance.dirichlet(np.full(3, 0.2), 60)
+    rng, own = np.random.default_rng(1), np.array([0.7, 0.3, 0.0])
+    scores, shares = np.sort(rng.random(60))[::-1], rng.dirichlet(np.full(3, 0.2), 60)
     candidates = among(scores, shares=shares, mix=own)
     distances = [
         float(miscalibration(shares[order(candidates, 10, calibration=wish)][None], own[None])[0])
@@ -153,18 +155,18 @@ def test_a_calibrated_list_of_the_whole_ranker_is_nearer_to_the_persons_mix(read
     mix = ranker.interest(LOG).concepts
 
     def apart(**wishes: float) -> float:
-        rows = [offer.row for offer in ranker.recommend(LOG, 5, Wishes(**wishes))]
+        rows = [offer.row for offer in ranker.recommend(LOG, 5, RecommendOptions(**wishes))]
         return float(miscalibration(ranker.views.shares[rows][None], mix[None])[0])
 
     assert apart(calibration=1.0) < apart()
 
 
 def test_propensities_are_the_chances_with_which_items_come_to_a_place():
-    candidates, chance = among([2.0, 1.5, 1.0, 0.0]), np.random.default_rng(1)
+    candidates, rng = among([2.0, 1.5, 1.0, 0.0]), np.random.default_rng(1)
     first: dict[int, int] = {}
     said: dict[int, float] = {}
     for _ in range(20_000):
-        place = arranged(candidates, 1, Wishes(exploration=0.4), chance)[0]
+        place = rerank(candidates, 1, RecommendOptions(exploration=0.4), rng)[0]
         first[place.candidate] = first.get(place.candidate, 0) + 1
         said[place.candidate] = place.propensity
     assert sum(said.values()) == pytest.approx(1.0)
@@ -175,7 +177,7 @@ def test_propensities_are_the_chances_with_which_items_come_to_a_place():
 def test_every_propensity_of_a_list_is_a_chance_and_no_item_comes_twice(ready):
     ranker, _ = ready
     for _ in range(20):
-        offers = ranker.recommend(LOG, 10, Wishes(exploration=0.5, diversity=0.2))
+        offers = ranker.recommend(LOG, 10, RecommendOptions(exploration=0.5, diversity=0.2))
         assert all(0.0 < offer.propensity <= 1.0 for offer in offers)
         assert len({offer.item for offer in offers}) == len(offers) == 10
 
@@ -187,7 +189,7 @@ def test_every_propensity_of_a_list_is_a_chance_and_no_item_comes_twice(ready):
 )  # fmt: skip
 def test_wishes_outside_their_range_are_refused_by_name(wrong):
     with pytest.raises(Misconfigured, match=next(iter(wrong))):
-        Wishes(**wrong)
+        RecommendOptions(**wrong)
 
 
 def test_a_sentence_typed_by_a_stranger_ranks_at_once(ready):

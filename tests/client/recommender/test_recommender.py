@@ -112,7 +112,7 @@ def test_another_history_gives_another_ranking_and_newer_events_weigh_more(tiny)
     assert {offer.item for offer in one} == {offer.item for offer in other}
     assert [offer.score for offer in one] != [offer.score for offer in other]
     apart = [replace(event, time_seconds=3600 * event.time_seconds) for event in events(items)]
-    carried = ranker.profile(apart, Levels(0.0, 1.0, 0.0)).carried()
+    carried = ranker.profile(apart, Levels(0.0, 1.0, 0.0)).attribute()
     assert np.linalg.norm(carried.events, axis=1).argmax() == 2
 
 

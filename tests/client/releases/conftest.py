@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from client.enrolment import join, prepare
-from client.home import Home, init
+from client.enrolment import enroll, prepare
+from client.home import Home, create_home
 from client.membership import Membership
 from client.releases import Releases
 from shared.federation import FederationFile, read_federation, write_toml
@@ -82,8 +82,8 @@ def publisher(operator: Operator, gateway: Gateway) -> Publisher:
 
 @pytest.fixture
 def home(tmp_path: Path, operator: Operator, gateway: Gateway) -> Home:
-    home = init(tmp_path / "device", keyring=False)
-    join(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    home = create_home(tmp_path / "device", keyring=False)
+    enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
     gateway.asked.clear()
     return home
 

@@ -21,7 +21,7 @@ def rounds():
         asked = configuration(4, round_number=number, minimum_cohort=5, maximum_cohort=5, dropout_ppm=0)
         one = PrivateRound(asked, parties(5, 4))
         states = []
-        for phase in ("join", "share", "mask", "agree"):
+        for phase in ("advertise", "share", "mask", "agree"):
             getattr(one, phase)()
             states.append(one.parties[0].state)
             if phase == "share":

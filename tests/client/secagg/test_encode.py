@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from client.secagg import Contribution, noised_words
+from client.secagg import Contribution, encode_contribution
 from shared.errors import Misconfigured
-from shared.privacy import Keystream, sample
-from tests.private_round import NO_NOISE, chance, configuration
+from shared.privacy import Keystream, sample_discrete_gaussian
+from tests.private_round import NO_NOISE, rng, configuration
 
 PARAMETERS = configuration().for_cohort(10)
 
@@ -17,7 +17,7 @@ def words(vector, noise=NO_NOISE, seed=b"words", noisy=0, **changed):
     """Signed values of the words."""
     asked = configuration(len(vector), noise=noisy, **changed)
     contribution = Contribution(np.asarray(vector, np.float32), noise)
-    made = noised_words(contribution, asked, asked.for_cohort(10), chance(seed))
+    made = encode_contribution(contribution, asked, asked.for_cohort(10), rng(seed))
     assert made.dtype == np.uint32
     return made.astype(np.int32).astype(np.int64)
 
@@ -57,9 +57,9 @@ def test_the_first_key_drawn_rounds_and_the_second_is_for_the_noise():
     vector = np.random.default_rng(1).normal(size=50).astype(np.float32) / 10
     without, noisy = words(vector), words(vector, noisy=1)
     variance = configuration(50, noise=1).for_cohort(10).variance
-    stream = chance(b"words")
+    stream = rng(b"words")
     stream(32)
-    assert (noisy - without).tolist() == sample(Keystream(stream(32)), variance, 50).tolist()
+    assert (noisy - without).tolist() == sample_discrete_gaussian(Keystream(stream(32)), variance, 50).tolist()
 
 
 def test_event_level_noise_is_rounded_and_not_clipped():
@@ -74,14 +74,14 @@ def test_event_level_noise_is_rounded_and_not_clipped():
 
 def test_negative_numbers_are_words_modulo_two_to_the_32():
     asked = configuration(1)
-    made = noised_words(Contribution(np.array([-0.5], np.float32), NO_NOISE), asked, PARAMETERS, chance(b""))
+    made = encode_contribution(Contribution(np.array([-0.5], np.float32), NO_NOISE), asked, PARAMETERS, rng(b""))
     assert made.tolist() == [2**32 - PARAMETERS.scale // 2]
 
 
 @pytest.mark.parametrize("vector", [np.zeros(3, np.float32), np.full(2, np.inf, np.float32), np.zeros(2)], ids=str)
 def test_a_contribution_that_does_not_fit_is_not_summed(vector):
     with pytest.raises(Misconfigured):
-        noised_words(Contribution(vector, NO_NOISE), configuration(2), PARAMETERS, chance(b""))
+        encode_contribution(Contribution(vector, NO_NOISE), configuration(2), PARAMETERS, rng(b""))
 
 
 def test_the_words_of_two_devices_with_nothing_to_say_differ_by_their_noise_only():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from client.budget_guard import Promises
-from client.secagg import Contribution, Joined, Masked, Summand
-from client.secagg.round_state import RoundRequest, Session, Turn
+from client.budget_guard import BudgetGuard
+from client.secagg import Contribution, Joined, Masked, SecAggClient
+from client.secagg.round_state import RoundCheckpoint, RoundRequest, RoundState
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.secure_sum import (
     PRIME,
@@ -36,7 +36,7 @@ from tests.private_round import (
     NO_NOISE,
     NOW,
     PrivateRound,
-    chance,
+    rng,
     configuration,
     flipped,
     membership,
@@ -50,7 +50,7 @@ OTHER_REGISTRY = Ed25519PrivateKey.from_private_bytes(b"\xbb" * 32)
 def at(*phases, members=5, **changed):
     """A round of five after these phases."""
     one = PrivateRound(configuration(**changed), parties(members))
-    for phase in ("join", *phases):
+    for phase in ("advertise", *phases):
         getattr(one, phase)()
     return one
 
@@ -94,7 +94,7 @@ def test_an_advert_names_the_device_and_binds_its_secrets_to_the_round():
 def test_each_round_has_secrets_of_its_own():
     member = parties(1)[0]
     adverts, states = zip(
-        *(member.role.join(configuration(), Contribution(member.vector, NO_NOISE)) for _ in range(2)), strict=True
+        *(member.role.advertise(configuration(), Contribution(member.vector, NO_NOISE)) for _ in range(2)), strict=True
     )
     assert adverts[0] != adverts[1]
     for name in ("encryption_secret", "mask_seed", "self_seed"):
@@ -117,7 +117,7 @@ def test_each_round_has_secrets_of_its_own():
 )
 def test_a_contribution_that_no_sum_can_take_ends_the_round_before_anything_is_sent_or_charged(vector, noise):
     with pytest.raises(Misconfigured, match="expected"):
-        parties(1)[0].role.join(configuration(8), Contribution(vector, noise))
+        parties(1)[0].role.advertise(configuration(8), Contribution(vector, noise))
 
 
 # Phase 1
@@ -147,9 +147,9 @@ def test_every_neighbour_and_nobody_else_can_open_its_shares_and_any_threshold_o
 def test_a_member_with_another_model_is_not_in_anybodys_roster():
     """The model's hash is in the configuration, which every signature is on."""
     one, other = PrivateRound(configuration(), parties(5)), configuration(model_hash=hashlib.sha256(b"evil").digest())
-    one.join()
+    one.advertise()
     member = one.parties[1]
-    foreign, state = member.role.join(other, Contribution(member.vector, NO_NOISE))
+    foreign, state = member.role.advertise(other, Contribution(member.vector, NO_NOISE))
     adverts = list(Roster.decode(one.roster).adverts)
     adverts[1] = Advert.decode(foreign)
     mixed = Roster(tuple(adverts)).encode()
@@ -167,7 +167,7 @@ def test_a_member_with_another_model_is_not_in_anybodys_roster():
 def test_a_roster_made_for_another_configuration_is_no_roster(changed):
     one = at()
     other = PrivateRound(configuration(**changed), parties(5, changed.get("dimension", 8)))
-    other.join()
+    other.advertise()
     with pytest.raises(Corrupt):
         one.parties[0].role.share(one.parties[0].state, other.roster)
     adverts = [Roster.decode(one.roster).adverts[0], *Roster.decode(other.roster).adverts[1:]]
@@ -187,7 +187,7 @@ def test_a_neighbours_key_that_the_server_swaps_is_noticed(name):
 
 def with_member(one, member):
     """The roster of a round with another member in the place of the third, in order."""
-    advert, _ = member.role.join(one.configuration, Contribution(member.vector, NO_NOISE))
+    advert, _ = member.role.advertise(one.configuration, Contribution(member.vector, NO_NOISE))
     adverts = list(Roster.decode(one.roster).adverts)
     adverts[2] = Advert.decode(advert)
     return Roster(tuple(sorted(adverts, key=lambda advert: advert.device))).encode()
@@ -236,7 +236,7 @@ def test_a_roster_without_the_devices_own_advert_is_refused():
     member = one.parties[1]
     adverts = Roster.decode(one.roster).adverts
     without = Roster(tuple(advert for advert in adverts if advert.device != member.device)).encode()
-    again, _ = member.role.join(one.configuration, Contribution(member.vector, NO_NOISE))
+    again, _ = member.role.advertise(one.configuration, Contribution(member.vector, NO_NOISE))
     older = Roster(tuple(Advert.decode(again) if a.device == member.device else a for a in adverts)).encode()
     for roster in (without, older):
         with pytest.raises(Corrupt, match="own advert, byte for byte"):
@@ -251,7 +251,7 @@ def test_a_roster_smaller_or_larger_than_configured_is_refused():
         with pytest.raises(Corrupt, match="from 4 to 5 members, got 3"):
             one.parties[place].role.share(state, few.encode())
     six = PrivateRound(configuration(minimum_cohort=4, maximum_cohort=6), parties(6))
-    six.join()
+    six.advertise()
     member = one.parties[0]
     with pytest.raises(Corrupt, match="from 4 to 5 members, got 6"):
         member.role.share(member.state, six.roster)
@@ -301,7 +301,7 @@ def test_a_cohort_without_a_safe_sum_is_refused():
     # the noise of one device would have to hide everything: two honest survivors are not certain
     crowded = PrivateRound(configuration(corrupt_ppm=600_000), parties(5))
     for member in crowded.parties:
-        member.state = member.role.join(crowded.configuration, Contribution(member.vector, NO_NOISE))[1]
+        member.state = member.role.advertise(crowded.configuration, Contribution(member.vector, NO_NOISE))[1]
     roster = b"".join(member.state.advert for member in crowded.parties)
     with pytest.raises(Misconfigured, match="1 honest survivors are certain"):
         crowded.parties[0].role.share(crowded.parties[0].state, roster)
@@ -327,7 +327,7 @@ def test_a_device_pays_once_and_after_everything_else_held():
         return bytes(range(32))
 
     member = one.parties[0]
-    role = Summand(member.member, draw, lambda: NOW)
+    role = SecAggClient(member.member, draw, lambda: NOW)
     role.mask(member.state, one.u1, one.collector.inbox(member.device), lambda: order.append("charge"))
     assert order == ["charge", "draw 32"]  # the ledger is written before the first rounding is drawn
 
@@ -432,7 +432,7 @@ def test_an_agreement_is_a_signature_on_both_sets():
 )
 def test_a_u2_without_this_device_below_the_least_or_beyond_u1_is_refused(u2, reason):
     one = PrivateRound(configuration(dropout_ppm=300_000), parties(7))
-    one.join()
+    one.advertise()
     one.share(drop={6})
     one.mask()
     # all of them signed, even the one that the server never took in
@@ -474,7 +474,7 @@ def test_a_missing_mask_signature_is_noticed():
 
 def test_of_each_neighbour_one_share_is_revealed_of_the_kind_its_absence_asks_for():
     one = PrivateRound(configuration(dropout_ppm=340_000), parties(9))
-    one.join()
+    one.advertise()
     one.share(drop={1})
     one.mask(drop={2, 5})
     held = {}
@@ -514,7 +514,7 @@ def test_below_a_quorum_nothing_is_revealed():
 
 def test_agreements_of_strangers_or_on_other_sets_do_not_count():
     one = PrivateRound(configuration(), parties(6))
-    one.join()
+    one.advertise()
     one.share()
     one.mask(drop={5})
     one.agree()
@@ -573,7 +573,7 @@ def test_a_server_that_tells_two_stories_of_u2_gets_no_quorum_for_either():
 def ring_of_300():
     """A device among 300, with a run of neighbours in a row: 96 neighbours each, at most 18 missing of any 48."""
     one = PrivateRound(configuration(dropout_ppm=100_000), parties(300))
-    one.join()
+    one.advertise()
     member = one.parties[0]
     shared = member.role.share(member.state, one.roster)[1]
     ring = Ring(shared.session, 300, 96)
@@ -617,11 +617,11 @@ class Kept:
     def __init__(self, one, place=0):
         self.member, self.ch = one.parties[place], one.configuration.digest()
         self.values = {}
-        self.session = Session(self.values)
+        self.session = RoundState(self.values)
         self.put(self.member.state)
 
     def put(self, state):
-        self.session.put(Turn(RoundRequest("update", "f", "r", 1), 0.0, NOW + 120.0, state))
+        self.session.put(RoundCheckpoint(RoundRequest("update", "f", "r", 1), 0.0, NOW + 120.0, state))
 
     def take(self, phase, now=NOW):
         return self.session.take(phase, self.ch, now).state
@@ -629,12 +629,12 @@ class Kept:
 
 def test_a_replayed_round_is_not_answered():
     kept = {}
-    Promises(kept).answer_once("update", 42)
+    BudgetGuard(kept).reserve_round("update", 42)
     for number in (42, 41, 0):
         with pytest.raises(Refused, match=f"round {number} of update: this device has answered round 42 already"):
-            Promises(kept).answer_once("update", number)  # from what was written down, as after a restart
-    Promises(kept).answer_once("update", 43)
-    Promises(kept).answer_once("evaluation", 42)  # tasks count on their own
+            BudgetGuard(kept).reserve_round("update", number)  # from what was written down, as after a restart
+    BudgetGuard(kept).reserve_round("update", 43)
+    BudgetGuard(kept).reserve_round("evaluation", 42)  # tasks count on their own
 
 
 def test_after_an_abort_the_same_phase_is_not_answered_again_and_a_new_round_is():
@@ -701,4 +701,4 @@ def test_chance_that_is_drawn_again_gives_the_same_answers():
         one = at("share", "mask", noise=1)
         messages.append({name: dict(sent) for name, sent in one.sent.items()})
     assert messages[0] == messages[1]
-    assert chance(b"a")(8) != chance(b"b")(8)
+    assert rng(b"a")(8) != rng(b"b")(8)

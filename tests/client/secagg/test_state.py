@@ -20,7 +20,7 @@ def states():
         member.event_noise = np.random.default_rng(5).normal(size=40).astype(np.float32)
     one = PrivateRound(configuration(40, noise=1), members, event_noise_over_clip=1.0)
     found = {Prepared: Prepared(one.configuration.encode(), members[0].vector.tobytes(), b"")}
-    for phase, kind in (("join", Joined), ("share", Shared), ("mask", Masked), ("agree", Agreed)):
+    for phase, kind in (("advertise", Joined), ("share", Shared), ("mask", Masked), ("agree", Agreed)):
         getattr(one, phase)({5} if phase == "mask" else ())
         found[kind] = one.parties[0].state
     return found
@@ -59,7 +59,7 @@ def test_a_state_comes_back_as_it_was(states, kind):
 
 def test_the_next_phase_goes_on_from_a_state_that_was_stored():
     one, stored = PrivateRound(configuration(), parties(5)), PrivateRound(configuration(), parties(5))
-    for phase in ("join", "share", "mask", "agree"):
+    for phase in ("advertise", "share", "mask", "agree"):
         getattr(one, phase)()
         getattr(stored, phase)()
         for member in stored.parties:
@@ -91,7 +91,7 @@ def test_a_state_of_the_wrong_kind_or_with_a_field_missing_or_more_is_corrupt(st
 
 def test_what_states_and_roles_print_has_no_secret_in_it(states):
     one = PrivateRound(configuration(40), parties(6, 40))
-    one.join()
+    one.advertise()
     member = one.parties[0]
     contribution = Contribution(member.vector, member.vector)
     printed = [repr(value) for value in (*states.values(), contribution, member.role, member.member)]

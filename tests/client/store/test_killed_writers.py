@@ -94,7 +94,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_once_and_the_ledger_never_
             last_round = answered
             if answered >= 0:
                 with pytest.raises(Refused):
-                    FileRecord(tmp_path / "ledger.jsonl", rounds).answer_once("update", answered)
+                    FileRecord(tmp_path / "ledger.jsonl", rounds).reserve_round("update", answered)
             first = answered + 1
     finally:
         writer.close()

@@ -35,7 +35,7 @@ def write(folder: Path, key: bytes, number: int) -> None:
             say("deleted", *ids)
         record.charge(BUDGET, (CHARGE,), number)
         say("charge", number)
-        record.answer_once("update", number)
+        record.reserve_round("update", number)
         say("round", number)
         number += 1
 

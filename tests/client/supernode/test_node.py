@@ -12,9 +12,9 @@ from flwr.proto.message_pb2 import PullObjectResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.app import make_app
-from client.gateway import Gateway
-from client.supernode.fleet import Fleet
+from client.app import make_client_app
+from client.gateway import GatewayClient
+from client.supernode.fleet import FleetClient
 from client.supernode.node import BUSY_SECONDS, IDLE_POLL_SECONDS, Node
 from shared.bundle import bundle_hash
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
@@ -45,8 +45,8 @@ class Rounds:
     def plain(self, request, vector):
         return self._say("plain")
 
-    def join(self, request, vector, configuration):
-        return self._say("join", request.number, vector.tolist(), configuration)
+    def advertise(self, request, vector, configuration):
+        return self._say("advertise", request.number, vector.tolist(), configuration)
 
     def reveal(self, ch, cohort):
         return self._say("reveal")
@@ -76,14 +76,14 @@ def superlink(gateway):
 
 @pytest.fixture
 def fleet(gateway, tmp_path):
-    with Gateway(gateway.url, gateway.pem) as link:
-        yield Fleet(link, ec.generate_private_key(ec.SECP384R1()), tmp_path / "node")
+    with GatewayClient(gateway.url, gateway.pem) as link:
+        yield FleetClient(link, ec.generate_private_key(ec.SECP384R1()), tmp_path / "node")
 
 
 @pytest.fixture
 def node(fleet, superlink, rounds):
     fleet.activate()
-    return Node(fleet, make_app(lambda _: rounds), bundle_hash(), rounds, 0.05)
+    return Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.05)
 
 
 def only_an_error(superlink):
@@ -119,7 +119,7 @@ def test_a_message_is_answered_by_the_installed_app(node, superlink, rounds):
 def test_joining_brings_the_model_whole(node, superlink, rounds):
     superlink.send(question("train.join"))
     node.step()
-    assert rounds.asked == [("join", 4, [0, 1, 2, 3, 4], b"c")]
+    assert rounds.asked == [("advertise", 4, [0, 1, 2, 3, 4], b"c")]
 
 
 def test_hello_needs_no_round(node, superlink, rounds):
@@ -265,7 +265,7 @@ def test_a_reply_is_sent_again_when_the_server_is_away_for_a_moment(node, superl
 def test_a_device_looks_often_for_a_minute_after_a_message_and_seldom_otherwise(fleet, superlink, rounds):
     now = [100.0]
     fleet.activate()
-    node = Node(fleet, make_app(lambda _: rounds), bundle_hash(), rounds, 0.05, clock=lambda: now[0])
+    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.05, clock=lambda: now[0])
     assert node.poll_seconds() == IDLE_POLL_SECONDS
     superlink.send(question("query.hello"))
     node.step()
@@ -290,7 +290,7 @@ def test_without_that_number_it_says_why_it_waits(fleet, superlink):
 
 
 def test_it_connects_answers_and_says_good_bye(fleet, superlink, rounds):
-    node = Node(fleet, make_app(lambda _: rounds), bundle_hash(), rounds, 0.02)
+    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.02)
     superlink.send(question("query.hello"))
     stop = threading.Event()
     running = threading.Thread(target=node.run, args=(stop,))
@@ -310,7 +310,7 @@ def test_a_server_that_does_not_know_the_device_is_asked_seldom_and_the_log_says
 ):
     monkeypatch.setattr("client.supernode.node._FIRST_WAIT_SECONDS", 0.01)
     superlink.instead["activate-node"] = lambda _: Reply(b"", 403)
-    node = Node(fleet, make_app(lambda _: rounds), bundle_hash(), rounds, 0.02)
+    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.02)
     stop = threading.Event()
     running = threading.Thread(target=node.run, args=(stop,))
     with caplog.at_level(logging.INFO):

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from client.home import init
+from client.home import create_home
 from client.membership import Membership
-from client.releases.trial import try_out
+from client.releases.trial import try_loading
 from client.secagg.round_state import RoundRequest
 from client.store import Store
-from client.supernode.round_proxy import Rounds, start_child
+from client.supernode.round_proxy import RoundProxy, start_child
 from shared.errors import Corrupt, Refused
 from shared.federation import write_toml
-from shared.round_parameters import subject_of, terms_of
+from shared.round_parameters import derive_round_parameters, round_binding
 from shared.secure_sum import Advert, issue_certificate
 from tests.tiny import person
 
@@ -39,7 +39,7 @@ class Setting:
     def __init__(self, folder: Path, release):
         self.release, self.digest = release, release.digest()
         policy = {"smallest_cohort": 3, "largest_epsilon_per_round": 8.0}
-        self.home = init(folder / "device", policy=policy, keyring=False)
+        self.home = create_home(folder / "device", policy=policy, keyring=False)
         release.save(self.home.releases / self.digest)
         with Store.open(self.home.store, self.home.keys.data_key()) as store:
             store.append(list(person(1, 14)))
@@ -58,7 +58,7 @@ class Setting:
             terms=write_toml(release.federation),
         ).save(self.home.membership)
         self.children = []
-        self.rounds = Rounds(self.home, self.identity.device.hex(), self.find, self.start)
+        self.rounds = RoundProxy(self.home, self.identity.device.hex(), self.find, self.start)
 
     def find(self, release):
         return self.home.releases / release
@@ -74,13 +74,13 @@ class Setting:
 
     def configuration(self, number):
         federation = self.release.federation
-        subject = subject_of("statistics", federation.digest(), self.digest, number, (), b"")
+        subject = round_binding("statistics", federation.digest(), self.digest, number, (), b"")
         items = len(self.release.catalogue)
-        return terms_of(federation, "statistics", number, items, subject, self.registry).configuration
+        return derive_round_parameters(federation, "statistics", number, items, subject, self.registry).configuration
 
-    def join(self, number):
+    def advertise(self, number):
         request = RoundRequest("statistics", self.release.federation.digest(), self.digest, number)
-        return self.rounds.join(request, None, self.configuration(number).encode())
+        return self.rounds.advertise(request, None, self.configuration(number).encode())
 
 
 def gone(process: int) -> bool:
@@ -99,7 +99,7 @@ def test_a_round_is_joined_in_a_child_that_ends_with_the_first_message_that_does
     device = Setting(tmp_path, release)
     before = {path.name for path in device.home.directory.rglob("*")}
     with caplog.at_level(logging.INFO, "client.supernode"):
-        advert = Advert.decode(device.join(3))
+        advert = Advert.decode(device.advertise(3))
     advert.verify(device.configuration(3).digest(), device.registry, 1_800_000_000)
     assert advert.device == device.identity.device
     assert json.loads(device.home.rounds.read_text()) == {"statistics": 3}
@@ -117,9 +117,9 @@ def test_a_round_is_joined_in_a_child_that_ends_with_the_first_message_that_does
     assert left <= {"rounds.json", ".rounds.json.lock", "store.sqlite-wal", "store.sqlite-shm"}
 
     with pytest.raises(Refused, match="answered round 3 already"):
-        device.join(3)
+        device.advertise(3)
     assert device.forks() == []
-    another = Advert.decode(device.join(4))
+    another = Advert.decode(device.advertise(4))
     assert another.encryption_key != advert.encryption_key
     (fork,) = device.forks()
     assert len(device.children) == 1
@@ -142,7 +142,7 @@ def test_a_store_that_cannot_be_read_is_answered_for_like_any_other(tmp_path, re
         store.unlink()
     if damage == "another's":
         Store.open(store, bytes(32)).close()
-    advert = Advert.decode(device.join(3))
+    advert = Advert.decode(device.advertise(3))
     advert.verify(device.configuration(3).digest(), device.registry, 1_800_000_000)
     assert json.loads(device.home.rounds.read_text()) == {"statistics": 3}
     assert len(device.forks()) == 1
@@ -157,7 +157,7 @@ def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round
     request = RoundRequest("statistics", release.federation.digest(), device.digest, 1)
     weaker = device.configuration(1).encode()[:-10] + bytes(10)
     with pytest.raises(Exception, match=r"expected|configuration"):
-        device.rounds.join(request, None, weaker)
+        device.rounds.advertise(request, None, weaker)
     assert not device.home.rounds.exists()
     assert device.forks() == []
     device.rounds.close()
@@ -167,6 +167,6 @@ def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round
 def test_a_release_is_tried_out_in_a_process_of_its_own(tmp_path, release):
     folder = tmp_path / release.digest()
     release.save(folder)
-    try_out(folder, release.digest())
+    try_loading(folder, release.digest())
     with pytest.raises(Corrupt, match="expected to load what its manifest names"):
-        try_out(folder, "ab" * 32)
+        try_loading(folder, "ab" * 32)

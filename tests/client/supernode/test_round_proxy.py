@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from client.home import init
+from client.home import create_home
 from client.secagg.round_state import RoundRequest
-from client.supernode.round_proxy import Rounds
+from client.supernode.round_proxy import RoundProxy
 from client.workers import Ended
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.federation import read_federation, write_toml
@@ -25,7 +25,7 @@ class Child:
 
     def __init__(self):
         self.calls, self.stopped = [], False
-        self.answers = {"join": b"advert", "waiting": True}
+        self.answers = {"advertise": b"advert", "waiting": True}
 
     @property
     def alive(self):
@@ -51,14 +51,14 @@ class Setting:
     """A device with a release, whose children are made here."""
 
     def __init__(self, folder: Path):
-        self.home = init(folder / "device", keyring=False)
+        self.home = create_home(folder / "device", keyring=False)
         place = self.home.releases / RELEASE
         place.mkdir()
         (place / "federation.toml").write_text(write_toml(FEDERATION))
         self.children: list[Child] = []
         self.next: dict[str, object] = {}
         self.now = 0.0
-        self.rounds = Rounds(self.home, "ab12", self.find, self.start, lambda: self.now)
+        self.rounds = RoundProxy(self.home, "ab12", self.find, self.start, lambda: self.now)
 
     def find(self, release):
         if release != RELEASE:
@@ -71,9 +71,9 @@ class Setting:
         self.children.append(child)
         return child
 
-    def join(self, **changed):
+    def advertise(self, **changed):
         asked = {"task": "update", "federation": FEDERATION.digest(), "release": RELEASE, "number": 4} | changed
-        return self.rounds.join(RoundRequest(**asked), VECTOR, b"configuration")
+        return self.rounds.advertise(RoundRequest(**asked), VECTOR, b"configuration")
 
 
 @pytest.fixture
@@ -82,17 +82,17 @@ def device(tmp_path):
 
 
 def test_a_round_has_one_process_from_joining_to_the_last_phase(device):
-    assert device.join() == b"advert"
+    assert device.advertise() == b"advert"
     for name in ("share", "mask", "agree", "unmask"):
         assert device.rounds.under_way
         assert device.rounds.phase(name, b"h", [b"x"]) == b"answer"
     (child,) = device.children
-    assert [call[0] for call in child.calls] == ["join", "phase", "phase", "phase", "phase", "end"]
+    assert [call[0] for call in child.calls] == ["advertise", "phase", "phase", "phase", "phase", "end"]
     assert not device.rounds.under_way
 
 
 def test_the_work_is_limited_by_the_deadlines_of_the_federation(device):
-    device.join()
+    device.advertise()
     device.rounds.phase("share", b"h", [b"x"])
     (child,) = device.children
     assert child.calls[0][2] == 30
@@ -100,9 +100,9 @@ def test_the_work_is_limited_by_the_deadlines_of_the_federation(device):
 
 
 def test_what_has_the_model_in_memory_serves_the_next_round_and_is_gone_a_minute_after_the_last(device):
-    device.join()
+    device.advertise()
     device.rounds.phase("unmask", b"h", [b"x"])
-    device.join(number=5)
+    device.advertise(number=5)
     device.rounds.phase("unmask", b"h", [b"x"])
     (child,) = device.children
     device.now += 60
@@ -125,7 +125,7 @@ def test_what_has_the_model_in_memory_serves_the_next_round_and_is_gone_a_minute
 def test_a_round_that_cannot_be_answered_starts_no_child(device, changed, error, words):
     device.home.rounds.write_text(json.dumps({"update": 3}))
     with pytest.raises(error, match=words):
-        device.join(**changed)
+        device.advertise(**changed)
     assert device.children == []
 
 
@@ -133,14 +133,14 @@ def test_a_task_that_the_policy_forbids_starts_no_child(device):
     text = device.home.policy_path.read_text()
     device.home.policy_path.write_text(text.replace('"update", ', ""))
     with pytest.raises(Refused, match="policy: tasks: allows statistics, evaluation, got update"):
-        device.join()
+        device.advertise()
     assert device.children == []
 
 
 def test_a_policy_that_cannot_be_read_refuses_everything(device):
     device.home.policy_path.write_text("smallest_cohort = ")
     with pytest.raises(Refused, match="allows nothing until it is mended"):
-        device.join()
+        device.advertise()
     assert device.children == []
 
 
@@ -168,27 +168,27 @@ def test_nothing_leaves_in_the_open(device, ask):
     ],
 )
 def test_a_round_that_hangs_dies_fails_or_refuses_is_gone_and_the_next_is_answered(device, failure, stopped):
-    device.next = {"join": failure, "waiting": False}
+    device.next = {"advertise": failure, "waiting": False}
     with pytest.raises(type(failure)):
-        device.join()
+        device.advertise()
     (child,) = device.children
     assert child.ended()
     assert child.stopped == stopped
     assert not device.rounds.under_way
-    child.answers["join"] = b"advert"
+    child.answers["advertise"] = b"advert"
     device.next = {}
-    assert device.join(number=5) == b"advert"
+    assert device.advertise(number=5) == b"advert"
 
 
 def test_a_round_that_cannot_be_ended_is_killed(device):
-    device.join()
+    device.advertise()
     device.children[0].answers["end"] = TimeoutError("hangs")
     device.rounds.end("done")
     assert device.children[0].stopped
 
 
 def test_a_message_of_another_round_leaves_the_one_under_way_as_it_was(device):
-    device.join()
+    device.advertise()
     (child,) = device.children
     child.answers |= {"phase": Refused("in another private sum"), "waiting": True}
     with pytest.raises(Refused):
@@ -202,7 +202,7 @@ def test_a_message_of_another_round_leaves_the_one_under_way_as_it_was(device):
 
 
 def test_a_round_whose_next_message_is_late_is_given_up(device):
-    device.join()
+    device.advertise()
     device.now += 30 + 9
     device.rounds.expire()
     assert device.rounds.under_way
@@ -213,16 +213,16 @@ def test_a_round_whose_next_message_is_late_is_given_up(device):
 
 
 def test_a_new_round_ends_the_one_before(device):
-    device.join()
-    device.join(number=5)
+    device.advertise()
+    device.advertise(number=5)
     (child,) = device.children
-    assert [call[0] for call in child.calls] == ["join", "end", "join"]
+    assert [call[0] for call in child.calls] == ["advertise", "end", "advertise"]
 
 
 def test_answers_that_are_no_bytes_are_not_passed_on(device):
-    device.next = {"join": "text"}
+    device.next = {"advertise": "text"}
     with pytest.raises(RuntimeError):
-        device.join()
+        device.advertise()
     assert device.children[0].ended()
 
 

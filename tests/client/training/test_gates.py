@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from client.training import LocalTraining, cut
+from client.training import LocalTraining, cut_windows
 from shared.release.release import next_release
 from tests.featured import FEATURES, featured_release
 from tests.tiny import Seeded, events
@@ -31,7 +31,7 @@ def test_per_window_gradients_of_the_gates_are_those_of_a_loop(tiny, views):
     local = LocalTraining(model)
     model.load(release.vector)
     coins = Seeded().numpy("windows")
-    windows = cut(LOG, release.federation.windows.events)
+    windows = cut_windows(LOG, release.federation.windows.events)
     coins.random(len(windows))  # the coins that draw windows come first
     losses = local.losses(release, windows, ("gates",), coins)
     rows = np.stack(
@@ -52,7 +52,7 @@ def test_an_item_that_is_encoded_afresh_keeps_its_features(tiny):
     release, model = moved(tiny, "windows.negatives=1")
     local = LocalTraining(model)
     model.load(release.vector)
-    windows = cut(LOG, release.federation.windows.events)
+    windows = cut_windows(LOG, release.federation.windows.events)
     kept, fresh = (
         local.losses(release, windows, groups, Seeded().numpy("windows")).detach().numpy()
         for groups in (("gates",), ("gates", "adapters"))

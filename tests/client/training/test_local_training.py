@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from client.training import LocalTraining, cut
+from client.training import LocalTraining, cut_windows
 from shared.errors import NotYet
 from shared.federation import GROUPS as EVERY_GROUP
 from tests.tiny import Seeded, events, person
@@ -29,12 +29,12 @@ def training(tiny, *settings, seed=0):
     return release, model, LocalTraining(model)
 
 
-def by_autograd(release, model, local, groups, log, chance, multiplier=1.0):
+def by_autograd(release, model, local, groups, log, rng, multiplier=1.0):
     """Gradient of each window's own loss, one backward pass each: float32 [W, d of the groups]."""
     settings = release.federation
     model.load(release.vector)
-    windows = cut(log, settings.windows.events)
-    coins = chance.numpy("windows")
+    windows = cut_windows(log, settings.windows.events)
+    coins = rng.numpy("windows")
     coins.random(len(windows))  # the coins that draw windows come first
     parameters = model.train_only(groups)
     losses = local.losses(release, windows, groups, coins)
@@ -127,14 +127,14 @@ def test_the_update_is_clipped_to_its_own_norm(tiny):
     signal = local.update(replace(release, federation=federation), release.vector, HEADS, LOG, Seeded()).signal
     assert np.linalg.norm(signal) <= bound * (1 + 1e-5)
     # by hand: the squares of the shares sum to 9 + 1 + 4 + .25 + 1 + .25 = 15.5
-    layout, cut = model.layout.select(HEADS), 0
+    layout, cut_windows = model.layout.select(HEADS), 0
     for group, share in {"dense": 3.0, "concepts": 1.0, "evolution": 2.0, "forgetting": 0.5, "bias": 1.0}.items():
         places = np.concatenate([np.arange(b.offset, b.offset + b.size) for b in layout.blocks if b.group == group])
         own = bound * share / 15.5**0.5
         whole = float(np.linalg.norm(free[places]))
         assert np.allclose(signal[places], free[places] * min(1.0, own / whole), rtol=1e-4, atol=1e-9)
-        cut += own < whole
-    assert cut >= 3
+        cut_windows += own < whole
+    assert cut_windows >= 3
 
 
 def test_the_signal_is_the_same_however_large_the_noise(tiny):
@@ -193,7 +193,7 @@ def test_every_group_moves_and_takes_the_loss_down(tiny, privacy):
     update = local.update(release, release.vector, GROUPS, LOG, Seeded())
     for block in model.layout.blocks:
         assert update.signal[block.slice].any(), block.name
-    windows = cut(LOG, 4)
+    windows = cut_windows(LOG, 4)
 
     def loss(vector):
         model.load(vector)
@@ -310,7 +310,7 @@ def test_one_persons_update_leaves_nothing_behind_for_the_next(tiny, groups):
     vector = release.vector * np.float32(1.1)
     second.update(release, vector, HEADS, other, Seeded(4))
     second.update(release, vector, GROUPS, other, Seeded(4))
-    second.losses(release, cut(other, 4), HEADS, Seeded(4).numpy("windows"))
+    second.losses(release, cut_windows(other, 4), HEADS, Seeded(4).numpy("windows"))
     after = second.update(release, release.vector, groups, LOG, Seeded())
     assert np.allclose(after.signal, alone.signal, rtol=1e-3, atol=1e-6)
     assert np.allclose(after.noise, alone.noise, atol=1e-6)
@@ -348,7 +348,7 @@ def test_several_local_steps_are_the_same_steps_one_after_the_other(tiny):
         model.load(model.layout.insert(release.vector, HEADS, at))
         parameters = model.train_only(HEADS)
         coins.random(3)
-        losses = local.losses(release, cut(LOG, 4), HEADS, coins)
+        losses = local.losses(release, cut_windows(LOG, 4), HEADS, coins)
         parts = torch.autograd.grad(losses.sum() / 3, parameters)
         at = at - 0.3 * np.concatenate([part.numpy().ravel() for part in parts])
     assert np.allclose(three, at - start, rtol=1e-3, atol=1e-6)

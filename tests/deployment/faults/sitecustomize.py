@@ -36,19 +36,19 @@ class _Finder(importlib.abc.MetaPathFinder):
             load(module)
             phase, what = os.environ["HUSHREC_TEST_FAULT"].split(":")
             device = module.Device
-            join, later = device.join, device.phase
+            advertise, later = device.advertise, device.phase
 
-            def broken_join(self, *given, **named):
-                if phase == "join":
+            def broken_advertise(self, *given, **named):
+                if phase == "advertise":
                     _act(what)
-                return join(self, *given, **named)
+                return advertise(self, *given, **named)
 
             def broken_phase(self, name, *given, **named):
                 if phase == name:
                     _act(what)
                 return later(self, name, *given, **named)
 
-            device.join, device.phase = broken_join, broken_phase
+            device.advertise, device.phase = broken_advertise, broken_phase
 
         spec.loader.exec_module = load_and_break
         return spec

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 
-from server.aggregation.aggregator import PlainSum, Tally
-from server.aggregation.cohort import Member, Roster
+from server.aggregation.aggregator import CohortCounts, PlainSum
+from server.aggregation.cohort import CohortMember, NodeDirectory
 from server.aggregation.exchange import Clock
 from server.training.round import request_for
 from shared.federation import read_federation
@@ -39,7 +39,7 @@ def plain_request(length, wanted, minimum):
 
 def ask(toy, behave=lambda device, kind: "answer", devices=6, wanted=6, minimum=1, **grid_choices):
     grid, clock = InProcessGrid(toy.client_app(behave), devices, **grid_choices), simulated_clock()
-    cohort = sorted(Roster().refresh(grid, 10, clock), key=lambda member: grid.get_node_ids().index(member.node))
+    cohort = sorted(NodeDirectory().refresh(grid, 10, clock), key=lambda member: grid.get_node_ids().index(member.node))
     request = plain_request(toy.items, wanted, minimum)
     return PlainSum().sum(grid, cohort, request, clock), clock
 
@@ -49,7 +49,7 @@ def test_the_sum_is_that_of_the_summands(toy):
     # devices 0 to 5 each count the item of their index modulo 5: item 0 twice
     assert result.total.tolist() == [2, 1, 1, 1, 1]
     assert result.total.dtype == np.float64
-    assert result.tally == Tally(selected=6, answered=6, upload_bytes=6 * (128 + 5 * 4))
+    assert result.tally == CohortCounts(selected=6, answered=6, upload_bytes=6 * (128 + 5 * 4))
 
 
 @pytest.mark.parametrize("what", MALFORMED)
@@ -62,19 +62,19 @@ def test_a_malformed_answer_is_rejected_and_changes_nothing_of_the_sum(toy, what
 def test_every_way_of_not_answering_is_counted_once(toy):
     ways = ["answer", "not-yet", "not-yet", "refused", "raise", "nan"]
     result, _ = ask(toy, lambda device, kind: ways[device])
-    assert result.tally == Tally(6, 1, not_yet=2, refused=1, failed={2: 1}, rejected=1, late=0, upload_bytes=148)
+    assert result.tally == CohortCounts(6, 1, not_yet=2, refused=1, failed={2: 1}, rejected=1, late=0, upload_bytes=148)
 
 
 def test_a_gone_node_fails_with_the_code_of_flower(toy):
     result, _ = ask(toy, dropouts=Dropouts(unavailable=1.0))
     assert result.total is None
-    assert result.tally == Tally(6, 0, failed={5: 6})
+    assert result.tally == CohortCounts(6, 0, failed={5: 6})
 
 
 def test_silent_devices_are_late_once_the_deadline_has_passed(toy):
     result, clock = ask(toy, dropouts=Dropouts(silent=1.0))
     assert result.total is None
-    assert result.tally == Tally(6, 0, late=6)
+    assert result.tally == CohortCounts(6, 0, late=6)
     assert 60.0 <= clock.now() < 61.0
 
 
@@ -93,7 +93,7 @@ def test_fewer_answers_than_the_minimum_give_no_sum(toy):
 def test_no_cohort_gives_no_sum(toy):
     result, _ = ask(toy, devices=0)
     assert result.total is None
-    assert result.tally == Tally()
+    assert result.tally == CohortCounts()
 
 
 class Answered:
@@ -117,10 +117,10 @@ class Answered:
 
 def test_the_sum_is_the_same_to_the_last_bit_in_any_order():
     InProcessGrid(None, 1)  # names this process's task, which messages ask for
-    chance = np.random.default_rng(0)
-    vectors = [(chance.normal(size=200) * 10.0 ** chance.integers(-9, 3, 200)).astype(np.float32) for _ in range(50)]
+    rng = np.random.default_rng(0)
+    vectors = [(rng.normal(size=200) * 10.0 ** rng.integers(-9, 3, 200)).astype(np.float32) for _ in range(50)]
     request = plain_request(200, 50, 1)
-    cohort = [Member(f"{index:08x}", index + 2) for index in range(50)]
+    cohort = [CohortMember(f"{index:08x}", index + 2) for index in range(50)]
     forth, back = (PlainSum().sum(Answered(vectors, next_of), cohort, request, Clock()).total for next_of in (min, max))
     assert forth.tobytes() == back.tobytes()
     # the slow twin: the exact rational sum, each number rounded to a multiple of 2^-40 as the sum says it does

@@ -13,7 +13,7 @@ from tests.private_round import PrivateRound, configuration, parties
 from tests.random_bends import bends
 
 COUNT = 10_000
-PHASES = ("join", "share", "mask", "agree", "unmask")
+PHASES = ("advertise", "share", "mask", "agree", "unmask")
 NAMES = ("advert", "envelopes", "vector", "agreement", "shares")
 ENTRIES = (280, 82, 4, 64, 35)
 

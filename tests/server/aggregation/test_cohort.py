@@ -3,10 +3,10 @@
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from server.aggregation.cohort import Member, Roster, choose
+from server.aggregation.cohort import CohortMember, NodeDirectory, sample_cohort
 from simulations.engine import InProcessGrid, simulated_clock
 
-MEMBERS = [Member(f"{index:08x}", 1000 - index) for index in range(50)]
+MEMBERS = [CohortMember(f"{index:08x}", 1000 - index) for index in range(50)]
 
 
 def hello_app(identity):
@@ -20,28 +20,28 @@ def hello_app(identity):
 
 
 def test_the_cohort_depends_on_device_ids_and_not_on_nodes_or_order():
-    chosen = choose(MEMBERS, 10, 1.0, "seed 3", 40)
-    elsewhere = [Member(member.device, member.node * 7) for member in reversed(MEMBERS)]
-    assert [m.device for m in choose(elsewhere, 10, 1.0, "seed 3", 40)] == [m.device for m in chosen]
+    chosen = sample_cohort(MEMBERS, 10, 1.0, "seed 3", 40)
+    elsewhere = [CohortMember(member.device, member.node * 7) for member in reversed(MEMBERS)]
+    assert [m.device for m in sample_cohort(elsewhere, 10, 1.0, "seed 3", 40)] == [m.device for m in chosen]
     assert len(set(chosen)) == 10
 
 
 def test_another_turn_or_another_stream_asks_others():
-    chosen = choose(MEMBERS, 10, 1.0, "seed 3", 10)
-    assert not set(choose(MEMBERS, 10, 1.0, "seed 3", 20)) & set(chosen)
-    assert choose(MEMBERS, 10, 1.0, "seed 4", 10) != chosen
+    chosen = sample_cohort(MEMBERS, 10, 1.0, "seed 3", 10)
+    assert not set(sample_cohort(MEMBERS, 10, 1.0, "seed 3", 20)) & set(chosen)
+    assert sample_cohort(MEMBERS, 10, 1.0, "seed 4", 10) != chosen
 
 
 def test_over_selection_asks_more_and_never_more_than_there_are():
-    assert len(choose(MEMBERS, 10, 1.25, "", 0)) == 13  # 12.5 rounded up
-    assert len(choose(MEMBERS, 49, 2.0, "", 0)) == 50
-    assert choose([], 10, 1.0, "", 0) == []
+    assert len(sample_cohort(MEMBERS, 10, 1.25, "", 0)) == 13  # 12.5 rounded up
+    assert len(sample_cohort(MEMBERS, 49, 2.0, "", 0)) == 50
+    assert sample_cohort([], 10, 1.0, "", 0) == []
 
 
 def test_no_device_is_asked_more_often_than_the_circle_needs():
     counts, asked = dict.fromkeys(MEMBERS, 0), 0
     for _ in range(17):
-        cohort = choose(MEMBERS, 12, 1.0, "", asked)
+        cohort = sample_cohort(MEMBERS, 12, 1.0, "", asked)
         assert len(set(cohort)) == 12
         asked += len(cohort)
         for member in cohort:
@@ -52,15 +52,15 @@ def test_no_device_is_asked_more_often_than_the_circle_needs():
 
 def test_the_circle_stays_as_it_is_when_others_come_and_go():
     left = MEMBERS[:20] + MEMBERS[30:]
-    order = [member for member in choose(MEMBERS, 50, 1.0, "", 0) if member in left]
-    assert choose(left, 40, 1.0, "", 0) == order
+    order = [member for member in sample_cohort(MEMBERS, 50, 1.0, "", 0) if member in left]
+    assert sample_cohort(left, 40, 1.0, "", 0) == order
 
 
 def test_new_nodes_are_asked_once_and_gone_nodes_are_left_out(toy):
     grid = InProcessGrid(toy.client_app(), 6)
     all_nodes = grid.get_node_ids()
     grid.get_node_ids = lambda: all_nodes[:4]
-    roster, clock = Roster(), simulated_clock()
+    roster, clock = NodeDirectory(), simulated_clock()
     assert len(roster.refresh(grid, 10, clock)) == 4
     grid.get_node_ids = lambda: all_nodes[2:]
     pushed = []
@@ -73,20 +73,20 @@ def test_new_nodes_are_asked_once_and_gone_nodes_are_left_out(toy):
 
 def test_a_device_id_named_twice_counts_once():
     grid = InProcessGrid(hello_app(lambda context: {"id": "ab" * 16}), 3)
-    members = Roster().refresh(grid, 10, simulated_clock())
-    assert members == [Member("ab" * 16, grid.get_node_ids()[0])]
+    members = NodeDirectory().refresh(grid, 10, simulated_clock())
+    assert members == [CohortMember("ab" * 16, grid.get_node_ids()[0])]
 
 
 def test_a_hello_that_is_no_id_leaves_the_node_out():
     wrong = [{"id": 5}, {"id": "not hex"}, {"name": "ab" * 16}, {"id": "ab" * 16, "age": 30}]
     grid = InProcessGrid(hello_app(lambda context: wrong[context.node_config["partition-id"]]), 4)
-    assert Roster().refresh(grid, 10, simulated_clock()) == []
+    assert NodeDirectory().refresh(grid, 10, simulated_clock()) == []
 
 
 def test_waiting_for_devices_ends_at_the_deadline(toy):
     clock = simulated_clock()
     grid = InProcessGrid(toy.client_app(), 2)
-    assert len(Roster().wait_for(grid, 5, 30.0, clock)) == 2
+    assert len(NodeDirectory().wait_for(grid, 5, 30.0, clock)) == 2
     assert 30.0 <= clock.now() < 31.0
 
 
@@ -95,7 +95,7 @@ def test_a_node_that_never_says_hello_is_waited_for_once(toy):
     answer = grid._answer
     silent = grid.get_node_ids()[1]
     grid._answer = lambda question: None if question.metadata.dst_node_id == silent else answer(question)
-    roster, clock = Roster(), simulated_clock()
+    roster, clock = NodeDirectory(), simulated_clock()
     assert len(roster.refresh(grid, 30.0, clock)) == 2
     assert clock.now() >= 30.0
     waited = clock.now()
@@ -107,7 +107,7 @@ def test_a_node_that_says_no_id_is_asked_once_a_round(toy):
     grid, asked = InProcessGrid(hello_app(lambda context: {"id": "not hex"}), 2), []
     push = grid.push_messages
     grid.push_messages = lambda messages: push([asked.append(m) or m for m in messages])
-    roster, clock = Roster(), simulated_clock()
+    roster, clock = NodeDirectory(), simulated_clock()
     for rounds in (1, 2):
         assert roster.wait_for(grid, 2, 5.0, clock) == []
         assert len(asked) == 2 * rounds

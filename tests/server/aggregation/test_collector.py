@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.secagg import Contribution
-from server.aggregation import Collected, Collector
+from server.aggregation import Collected, SecAggServer
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import (
     Advert,
@@ -26,31 +26,31 @@ from shared.secure_sum import (
 )
 from tests.private_round import NO_NOISE, NOW, REGISTRY, PrivateRound, configuration, membership, parties, party
 
-PHASES = ("join", "share", "mask", "agree")
+PHASES = ("advertise", "share", "mask", "agree")
 OTHER_REGISTRY = Ed25519PrivateKey.from_private_bytes(b"\xbb" * 32)
 
 
 def at(*phases, members=5, **changed):
     """A round after these phases."""
     one = PrivateRound(configuration(**changed), parties(members))
-    for phase in ("join", *phases):
+    for phase in ("advertise", *phases):
         getattr(one, phase)()
     return one
 
 
 def advert_of(member, asked):
-    return member.role.join(asked, Contribution(member.vector, NO_NOISE))[0]
+    return member.role.advertise(asked, Contribution(member.vector, NO_NOISE))[0]
 
 
 def opened(asked=None):
-    return Collector(asked or configuration(), REGISTRY, NOW)
+    return SecAggServer(asked or configuration(), REGISTRY, NOW)
 
 
 def calls(one):
     """Every call a collector knows, with what a member sends in it, by the phase it belongs to."""
     device, collector = one.parties[0].device, one.collector
     return {
-        "join": [
+        "advertise": [
             lambda: collector.advert(one.sent["advert"][0]),
             collector.close_joining,
         ],
@@ -99,7 +99,7 @@ def test_whatever_comes_out_of_its_phase_is_refused_and_changes_nothing(done):
 def test_before_anybody_joined_every_later_phase_is_refused():
     one = PrivateRound(configuration(), parties(5))
     for phase, asked in calls(one).items():
-        if phase != "join":
+        if phase != "advertise":
             for call in asked:
                 with pytest.raises(Refused, match=f"expected phase join, got {phase}"):
                     call()
@@ -107,7 +107,7 @@ def test_before_anybody_joined_every_later_phase_is_refused():
 
 def test_after_a_phase_too_few_came_through_nothing_is_taken_and_nothing_is_left():
     one = PrivateRound(configuration(), parties(5))
-    one.join()
+    one.advertise()
     one.share()
     with pytest.raises(NotYet, match="expected at least 4 members to come through, got 3"):
         one.mask(drop={0, 1})
@@ -252,7 +252,7 @@ def test_envelopes_are_routed_to_whom_they_are_for():
 
 def test_an_inbox_holds_envelopes_of_members_of_u1_only():
     one = PrivateRound(configuration(), parties(6))
-    one.join()
+    one.advertise()
     one.share(drop={3})
     assert one.u1 == encode_bitmap({0, 1, 2, 4, 5}, 6)
     entries = Inbox.decode(one.collector.inbox(one.parties[0].device)).envelopes
@@ -311,7 +311,7 @@ def test_a_run_of_members_that_sent_no_envelopes_ends_the_round():
 
 def test_a_vector_is_added_once_from_each_member_of_u1():
     one = PrivateRound(configuration(), parties(6))
-    one.join()
+    one.advertise()
     one.share(drop={5})
     collector, member = one.collector, one.parties[0]
     content, _ = member.role.mask(member.state, one.u1, collector.inbox(member.device), member.charge)
@@ -354,7 +354,7 @@ def test_a_vector_masked_for_another_u1_or_of_another_length_is_thrown_back():
 
 def test_the_signatures_sent_round_are_those_of_u2_in_order():
     one = PrivateRound(configuration(), parties(6))
-    one.join()
+    one.advertise()
     one.share()
     one.mask(drop={2})
     assert one.u2 == encode_bitmap({0, 1, 3, 4, 5}, 6)
@@ -365,7 +365,7 @@ def test_the_signatures_sent_round_are_those_of_u2_in_order():
 
 def test_agreements_count_once_for_each_member_of_u2_on_this_pair_of_sets():
     one = PrivateRound(configuration(), parties(6))
-    one.join()
+    one.advertise()
     one.share()
     one.mask(drop={5})
     collector, session = one.collector, one.parties[0].state.session
@@ -409,7 +409,7 @@ def test_without_a_quorum_the_sum_stays_masked():
 
 def test_shares_are_taken_one_of_the_right_kind_for_each_live_neighbour():
     one = PrivateRound(configuration(dropout_ppm=340_000), parties(9))
-    one.join()
+    one.advertise()
     one.share(drop={8})
     one.mask(drop={7})
     one.agree()

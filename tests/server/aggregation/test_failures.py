@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from client.secagg import Contribution
-from client.secagg.round_state import RoundRequest, Session, Turn
+from client.secagg.round_state import RoundCheckpoint, RoundRequest, RoundState
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import MaskedVector, Roster, ShareKind, UnmaskShares, add_mask, encode_bitmap
 from tests.private_round import NO_NOISE, NOW, PrivateRound, bent, configuration, flipped, parties
@@ -43,7 +43,7 @@ def test_a_training_that_fails_costs_nothing():
 def test_too_few_members_end_the_round_and_nobody_pays():
     one = of(minimum_cohort=6)
     with pytest.raises(NotYet, match="expected at least 6 members, got 5"):
-        one.join(drop={0})
+        one.advertise(drop={0})
     assert one.charges() == [0] * 6
 
 
@@ -58,7 +58,7 @@ def test_who_drops_before_sharing_is_in_no_mask_and_has_not_paid():
 
 def test_too_few_that_shared_end_the_round_before_any_vector_leaves():
     one = of()
-    one.join()
+    one.advertise()
     with pytest.raises(NotYet, match="expected at least 5 members to come through, got 4"):
         one.share(drop={0, 1})
     assert one.charges() == [0] * 6
@@ -100,7 +100,7 @@ def test_who_drops_before_its_vector_has_its_masks_taken_off_by_the_others_and_h
 
 def test_a_vector_after_the_cut_is_not_in_the_sum_and_is_paid_for():
     one = of()
-    one.join()
+    one.advertise()
     one.share()
     late = one.parties[2]
     content, _ = late.role.mask(late.state, one.u1, one.collector.inbox(late.device), late.charge)
@@ -115,7 +115,7 @@ def test_a_vector_after_the_cut_is_not_in_the_sum_and_is_paid_for():
 def test_a_vector_after_the_cut_stays_under_its_own_mask():
     """The others reveal the seed of its pair masks, and of its own mask nothing."""
     one = PrivateRound(configuration(400), parties(6, 400))
-    one.join()
+    one.advertise()
     one.share()
     late = one.parties[2]
     shared = late.state
@@ -137,7 +137,7 @@ def test_a_vector_after_the_cut_stays_under_its_own_mask():
 
 def test_a_server_that_goes_on_with_too_few_vectors_gets_no_signature():
     one = of()
-    one.join()
+    one.advertise()
     one.share()
     with pytest.raises(NotYet, match="expected at least 5 members to come through, got 4"):
         one.mask(drop={0, 1})
@@ -152,7 +152,7 @@ def test_a_server_that_goes_on_with_too_few_vectors_gets_no_signature():
 
 def test_a_missing_mask_signature_costs_the_agreement_of_who_was_shown_it():
     one = of(tamper=lambda name, place, content: flipped(content) if name == "signatures" and place < 3 else content)
-    one.join()
+    one.advertise()
     one.share()
     one.mask()
     with pytest.raises(NotYet, match="expected 4 members to agree, got 3"):
@@ -207,7 +207,7 @@ def test_a_server_that_tells_members_different_things_gets_no_sum():
         return content[:-82] if place in (0, 1, 2) and name == "inbox" else content
 
     one = of(tamper=on_u1)
-    one.join()
+    one.advertise()
     one.share()
     with pytest.raises(NotYet, match="expected at least 5 members to come through, got 3"):
         one.mask()
@@ -220,7 +220,7 @@ def test_a_server_that_tells_members_different_things_gets_no_sum():
         return content[: 5 * 64] if place in (0, 1, 2) and name == "signatures" else content
 
     one = of(tamper=on_u2)
-    one.join()
+    one.advertise()
     one.share()
     one.mask()
     with pytest.raises(NotYet, match="expected 4 members to agree, got 3"):
@@ -231,13 +231,13 @@ def test_a_server_that_tells_members_different_things_gets_no_sum():
 
 def test_a_device_that_restarts_is_a_dropout():
     one = of()
-    one.join()
+    one.advertise()
     one.share()
     kept = {}
-    Session(kept).put(Turn(RoundRequest("update", "f", "r", 42), 0.0, NOW + 120.0, one.parties[2].state))
+    RoundState(kept).put(RoundCheckpoint(RoundRequest("update", "f", "r", 42), 0.0, NOW + 120.0, one.parties[2].state))
     kept.clear()  # the process that held it has ended
     with pytest.raises(Refused, match="this device is in no private sum"):
-        Session(kept).take("mask", one.configuration.digest(), NOW)
+        RoundState(kept).take("mask", one.configuration.digest(), NOW)
     one.mask(drop={2})
     one.agree()
     assert one.unmask().units.tolist() == one.expected({0, 1, 3, 4, 5})
@@ -246,7 +246,7 @@ def test_a_device_that_restarts_is_a_dropout():
 
 def test_a_server_that_restarts_has_lost_the_round():
     one = of()
-    one.join()
+    one.advertise()
     one.share()
     one.mask()
     restarted = PrivateRound(one.configuration, one.parties)
@@ -266,7 +266,7 @@ def test_a_server_that_aborts_again_and_again_burns_the_budget_until_devices_sto
 
     for number in range(5):
         one = PrivateRound(configuration(round_number=number), members)
-        one.join()
+        one.advertise()
         one.share()
         for member in one.parties:
             asked = member.state, one.u1, one.collector.inbox(member.device), lambda member=member: charge(member)
@@ -293,14 +293,14 @@ def test_a_round_that_was_aborted_leaves_nothing_that_hinders_the_next():
 def test_an_old_advert_or_state_is_worth_nothing_in_the_next_round():
     members = parties(5)
     first, second = (PrivateRound(configuration(round_number=number), members) for number in (1, 2))
-    first.join()
+    first.advertise()
     states = [member.state for member in members]
-    second.join()
+    second.advertise()
     for place, member in enumerate(members):
         with pytest.raises(Corrupt, match="own advert, byte for byte"):
             member.role.share(states[place], second.roster)
     third = PrivateRound(configuration(round_number=3), members)
     with pytest.raises(Corrupt, match="expected its signature for this round"):
         third.collector.advert(first.sent["advert"][0])
-    joined = [one.role.join(third.configuration, Contribution(one.vector, NO_NOISE))[0] for one in members]
+    joined = [one.role.advertise(third.configuration, Contribution(one.vector, NO_NOISE))[0] for one in members]
     assert len({*joined, *first.sent["advert"].values(), *second.sent["advert"].values()}) == 15

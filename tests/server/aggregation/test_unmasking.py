@@ -78,7 +78,7 @@ def test_fewer_than_a_threshold_of_shares_unmask_nothing():
 def test_a_member_that_committed_to_another_seed_than_it_shared_out_ends_the_sum():
     """It can do so by sharing out anything; nobody is unmasked and nothing is told."""
     one = PrivateRound(configuration(), parties(6))
-    one.join()
+    one.advertise()
     liar = one.parties[2]
     liar.state = replace(liar.state, self_seed=(7).to_bytes(32, "little"))
     one.share()
@@ -104,7 +104,7 @@ def test_a_member_that_used_another_mask_spoils_the_sum_by_that_mask_and_no_more
 def test_own_masks_come_off_in_whatever_order_the_shares_came():
     """With nothing but everybody's own masks in a sum, nothing is left of it."""
     one = PrivateRound(configuration(), parties(5))
-    one.join()
+    one.advertise()
     seeds = [int.from_bytes(member.state.self_seed, "little") for member in one.parties]
     for phase in ("share", "mask", "agree"):
         getattr(one, phase)()

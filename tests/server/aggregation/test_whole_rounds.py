@@ -34,7 +34,7 @@ def replayed():
     ]
     one = PrivateRound(configuration(8, noise=1), members)
     states = {}
-    for phase, drop in (("join", ()), ("share", ()), ("mask", {4}), ("agree", ())):
+    for phase, drop in (("advertise", ()), ("share", ()), ("mask", {4}), ("agree", ())):
         getattr(one, phase)(drop)
         states[phase] = one.parties[0].state
     return one, states, one.unmask(), [index for index, _ in devices]
@@ -47,8 +47,8 @@ def test_the_published_round_starts_from_its_configuration_members_and_adverts(p
     assert one.parties[0].member.registry.hex() == published["registry_pk"]
     assert order == published["order_of_seeds"]
     assert one.sent["advert"][0].hex() == published["advert0"]
-    assert states["join"].self_seed.hex() == published["b_of_0"]
-    assert states["join"].mask_seed.hex() == published["mseed_of_0"]
+    assert states["advertise"].self_seed.hex() == published["b_of_0"]
+    assert states["advertise"].mask_seed.hex() == published["mseed_of_0"]
 
 
 def test_the_published_round_has_its_session_parameters_and_keys(published, replayed):
@@ -87,8 +87,8 @@ def test_the_published_round_ends_in_its_sum(published, replayed):
     "drops",
     [
         {},
-        {"join": {0}},
-        {"join": {5}, "share": {2}},
+        {"advertise": {0}},
+        {"advertise": {5}, "share": {2}},
         {"share": {4}},
         {"mask": {0}},
         {"mask": {5}},
@@ -206,7 +206,7 @@ def test_negative_sums_are_lifted_to_negative_numbers():
 
 def test_a_masked_vector_looks_uniform_although_the_one_beneath_is_small():
     one = PrivateRound(configuration(4000), parties(5, 4000))
-    one.join()
+    one.advertise()
     one.share()
     one.mask()
     for content in one.sent["vector"].values():
@@ -220,7 +220,7 @@ def test_two_rounds_with_the_same_members_share_no_key_and_no_mask():
     for number in (1, 2):
         fresh = [party(member.member, member.seed + bytes([number]), member.vector) for member in parties(5)]
         one = PrivateRound(configuration(round_number=number), fresh)
-        one.join()
+        one.advertise()
         one.share()
         rounds.append((one.sent["advert"], [member.state for member in one.parties]))
     (first_adverts, first), (second_adverts, second) = rounds
@@ -244,7 +244,7 @@ def test_with_the_same_secrets_another_round_still_has_other_keys():
     seen = set()
     for changed in ({}, {"round_number": 43}, {"model_hash": hashlib.sha256(b"other").digest()}, {"rho_units": 2**38}):
         one = PrivateRound(configuration(**changed), parties(5))
-        one.join()
+        one.advertise()
         one.share()
         seen |= {member.state.own_key for member in one.parties}
     assert len(seen) == 4 * 5

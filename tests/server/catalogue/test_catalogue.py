@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from server.catalogue import add_catalogue
-from server.home import init
+from server.home import create_server
 from server.releases import Releases
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt, Misconfigured, NotYet
@@ -17,7 +17,7 @@ from tests.tiny import catalogue
 
 @pytest.fixture
 def home(tiny, tmp_path):
-    return init(tmp_path / "server", federation=write_toml(tiny.file()))
+    return create_server(tmp_path / "server", federation=write_toml(tiny.file()))
 
 
 @pytest.fixture

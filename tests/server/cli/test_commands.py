@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from server.cli.commands import app
-from server.home import Home, init
+from server.home import Home, create_server
 from shared.enrolment import Invitation, JoinRequest, fingerprint
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
-from shared.federation import default_text, read_federation, write_toml
+from shared.federation import default_federation_text, read_federation, write_toml
 from shared.secure_sum import Identity
 from tests.server.published import publish_files
 from tests.tiny import catalogue
@@ -40,7 +40,7 @@ def answer(*arguments: object) -> Any:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return init(tmp_path / "server")
+    return create_server(tmp_path / "server")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_every_option_of_init_reaches_its_file(tmp_path):
 
 
 def test_without_changes_the_federation_file_keeps_its_comments(home):
-    assert home.federation_path.read_text().count("#") == default_text().count("#")
+    assert home.federation_path.read_text().count("#") == default_federation_text().count("#")
     assert home.federation() == read_federation(settings=["round.minimum_answers=50"])
 
 
@@ -315,7 +315,7 @@ def test_up_warns_of_what_is_wrong_says_when_it_is_ready_and_ends_well(home, sta
 
 
 def test_a_file_of_items_becomes_release_zero_and_once_more_changes_nothing(tmp_path, tiny):
-    home = init(tmp_path / "server", federation=write_toml(tiny.file("sum.mode=secure")))
+    home = create_server(tmp_path / "server", federation=write_toml(tiny.file("sum.mode=secure")))
     catalogue().save(tmp_path / "items.jsonl")
     said = answer("catalogue", home.directory, tmp_path / "items.jsonl")
     assert (said["items"], said["new"], said["sequence"]) == (len(catalogue()), len(catalogue()), 1)

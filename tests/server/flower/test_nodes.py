@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.flower import settle_nodes
+from server.flower import reconcile_nodes
 from server.registry import Registry
 from shared.errors import NotYet
 from shared.secure_sum import issue_certificate
@@ -62,24 +62,24 @@ def node_of(registry: Registry, person: Person) -> int | None:
 
 def test_missing_nodes_are_registered_and_those_of_revoked_devices_are_not_left(registry: Registry) -> None:
     control, first, second = FakeControl(), joined(registry), joined(registry)
-    assert sorted(settle_nodes(control, registry)) == sorted([first.device, second.device])
+    assert sorted(reconcile_nodes(control, registry)) == sorted([first.device, second.device])
     assert set(control.keys) == {node_of(registry, first), node_of(registry, second)}
-    assert settle_nodes(control, registry) == []
+    assert reconcile_nodes(control, registry) == []
 
     registry.revoke(first.device, time.time())
-    assert settle_nodes(control, registry) == [first.device]
+    assert reconcile_nodes(control, registry) == [first.device]
     assert node_of(registry, first) is None
     assert set(control.keys) == {node_of(registry, second)}
-    assert settle_nodes(control, registry, thoroughly=True) == []
+    assert reconcile_nodes(control, registry, thoroughly=True) == []
 
 
 def test_a_lost_database_of_flowers_is_filled_again_when_it_is_looked_at(registry: Registry) -> None:
     control, person = FakeControl(), joined(registry)
-    settle_nodes(control, registry)
+    reconcile_nodes(control, registry)
     control.keys.clear()
-    assert settle_nodes(control, registry) == []
+    assert reconcile_nodes(control, registry) == []
     assert control.asked == 0
-    assert settle_nodes(control, registry, thoroughly=True) == [person.device]
+    assert reconcile_nodes(control, registry, thoroughly=True) == [person.device]
     assert node_of(registry, person) in control.keys
 
 
@@ -87,7 +87,7 @@ def test_what_flower_does_not_take_now_it_takes_later(registry: Registry) -> Non
     control, person = FakeControl(), joined(registry)
     control.away = True
     with pytest.raises(NotYet):
-        settle_nodes(control, registry)
+        reconcile_nodes(control, registry)
     assert node_of(registry, person) is None
     control.away = False
-    assert settle_nodes(control, registry) == [person.device]
+    assert reconcile_nodes(control, registry) == [person.device]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.flower import serverapp_pid
-from server.home import Home, init
+from server.home import Home, create_server
 
 HOLDING = (
     "import sys; from pathlib import Path; from server.home import Home; from server.flower import hold_serverapp\n"
@@ -19,7 +19,7 @@ HOLDING = (
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return init(tmp_path / "server")
+    return create_server(tmp_path / "server")
 
 
 def holding(home: Home) -> "subprocess.Popen[bytes]":

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from server.gateway import make_gateway
-from server.home import Home, Limits, ServerSettings, init
+from server.home import Home, Limits, ServerSettings, create_server
 from server.registry import Registry
 from tests.server.gateway.asking import FakeControl, FakeSuperLink, Person, ask
 
@@ -38,7 +38,7 @@ def house(tmp_path: Path) -> House:
 
 def make_house(folder: Path) -> House:
     limits = Limits(body_bytes=65_536, requests_per_minute=10**6, joins_per_minute=10**6)
-    home = init(folder / "server", ServerSettings(name="House", limits=limits))
+    home = create_server(folder / "server", ServerSettings(name="House", limits=limits))
     control, superlink = FakeControl(), FakeSuperLink()
     app = make_gateway(home, control=control, superlink=superlink)
     return House(home, home.registry(), app, control, superlink)

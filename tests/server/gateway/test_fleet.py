@@ -6,7 +6,7 @@ import time
 import pytest
 
 from server.gateway.fleet import Fleet
-from server.gateway.responses import Saying
+from server.gateway.responses import HttpError
 from tests.server.gateway.asking import PROTOBUF, FakeSuperLink, Person, ask, said
 from tests.server.gateway.conftest import House
 
@@ -233,7 +233,7 @@ def test_a_superlink_that_stays_away_means_try_again(house: House, member: Perso
         raise AssertionError("answered")
 
     scope = {"type": "http", "method": "POST", "path": PULL, "headers": [PROTOBUF], "query_string": b""}
-    with pytest.raises(Saying) as answer:
+    with pytest.raises(HttpError) as answer:
         asyncio.run(fleet.passing("pull-messages", scope, receive, send))  # type: ignore[arg-type]
     assert answer.value.status == 503
     assert away.refusals == 998

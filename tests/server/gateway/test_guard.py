@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.gateway.guard import Guard
-from server.gateway.limits import Buckets, neighbourhood
-from server.gateway.responses import Saying
+from server.gateway.limits import RateLimiter, address_prefix
+from server.gateway.responses import HttpError
 from shared.errors import NotYet
 from tests.server.gateway.asking import Person, ask, said
 from tests.server.gateway.conftest import House, make_house
@@ -26,7 +26,7 @@ async def hello(scope, receive, send) -> None:
 
 def test_a_bucket_holds_a_minutes_worth_and_refills_evenly() -> None:
     now = [0.0]
-    buckets = Buckets(60, lambda: now[0])
+    buckets = RateLimiter(60, lambda: now[0])
     assert [buckets.take("a") for _ in range(61)] == [True] * 60 + [False]
     assert buckets.take("b")
     now[0] = 2.0  # two tokens
@@ -36,7 +36,7 @@ def test_a_bucket_holds_a_minutes_worth_and_refills_evenly() -> None:
 
 
 def test_buckets_of_the_quietest_callers_go_first() -> None:
-    buckets = Buckets(1, lambda: 0.0)
+    buckets = RateLimiter(1, lambda: 0.0)
     for number in range(70_000):
         buckets.take(str(number))
     assert len(buckets._buckets) == 65_536
@@ -54,7 +54,7 @@ def test_buckets_of_the_quietest_callers_go_first() -> None:
     ],
 )
 def test_one_subscriber_counts_as_one_address(one: str, other: str, same: bool) -> None:
-    assert (neighbourhood(one) == neighbourhood(other)) is same
+    assert (address_prefix(one) == address_prefix(other)) is same
 
 
 def test_an_address_that_asks_too_often_waits_and_the_others_do_not() -> None:
@@ -121,7 +121,7 @@ def test_a_registry_that_is_locked_means_try_again() -> None:
 def test_half_an_answer_is_cut_off_rather_than_ended() -> None:
     async def failing(scope, receive, send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        raise Saying(503)
+        raise HttpError(503)
 
     with pytest.raises(Exception, match=r"^$") as cut:
         ask(guarded(failing), "GET", "/health")

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from server.gateway import make_gateway
-from server.home import Home, Limits, ServerSettings, init
+from server.home import Home, Limits, ServerSettings, create_server
 from shared.enrolment import (
     JoinAnswer,
     OfferRequest,
@@ -110,7 +110,7 @@ def test_a_request_that_proves_nothing_uses_no_invitation_up(house: House) -> No
 
 def test_attempts_to_join_are_counted_from_everywhere_together(tmp_path) -> None:
     settings = ServerSettings(limits=Limits(joins_per_minute=3))
-    app = make_gateway(init(tmp_path / "server", settings), control=FakeControl())
+    app = make_gateway(create_server(tmp_path / "server", settings), control=FakeControl())
     body = OfferRequest(code=bytes(16)).encode()
     statuses = [
         ask(app, "POST", "/v1/join/offer", body=body, address=f"192.0.2.{number}").status for number in range(4)

@@ -19,18 +19,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server.doctor import check, mend
-from server.home import Home, ServerSettings, federation_text, init
+from server.doctor import check_server, repair_server
+from server.home import Home, ServerSettings, create_server, federation_text
 from server.home import create as create_module
 from shared.errors import Corrupt, Misconfigured
-from shared.federation import default_text, read_federation
+from shared.federation import default_federation_text, read_federation
 from shared.secure_sum import Identity, verify_certificate
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A server nobody changes."""
-    return init(tmp_path_factory.mktemp("made") / "server")
+    return create_server(tmp_path_factory.mktemp("made") / "server")
 
 
 @pytest.fixture
@@ -45,14 +45,14 @@ def modes(directory: Path) -> dict[str, int]:
 
 
 def test_a_new_server_has_nothing_wrong_with_it(made):
-    assert check(made.directory) == []
-    assert mend(made.directory) == []
+    assert check_server(made.directory) == []
+    assert repair_server(made.directory) == []
     assert made.settings == ServerSettings()
 
 
 def test_a_new_federation_is_the_shipped_one_but_for_the_cohorts_that_a_devices_policy_allows(made):
     assert made.federation() == read_federation(settings=["round.minimum_answers=50"])
-    written, shipped = (text.splitlines() for text in (made.federation_path.read_text(), default_text()))
+    written, shipped = (text.splitlines() for text in (made.federation_path.read_text(), default_federation_text()))
     assert [line.split()[0] for line, other in zip(written, shipped, strict=True) if line != other] == [
         "minimum_answers"
     ]
@@ -64,7 +64,7 @@ def test_a_new_federation_is_the_shipped_one_but_for_the_cohorts_that_a_devices_
 def test_private_files_are_0600_and_folders_0700_even_under_a_lax_umask(tmp_path):
     before = os.umask(0)
     try:
-        home = init(tmp_path / "server")
+        home = create_server(tmp_path / "server")
     finally:
         os.umask(before)
     assert stat.S_IMODE(home.directory.stat().st_mode) == 0o700
@@ -72,20 +72,20 @@ def test_private_files_are_0600_and_folders_0700_even_under_a_lax_umask(tmp_path
     assert {name for name, mode in found.items() if mode == 0o644} == {"keys/authority.pem", "keys/server.pem"}
     others = {mode for name, mode in found.items() if not name.endswith(".pem")}
     assert others == {0o600, 0o700}
-    assert check(home.directory) == []
+    assert check_server(home.directory) == []
 
 
 def test_files_can_be_read_even_under_a_strict_umask(tmp_path):
     before = os.umask(0o777)
     try:
-        home = init(tmp_path / "server")
+        home = create_server(tmp_path / "server")
     finally:
         os.umask(before)
     assert set(modes(home.directory).values()) == {0o600, 0o644, 0o700}
 
 
 def test_two_servers_share_no_secret(made, tmp_path):
-    other = init(tmp_path / "server")
+    other = create_server(tmp_path / "server")
     for name in ("operator.key", "registry.key", "authority.key", "server.key", "superexec.secret"):
         assert (made.keys / name).read_bytes() != (other.keys / name).read_bytes()
     assert len(other.superexec_secret_path.read_bytes()) == 64
@@ -99,7 +99,7 @@ def test_a_folder_that_holds_something_is_left_as_it_was(tmp_path, home):
     key = home.operator_key_path.read_bytes()
     for name in ("full", "file", "link", "server"):
         with pytest.raises(Misconfigured, match="expected a new or an empty folder"):
-            init(tmp_path / name)
+            create_server(tmp_path / name)
     assert (tmp_path / "full" / "letter").read_text() == "dear"
     assert home.operator_key_path.read_bytes() == key
     assert sorted(os.listdir(tmp_path)) == ["file", "full", "link", "server"]
@@ -107,13 +107,13 @@ def test_a_folder_that_holds_something_is_left_as_it_was(tmp_path, home):
 
 def test_an_empty_folder_and_one_deep_down_do(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
-    assert check(init(tmp_path / "empty").directory) == []
+    assert check_server(create_server(tmp_path / "empty").directory) == []
     monkeypatch.chdir(tmp_path)
-    assert init(Path("a/b/c")).directory == tmp_path / "a" / "b" / "c"
+    assert create_server(Path("a/b/c")).directory == tmp_path / "a" / "b" / "c"
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(Misconfigured, match="another folder than the current one"):
-        init(Path("."))
+        create_server(Path("."))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, OSError(28, "No space left on device")])
@@ -125,7 +125,7 @@ def test_an_interrupted_init_leaves_nothing(tmp_path, monkeypatch, step, error):
     monkeypatch.setattr(create_module, step, interrupted)
     expected = Misconfigured if isinstance(error, OSError) else error
     with pytest.raises(expected):
-        init(tmp_path / "server")
+        create_server(tmp_path / "server")
     assert os.listdir(tmp_path) == []
 
 
@@ -134,12 +134,12 @@ def test_a_kill_at_any_moment_leaves_a_whole_server_or_none(tmp_path):
     seen = set()
     for number in range(12):
         directory = tmp_path / f"server-{number}"
-        child = context.Process(target=init, args=(directory,))
+        child = context.Process(target=create_server, args=(directory,))
         child.start()
         time.sleep(number * 0.01)
         child.kill()
         child.join()
-        assert not directory.exists() or check(directory) == []
+        assert not directory.exists() or check_server(directory) == []
         seen.add(directory.exists())
     assert False in seen
 
@@ -154,16 +154,16 @@ def test_of_two_inits_of_one_folder_at_once_one_wins(tmp_path, monkeypatch):
 
     monkeypatch.setattr(create_module.os, "rename", late)
     with pytest.raises(Misconfigured, match="could not be made there"):
-        init(tmp_path / "server")
+        create_server(tmp_path / "server")
     assert os.listdir(tmp_path) == ["server"]
     assert os.listdir(tmp_path / "server") == ["server.toml"]
 
 
 def test_a_wrong_federation_file_makes_no_server(tmp_path):
     with pytest.raises(Misconfigured, match=r"training\.rounds"):
-        init(tmp_path / "server", federation="[training]\nrounds = -1\n")
+        create_server(tmp_path / "server", federation="[training]\nrounds = -1\n")
     with pytest.raises(Corrupt, match="expected TOML"):
-        init(tmp_path / "server", federation="no toml")
+        create_server(tmp_path / "server", federation="no toml")
     assert os.listdir(tmp_path) == []
 
 
@@ -209,7 +209,7 @@ def _serve_once(home: Home, answered: threading.Event) -> int:
 
 
 def test_tls_holds_for_the_names_in_the_settings_under_this_authority_alone(tmp_path, made):
-    home = init(tmp_path / "server", ServerSettings(names=("films.example.org",)))
+    home = create_server(tmp_path / "server", ServerSettings(names=("films.example.org",)))
     answered = threading.Event()
     port = _serve_once(home, answered)
 
@@ -251,7 +251,7 @@ def test_each_file_that_is_missing_or_something_else_is_named_with_what_to_do(ho
     path.unlink() if damage == "missing" else path.write_bytes({"empty": b"", "garbage": b"\xff x" * 40}[damage])
     if (name, damage) in (("keys/superexec.secret", "garbage"), ("federation.toml", "empty")):
         return  # any 32 bytes are a secret; an empty file means the shipped values
-    findings = check(home.directory)
+    findings = check_server(home.directory)
     assert name in {finding.what for finding in findings}
     for finding in findings:
         assert finding.expected
@@ -264,54 +264,54 @@ def test_each_file_that_is_missing_or_something_else_is_named_with_what_to_do(ho
 def test_each_mode_that_lets_others_in_is_named_and_mended(home, name):
     path = home.directory / name
     path.chmod(0o777 if path.is_dir() else 0o666)
-    (finding,) = check(home.directory)
+    (finding,) = check_server(home.directory)
     assert finding.expected.startswith("mode 0")
     assert f"chmod {finding.expected.removeprefix('mode 0')} {path}" in finding.fix
-    assert len(mend(home.directory)) == 1
-    assert check(home.directory) == []
+    assert len(repair_server(home.directory)) == 1
+    assert check_server(home.directory) == []
 
 
 def test_keys_that_do_not_belong_together_are_found(home, tmp_path):
-    other = init(tmp_path / "other")
+    other = create_server(tmp_path / "other")
     shutil.copy(other.authority_key_path, home.authority_key_path)
-    assert {str(finding.what) for finding in check(home.directory)} == {"keys/authority.pem"}
+    assert {str(finding.what) for finding in check_server(home.directory)} == {"keys/authority.pem"}
     shutil.copy(other.authority_path, home.authority_path)
-    (finding,) = check(home.directory)
+    (finding,) = check_server(home.directory)
     assert (finding.what, finding.expected) == ("keys/server.pem", "one signed by keys/authority.pem")
     shutil.copy(other.server_key_path, home.server_key_path)
-    assert "the certificate of keys/server.key" in {finding.expected for finding in check(home.directory)}
-    mend(home.directory)
-    assert check(home.directory) == []
+    assert "the certificate of keys/server.key" in {finding.expected for finding in check_server(home.directory)}
+    repair_server(home.directory)
+    assert check_server(home.directory) == []
 
 
 def test_a_key_of_another_kind_is_found(home):
     shutil.copy(home.operator_key_path, home.server_key_path)
     shutil.copy(home.authority_key_path, home.operator_key_path)
-    assert {finding.what for finding in check(home.directory)} == {"keys/operator.key", "keys/server.key"}
+    assert {finding.what for finding in check_server(home.directory)} == {"keys/operator.key", "keys/server.key"}
     create_module.write_key(home.server_key_path, ec.generate_private_key(ec.SECP384R1()))
-    assert "keys/server.key" in {finding.what for finding in check(home.directory)}
+    assert "keys/server.key" in {finding.what for finding in check_server(home.directory)}
 
 
 def test_names_added_to_the_settings_need_a_new_server_certificate_and_get_one(home):
     text = home.settings_path.read_text().replace("names = []", 'names = ["FILMS.example.org", "2001:DB8::7"]')
     home.settings_path.write_text(text)
-    (finding,) = check(home.directory)
+    (finding,) = check_server(home.directory)
     assert finding.got == "none for 2001:db8::7, films.example.org"
     key, authority = home.server_key_path.read_bytes(), home.authority_path.read_bytes()
-    assert "keys/server.pem: made anew" in mend(home.directory)[0]
-    assert check(home.directory) == []
+    assert "keys/server.pem: made anew" in repair_server(home.directory)[0]
+    assert check_server(home.directory) == []
     assert home.server_key_path.read_bytes() != key
     assert home.authority_path.read_bytes() == authority  # devices pinned it
 
 
 def test_the_end_of_a_certificate_is_said_in_good_time(home):
     now = datetime.now(UTC)
-    assert check(home.directory, now + timedelta(days=794)) == []
-    (finding,) = check(home.directory, now + timedelta(days=796))
+    assert check_server(home.directory, now + timedelta(days=794)) == []
+    (finding,) = check_server(home.directory, now + timedelta(days=796))
     assert (finding.what, finding.expected) == ("keys/server.pem", "at least 30 days left")
     late = now + timedelta(days=7000)
-    assert len(mend(home.directory, late)) == 1
-    (finding,) = check(home.directory, late)
+    assert len(repair_server(home.directory, late)) == 1
+    (finding,) = check_server(home.directory, late)
     assert finding.what == "keys/authority.pem"
     assert "devices have to join it anew" in finding.fix
 
@@ -320,22 +320,22 @@ def test_what_can_be_mended_is_even_when_something_else_cannot(home):
     home.authority_key_path.unlink()
     home.server_certificate_path.unlink()
     home.operator_key_path.chmod(0o644)
-    assert mend(home.directory) == ["keys/operator.key: mode is 0600 now"]
-    assert {finding.what for finding in check(home.directory)} == {"keys/authority.key", "keys/server.pem"}
+    assert repair_server(home.directory) == ["keys/operator.key: mode is 0600 now"]
+    assert {finding.what for finding in check_server(home.directory)} == {"keys/authority.key", "keys/server.pem"}
 
 
 def test_a_server_certificate_is_kept_while_the_authority_does_not_fit(home, tmp_path):
-    shutil.copy(init(tmp_path / "other").authority_key_path, home.authority_key_path)
+    shutil.copy(create_server(tmp_path / "other").authority_key_path, home.authority_key_path)
     home.settings_path.write_text(home.settings_path.read_text().replace("names = []", 'names = ["example.org"]'))
     before = home.server_certificate_path.read_bytes(), home.server_key_path.read_bytes()
-    assert mend(home.directory) == []
+    assert repair_server(home.directory) == []
     assert (home.server_certificate_path.read_bytes(), home.server_key_path.read_bytes()) == before
 
 
 def test_wrong_settings_do_not_hide_what_else_is_wrong(home):
     home.settings_path.write_text("port = 'x'")
     home.operator_key_path.unlink()
-    assert [finding.what for finding in check(home.directory)] == ["server.toml", "keys/operator.key"]
+    assert [finding.what for finding in check_server(home.directory)] == ["server.toml", "keys/operator.key"]
 
 
 def test_a_newer_registry_and_a_sum_that_devices_do_not_answer_are_found(home):
@@ -343,14 +343,14 @@ def test_a_newer_registry_and_a_sum_that_devices_do_not_answer_are_found(home):
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     home.federation_path.write_text('[privacy]\nlevel = "none"\n[sum]\nmode = "plain"\n')
-    registry, federation = check(home.directory)
+    registry, federation = check_server(home.directory)
     assert "update Hushrec" in registry.got
     assert (federation.what, federation.got) == ("federation.toml: sum.mode", "'plain'")
 
 
 def test_a_catalogue_that_cannot_be_read_is_found(home):
     (home.catalogue / "items.jsonl").write_text("{}\n")
-    (finding,) = check(home.directory)
+    (finding,) = check_server(home.directory)
     assert finding.what == "catalogue/items.jsonl"
 
 
@@ -358,16 +358,16 @@ def test_checking_changes_nothing(home):
     home.server_certificate_path.unlink()
     home.operator_key_path.chmod(0o644)
     before = {path: path.read_bytes() for path in home.directory.rglob("*") if path.is_file()}
-    check(home.directory)
+    check_server(home.directory)
     assert {path: path.read_bytes() for path in home.directory.rglob("*") if path.is_file()} == before
 
 
 def test_a_folder_that_is_no_server_is_one_finding(tmp_path):
     for directory in (tmp_path, tmp_path / "none"):
-        (finding,) = check(directory)
+        (finding,) = check_server(directory)
         assert "`hushrec-server init " in finding.fix
         with pytest.raises(Misconfigured):
-            mend(directory)
+            repair_server(directory)
 
 
 def test_init_and_check_need_neither_torch_nor_flower(tmp_path):

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.home import Limits, ServerSettings
-from server.home.settings import default_text, read_settings, settings_of
+from server.home.settings import default_settings_text, read_settings, settings_of
 from shared.errors import Corrupt, Misconfigured
 
 
 def test_the_shipped_file_holds_the_defaults_with_a_comment_before_each_key(tmp_path):
-    (tmp_path / "server.toml").write_text(default_text())
+    (tmp_path / "server.toml").write_text(default_settings_text())
     assert read_settings(tmp_path / "server.toml") == ServerSettings()
-    lines = default_text().splitlines()
+    lines = default_settings_text().splitlines()
     keys = [place for place, line in enumerate(lines) if line and not line.startswith("#")]
     assert len(keys) == len(ServerSettings.model_fields) + len(Limits.model_fields)
     assert all(lines[place - 1].startswith("# ") or lines[place - 2].startswith("# ") for place in keys)
@@ -37,7 +37,7 @@ def test_settings_survive_their_file_and_keep_its_comments(tmp_path_factory, nam
     path = tmp_path_factory.mktemp("settings") / "server.toml"
     path.write_text(settings.to_toml(), encoding="utf-8")
     assert read_settings(path) == settings
-    assert settings.to_toml().count("\n# ") == default_text().count("\n# ")
+    assert settings.to_toml().count("\n# ") == default_settings_text().count("\n# ")
 
 
 @pytest.mark.parametrize(

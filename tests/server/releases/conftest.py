@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from server.home import init
+from server.home import create_server
 from server.releases import Releases
 
 
 @pytest.fixture
 def home(tmp_path):
-    return init(tmp_path / "server")
+    return create_server(tmp_path / "server")
 
 
 @pytest.fixture

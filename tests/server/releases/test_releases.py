@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from server.doctor import check
+from server.doctor import check_server
 from server.releases import Releases
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.release.publication import Publication
@@ -62,7 +62,7 @@ def test_what_is_published_is_signed_chained_and_there_file_by_file(home, releas
     assert releases.head() == links[2]
     assert releases.start() == links[0].release
     assert releases.load(links[1].release).vector.tobytes() == three[1].vector.tobytes()
-    assert not [finding for finding in check(home.directory) if finding.what.startswith("releases")]
+    assert not [finding for finding in check_server(home.directory) if finding.what.startswith("releases")]
 
 
 def test_publishing_twice_is_publishing_once(home, releases, three):

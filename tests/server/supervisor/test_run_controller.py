@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from server.flower import Run
-from server.home import Home, init
+from server.home import Home, create_server
 from server.registry import Registry
 from server.supervisor import run_controller as module
-from server.supervisor.run_controller import Conductor
-from server.training.jobs import Order, pending_order
+from server.supervisor.run_controller import RunController
+from server.training.jobs import TrainingJob, pending_job
 from shared.errors import NotYet
 
 
@@ -62,10 +62,10 @@ class World:
         self.home, self.control = home, FakeControl()
         self.now = 1000.0
         self.serverapp: int | None = None
-        self.conductor = Conductor(home, self.control, registry)  # type: ignore[arg-type]
+        self.conductor = RunController(home, self.control, registry)  # type: ignore[arg-type]
 
-    def order(self, until: int) -> Order:
-        order = Order(until=until, ordered_seconds=float(until))
+    def order(self, until: int) -> TrainingJob:
+        order = TrainingJob(until=until, ordered_seconds=float(until))
         (self.home.training / "order.json").write_text(order.model_dump_json())
         return order
 
@@ -81,7 +81,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    home = init(tmp_path / "server")
+    home = create_server(tmp_path / "server")
     with home.registry() as registry:
         made = World(home, registry)
         monkeypatch.setattr(module.time, "monotonic", lambda: made.now)
@@ -107,7 +107,7 @@ def test_an_order_is_one_run_and_done_when_it_completes(world: World) -> None:
     world.control.end(100, "completed")
     world.serverapp = None
     world.pass_seconds(2)
-    assert pending_order(world.home) is None
+    assert pending_job(world.home) is None
     assert (world.conductor.state.run, world.conductor.state.order) == (None, None)
     world.pass_seconds(60)
     assert list(world.control.found) == [100]

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from server.flower import Control, flower_environment
-from server.home import Home, ServerSettings, init
+from server.home import Home, ServerSettings, create_server
 from server.supervisor import read_status
-from server.training.jobs import current_order, order_rounds, pending_order, progress_of
+from server.training.jobs import current_job, pending_job, read_progress, submit_job
 from server.uplock import is_up
 from shared.enrolment import OfferRequest
 from tests.server.gateway.asking import Person
@@ -173,7 +173,9 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    home = init(tmp_path_factory.mktemp("up") / "server", ServerSettings(port=free_port(), superlink_port=free_port()))
+    home = create_server(
+        tmp_path_factory.mktemp("up") / "server", ServerSettings(port=free_port(), superlink_port=free_port())
+    )
     home.chain.write_bytes(b"")
     with Running(home) as server:
         yield server
@@ -308,12 +310,12 @@ def test_a_killed_gateway_is_back_within_seconds(running: Running) -> None:
 
 
 def rounds_go_on(running: Running, seconds: float) -> None:
-    before = progress_of(running.home).round
-    wait(lambda: progress_of(running.home).round > before, seconds, "a further round")
+    before = read_progress(running.home).round
+    wait(lambda: read_progress(running.home).round > before, seconds, "a further round")
 
 
 def test_a_run_in_flight_outlives_the_superlink_and_is_replaced_when_its_serverapp_dies(running: Running) -> None:
-    order = order_rounds(running.home, 90)
+    order = submit_job(running.home, 90)
     wait(lambda: running.status()["serverapp"], 60, "the ServerApp")
     rounds_go_on(running, 10)
     run = running.status()["run"]
@@ -324,20 +326,20 @@ def test_a_run_in_flight_outlives_the_superlink_and_is_replaced_when_its_servera
     rounds_go_on(running, 30)
     assert running.status()["run"] == run
 
-    done = progress_of(running.home).round
+    done = read_progress(running.home).round
     killed = time.monotonic()
     os.kill(running.status()["serverapp"], signal.SIGKILL)
     wait(lambda: running.status()["run"] not in (run, None), 10, "the next run")
     assert time.monotonic() - killed < 10
     wait(lambda: running.status()["serverapp"], 60, "the next ServerApp")
     rounds_go_on(running, 30)
-    assert progress_of(running.home).round > done
+    assert read_progress(running.home).round > done
     assert running.status()["runs"] == 2
-    assert pending_order(running.home) == order
+    assert pending_job(running.home) == order
 
 
 def test_stopping_ends_every_process_and_the_next_start_goes_on(running: Running) -> None:
-    assert pending_order(running.home) is not None
+    assert pending_job(running.home) is not None
     status = running.status()
     pids = [status["serverapp"], *(part["pid"] for part in status["parts"])]
     started = time.monotonic()
@@ -346,10 +348,10 @@ def test_stopping_ends_every_process_and_the_next_start_goes_on(running: Running
     assert not any(lives(pid) for pid in pids if pid)
     assert not is_up(running.home)
     assert [part["pid"] for part in running.status()["parts"]] == [None] * 3
-    done = progress_of(running.home).round
+    done = read_progress(running.home).round
 
     running.start()
-    wait(lambda: progress_of(running.home).round > done, 90, "a further round")
+    wait(lambda: read_progress(running.home).round > done, 90, "a further round")
 
 
 def test_a_killed_up_leaves_nothing_that_stands_in_the_way_of_the_next(running: Running) -> None:
@@ -357,11 +359,11 @@ def test_a_killed_up_leaves_nothing_that_stands_in_the_way_of_the_next(running: 
     running.stop(signal.SIGKILL)
     running.start()
     assert not any(lives(pid) for pid in left)
-    order = current_order(running.home)
+    order = current_job(running.home)
     assert order is not None
-    short = {"until": progress_of(running.home).round + 3, "ordered_seconds": order.ordered_seconds + 1}
+    short = {"until": read_progress(running.home).round + 3, "ordered_seconds": order.ordered_seconds + 1}
     (running.home.training / "order.json").write_text(json.dumps(short))
-    wait(lambda: pending_order(running.home) is None, 120, "the order to be fulfilled")
+    wait(lambda: pending_job(running.home) is None, 120, "the order to be fulfilled")
     wait(lambda: running.status()["run"] is None, 10, "the report to say so")
 
 
@@ -369,7 +371,9 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        home = init(tmp_path / "server", ServerSettings(port=taken.getsockname()[1], superlink_port=free_port()))
+        home = create_server(
+            tmp_path / "server", ServerSettings(port=taken.getsockname()[1], superlink_port=free_port())
+        )
         answer = subprocess.run(
             [sys.executable, "-c", RUNNING, str(home.directory)], capture_output=True, text=True, check=False
         )

@@ -8,8 +8,8 @@ import logging
 import numpy as np
 import pytest
 
-from server import make_app
-from server.aggregation.aggregator import SumResult, Tally
+from server import make_server_app
+from server.aggregation.aggregator import CohortCounts, SumResult
 from server.training.optimizer import optimizer_for
 from server.training.round import RoundReport, TrainingState, advance
 from shared.errors import Corrupt, Misconfigured
@@ -276,7 +276,7 @@ def test_the_server_app_runs_the_federation_to_its_end(toy):
         def on_round(self, report, vector):
             seen.append((report.number, vector.shape))
 
-    run_local(make_app(lambda context: federation, [Observer()]), toy.client_app(), 10)
+    run_local(make_server_app(lambda context: federation, [Observer()]), toy.client_app(), 10)
     assert seen == [(number, (9,)) for number in range(1, 7)]
 
 
@@ -296,11 +296,11 @@ def test_an_adaptive_clip_follows_the_quantile_and_leaves_the_step_alone(toy):
     means = np.array([0.1, -0.2, 0.3, 0.0, 0.05, -0.05])
     # four devices, one of them within: the coordinate is C times a fifth, three times down and once up
     total = 4 * np.append(means, 2.0 * 0.2 * (1 - 3) / 4)
-    after, _ = advance(file, layout, optimizer, state, SumResult(total, Tally(selected=4, answered=4)))
+    after, _ = advance(file, layout, optimizer, state, SumResult(total, CohortCounts(selected=4, answered=4)))
     assert after.clip_norm == pytest.approx(2.0 * np.exp(-0.2 * (0.25 - 0.75)))
     fixed = toy.file("sum.mode=ideal")
-    alone, _ = advance(fixed, layout, optimizer, state, SumResult(4 * means, Tally(selected=4, answered=4)))
+    alone, _ = advance(fixed, layout, optimizer, state, SumResult(4 * means, CohortCounts(selected=4, answered=4)))
     assert alone.clip_norm == 2.0
     assert after.vector.tolist() == alone.vector.tolist()
-    skipped, _ = advance(file, layout, optimizer, state, SumResult(None, Tally(selected=4)))
+    skipped, _ = advance(file, layout, optimizer, state, SumResult(None, CohortCounts(selected=4)))
     assert skipped.clip_norm == 2.0

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from server.home import Home, init
+from server.home import Home, create_server
 from server.training.jobs import (
-    Order,
-    Progress,
-    current_order,
-    follow,
-    fulfil,
-    order_rounds,
-    pending_order,
-    progress_of,
+    TrainingJob,
+    TrainingProgress,
+    complete_job,
+    current_job,
+    pending_job,
+    read_progress,
+    submit_job,
+    wait_for_job,
 )
 from server.uplock import holding_up_lock, is_up
 from shared.errors import Corrupt, Misconfigured, NotYet
@@ -24,7 +24,7 @@ from shared.files import write_atomically
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    made = init(tmp_path / "server")
+    made = create_server(tmp_path / "server")
     made.chain.write_bytes(b"a link\n")
     return made
 
@@ -46,74 +46,74 @@ def test_a_server_is_up_as_long_as_one_holds_its_lock(home: Home) -> None:
 
 def test_rounds_are_asked_for_of_a_server_that_is_up_and_has_a_release(home: Home) -> None:
     with pytest.raises(NotYet, match="hushrec-server up"):
-        order_rounds(home, 1)
+        submit_job(home, 1)
     with holding_up_lock(home):
-        order = order_rounds(home, 2)
-        assert (order.until, current_order(home), pending_order(home)) == (2, order, order)
+        order = submit_job(home, 2)
+        assert (order.until, current_job(home), pending_job(home)) == (2, order, order)
         home.chain.unlink()
         with pytest.raises(NotYet, match="hushrec-server catalogue"):
-            order_rounds(home, 1)
+            submit_job(home, 1)
 
 
 def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
     allowed = home.federation().training.rounds
     with holding_up_lock(home):
-        first = order_rounds(home, 2)
-        second = order_rounds(home, 3)
-        assert (second.until, pending_order(home)) == (5, second)
-        fulfil(home, first)
-        assert pending_order(home) == second
-        fulfil(home, second)
-        assert pending_order(home) is None
+        first = submit_job(home, 2)
+        second = submit_job(home, 3)
+        assert (second.until, pending_job(home)) == (5, second)
+        complete_job(home, first)
+        assert pending_job(home) == second
+        complete_job(home, second)
+        assert pending_job(home) is None
         trained(home, 5)
-        assert order_rounds(home, 1).until == 6
+        assert submit_job(home, 1).until == 6
         with pytest.raises(Misconfigured, match=rf"at most {allowed - 6} more.*to raise it, make a new server"):
-            order_rounds(home, allowed)
-        assert order_rounds(home, allowed - 6).until == allowed
+            submit_job(home, allowed)
+        assert submit_job(home, allowed - 6).until == allowed
         with pytest.raises(Misconfigured, match="at most 0 more"):
-            order_rounds(home, 1)
+            submit_job(home, 1)
         with pytest.raises(Misconfigured, match="count of 1"):
-            order_rounds(home, 0)
+            submit_job(home, 0)
 
 
 def test_following_tells_each_round_and_ends_with_the_order(home: Home) -> None:
     heard: list[int] = []
     with holding_up_lock(home):
-        order = order_rounds(home, 2)
+        order = submit_job(home, 2)
 
         def train() -> None:
             for rounds in (1, 2):
                 trained(home, rounds)
                 time.sleep(1.2)
-            fulfil(home, order)
+            complete_job(home, order)
 
         training = threading.Thread(target=train)
         training.start()
-        assert follow(home, order, lambda now: heard.append(now.round)) == Progress(round=2)
+        assert wait_for_job(home, order, lambda now: heard.append(now.round)) == TrainingProgress(round=2)
         training.join()
     assert [rounds for rounds in heard if rounds] == [1, 2]
 
 
 def test_following_a_server_that_goes_down_says_how_far_it_came(home: Home) -> None:
     with holding_up_lock(home):
-        order = order_rounds(home, 3)
+        order = submit_job(home, 3)
         trained(home, 1)
     with pytest.raises(NotYet, match="after 1 of 3 rounds"):
-        follow(home, order)
-    assert pending_order(home) == order
+        wait_for_job(home, order)
+    assert pending_job(home) == order
 
 
 def test_a_later_order_includes_an_earlier_one(home: Home) -> None:
     with holding_up_lock(home):
-        first = order_rounds(home, 1)
-        fulfil(home, Order(until=5, ordered_seconds=first.ordered_seconds + 1))
-        follow(home, first)
+        first = submit_job(home, 1)
+        complete_job(home, TrainingJob(until=5, ordered_seconds=first.ordered_seconds + 1))
+        wait_for_job(home, first)
 
 
 def test_a_damaged_file_is_named(home: Home) -> None:
     (home.training / "order.json").write_text("{}")
     with pytest.raises(Corrupt, match=r"order\.json: expected until, ordered_seconds"):
-        pending_order(home)
+        pending_job(home)
     trained(home, -1)
     with pytest.raises(Corrupt, match=r"progress\.json"):
-        progress_of(home)
+        read_progress(home)

@@ -19,11 +19,11 @@ import server.training.runner
 from server.aggregation.recording import read_sum, save_sum
 from server.catalogue import add_catalogue
 from server.doctor.replay import check_replay, replay
-from server.home import init
+from server.home import create_server
 from server.releases import Releases
-from server.training.checkpoint import Identity, load_checkpoint
+from server.training.checkpoint import TrainingId, load_checkpoint
 from server.training.progress import read_rounds
-from server.training.runner import train
+from server.training.runner import run_training
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml
 from shared.release.publication import Publication
@@ -50,7 +50,7 @@ class Operated:
         return [link.why for link in self.releases.all()]
 
     def train(self, until, devices=DEVICES):
-        train(self.home, InProcessGrid(self.app(), devices), until, simulated_clock())
+        run_training(self.home, InProcessGrid(self.app(), devices), until, simulated_clock())
 
     def app(self):
         app = ClientApp()
@@ -91,7 +91,7 @@ def operated(tiny, tmp_path):
         "model.popularity=true", "privacy.level=none", "training.adapter_rounds=1", f"training.rounds={ROUNDS}",
         "training.clients_per_round=3", "training.adapter_clients_per_round=3",
     )  # fmt: skip
-    home = init(tmp_path / "server", federation=write_toml(file))
+    home = create_server(tmp_path / "server", federation=write_toml(file))
     add_catalogue(home, items_file(tmp_path, catalogue()))
     return Operated(home, tiny.model().layout, file, [])
 
@@ -116,7 +116,7 @@ def test_popularity_is_published_once_and_rounds_are_under_the_head(operated):
     head = operated.releases.load(operated.releases.head().release)
     assert head.round_number == ROUNDS
     assert not np.array_equal(head.index, operated.releases.load(zero.release).index)  # the adapters moved
-    identity = Identity(operated.file.digest(), zero.release, 0, operated.layout.size)
+    identity = TrainingId(operated.file.digest(), zero.release, 0, operated.layout.size)
     assert load_checkpoint(operated.home.training / "checkpoint.safetensors", identity).state.round_number == ROUNDS
 
 
@@ -273,7 +273,7 @@ def test_the_registry_says_who_is_revoked(operated):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    from shared.secure_sum import Identity as DeviceIdentity
+    from shared.secure_sum import TrainingId as DeviceIdentity
 
     with operated.home.registry() as registry:
         identity = DeviceIdentity(Ed25519PrivateKey.generate())
@@ -301,9 +301,9 @@ def test_a_federation_file_that_was_changed_under_way_is_refused(operated):
 
 
 def test_without_release_zero_there_is_nothing_to_train(tmp_path):
-    home = init(tmp_path / "server")
+    home = create_server(tmp_path / "server")
     with pytest.raises(NotYet, match="hushrec-server catalogue"):
-        train(home, None, 1)
+        run_training(home, None, 1)
 
 
 def test_the_journal_says_where_training_is(operated):

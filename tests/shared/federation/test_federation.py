@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Corrupt, Misconfigured
-from shared.federation import GROUPS, default_text, read_federation, write_toml
+from shared.federation import GROUPS, default_federation_text, read_federation, write_toml
 
 DEFAULT = read_federation()
 
@@ -38,7 +38,7 @@ def test_the_default_validates_and_promises_what_the_design_says():
 
 def test_every_section_of_the_default_is_complete():
     # Nothing is left to a value hidden in the code: the shipped text alone gives every key.
-    shipped = tomllib.loads(default_text())
+    shipped = tomllib.loads(default_federation_text())
     assert shipped.keys() == DEFAULT.model_dump().keys()
     for section, values in DEFAULT.model_dump().items():
         if isinstance(values, dict):
@@ -47,7 +47,7 @@ def test_every_section_of_the_default_is_complete():
 
 def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
     commented = False
-    for line in default_text().splitlines():
+    for line in default_federation_text().splitlines():
         if re.match(r"\w+ = ", line):
             assert "#" in line or commented, line
         else:

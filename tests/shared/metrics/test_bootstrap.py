@@ -15,9 +15,9 @@ def test_the_interval_of_a_mean_is_about_two_standard_errors_each_way():
 
 
 def test_the_interval_of_a_paired_difference_is_narrower_than_that_of_either_mean():
-    chance = np.random.default_rng(0)
-    first = chance.normal(size=500)
-    second = first + chance.normal(0.1, 0.1, 500)
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=500)
+    second = first + rng.normal(0.1, 0.1, 500)
     low, high = bootstrap_interval(second - first, seed=0)
     assert 0.08 < low < high < 0.12
     wide = bootstrap_interval(first, seed=0)

@@ -7,8 +7,8 @@ from shared.metrics import by_terciles, quality_gap
 
 
 def test_the_gap_is_between_the_best_and_the_worst_served_group():
-    chance = np.random.default_rng(0)
-    values = np.concatenate([chance.normal(0.5, 0.1, 400), chance.normal(0.3, 0.1, 400), np.full(5, 9.0)])
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(0.5, 0.1, 400), rng.normal(0.3, 0.1, 400), np.full(5, 9.0)])
     groups = np.array(["many"] * 400 + ["few"] * 400 + ["tiny"] * 5)
     found = quality_gap(values, groups)
     assert found.gap == pytest.approx(values[:400].mean() - values[400:800].mean())

@@ -13,9 +13,9 @@ TRUTH = float(OTHER @ REWARD)
 
 
 def logged(events, seed):
-    chance = np.random.default_rng(seed)
-    items = chance.choice(3, events, p=SHOWN)
-    return items, (chance.random(events) < REWARD[items]).astype(float)
+    rng = np.random.default_rng(seed)
+    items = rng.choice(3, events, p=SHOWN)
+    return items, (rng.random(events) < REWARD[items]).astype(float)
 
 
 def test_a_small_log_by_hand():

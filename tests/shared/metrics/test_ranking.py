@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score, roc_auc_score
 
-from shared.metrics import Standing, list_metrics, standing
+from shared.metrics import RankResult, list_metrics, rank_result
 
 
-def stand(wanted: float, others: list[float]) -> Standing:
+def stand(wanted: float, others: list[float]) -> RankResult:
     row = np.asarray([others], np.float32)
-    return standing(np.asarray([wanted], np.float32), row, np.ones(row.shape, bool))
+    return rank_result(np.asarray([wanted], np.float32), row, np.ones(row.shape, bool))
 
 
 def test_without_ties_the_rank_is_one_more_than_the_items_above():
@@ -32,7 +32,7 @@ def test_ties_count_half_in_the_rank():
 
 
 def test_an_item_on_the_edge_of_the_first_ten_counts_by_its_chance_of_being_in():
-    place = Standing(np.asarray([8]), np.asarray([3]), np.asarray([99]))  # place 9, 10, 11 or 12
+    place = RankResult(np.asarray([8]), np.asarray([3]), np.asarray([99]))  # place 9, 10, 11 or 12
     assert place.hit_rate(10).tolist() == [0.5]
     assert place.ndcg(10)[0] == pytest.approx((1 / np.log2(10) + 1 / np.log2(11)) / 4)
     assert place.reciprocal_rank()[0] == pytest.approx((1 / 9 + 1 / 10 + 1 / 11 + 1 / 12) / 4)
@@ -46,7 +46,7 @@ def test_equal_scores_for_everything_are_worth_what_chance_is_worth():
 
 def test_only_counted_items_compete():
     wanted, others = np.asarray([0.5], np.float32), np.asarray([[0.9, 0.5, 0.8, 0.1]], np.float32)
-    place = standing(wanted, others, np.asarray([[False, False, True, True]]))
+    place = rank_result(wanted, others, np.asarray([[False, False, True, True]]))
     assert (place.above.tolist(), place.level.tolist(), place.others.tolist()) == ([1], [0], [2])
 
 
@@ -57,7 +57,7 @@ def test_an_item_without_others_is_first_and_has_no_auc():
 
 
 def test_nobody_asked_gives_empty_metrics():
-    nobody = Standing(*(np.zeros(0, np.int64) for _ in range(3)))
+    nobody = RankResult(*(np.zeros(0, np.int64) for _ in range(3)))
     assert [len(values) for values in (nobody.hit_rate(10), nobody.ndcg(10), nobody.reciprocal_rank())] == [0, 0, 0]
 
 

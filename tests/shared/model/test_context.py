@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from client import Recommender
-from client.training import LocalTraining, cut
-from shared.model import describe
+from client.training import LocalTraining, cut_windows
+from shared.model import encode_context
 from shared.release.release import next_release
 from tests.tiny import Seeded, events, person
 
@@ -15,11 +15,11 @@ ALL = ("windows.sampling_probability=1.0", "clipping.update_norm=1e9", "clipping
 
 
 def test_circumstances_are_told_apart_and_the_unknown_is_nothing():
-    assert describe(()).tolist() == [0.0] * 11
-    assert not describe((("hour", "25"), ("hour", "noon"), ("weekday", "someday"), ("mood", "fine"))).any()
-    whole = describe((("hour", "06"), ("weekday", "Sunday"), ("place", "travel"), ("device", "tv")))
+    assert encode_context(()).tolist() == [0.0] * 11
+    assert not encode_context((("hour", "25"), ("hour", "noon"), ("weekday", "someday"), ("mood", "fine"))).any()
+    whole = encode_context((("hour", "06"), ("weekday", "Sunday"), ("place", "travel"), ("device", "tv")))
     assert whole == pytest.approx([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1], abs=1e-6)
-    assert describe((("weekday", "monday"),))[2] == -1.0
+    assert encode_context((("weekday", "monday"),))[2] == -1.0
 
 
 def test_a_learnt_shift_moves_its_concepts_at_its_hour_only(tiny):
@@ -50,7 +50,7 @@ def test_per_window_gradients_of_the_shift_are_those_of_a_loop(tiny):
     local = LocalTraining(model)
     model.load(release.vector)
     coins = Seeded().numpy("windows")
-    windows = cut(log, release.federation.windows.events)
+    windows = cut_windows(log, release.federation.windows.events)
     coins.random(len(windows))  # the coins that draw windows come first
     losses = local.losses(release, windows, ("context",), coins)
     weight = model.heads.context.weight

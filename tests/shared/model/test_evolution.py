@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from client.training import LocalTraining, cut
+from client.training import LocalTraining, cut_windows
 from shared.errors import Misconfigured
-from shared.model import ConceptModel, movement_of
+from shared.model import ConceptModel, build_evolution
 from tests.tiny import WIDTH, Seeded, events
 
 MEMBERS = ["forgetting", "linear", "gru", "lstm", "attention"]
@@ -77,9 +77,9 @@ def test_each_member_starts_as_forgetting(tiny, evolution):
 @pytest.mark.parametrize("evolution", LEARNT)
 def test_a_member_is_started_by_the_public_seed_alone(evolution):
     torch.manual_seed(1)
-    one = movement_of(evolution, 6, 3, seed=7)
+    one = build_evolution(evolution, 6, 3, seed=7)
     torch.manual_seed(2)
-    other = movement_of(evolution, 6, 3, seed=7)
+    other = build_evolution(evolution, 6, 3, seed=7)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
@@ -107,7 +107,7 @@ def test_per_window_gradients_are_those_of_a_loop_and_finite(tiny, evolution, vi
     local = LocalTraining(model)
     model.load(release.vector)
     coins = Seeded().numpy("windows")
-    windows = cut(LOG, release.federation.windows.events)
+    windows = cut_windows(LOG, release.federation.windows.events)
     coins.random(len(windows))  # the coins that draw windows come first
     losses = local.losses(release, windows, ("movement",), coins)
     parameters = model.train_only(("movement",))

@@ -24,10 +24,10 @@ def test_k_means_finds_the_bunches_a_hand_made_set_has():
 
 def test_every_one_of_many_bunches_gets_a_centre_of_its_own():
     """Drawn one by one by distance alone, as k-means++ has it, centres miss some of thirty bunches in most worlds."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for seed in range(5):
-        heads = np.linalg.qr(chance.normal(size=(40, 30)))[0].T
-        texts = np.repeat(heads, 12, axis=0) + chance.normal(0, 0.06, (360, 40))
+        heads = np.linalg.qr(rng.normal(size=(40, 30)))[0].T
+        texts = np.repeat(heads, 12, axis=0) + rng.normal(0, 0.06, (360, 40))
         centres = find_concepts(texts.astype(np.float32), 30, seed)
         assert len(set((heads @ centres.T).argmax(1))) == 30
         assert (heads @ centres.T).max(1).min() > 0.9
@@ -58,9 +58,9 @@ def test_as_many_concepts_as_items_are_possible_even_with_equal_texts():
 
 def test_categories_part_what_texts_alone_would_put_together():
     # Texts alike in manner: the first axis is how they are written, a faint second one what they speak of.
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     manner, subject = np.tile([0.35, -0.35], 30), np.repeat([0.2, -0.2], 30)
-    x = np.stack([manner, subject, *chance.normal(0, 0.2, (3, 60))], 1).astype(np.float32)
+    x = np.stack([manner, subject, *rng.normal(0, 0.2, (3, 60))], 1).astype(np.float32)
     items = [Item(str(row), "t", "t", ("all", "high" if row < 30 else "low")) for row in range(60)]
     by_text, by_both = ((x @ find_concepts(x, 2, 0, given).T).argmax(1) for given in ((), items))
     assert np.all(by_text[::2] == by_text[0])

@@ -14,14 +14,14 @@ def test_exact_counts_are_shrunk_and_centred():
 
 
 def test_noisy_counts_are_believed_as_far_as_the_noise_allows():
-    chance = np.random.default_rng(0)
-    x = chance.normal(size=(600, 8)).astype(np.float32)
-    logarithms = 2.0 + 0.8 * x[:, 0] + 0.6 * chance.normal(size=600)
-    counts = chance.poisson(np.exp(logarithms)).astype(float)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 8)).astype(np.float32)
+    logarithms = 2.0 + 0.8 * x[:, 0] + 0.6 * rng.normal(size=600)
+    counts = rng.poisson(np.exp(logarithms)).astype(float)
     truth = logarithms - logarithms.mean()
     errors = {}
     for noise in (1.0, 10.0, 1000.0):
-        noisy = counts + chance.normal(0, noise, 600)
+        noisy = counts + rng.normal(0, noise, 600)
         prior = log_popularity(noisy, x, 1.0, noise)
         assert np.isfinite(prior).all()
         naive = np.log(np.maximum(noisy, 0) + 1)
@@ -34,8 +34,8 @@ def test_noisy_counts_are_believed_as_far_as_the_noise_allows():
 
 
 def test_the_same_counts_give_the_same_prior():
-    chance = np.random.default_rng(1)
-    x, counts = chance.normal(size=(50, 4)).astype(np.float32), chance.normal(5, 10, 50)
+    rng = np.random.default_rng(1)
+    x, counts = rng.normal(size=(50, 4)).astype(np.float32), rng.normal(5, 10, 50)
     assert log_popularity(counts, x, 1.0, 10.0).tobytes() == log_popularity(counts, x, 1.0, 10.0).tobytes()
 
 
@@ -50,11 +50,11 @@ def test_an_item_without_a_count_gets_what_its_text_says_shrunk():
 
 
 def test_new_items_are_expected_where_items_like_them_stand_and_no_count_of_zero_is_made_of_them():
-    chance = np.random.default_rng(2)
-    x = chance.normal(size=(3000, 8)).astype(np.float32)
-    rates = np.exp(2.0 + 0.8 * x[:, 0] + 0.6 * chance.normal(size=3000))
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(3000, 8)).astype(np.float32)
+    rates = np.exp(2.0 + 0.8 * x[:, 0] + 0.6 * rng.normal(size=3000))
     known, new = slice(0, 2000), slice(2000, 3000)
-    prior = log_popularity(chance.poisson(rates[known]).astype(float), x[known], 1.0, 0.0)
+    prior = log_popularity(rng.poisson(rates[known]).astype(float), x[known], 1.0, 0.0)
     # of a log-normal the mean is half the variance above the median: here .36 / 2, of a deviation of .6
     predicted = predicted_log_popularity(x[known], prior, x[new], 0.3)
     assert np.corrcoef(predicted, np.log(rates[new]))[0, 1] > 0.75  # .8 is all that the text tells

@@ -9,9 +9,9 @@ from tests.featured import PLAIN, featured, featured_release
 
 
 def sample(rows: int, width: int, seed: int = 0) -> np.ndarray:
-    chance = np.random.default_rng(seed)
-    axes = np.linalg.qr(chance.normal(size=(width, width)))[0]
-    return (chance.normal(size=(rows, width)) * 1.4 ** -np.arange(width) @ axes + chance.normal(size=width)).astype(
+    rng = np.random.default_rng(seed)
+    axes = np.linalg.qr(rng.normal(size=(width, width)))[0]
+    return (rng.normal(size=(rows, width)) * 1.4 ** -np.arange(width) @ axes + rng.normal(size=width)).astype(
         np.float32
     )
 
@@ -113,10 +113,10 @@ def test_a_block_that_the_catalogue_has_not_is_refused_and_the_key_named(name, w
 
 
 def test_axes_are_led_by_what_some_directions_span_and_no_angle_changes():
-    chance = np.random.default_rng(3)
-    embeddings = chance.normal(size=(50, 8)).astype(np.float32)
+    rng = np.random.default_rng(3)
+    embeddings = rng.normal(size=(50, 8)).astype(np.float32)
     whitening = Whitening.fit(embeddings)
-    directions = chance.normal(size=(3, 8)).astype(np.float32)
+    directions = rng.normal(size=(3, 8)).astype(np.float32)
     turned, rotation = whitening.led_by(directions)
     assert np.allclose(rotation.T @ rotation, np.eye(8), atol=1e-5)
     before, after = whitening.apply(embeddings), turned.apply(embeddings)
@@ -130,15 +130,15 @@ def test_axes_are_led_by_what_some_directions_span_and_no_angle_changes():
 
 
 def test_as_many_directions_as_axes_only_turn_them():
-    chance = np.random.default_rng(4)
-    whitening = Whitening.fit(chance.normal(size=(50, 8)).astype(np.float32))
-    _, rotation = whitening.led_by(chance.normal(size=(20, 8)).astype(np.float32))
+    rng = np.random.default_rng(4)
+    whitening = Whitening.fit(rng.normal(size=(50, 8)).astype(np.float32))
+    _, rotation = whitening.led_by(rng.normal(size=(20, 8)).astype(np.float32))
     assert np.allclose(rotation.T @ rotation, np.eye(8), atol=1e-5)
 
 
 def test_columns_of_features_stay_where_they_are():
-    chance = np.random.default_rng(5)
-    text = Whitening.fit(chance.normal(size=(50, 8)).astype(np.float32))
+    rng = np.random.default_rng(5)
+    text = Whitening.fit(rng.normal(size=(50, 8)).astype(np.float32))
     with_features = Whitening(text.mean, np.concatenate([np.zeros((8, 2), np.float32), text.matrix], 1))
-    turned, _ = with_features.led_by(chance.normal(size=(3, 8)).astype(np.float32))
+    turned, _ = with_features.led_by(rng.normal(size=(3, 8)).astype(np.float32))
     assert not turned.matrix[:, :2].any()

@@ -19,7 +19,7 @@ from shared.privacy import (
     SummedGaussian,
     TaskShares,
     allot,
-    plan,
+    plan_budget,
     readers_epsilon,
     rho_for,
 )
@@ -100,7 +100,7 @@ def test_an_impossible_cohort_is_refused(values):
 )
 def test_noise_is_what_was_published(devices, dimension, noise):
     epsilon = epsilon_of(0.05 + 1e-9)
-    planned = plan(
+    planned = plan_budget(
         epsilon=epsilon,
         delta=DELTA,
         cohort=Cohort(devices, 0.1, 0.1),
@@ -112,7 +112,7 @@ def test_noise_is_what_was_published(devices, dimension, noise):
 
 
 def test_a_plan_holds_together():
-    planned = plan(
+    planned = plan_budget(
         epsilon=8.0,
         delta=DELTA,
         cohort=Cohort(1000, 0.1, 0.1),
@@ -138,7 +138,7 @@ def test_a_plan_holds_together():
 
 
 def test_noise_is_as_long_as_told():
-    planned = plan(
+    planned = plan_budget(
         epsilon=4.0, delta=DELTA, cohort=Cohort(50, 0.1, 0.1), participations=Participations(3), dimension=20_000
     )
     generator = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def test_noise_is_as_long_as_told():
 
 
 def test_without_a_population_nothing_is_said_of_readers():
-    planned = plan(
+    planned = plan_budget(
         epsilon=8.0, delta=DELTA, cohort=Cohort(100, 0.1, 0.1), participations=Participations(9), dimension=9
     )
     assert planned.readers is None
@@ -166,7 +166,7 @@ def test_the_figure_towards_readers_is_never_told_without_its_condition():
 
 
 def test_readers_learn_no_more_than_the_server():
-    planned = plan(
+    planned = plan_budget(
         epsilon=1.0,
         delta=DELTA,
         cohort=Cohort(90, 0.1, 0.1),
@@ -187,7 +187,7 @@ def test_a_population_smaller_than_its_cohort_is_refused():
 def test_an_impossible_plan_is_refused(wrong):
     possible = {"cohort": Cohort(10, 0.1, 0.1), "participations": Participations(1), "dimension": 9}
     with pytest.raises(Misconfigured, match="plan: expected"):
-        plan(epsilon=8.0, delta=DELTA, **(possible | wrong))
+        plan_budget(epsilon=8.0, delta=DELTA, **(possible | wrong))
 
 
 @pytest.mark.parametrize("times", [-1, 1.0, True])

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chi2
 
 from shared.errors import Misconfigured
-from shared.privacy import GaussianTable, Keystream, sample
+from shared.privacy import GaussianTable, Keystream, sample_discrete_gaussian
 
 KEY = bytes(range(32))
 
@@ -37,8 +37,8 @@ class Canonne:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
 
-    def bernoulli(self, chance: Fraction) -> bool:
-        return self.random.randrange(chance.denominator) < chance.numerator
+    def bernoulli(self, rng: Fraction) -> bool:
+        return self.random.randrange(rng.denominator) < rng.numerator
 
     def bernoulli_exp(self, gamma: Fraction) -> bool:
         """True with probability exp(-gamma)."""
@@ -83,7 +83,7 @@ def test_the_tables_are_those_of_the_vectors(vectors):
 @pytest.mark.parametrize(("name", "draws"), [("dgauss", "first24"), ("dgauss_big", "first8")])
 def test_the_draws_are_those_of_the_vectors(vectors, name, draws):
     expected = vectors[name][draws]
-    assert sample(Keystream(KEY), vectors[name]["s2"], len(expected)).tolist() == expected
+    assert sample_discrete_gaussian(Keystream(KEY), vectors[name]["s2"], len(expected)).tolist() == expected
 
 
 @pytest.mark.parametrize("variance", [1, 7, 256, 4099, 67_112_961])
@@ -119,7 +119,9 @@ def test_the_last_words_of_all_stay_on_the_table():
 
 @pytest.mark.parametrize("variance", [1, 2, 256, 1000])
 def test_the_sampler_fits_the_exact_probabilities(variance):
-    draws = np.concatenate([sample(Keystream(bytes([key] * 32)), variance, 100_000) for key in range(4)])
+    draws = np.concatenate(
+        [sample_discrete_gaussian(Keystream(bytes([key] * 32)), variance, 100_000) for key in range(4)]
+    )
     assert chi_square_p(draws, variance) > 1e-4
 
 
@@ -130,12 +132,12 @@ def test_it_fits_as_the_rational_sampler_does(variance):
 
 
 def test_the_fit_would_notice_another_variance():
-    assert chi_square_p(sample(Keystream(KEY), 264, 400_000), 256) < 1e-4
+    assert chi_square_p(sample_discrete_gaussian(Keystream(KEY), 264, 400_000), 256) < 1e-4
 
 
 @pytest.mark.parametrize("variance", [1, 256, 53_684_929, 2**28])
 def test_mean_variance_and_signs_are_as_told(variance):
-    draws = sample(Keystream(KEY), variance, 400_000).astype(float)
+    draws = sample_discrete_gaussian(Keystream(KEY), variance, 400_000).astype(float)
     assert abs(draws.mean()) < 5 * math.sqrt(variance / 400_000)
     assert draws.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / 400_000))
     assert (draws > 0).sum() == pytest.approx((draws < 0).sum(), rel=0.02)
@@ -154,13 +156,13 @@ def test_the_mass_of_the_table_is_the_exact_one_to_double_precision():
 
 
 def test_nothing_is_drawn_for_nobody():
-    assert sample(Keystream(KEY), 256, 0).tolist() == []
+    assert sample_discrete_gaussian(Keystream(KEY), 256, 0).tolist() == []
 
 
 @pytest.mark.parametrize("variance", [0, -1, 2**28 + 1, 256.0, True])
 def test_an_impossible_variance_is_refused(variance):
     with pytest.raises(Misconfigured, match="noise variance: expected a whole number"):
-        sample(Keystream(KEY), variance, 1)
+        sample_discrete_gaussian(Keystream(KEY), variance, 1)
 
 
 def test_a_table_prints_its_size_only():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shared.errors import Misconfigured
-from shared.privacy import Keystream, clip, quantise, sample, squared_norm
+from shared.privacy import Keystream, clip, quantise, sample_discrete_gaussian, squared_norm
 
 KEY = bytes(range(32))
 SCALES = st.sampled_from([256, 4096, 65536])
@@ -51,7 +51,7 @@ def test_a_whole_round_of_noisy_vectors_sums_to_that_of_the_vectors(vectors):
         rounding, noise = Keystream(randomness(32)), Keystream(randomness(32))
         vector = (np.arange(length) - 3.5) / 10 * (-1 if place % 2 == 0 else 1)
         total += quantise(vector, 1.0, known["S"], bound_of(known["S"], length), rounding)
-        total += sample(noise, known["sigma2"], length)
+        total += sample_discrete_gaussian(noise, known["sigma2"], length)
     assert total.tolist() == known["sum"]
 
 

@@ -36,25 +36,25 @@ def test_degrees_are_those_of_the_vectors(vectors):
 
 
 def test_shipped_rows_are_those_computed_anew():
-    chance = random.Random(5)
+    rng = random.Random(5)
     table = degrees._table()
     for corrupt, dropout in table:
-        n, *row = chance.choice(table[corrupt, dropout])
+        n, *row = rng.choice(table[corrupt, dropout])
         assert smallest_degrees(n, corrupt, dropout) == tuple(row)
 
 
 def test_at_every_size_the_looked_up_degrees_keep_the_security_bounds():
-    chance = random.Random(7)
+    rng = random.Random(7)
     for _ in range(800):
-        n, corrupt, dropout = chance.randint(257, 4096), chance.randint(0, 200_000), chance.randint(0, 300_000)
+        n, corrupt, dropout = rng.randint(257, 4096), rng.randint(0, 200_000), rng.randint(0, 300_000)
         assert is_secure(n, corrupt, *graph_degrees(n, corrupt, dropout))
 
 
 def test_by_another_librarys_binomials_both_promises_are_kept():
-    chance = random.Random(9)
+    rng = random.Random(9)
     for _ in range(100):
-        n = chance.randint(257, 4096)
-        corrupt_ppm, dropout_ppm = chance.choice([20_000, 77_000, 200_000]), chance.choice([50_000, 130_000, 300_000])
+        n = rng.randint(257, 4096)
+        corrupt_ppm, dropout_ppm = rng.choice([20_000, 77_000, 200_000]), rng.choice([50_000, 130_000, 300_000])
         k, t, w = graph_degrees(n, corrupt_ppm, dropout_ppm)
         corrupt, dropped, half = n * corrupt_ppm // 10**6, n * dropout_ppm // 10**6, k // 2
         slack = 1 + 1e-6  # of the floating point

@@ -5,14 +5,14 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.secure_sum.reed_solomon import PRIME, correct, evaluate, inverses
+from shared.secure_sum.reed_solomon import PRIME, correct, evaluate_polynomial, inverses
 
 
 def searched(word: dict[int, int], length: int) -> list[int] | None:
     """The slow twin: the polynomial through any `length` values that enough others lie on."""
     for points in combinations(word, length):
         polynomial = through({point: word[point] for point in points})
-        wrong = sum(evaluate(polynomial, point) != value for point, value in word.items())
+        wrong = sum(evaluate_polynomial(polynomial, point) != value for point, value in word.items())
         if wrong <= (len(word) - length) // 2:
             return polynomial
     return None
@@ -38,7 +38,7 @@ def test_correcting_finds_what_a_search_finds(data):
     length = data.draw(st.integers(1, 3), "length")
     polynomial = data.draw(st.lists(small, min_size=length, max_size=length), "polynomial")
     points = data.draw(st.lists(st.integers(1, 2**16), min_size=length, max_size=8, unique=True), "points")
-    word = {point: evaluate(polynomial, point) for point in points}
+    word = {point: evaluate_polynomial(polynomial, point) for point in points}
     for point in data.draw(st.sets(st.sampled_from(points)), "wrong"):
         word[point] = data.draw(small)
     assert correct(word, length) == searched(word, length)
@@ -50,6 +50,6 @@ def test_inverses_found_together_are_those_found_alone(values):
 
 
 def test_a_value_is_that_of_horners_scheme_by_hand():
-    assert evaluate([5, 0, 2], 3) == 5 + 2 * 9
-    assert evaluate([], 3) == 0
-    assert evaluate([PRIME - 1], 7) == PRIME - 1
+    assert evaluate_polynomial([5, 0, 2], 3) == 5 + 2 * 9
+    assert evaluate_polynomial([], 3) == 0
+    assert evaluate_polynomial([PRIME - 1], 7) == PRIME - 1

@@ -88,10 +88,10 @@ def test_a_run_of_missing_neighbours_is_noticed_and_scattered_ones_are_not():
 
 
 def test_ten_per_cent_of_random_dropouts_pass_the_window_rule():
-    n, chance = 300, random.Random(3)
+    n, rng = 300, random.Random(3)
     degree, _, window = graph_degrees(n, 100_000, 100_000)
     ring = Ring(SESSION, n, degree)
-    assert all(ring.window_holds(set(chance.sample(range(n), 270)), window) for _ in range(300))
+    assert all(ring.window_holds(set(rng.sample(range(n), 270)), window) for _ in range(300))
 
 
 def test_another_session_shuffles_otherwise():

@@ -24,7 +24,7 @@ from shared.secure_sum import (
     self_key,
     share_key,
     shared_secret,
-    split,
+    split_secret,
     verify_signature,
 )
 
@@ -44,7 +44,9 @@ def shares_by_member(vector_round):
     shared = []
     for index, member in enumerate(vector_round.members):
         points = [other + 1 for other in range(5) if other != index]
-        shared.append(tuple(split(secret, 3, points, member.random_bytes) for secret in (member.b, member.mask_seed)))
+        shared.append(
+            tuple(split_secret(secret, 3, points, member.random_bytes) for secret in (member.b, member.mask_seed))
+        )
     return shared
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Corrupt, Misconfigured
-from shared.secure_sum import PRIME, draw_element, recover, recover_checked, split
+from shared.secure_sum import PRIME, draw_element, recover, recover_checked, split_secret
 
 ELEMENTS = st.integers(0, PRIME - 1)
 
@@ -23,13 +23,13 @@ def shared_out(draw):
     """(secret, threshold, shares)."""
     secret, points = draw(ELEMENTS), draw(st.lists(st.integers(1, 2**16), min_size=1, max_size=12, unique=True))
     threshold = draw(st.integers(1, len(points)))
-    return secret, threshold, split(secret, threshold, points, random.Random(draw(st.integers())).randbytes)
+    return secret, threshold, split_secret(secret, threshold, points, random.Random(draw(st.integers())).randbytes)
 
 
 def test_shares_are_those_of_the_vectors(vectors):
     vector = vectors["shamir"]
     expected = {int(point): share for point, share in vector["shares"].items()}
-    shares = split(vector["secret"], vector["t"], [1, 2, 5], handing_out(*vector["coeffs"]))
+    shares = split_secret(vector["secret"], vector["t"], [1, 2, 5], handing_out(*vector["coeffs"]))
     assert shares == expected
     assert recover(shares, 3) == vector["secret"]
 
@@ -38,7 +38,7 @@ def test_shares_of_large_values_are_those_of_the_vectors(vectors):
     vector = vectors["shamir_big"]
     expected = {int(point): int(share, 16) for point, share in vector["shares"].items()}
     secret = int(vector["secret"], 16)
-    shares = split(secret, 3, [1, 4, 9], handing_out(PRIME - 1, PRIME - 5))
+    shares = split_secret(secret, 3, [1, 4, 9], handing_out(PRIME - 1, PRIME - 5))
     assert shares == expected
     assert recover(shares, 3) == secret
 
@@ -63,7 +63,7 @@ def test_one_share_too_few_is_consistent_with_every_secret(made, other):
 
 
 def test_the_same_secret_is_shared_out_otherwise_each_time():
-    first, second = (split(7, 3, [1, 2, 3, 4]) for _ in range(2))
+    first, second = (split_secret(7, 3, [1, 2, 3, 4]) for _ in range(2))
     assert all(first[point] != second[point] for point in first)
 
 
@@ -93,11 +93,11 @@ def test_beyond_the_bound_nothing_is_rebuilt(made, seed):
 
 def test_a_consistent_word_of_another_secret_is_not_taken_for_the_right_one():
     with pytest.raises(Corrupt, match="wrong ones among 4"):
-        recover_checked(split(5, 2, [1, 2, 3, 4]), 2, lambda value: value == 6)
+        recover_checked(split_secret(5, 2, [1, 2, 3, 4]), 2, lambda value: value == 6)
 
 
 def test_three_wrong_shares_of_nineteen_are_found():
-    shares = split(99, 10, range(1, 20))
+    shares = split_secret(99, 10, range(1, 20))
     for point in (2, 11, 19):
         shares[point] ^= 1
     assert recover_checked(shares, 10, lambda value: value == 99) == (99, (2, 11, 19))
@@ -121,7 +121,7 @@ def test_a_share_that_cannot_be_is_refused_and_not_printed(shares):
 )
 def test_what_cannot_be_shared_out_is_refused(secret, threshold, points):
     with pytest.raises(Misconfigured, match="secret sharing: expected"):
-        split(secret, threshold, points)
+        split_secret(secret, threshold, points)
 
 
 def test_a_drawn_element_outside_the_field_is_drawn_again_and_its_top_bit_does_not_count():

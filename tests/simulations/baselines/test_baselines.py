@@ -114,8 +114,8 @@ class TestItemKnn(PersonalContract):
 
     def test_blocks_agree_with_the_dense_formula(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("simulations.baselines.neighbours._ROWS_AT_ONCE", 5)
-        chance = np.random.default_rng(0)
-        given = [chance.choice(13, 4, replace=False).astype(np.int32) for _ in range(30)]
+        rng = np.random.default_rng(0)
+        given = [rng.choice(13, 4, replace=False).astype(np.int32) for _ in range(30)]
         scores = ItemKnn(given, 13, neighbours=99, shrinkage=3.0, forgetting=0.0).score(
             np.arange(13), [rows(item) for item in range(13)]
         )
@@ -135,8 +135,8 @@ class TestEase(PersonalContract):
     @pytest.mark.parametrize("rows_at_once", [4, 5, 1024])
     def test_weights_are_those_of_the_closed_form(self, monkeypatch: pytest.MonkeyPatch, rows_at_once: int) -> None:
         monkeypatch.setattr("simulations.baselines.ease._ROWS_AT_ONCE", rows_at_once)
-        chance = np.random.default_rng(0)
-        given = [chance.choice(10, 4, replace=False).astype(np.int32) for _ in range(30)]
+        rng = np.random.default_rng(0)
+        given = [rng.choice(10, 4, replace=False).astype(np.int32) for _ in range(30)]
         scores = Ease(given, 12, regularisation=7.0).score(np.arange(12), [rows(item) for item in range(12)])
         people = np.zeros((30, 12))
         for person, items in enumerate(given):
@@ -156,9 +156,9 @@ class TestEase(PersonalContract):
         def loss(weights: np.ndarray) -> float:
             return float(((people - people @ weights) ** 2).sum() + 2.0 * (weights**2).sum())
 
-        least, chance = loss(weights.astype(np.float64)), np.random.default_rng(0)
+        least, rng = loss(weights.astype(np.float64)), np.random.default_rng(0)
         for _ in range(20):
-            step = chance.normal(0.0, 0.01, weights.shape)
+            step = rng.normal(0.0, 0.01, weights.shape)
             np.fill_diagonal(step, 0.0)
             assert loss(weights + step) > least
 

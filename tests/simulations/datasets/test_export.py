@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Misconfigured
-from simulations.datasets import export, load
+from simulations.datasets import export_dataset, load
 
 
 def test_what_is_exported_is_read_back_as_it_was(tmp_path: Path) -> None:
     demo = load("demo", 3)
-    counts = export(demo, tmp_path / "out")
+    counts = export_dataset(demo, tmp_path / "out")
     again = load(f"events:{tmp_path / 'out'}")
     assert list(again.catalogue) == list(demo.catalogue)
     logs = sorted((person.events for person in demo.people), key=len)
@@ -22,7 +22,7 @@ def test_what_is_exported_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 def test_each_person_has_a_file_without_a_name_the_busiest_first(tmp_path: Path) -> None:
     demo = load("demo", 3)
-    export(demo, tmp_path / "out", people=2)
+    export_dataset(demo, tmp_path / "out", people=2)
     files = sorted((tmp_path / "out" / "people").iterdir())
     assert [file.name for file in files] == ["1.jsonl", "2.jsonl"]
     lengths = sorted((len(person.events) for person in demo.people), reverse=True)
@@ -34,5 +34,5 @@ def test_each_person_has_a_file_without_a_name_the_busiest_first(tmp_path: Path)
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(Misconfigured, match="found files in it"):
-        export(load("demo", 3), tmp_path)
+        export_dataset(load("demo", 3), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import Misconfigured
 from simulations.datasets import load
-from simulations.datasets.tally import Tally
+from simulations.datasets.tally import LoadCounter
 
 
 @pytest.mark.parametrize("spec", ["", "demos", "demo:", "netflix:/tmp", "movielens", "movielens:"])
@@ -29,13 +29,13 @@ def test_two_events_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_loss_keeps_a_few_places_and_the_whole_count() -> None:
-    tally = Tally(read=20)
+    tally = LoadCounter(read=20)
     for line in range(1, 21):
-        tally.lose("torn", Path("folder/rows.tsv"), line)
+        tally.skip("torn", Path("folder/rows.tsv"), line)
     (loss,) = tally.report().losses
     assert (loss.count, loss.examples) == (20, tuple(f"rows.tsv:{line}" for line in range(1, 6)))
 
 
 def test_an_account_that_does_not_balance_is_never_closed() -> None:
     with pytest.raises(AssertionError, match="3 read, 1 kept, 0 reported"):
-        Tally(read=3, kept=1).report()
+        LoadCounter(read=3, kept=1).report()

@@ -10,7 +10,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from server import make_app
+from server import make_server_app
 from shared.errors import Corrupt, Misconfigured
 from simulations.engine import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
 
@@ -60,7 +60,7 @@ def test_both_fidelities_give_the_same_numbers(toy):
     vectors = []
     for fidelity in ("copy", "wire"):
         federation = toy.federation(folder=toy.folder / fidelity, clock=simulated_clock())
-        run_local(make_app(lambda context, f=federation: f), toy.client_app(), 10, fidelity=fidelity)
+        run_local(make_server_app(lambda context, f=federation: f), toy.client_app(), 10, fidelity=fidelity)
         vectors.append(federation.vector.tobytes())
     assert vectors[0] == vectors[1]
 
@@ -270,7 +270,7 @@ def test_a_thousand_devices_a_round_leave_no_memory_behind(toy):
 
 def test_replies_of_a_large_cohort_never_lie_in_memory_together():
     from server.aggregation.aggregator import PlainSum
-    from server.aggregation.cohort import Member
+    from server.aggregation.cohort import CohortMember
     from server.aggregation.exchange import Clock
     from server.training.round import request_for
     from shared.federation import read_federation
@@ -284,7 +284,7 @@ def test_replies_of_a_large_cohort_never_lie_in_memory_together():
         return Message(RecordDict({"summand": ArrayRecord({"vector": Array(summand)})}), reply_to=message)
 
     grid = InProcessGrid(app, 200)
-    cohort = [Member(f"{node:016x}", node) for node in grid.get_node_ids()]
+    cohort = [CohortMember(f"{node:016x}", node) for node in grid.get_node_ids()]
     file = read_federation(settings=["privacy.level=none", "sum.mode=plain"])
     request = request_for(file, "update", "release", 1, length, bytes(32), 200, np.zeros(length, np.float32))
     tracemalloc.start()

@@ -5,7 +5,7 @@ import os
 import pytest
 from flwr.supercore import telemetry
 
-from server import make_app
+from server import make_server_app
 from simulations.engine import DeviceStates, run_local, run_ray, simulated_clock
 
 pytest.importorskip("ray")
@@ -22,9 +22,9 @@ def test_ray_and_the_in_process_grid_give_the_same_numbers_and_device_states(toy
 
     local_states, ray_states = DeviceStates(), DeviceStates()
     local = toy.federation(*settings, folder=toy.folder / "local", clock=simulated_clock())
-    run_local(make_app(lambda context: local), toy.client_app(behave), 8, states=local_states)
+    run_local(make_server_app(lambda context: local), toy.client_app(behave), 8, states=local_states)
     distributed = toy.federation(*settings, folder=toy.folder / "ray")
-    run_ray(make_app(lambda context: distributed), toy.client_app(behave), 8, workers=2, states=ray_states)
+    run_ray(make_server_app(lambda context: distributed), toy.client_app(behave), 8, workers=2, states=ray_states)
 
     assert distributed.vector.tobytes() == local.vector.tobytes()
     timeless = [[report.to_json() | {"seconds": 0} for report in run.reports] for run in (local, distributed)]
@@ -40,4 +40,4 @@ def test_a_server_app_that_fails_on_ray_raises_its_own_error(toy):
         raise ArithmeticError("of the server")
 
     with pytest.raises(ArithmeticError, match="of the server"):
-        run_ray(make_app(open_federation), toy.client_app(), 2, workers=1)
+        run_ray(make_server_app(open_federation), toy.client_app(), 2, workers=1)

@@ -9,7 +9,7 @@ from client import Levels, Recommender
 from simulations.datasets import load
 from simulations.evaluation import evaluate
 from simulations.evaluation.concept_scorer import ConceptScorer
-from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample
+from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample_people
 from simulations.evaluation.world import World
 from tests.tiny import Tiny
 
@@ -61,10 +61,10 @@ def test_read_plainly_a_device_ranks_as_the_bare_model_does(ready) -> None:
 def test_a_sample_is_bounded_and_repeats(ready) -> None:
     whole = ready[0]
     questions = whole.split.test
-    few = sample(questions, 3, 0)
+    few = sample_people(questions, 3, 0)
     assert len(few) == 3
-    assert few.people.tolist() == sample(questions, 3, 0).people.tolist()
-    assert len(sample(questions, 10**6, 0)) == len(questions)
+    assert few.people.tolist() == sample_people(questions, 3, 0).people.tolist()
+    assert len(sample_people(questions, 10**6, 0)) == len(questions)
 
 
 def test_breadth_is_that_of_the_ten_best_items_not_met(ready) -> None:

@@ -82,9 +82,9 @@ def slowly(table, questions: Questions) -> dict[str, list[float]]:
 @pytest.mark.parametrize("batch_scores", [1, 700, 2**23])
 def test_batches_of_any_size_agree_with_the_slow_reading(monkeypatch, batch_scores):
     monkeypatch.setattr(import_module("simulations.evaluation.evaluate"), "_BATCH_SCORES", batch_scores)
-    chance = np.random.default_rng(0)
-    sequences = [[str(item) for item in chance.integers(150, size=chance.integers(0, 9))] for _ in range(40)]
-    table = chance.permuted(np.tile(np.arange(150.0), (40, 1)), axis=1)
+    rng = np.random.default_rng(0)
+    sequences = [[str(item) for item in rng.integers(150, size=rng.integers(0, 9))] for _ in range(40)]
+    table = rng.permuted(np.tile(np.arange(150.0), (40, 1)), axis=1)
     parts = split(dataset(sequences, items=150), seed=0)
     for questions in (parts.validation, parts.test):
         done = []

@@ -6,7 +6,7 @@ from typing import Any
 from server import RoundReport
 from shared.privacy import Task
 from simulations.datasets import Loss
-from simulations.report import CurvePoint, ExampleEvent, ExamplePerson, Recommendation, RunResult
+from simulations.report import CurvePoint, ExampleEvent, ExamplePerson, ExampleRecommendation, RunResult
 
 TITLE = 'Men & <script>alert("x")</script> http://example.org/film'
 
@@ -81,7 +81,7 @@ def sample(**changes: Any) -> RunResult:
                 "Person 12",
                 [ExampleEvent("2 May, 09:00", f"rated {TITLE}")],
                 [("war & drama", 0.625), ("comedy", 0.125)],
-                [Recommendation(TITLE, 4.25, [("like your latest events", 0.7), ("often chosen", 0.3)])],
+                [ExampleRecommendation(TITLE, 4.25, [("like your latest events", 0.7), ("often chosen", 0.3)])],
             )
         ],
         "federation_toml": '[training]\nrounds = 3\nname = "<b>"\n',

@@ -2,12 +2,12 @@
 
 import struct
 
-from simulations.report.curve import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, draw, picture
+from simulations.report.curve import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, draw_curve, picture
 from simulations.report.result import CurvePoint
 
 
 def test_the_first_and_last_round_stand_at_the_edges_and_values_inside_the_axes() -> None:
-    drawing = draw(
+    drawing = draw_curve(
         [CurvePoint(10, {"ndcg@10": 0.1}), CurvePoint(20, {"ndcg@10": 0.3}), CurvePoint(30, {"ndcg@10": 0.2})]
     )
     assert drawing is not None
@@ -20,19 +20,19 @@ def test_the_first_and_last_round_stand_at_the_edges_and_values_inside_the_axes(
 
 
 def test_a_metric_that_was_not_measured_in_a_round_has_no_dot_there() -> None:
-    drawing = draw([CurvePoint(1, {"a": 1.0, "b": None}), CurvePoint(2, {"a": 2.0, "b": 1.0})])
+    drawing = draw_curve([CurvePoint(1, {"a": 1.0, "b": None}), CurvePoint(2, {"a": 2.0, "b": 1.0})])
     assert drawing is not None
     assert {line.name: len(line.dots) for line in drawing.lines} == {"a": 2, "b": 1}
 
 
 def test_one_point_and_equal_points_can_be_drawn() -> None:
-    assert draw([CurvePoint(5, {"a": 0.0})]) is not None
-    assert draw([CurvePoint(5, {"a": 0.5}), CurvePoint(6, {"a": 0.5})]) is not None
+    assert draw_curve([CurvePoint(5, {"a": 0.0})]) is not None
+    assert draw_curve([CurvePoint(5, {"a": 0.5}), CurvePoint(6, {"a": 0.5})]) is not None
 
 
 def test_nothing_is_drawn_without_a_measured_round() -> None:
-    assert draw([]) is None
-    assert draw([CurvePoint(1, {"a": None})]) is None
+    assert draw_curve([]) is None
+    assert draw_curve([CurvePoint(1, {"a": None})]) is None
 
 
 def test_the_picture_is_a_png_even_without_a_curve_and_with_a_formula_in_its_title() -> None:

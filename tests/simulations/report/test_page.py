@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from simulations.report.curve import draw, of_headline
+from simulations.report.curve import draw_curve, of_headline
 from simulations.report.formatting import in_sentences
 from simulations.report.page import render
 from tests.simulations.report.sample import TITLE, sample
@@ -166,7 +166,7 @@ def test_every_line_of_a_chart_has_a_colour_of_its_own() -> None:
 
 
 def test_the_curve_is_one_metric_from_round_zero_with_its_interval() -> None:
-    drawing = draw(of_headline(sample().curve))
+    drawing = draw_curve(of_headline(sample().curve))
     assert drawing is not None
     assert [line.name for line in drawing.lines] == ["sampled ndcg@10", "federated ndcg@10"]
     assert drawing.rounds[0].label == "0"

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from simulations.report import Progress, print_record, print_result
-from simulations.report.formatting import cell, epsilon, milliseconds, privacy_in_short, size, spent
+from simulations.report.formatting import cell, epsilon, format_spent, milliseconds, privacy_in_short, size
 from tests.simulations.report.sample import sample
 
 
@@ -28,7 +28,7 @@ def test_a_figure_is_put_as(value: float | None, shown: str) -> None:
 
 def test_sizes_times_and_losses_have_units() -> None:
     assert [size(999), size(240_000), size(3_200_000), size(None)] == ["999 bytes", "240.0 kB", "3.2 MB", "–"]
-    assert [spent(95.53), spent(150), spent(None)] == ["95.5 s", "2 min 30 s", "–"]
+    assert [format_spent(95.53), format_spent(150), format_spent(None)] == ["95.5 s", "2 min 30 s", "–"]
     assert [milliseconds(2.345), milliseconds(21.3), milliseconds(None)] == ["2.35 ms", "21 ms", "–"]
     assert [epsilon(3.141), epsilon(1.1), epsilon(8.0)] == ["3.15", "1.10", "8.00"]
     assert privacy_in_short({"epsilon": None, "delta": None}) == "no promise"

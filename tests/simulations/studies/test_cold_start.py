@@ -13,7 +13,7 @@ from simulations.engine.spending import Spending
 from simulations.engine.training import Trained
 from simulations.evaluation.world import World
 from simulations.studies.cold_start import FIRST_EVENTS, cold_start_curve, without_items
-from simulations.studies.compare import compare
+from simulations.studies.compare import run_comparison
 from tests.tiny import Tiny
 
 
@@ -104,7 +104,7 @@ def test_new_items_and_new_people_are_compared_on_the_same_questions(
 
     train = simulations.studies.study_runs.train
     monkeypatch.setattr(simulations.studies.study_runs, "train", watched)
-    rows = compare("cold-start", data=f"events:{world}", federation=federation, rounds=2, seed=7)["rows"]
+    rows = run_comparison("cold-start", data=f"events:{world}", federation=federation, rounds=2, seed=7)["rows"]
     usual, before = trained_on
     assert usual.strangers.sum() == before.strangers.sum() == 4  # a fifth of 24
     assert len(before.dataset.catalogue) == 22

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from simulations.studies.compare import compare
+from simulations.studies.compare import run_comparison
 
 FIGURES = ("sampled hr@10", "sampled ndcg@10", "full ndcg@10")
 
 
 def test_baselines_stand_beside_the_federation_with_the_same_figures(world: Path, federation: Path) -> None:
-    record = compare("baselines", data=f"events:{world}", federation=federation, rounds=2)
+    record = run_comparison("baselines", data=f"events:{world}", federation=federation, rounds=2)
     assert record["data"] == f"events:{world}"
     rows = {row["model"]: row for row in record["rows"]}
     assert rows.keys() == {
@@ -25,7 +25,7 @@ def test_baselines_stand_beside_the_federation_with_the_same_figures(world: Path
 
 
 def test_adapters_are_compared_alone_and_after_the_heads_and_really_move(world: Path, federation: Path) -> None:
-    record = compare("adapters", data=f"events:{world}", federation=federation)
+    record = run_comparison("adapters", data=f"events:{world}", federation=federation)
     heads, adapters, both = record["rows"]
     assert [row["model"] for row in record["rows"]] == ["heads only", "adapters only", "heads, then adapters"]
     assert "gain over heads" not in heads
@@ -41,11 +41,11 @@ def test_adapters_are_compared_alone_and_after_the_heads_and_really_move(world: 
 
 def test_an_unknown_comparison_is_not_run(world: Path, federation: Path) -> None:
     with pytest.raises(KeyError):
-        compare("everything", data=f"events:{world}", federation=federation)
+        run_comparison("everything", data=f"events:{world}", federation=federation)
 
 
 def test_ablations_leave_one_part_out_at_a_time_and_say_what_it_is_worth(world: Path, federation: Path) -> None:
-    record = compare("ablations", data=f"events:{world}", federation=federation, rounds=2)
+    record = run_comparison("ablations", data=f"events:{world}", federation=federation, rounds=2)
     rows = {row["variant"]: row for row in record["rows"]}
     assert {"everything", "bare model", "without M", "without concepts", "without noticing drift"} <= rows.keys()
     whole = rows["everything"]

@@ -8,7 +8,7 @@ import pytest
 from shared.errors import Misconfigured
 from simulations.datasets import Habit, load
 from simulations.evaluation.world import World
-from simulations.studies.compare import compare
+from simulations.studies.compare import run_comparison
 from simulations.studies.drift import _AFTER, _asked
 
 
@@ -48,4 +48,4 @@ def test_without_a_change_every_event_with_three_before_it_is_asked_for(demo: Wo
 
 def test_data_whose_truth_nobody_knows_is_refused(world: Path, federation: Path) -> None:
     with pytest.raises(Misconfigured, match="demo"):
-        compare("changes", data=f"events:{world}", federation=federation)
+        run_comparison("changes", data=f"events:{world}", federation=federation)

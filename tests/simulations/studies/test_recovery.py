@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shared.errors import Misconfigured
-from simulations.studies.compare import compare
+from simulations.studies.compare import run_comparison
 from simulations.studies.recovery import normalised_mutual_information
 
 
@@ -20,11 +20,11 @@ def test_mutual_information_is_one_for_the_same_division_and_none_for_strangers(
 
 def test_data_whose_truth_nobody_knows_is_refused(world: Path, federation: Path) -> None:
     with pytest.raises(Misconfigured, match="demo"):
-        compare("interests", data=f"events:{world}", federation=federation)
+        run_comparison("interests", data=f"events:{world}", federation=federation)
 
 
 def test_without_training_concepts_are_the_demos_subtopics_and_its_interests_are_found_roughly() -> None:
-    rows = compare("interests", data="demo", rounds=1, set=["training.adapter_rounds=0"])["rows"]
+    rows = run_comparison("interests", data="demo", rounds=1, set=["training.adapter_rounds=0"])["rows"]
     figures = {row["what"]: row["figure"] for row in rows}
     assert figures["people's mix and their hidden interests: cosine"] > 0.75
     assert figures["concepts and hidden subtopics: NMI"] > 0.95

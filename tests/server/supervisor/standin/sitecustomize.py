@@ -19,12 +19,12 @@ if any(word.endswith("flwr-serverapp") for word in sys.orig_argv):
 
         from server.flower import hold_serverapp
         from server.home import Home
-        from server.training.jobs import current_order, progress_of
+        from server.training.jobs import current_job, read_progress
         from shared.files import write_atomically
 
         home = Home.open(Path(context.run_config["home"]))
         hold_serverapp(home)
-        while (done := progress_of(home).round) < current_order(home).until:
+        while (done := read_progress(home).round) < current_job(home).until:
             list(grid.get_node_ids())  # fails for good where the SuperLink is away for good
             time.sleep(0.5)
             write_atomically(home.training / "progress.json", json.dumps({"round": done + 1}).encode())
