@@ -128,7 +128,7 @@ class BudgetGuard:
         self._record = StateRecord(record) if isinstance(record, MutableMapping) else record
 
     def __repr__(self) -> str:
-        return "Promises()"
+        return "BudgetGuard()"
 
     def reserve_round(self, task: Task, number: int) -> None:
         """Write a round's number down before anything of it is answered.

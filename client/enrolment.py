@@ -44,7 +44,7 @@ class PendingEnrolment:
     authority: str
 
     def __repr__(self) -> str:
-        return f"Promise({self.offer.server} at {self.invitation.url})"
+        return f"PendingEnrolment({self.offer.server} at {self.invitation.url})"
 
 
 def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time.time) -> PendingEnrolment:

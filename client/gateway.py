@@ -51,7 +51,7 @@ class GatewayClient:
         )
 
     def __repr__(self) -> str:
-        return f"Gateway({self._url})"
+        return f"GatewayClient({self._url})"
 
     def __enter__(self) -> Self:
         return self

@@ -82,10 +82,10 @@ class Patience:
     longest_wait_seconds: float = 30.0
     lasting_seconds: float = 30.0
 
-    def wait_seconds(self, failures: int, rng: float) -> float:
-        """The wait after so many short runs in a row (1 and more); `rng` lies in [0, 1)."""
+    def wait_seconds(self, failures: int, uniform: float) -> float:
+        """The wait after so many short runs in a row (1 and more); `uniform` lies in [0, 1)."""
         doubled = self.first_wait_seconds * 2.0 ** min(failures - 1, 32)
-        return min(self.longest_wait_seconds, doubled) * (0.5 + rng)
+        return min(self.longest_wait_seconds, doubled) * (0.5 + uniform)
 
 
 class _Running:

@@ -40,7 +40,7 @@ def print_interests(answer: Mapping[str, Any]) -> None:
 
 
 def print_privacy(answer: Mapping[str, Any]) -> None:
-    """Promises beside what is spent of them, what the policy allows, and how often the device has answered."""
+    """BudgetGuard beside what is spent of them, what the policy allows, and how often the device has answered."""
     promised, spent, allowed = answer["promised"], answer["spent"], answer["allowed"]
     rows = []
     levels = {

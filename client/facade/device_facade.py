@@ -82,7 +82,7 @@ class DeviceFacade:
         self._writing, self._deciding = threading.Lock(), threading.Lock()  # ranking may take its time to decide
 
     def __repr__(self) -> str:
-        return "Desk()"
+        return "DeviceFacade()"
 
     def log(self, records: Sequence[EventRecord]) -> Answer:
         """Write events; all of them are on disk when this returns.

@@ -28,7 +28,7 @@ class ImpressionLog:
         self._shown: OrderedDict[str, _Offer] = OrderedDict()
 
     def __repr__(self) -> str:
-        return f"Offers({len(self._shown)})"
+        return f"ImpressionLog({len(self._shown)})"
 
     def forget(self) -> None:
         """Nothing was shown."""

@@ -26,7 +26,7 @@ class Coherence:
         self._met = 0
 
     def __repr__(self) -> str:
-        return f"Support({self._met} met)"
+        return f"Coherence({self._met} met)"
 
     def compare_with(self, other: "Coherence") -> None:
         """Two events close to each other take note of how alike they are."""

@@ -44,7 +44,7 @@ class EventWeigher:
     rush_seconds: float = -math.inf
 
     def __repr__(self) -> str:
-        return f"Watch({len(self.met)} met)"
+        return f"EventWeigher({len(self.met)} met)"
 
     def weigh(self, event: Event) -> float:
         """The event's weight, given all before it; the event counts as seen from now on."""

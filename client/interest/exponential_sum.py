@@ -49,7 +49,7 @@ class ExponentialSum:
         self._sums = np.zeros((len(decay.rates), width))
 
     def __repr__(self) -> str:
-        return f"Memory({self._sums.shape[0]} time scales)"
+        return f"ExponentialSum({self._sums.shape[0]} time scales)"
 
     def take(self, vector: NDArray[np.floating], ages: bool) -> None:
         """Take in a vector, [width], as the newest; one that `ages` makes all before it older by one."""

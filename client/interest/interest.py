@@ -15,7 +15,7 @@ class Interest:
     Attributes:
         dense: p, float32 [k], a unit vector, or zeros; None without the dense view.
         concepts: q, float32 [K], shares that sum to one, or zeros; None without the concept view.
-        shift: float32 [K], what the course of the events adds to what the concepts lead to; None without movement.
+        shift: float32 [K], what the course of the events adds to what the concepts lead to; None without evolution.
         drift: 0 to 2: one less the cosine between where interest is now and where it was.
     """
 
@@ -41,4 +41,4 @@ class Attribution:
     course: FloatVector
 
     def __repr__(self) -> str:
-        return f"Carried({len(self.events)} events)"
+        return f"Attribution({len(self.events)} events)"

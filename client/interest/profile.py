@@ -2,7 +2,7 @@
 
     w_j = evidence_j * age_j^-gamma,   p = norm(sum over levels of lambda_l p_l),   q likewise
 
-To the sentence level the release's movement adds what the course of the events says beyond their sum.
+To the sentence level the release's evolution adds what the course of the events says beyond their sum.
 A new event costs one look at its text and work that does not grow with the history.
 """
 
@@ -240,7 +240,7 @@ class Profile:
         return min(len(self._kept), FRESH)
 
     def _in_course(self, events: Sequence[_Kept]) -> FloatArray:
-        """Their sentences as movement reads them, [events, F]."""
+        """Their sentences as evolution reads them, [events, F]."""
         width = self._reader.width
         return np.array([kept.evidence * kept.views[:width] for kept in events]).reshape(len(events), width)
 

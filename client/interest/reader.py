@@ -127,7 +127,7 @@ def _moves(model: GlobalModel) -> FloatMatrix:
     if "concepts" not in model.heads.views:
         return np.zeros((0, 0), np.float32)
     scale = model.heads.scales.weights()[int("dense" in model.heads.views)]
-    return (scale * model.heads.evolution.weight).numpy()
+    return (scale * model.heads.transitions.weight).numpy()
 
 
 def _postings(texts: list[str]) -> dict[str, list[int]]:

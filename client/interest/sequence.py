@@ -11,25 +11,25 @@ FloatVector = NDArray[np.float32]
 
 
 class SequenceEncoder:
-    """Runs the release's `movement`; under forgetting alone it has no state and adds nothing."""
+    """Runs the release's `evolution`; under forgetting alone it has no state and adds nothing."""
 
     def __init__(self, release: Release, model: GlobalModel) -> None:
         self._release, self._model = release, model
 
     def start(self) -> State:
         """Before any event."""
-        movement = self._model.heads.movement
-        return () if movement is None else movement.start(1)
+        evolution = self._model.heads.evolution
+        return () if evolution is None else evolution.start(1)
 
     def after(self, state: State, views: NDArray[np.floating]) -> State:
         """After further events, oldest first: `views` [events, F], each weighted by its evidence."""
-        movement = self._model.heads.movement
-        if movement is None or not len(views):
+        evolution = self._model.heads.evolution
+        if evolution is None or not len(views):
             return state
         self._model.load(self._release.vector)  # training may have left other parameters in the model
         with torch.no_grad():
-            for entered in movement.enter(torch.from_numpy(np.asarray(views, np.float32))):
-                state = movement.step(state, entered.unsqueeze(0))
+            for entered in evolution.enter(torch.from_numpy(np.asarray(views, np.float32))):
+                state = evolution.step(state, entered.unsqueeze(0))
         return state
 
     def dense(self, state: State) -> FloatVector | None:

@@ -40,7 +40,7 @@ class MaintenanceLoop:
         self._renewal_due = 0.0
 
     def __repr__(self) -> str:
-        return f"Care({self._membership!r})"
+        return f"MaintenanceLoop({self._membership!r})"
 
     def run(self, stop: threading.Event) -> None:
         """Look after it every `poll_seconds` of its settings, give or take a fifth, until `stop`."""

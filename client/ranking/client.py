@@ -39,7 +39,7 @@ class RankingClient:
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"Ranker({'idle' if self._worker is None or not self._worker.alive else 'running'})"
+        return f"RankingClient({'idle' if self._worker is None or not self._worker.alive else 'running'})"
 
     @property
     def pid(self) -> int | None:

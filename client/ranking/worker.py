@@ -30,24 +30,24 @@ class RankingWorker:
         self._known: tuple[Recommender, History] | None = None
 
     def __repr__(self) -> str:
-        return f"Ranking({self._current!r})"
+        return f"RankingWorker({self._current!r})"
 
     def recommend(
         self, count: int, wishes: RecommendOptions, context: tuple[tuple[str, str], ...], now_seconds: float | None
     ) -> list[Answer]:
-        """See `Ranker`."""
+        """See `RankingClient`."""
         recommender, history = self._now()
         profile, controls = history.profile(), self._controls(recommender)
         offers = recommender.recommend(profile, count, wishes, controls, context, now_seconds)
         return [_plain(recommender, offer) for offer in offers]
 
     def rank_text(self, text: str, count: int) -> list[Answer]:
-        """See `Ranker`."""
+        """See `RankingClient`."""
         recommender = self._current.recommender()
         return [_plain(recommender, offer) for offer in recommender.rank_text(text, count)]
 
     def explain(self, item: str) -> Answer:
-        """See `Ranker`."""
+        """See `RankingClient`."""
         recommender, history = self._now()
         profile, controls = history.profile(), self._controls(recommender)
         offer, rank, parts = recommender.explain(profile, item, controls=controls)
@@ -66,7 +66,7 @@ class RankingWorker:
         }
 
     def interests(self) -> Answer:
-        """See `Ranker`."""
+        """See `RankingClient`."""
         recommender, history = self._now()
         profile, controls = history.profile(), self._controls(recommender)
         interest, spread = profile.interest(), profile.spread()

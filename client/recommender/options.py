@@ -65,7 +65,7 @@ class RecommendOptions:
             raise Misconfigured(f"wishes: expected exploration from 0 to below 1, got {self.exploration}")
 
     def __repr__(self) -> str:
-        return f"Wishes({self.strategy.value})"
+        return f"RecommendOptions({self.strategy.value})"
 
     @property
     def rearranges(self) -> bool:

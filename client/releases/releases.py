@@ -47,7 +47,7 @@ class Releases:
     ) -> None:
         """
         Args:
-            try_out: loads a release whose kind was never loaded here.
+            try_loading: loads a release whose kind was never loaded here.
         """
         self._home, self._membership, self._gateway, self._try_out = home, membership, gateway, try_loading
 

@@ -91,7 +91,7 @@ class SecAggClient:
         self._event_noise = event_noise_over_clip
 
     def __repr__(self) -> str:
-        return f"Summand({self._member.identity.device.hex()[:8]})"
+        return f"SecAggClient({self._member.identity.device.hex()[:8]})"
 
     def advertise(self, configuration: RoundConfiguration, contribution: Contribution) -> tuple[bytes, Joined]:
         """Phase 0: draw this round's secrets and say who one is.

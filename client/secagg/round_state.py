@@ -55,7 +55,7 @@ class RoundState:
         self._kept = kept
 
     def __repr__(self) -> str:
-        return f"Session({'under way' if self._kept else 'empty'})"
+        return f"RoundState({'under way' if self._kept else 'empty'})"
 
     def wipe(self) -> None:
         """Forget everything."""

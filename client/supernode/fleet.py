@@ -95,7 +95,7 @@ class FleetClient:
         self._node: Node | None = None
 
     def __repr__(self) -> str:
-        return f"Fleet({self._gateway!r})"
+        return f"FleetClient({self._gateway!r})"
 
     def activate(self) -> None:
         """Say that this node is there.

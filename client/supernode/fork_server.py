@@ -49,7 +49,7 @@ class ForkServer:
         self._round: tuple[int, Connection] | None = None
 
     def __repr__(self) -> str:
-        return f"Nursery({'in a round' if self._round else 'at rest'})"
+        return f"ForkServer({'in a round' if self._round else 'at rest'})"
 
     def advertise(
         self, release: str, request: RoundRequest, vector: NDArray[np.float32] | None, configuration: bytes
@@ -133,7 +133,7 @@ class RoundProcess:
         )
 
     def __repr__(self) -> str:
-        return f"Round({'in a sum' if self._session else 'at rest'})"
+        return f"RoundProcess({'in a sum' if self._session else 'at rest'})"
 
     def advertise(self, request: RoundRequest, vector: NDArray[np.float32] | None, configuration: bytes) -> bytes:
         """See `Device.advertise`."""

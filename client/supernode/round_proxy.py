@@ -80,7 +80,7 @@ class RoundProxy:
         self._phase_seconds = 0.0
 
     def __repr__(self) -> str:
-        return f"Rounds({self._identity[:8]}, {'in a round' if self.under_way else 'at rest'})"
+        return f"RoundProxy({self._identity[:8]}, {'in a round' if self.under_way else 'at rest'})"
 
     @property
     def identity(self) -> str:

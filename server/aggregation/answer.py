@@ -21,7 +21,7 @@ class PlainSummand:
     upload_bytes: int
 
     def __repr__(self) -> str:
-        return f"Summand({len(self.vector)} numbers)"
+        return f"PlainSummand({len(self.vector)} numbers)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class NodeDirectory:
         self._asked: list[Exchange] = []
 
     def __repr__(self) -> str:
-        return f"Roster({len(self._devices)} devices)"
+        return f"NodeDirectory({len(self._devices)} devices)"
 
     def wait_for(
         self,

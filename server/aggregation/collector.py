@@ -96,7 +96,7 @@ class SecAggServer:
         self._revealed: dict[int, UnmaskShares] = {}
 
     def __repr__(self) -> str:
-        return f"Collector({self._phase.name.lower()}, {len(self._adverts)} members)"
+        return f"SecAggServer({self._phase.name.lower()}, {len(self._adverts)} members)"
 
     def advert(self, content: bytes) -> bytes:
         """Phase 0: take a device in.

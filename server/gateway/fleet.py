@@ -64,7 +64,7 @@ class Fleet:
         """Ask the SuperLink what a member asks, and answer what it answers.
 
         Raises:
-            Saying: 404 for another call, 415 for another kind of body, 503 while the SuperLink is away.
+            HttpError: 404 for another call, 415 for another kind of body, 503 while the SuperLink is away.
         """
         headers = [(name, value) for name, value in scope["headers"] if name in _ASKED]
         if call not in CALLS:

@@ -56,7 +56,7 @@ class Enrolment:
         """What joining would mean, for whoever has a valid invitation.
 
         Raises:
-            Saying: 400 for another body, 403 for another code.
+            HttpError: 400 for another body, 403 for another code.
         """
         request = _decoded(OfferRequest.decode, body)
         if not self._registry.offerable(request.code, self._clock()):
@@ -67,7 +67,7 @@ class Enrolment:
         """A certificate for a device that proves its keys and has an invitation; its node may connect from now on.
 
         Raises:
-            Saying: 400 for another body, 403 for another code, 503 while Flower cannot take the node: the same
+            HttpError: 400 for another body, 403 for another code, 503 while Flower cannot take the node: the same
                 request works later.
         """
         request = _decoded(JoinRequest.decode, body)
@@ -91,7 +91,7 @@ class Enrolment:
         """A member's next certificate.
 
         Raises:
-            Saying: 403 when it was revoked a moment ago.
+            HttpError: 403 when it was revoked a moment ago.
         """
         days = self._home.settings.certificate_days
         try:

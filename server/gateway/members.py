@@ -41,7 +41,7 @@ class Members:
         """The member that signed this request.
 
         Raises:
-            Saying: 403 to strangers; 401 to a member whose clock is wrong.
+            HttpError: 403 to strangers; 401 to a member whose clock is wrong.
         """
         try:
             request = parse_authorization(header)
@@ -69,7 +69,7 @@ class Members:
         """The member whose node signed Flower's headers; its certificate may have expired, its part may not.
 
         Raises:
-            Saying: 403 to everyone else.
+            HttpError: 403 to everyone else.
         """
         try:
             if any(len(headers[name]) > _LARGEST_HEADER for name in (KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER)):

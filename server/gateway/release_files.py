@@ -38,7 +38,7 @@ class Shelf:
         """Where a published file lies, and its size in bytes.
 
         Raises:
-            Saying: 404 for any other.
+            HttpError: 404 for any other.
             Corrupt: the chain on disk is damaged.
         """
         size_bytes = self._read().sizes.get((release, name))

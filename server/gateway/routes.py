@@ -69,7 +69,7 @@ class Gateway:
         """Answer one request.
 
         Raises:
-            Saying: one of the fixed answers instead.
+            HttpError: one of the fixed answers instead.
         """
         for pattern, method, answer in self._routes:
             found = pattern.fullmatch(scope["path"])

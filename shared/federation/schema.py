@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 GROUPS = (
-    "dense", "concepts", "evolution", "forgetting", "movement", "gates", "context", "bias", "scales", "adapters",
+    "dense", "concepts", "transitions", "forgetting", "evolution", "gates", "context", "bias", "scales", "adapters",
 )  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -18,7 +18,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BlockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 Group = Literal[
-    "dense", "concepts", "evolution", "forgetting", "movement", "gates", "context", "bias", "scales", "adapters"
+    "dense", "concepts", "transitions", "forgetting", "evolution", "gates", "context", "bias", "scales", "adapters"
 ]
 
 
@@ -246,7 +246,7 @@ class FederationFile(_Section):
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         for asked, value, group in (
-            (self.interest.evolution != "forgetting", f"evolution = {self.interest.evolution}", "movement"),
+            (self.interest.evolution != "forgetting", f"evolution = {self.interest.evolution}", "evolution"),
             (self.interest.context, "context = true", "context"),
         ):
             if asked and group not in self.training.groups:
@@ -308,11 +308,11 @@ class FederationFile(_Section):
     @property
     def heads(self) -> tuple[str, ...]:
         """The trained groups above the encoder, in canonical order; those of parts left out do not exist."""
-        views = {"dense": "dense", "concepts": "concepts", "evolution": "concepts", "context": "concepts"}
+        views = {"dense": "dense", "concepts": "concepts", "transitions": "concepts", "context": "concepts"}
         held = [group for group in GROUPS[:-1] if views.get(group) in (None, *self.model.views)]
         needed = {
             "gates": bool(self.model.blocks),
-            "movement": self.interest.evolution != "forgetting",
+            "evolution": self.interest.evolution != "forgetting",
             "context": self.interest.context,
         }
         return tuple(group for group in held if group in self.training.groups and needed.get(group, True))

@@ -2,7 +2,7 @@
 
     score(i) = s_d p.z_i + s_c (sqrt(q)(I + M) + shift).sqrt(c_i) + b.x_i + w_pop log pop_i
 
-p and q come from the weighted sum of past events, p and `shift` also from the events' course (`movement`), `shift` from
+p and q come from the weighted sum of past events, p and `shift` also from their sequence (`evolution`), `shift` from
 the moment's circumstances (`context`): the last two where the federation file asks for them.
 
 Each parameter sits in a small layer of its own whose per-window gradient has a closed form (client/training uses it).
@@ -132,7 +132,7 @@ class EventSequence(NamedTuple):
 
 
 class ConceptModel(nn.Module):
-    """The heads: dense view, concepts, evolution, forgetting, movement, context, bias, scales."""
+    """The heads: dense view, concepts, transitions, forgetting, evolution, context, bias, scales."""
 
     def __init__(self, federation: FederationFile, width: int) -> None:
         super().__init__()
@@ -149,11 +149,11 @@ class ConceptModel(nn.Module):
             self.dense = Dense(width, settings.dense_width + columns, settings.dense_trained + columns)
         if "concepts" in self._views:
             self.concepts = Concepts(settings.concepts, width)
-            self.evolution = nn.Linear(settings.concepts, settings.concepts, bias=False)
-            nn.init.zeros_(self.evolution.weight)
+            self.transitions = nn.Linear(settings.concepts, settings.concepts, bias=False)
+            nn.init.zeros_(self.transitions.weight)
         self.forgetting = Forgetting(settings.forgetting)
         views_width = self.dense_width + ("concepts" in self._views) * settings.concepts
-        self.movement = build_evolution(
+        self.evolution = build_evolution(
             federation.interest.evolution, views_width, federation.interest.hidden, settings.seed
         )
         self.context: nn.Linear | None = None
@@ -182,7 +182,7 @@ class ConceptModel(nn.Module):
         with torch.no_grad():
             self.concepts.weight.copy_(torch.from_numpy(centres))
             if ties is not None:
-                self.evolution.weight.copy_(torch.from_numpy(ties))
+                self.transitions.weight.copy_(torch.from_numpy(ties))
 
     def concept_centres(self) -> NDArray[np.float32]:
         """A copy of the concepts, float32 [K, D]."""
@@ -223,17 +223,17 @@ class ConceptModel(nn.Module):
             viewed: views of the events side by side [W, T, k + K].
             context: float32 [W, T, 11].
         """
-        course = None if self.movement is None else self.course(self.movement(viewed))
+        course = None if self.evolution is None else self.course(self.evolution(viewed))
         p, q = self.split(self.forgetting(viewed), course)
         return p, None if q is None else self.lead(q, course, context)
 
     def course(self, correction: Tensor) -> EventSequence:
-        """The two halves of what movement adds [..., k + K]."""
+        """The two halves of what evolution adds [..., k + K]."""
         return EventSequence(correction[..., : self.dense_width], correction[..., self.dense_width :])
 
     def course_of(self, state: State) -> EventSequence | None:
-        """What is added after a history that left `movement` in this state; None for forgetting alone."""
-        return None if self.movement is None else self.course(self.movement.correction(state))
+        """What is added after a history that left `evolution` in this state; None for forgetting alone."""
+        return None if self.evolution is None else self.course(self.evolution.correction(state))
 
     def split(self, past: Tensor, course: EventSequence | None = None) -> tuple[Tensor | None, Tensor | None]:
         """Interest of weighted sums of views side by side [..., k + K]: p a unit vector, q shares that sum to one.
@@ -256,7 +256,7 @@ class ConceptModel(nn.Module):
             context: float32 [..., 11], the circumstances of the moment (`describe`).
         """
         roots = q.clamp(min=_TINY).sqrt()
-        lead = roots + self.evolution(roots)
+        lead = roots + self.transitions(roots)
         if course is not None:
             lead = lead + course.shift
         if self.context is not None and context is not None:

@@ -18,7 +18,7 @@ _GROUP_OF = MappingProxyType(
     {
         "dense.change.weight": "dense",
         "concepts.weight": "concepts",
-        "evolution.weight": "evolution",
+        "transitions.weight": "transitions",
         "forgetting.gamma": "forgetting",
         "gates.levels": "gates",
         "context.weight": "context",
@@ -38,7 +38,7 @@ class GlobalModel:
         self.encoder = encoder
         self.heads = ConceptModel(federation, encoder.width)
         named: list[tuple[str, str, nn.Parameter]] = [
-            (name, _GROUP_OF.get(name, "movement"), parameter) for name, parameter in self.heads.named_parameters()
+            (name, _GROUP_OF.get(name, "evolution"), parameter) for name, parameter in self.heads.named_parameters()
         ]
         named += [(f"adapters.{name}", "adapters", parameter) for name, parameter in sorted(encoder.adapters.items())]
         named.sort(key=lambda entry: GROUPS.index(entry[1]))

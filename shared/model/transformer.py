@@ -158,9 +158,9 @@ class _BertLayer(nn.Module):
     def __init__(self, weights: _Weights, name: str, heads: int) -> None:
         super().__init__()
         self._heads = heads
-        attended = {part: weights.linear(f"{name}.attention.self.{part}") for part in ("query", "key", "value")}
+        positive_events = {part: weights.linear(f"{name}.attention.self.{part}") for part in ("query", "key", "value")}
         self.attention = _named(
-            self=_named(**attended),
+            self=_named(**positive_events),
             output=_named(
                 dense=weights.linear(f"{name}.attention.output.dense"),
                 LayerNorm=weights.norm(f"{name}.attention.output.LayerNorm"),
@@ -173,8 +173,8 @@ class _BertLayer(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         inner, outer = self.attention.self, self.attention.output
-        attended = _attend(inner.query(states), inner.key(states), inner.value(states), mask, self._heads)
-        states = outer.LayerNorm(outer.dense(attended) + states)
+        positive_events = _attend(inner.query(states), inner.key(states), inner.value(states), mask, self._heads)
+        states = outer.LayerNorm(outer.dense(positive_events) + states)
         return self.output.LayerNorm(self.output.dense(functional.gelu(self.intermediate.dense(states))) + states)
 
 
@@ -190,8 +190,8 @@ class _DistilBertLayer(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         inner = self.attention
-        attended = _attend(inner.q_lin(states), inner.k_lin(states), inner.v_lin(states), mask, self._heads)
-        states = self.sa_layer_norm(inner.out_lin(attended) + states)
+        positive_events = _attend(inner.q_lin(states), inner.k_lin(states), inner.v_lin(states), mask, self._heads)
+        states = self.sa_layer_norm(inner.out_lin(positive_events) + states)
         return self.output_layer_norm(self.ffn.lin2(functional.gelu(self.ffn.lin1(states))) + states)
 
 

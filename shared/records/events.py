@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.behaviour import DATED_FROM_SECONDS
-from shared.records.fields import probability, identifier, identifiers, kind, number, pairs, time, words
+from shared.records.fields import identifier, identifiers, kind, number, pairs, probability, time, words
 from shared.records.reading import Parse, Reading, RecordLayout
 
 _FIELDS: dict[str, Parse] = {

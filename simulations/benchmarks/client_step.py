@@ -15,7 +15,7 @@ from simulations.report import Progress
 from simulations.settings import resolve
 
 _REPEATS = 20
-_HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
+_HEADS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales")
 
 
 def client_step(progress: Progress) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _ROUNDS = 4  # the first of each mode is not counted
 _MODES = {"none, plain": ("none", "plain"), "user, ideal": ("user", "ideal"), "user, secure": ("user", "secure")}
 # Every head over the demo's catalogue: some 50,000 numbers, as many as a model for real data has.
 _SETTINGS = (
-    'training.groups=["dense", "concepts", "evolution", "forgetting", "bias", "scales"]',
+    'training.groups=["dense", "concepts", "transitions", "forgetting", "bias", "scales"]',
     "training.adapter_rounds=0",
     "model.dense_width=96",
     "model.dense_trained=384",

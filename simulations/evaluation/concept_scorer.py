@@ -62,7 +62,7 @@ class ConceptScorer:
             z, c = heads.view(self._x)
             viewed = torch.cat([part for part in (z, c) if part is not None], -1)
             self._views = viewed.numpy()
-            self._entered = None if heads.movement is None else heads.movement.enter(viewed)
+            self._entered = None if heads.evolution is None else heads.evolution.enter(viewed)
             self._gamma = float(heads.forgetting.gamma)
             scales = heads.scales.weights().numpy()
             columns = []
@@ -107,20 +107,20 @@ class ConceptScorer:
         return np.asarray(np.concatenate(leads, 1) @ self._items + self._prior, np.float32)
 
     def _course(self, histories: Sequence[NDArray[np.int64]]) -> EventSequence | None:
-        """What movement makes of whole histories, all stepped through side by side: each ends at the same step."""
-        movement = self._model.heads.movement
-        if movement is None or self._entered is None:
+        """What evolution makes of whole histories, all stepped through side by side: each ends at the same step."""
+        evolution = self._model.heads.evolution
+        if evolution is None or self._entered is None:
             return None
         longest = max(map(len, histories), default=0)
         rows = np.full((len(histories), longest), -1, np.int64)
         for place, history in enumerate(histories):
             rows[place, longest - len(history) :] = history
-        state = movement.start(len(histories))
+        state = evolution.start(len(histories))
         for column in rows.T:
             entered = torch.zeros(len(histories), self._entered.shape[1])
             there = torch.from_numpy(column >= 0)
             entered[there] = self._entered[torch.from_numpy(column[column >= 0])]
-            state = movement.step(state, entered)
+            state = evolution.step(state, entered)
         return self._model.heads.course_of(state)
 
     def _log_contexts(self, log: Sequence[Event]) -> NDArray[np.float32]:

@@ -67,7 +67,7 @@ class ExampleRecommendation:
     reasons: Sequence[tuple[str, float]] = ()
 
     def __repr__(self) -> str:
-        return f"Recommendation({len(self.reasons)} reasons)"
+        return f"ExampleRecommendation({len(self.reasons)} reasons)"
 
 
 @dataclass(frozen=True, slots=True)

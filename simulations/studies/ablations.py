@@ -21,7 +21,7 @@ from simulations.studies.study_runs import StudyRuns
 
 _PEOPLE = 1000
 _NOISE = 0.2  # share of the events that are random
-_MOVEMENTS = ("linear", "gru", "lstm", "attention")
+_EVOLUTIONS = ("linear", "gru", "lstm", "attention")
 _NEGLIGIBLE = 1e-6  # a weight that silences a part of the score
 
 Make = Callable[[Recommender, Sequence[Event]], Profile]
@@ -45,10 +45,10 @@ def measure_ablations(trials: StudyRuns) -> list[dict[str, Any]]:
     world = trials.world
     questions = sample_people(world.split.test, _PEOPLE, trials.seed)
     variants = _variants(release)
-    trained_anew = {f"{member} movement": f"interest.evolution={member}" for member in _MOVEMENTS}
+    trained_anew = {f"{member} evolution": f"interest.evolution={member}" for member in _EVOLUTIONS}
     if any(event.context for log in world.logs for event in log):
         trained_anew["learnt circumstances"] = "interest.context=true"
-    groups = dict.fromkeys([*release.federation.training.groups, "movement", "context"])
+    groups = dict.fromkeys([*release.federation.training.groups, "evolution", "context"])
     with_all = f"training.groups={json.dumps(list(groups))}"
     others = {name: trials.train(setting, with_all).release for name, setting in trained_anew.items()}
     rows, whole, whole_ranker = [], None, Recommender(release, model)
@@ -102,7 +102,7 @@ def _variants(release: Release) -> dict[str, _Variant]:
     }
     views = release.federation.model.views
     if "concepts" in views:
-        variants["without M"] = _Variant(lambda release, model: _zeroed(release, model, "evolution"))
+        variants["without transitions"] = _Variant(lambda release, model: _zeroed(release, model, "transitions"))
     if len(views) == 2:
         variants["without concepts"] = _Variant(lambda release, model: _silenced(release, model, 1))
         variants["without the dense view"] = _Variant(lambda release, model: _silenced(release, model, 0))

@@ -20,7 +20,7 @@ from simulations.studies.drift import measure_changes
 from simulations.studies.recovery import measure_recovered
 from simulations.studies.study_runs import StudyRuns
 
-_HEADS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
+_HEADS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales")
 
 
 def run_comparison(

@@ -16,7 +16,7 @@ from shared.privacy import SummedGaussian, SummedWindow
 from shared.round_parameters import derive_round_parameters
 from tests.tiny import Seeded, Tiny, events
 
-GROUPS = ("dense", "concepts", "evolution", "forgetting", "bias", "scales")
+GROUPS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales")
 SETTINGS = (
     "privacy.level=both",
     "privacy.event_noise_multiplier=0.0",

@@ -145,8 +145,9 @@ def test_without_room_on_disk_nothing_is_answered(promises, tmp_path, monkeypatc
 
 def test_processes_that_answer_at_once_answer_each_round_once(tmp_path):
     program = (
-        "import sys, pathlib\nfrom client.budget_guard import FileRecord, Promises\nfrom shared.errors import Refused\n"
-        "folder = pathlib.Path(sys.argv[1])\npromises = Promises(FileRecord(folder / 'l', folder / 'rounds.json'))\n"
+        "import sys, pathlib\nfrom client.budget_guard import FileRecord, BudgetGuard\n"
+        "from shared.errors import Refused\n"
+        "folder = pathlib.Path(sys.argv[1])\npromises = BudgetGuard(FileRecord(folder / 'l', folder / 'rounds.json'))\n"
         "sys.stdin.readline()\n"
         "for number in range(200):\n"
         "    try:\n        promises.reserve_round('update', number)\n        print(number)\n"

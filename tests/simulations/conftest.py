@@ -29,6 +29,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def federation(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = tmp_path / "federation.toml"
-    groups = '["dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"]'
+    groups = '["dense", "concepts", "transitions", "forgetting", "bias", "scales", "adapters"]'
     path.write_text(write_toml(tiny.file(f"training.groups={groups}", "training.clients_per_round=8")))
     return path

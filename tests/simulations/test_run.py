@@ -307,7 +307,7 @@ def test_a_run_says_what_it_learnt_over_its_untrained_start(world: Path, federat
         assert learnt["low"] <= learnt["ndcg@10"] <= learnt["high"]
     assert record["untrained"] != record["metrics"]
     assert record["moved"]["dense"] > 0
-    assert record["moved"].keys() == {"dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"}
+    assert record["moved"].keys() == {"dense", "concepts", "transitions", "forgetting", "bias", "scales", "adapters"}
     assert record["without_privacy"] == record["metrics"]  # the same run again
     assert result.curve[0].round == 0
     assert all(point.interval is not None for point in result.curve if "sampled ndcg@10" in point.metrics)

@@ -36,7 +36,7 @@ SETTINGS = (
     f"round.minimum_answers={DEVICES}",
     "evaluation.every_rounds=1",
     f"evaluation.clients={DEVICES}",
-    'training.groups=["dense", "concepts", "evolution", "forgetting", "bias", "scales"]',
+    'training.groups=["dense", "concepts", "transitions", "forgetting", "bias", "scales"]',
 )
 RUN_SECONDS = 180
 

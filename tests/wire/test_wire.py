@@ -199,7 +199,7 @@ def record(
 
     def run(*settings: str, privacy: str, aggregation: str, dropouts: Dropouts | None = None) -> Recording:
         folder, recording = tmp_path_factory.mktemp("run"), Recording(dropouts is not None)
-        groups = '["dense", "concepts", "evolution", "forgetting", "bias", "scales", "adapters"]'
+        groups = '["dense", "concepts", "transitions", "forgetting", "bias", "scales", "adapters"]'
         file = folder / "federation.toml"
         file.write_text(
             write_toml(
@@ -237,7 +237,7 @@ def record(
 
 def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
     """Keep what devices compute before any mask is on it."""
-    quantise, noised_words = client.secagg.encode.quantise, client.secagg.role.noised_words
+    quantise, encode_contribution = client.secagg.encode.quantise, client.secagg.role.encode_contribution
     units: list[np.ndarray] = []
 
     def quantised(*arguments: Any) -> np.ndarray:
@@ -245,7 +245,7 @@ def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
         return units[-1]
 
     def words(contribution: Any, *rest: Any) -> np.ndarray:
-        result = noised_words(contribution, *rest)
+        result = encode_contribution(contribution, *rest)
         recording.contributions.append(
             {
                 "vector": contribution.vector.copy(),
@@ -257,7 +257,7 @@ def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
         return result
 
     patch.setattr(client.secagg.encode, "quantise", quantised)
-    patch.setattr(client.secagg.role, "noised_words", words)
+    patch.setattr(client.secagg.role, "encode_contribution", words)
 
 
 @pytest.fixture(scope="module", params=["both", "user with dropouts"])

@@ -79,5 +79,5 @@ if __name__ == "__main__":
     from client.http_api.__main__ import main
     from tests.client.facade.fakes import RankingOfHome
 
-    with patch("client.facade.opening.Ranker", RankingOfHome):
+    with patch("client.facade.opening.RankingClient", RankingOfHome):
         sys.exit(main(sys.argv[1:]))

@@ -60,7 +60,7 @@ def reader(tiny, request):
 def forgetful(reader):
     """A reader under forgetting alone."""
     if reader.course.shift(reader.course.start()) is not None:
-        pytest.skip("a learnt movement adds to what the definition says: see test_movement")
+        pytest.skip("a learnt evolution adds to what the definition says: see test_evolution")
     return reader
 
 

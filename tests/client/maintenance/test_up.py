@@ -21,8 +21,8 @@ from tests.client.supernode.superlinks import SuperLink
 
 TERMS = write_toml(read_federation(settings=["round.minimum_answers=60"]))
 RUN = (
-    "import sys; from pathlib import Path; from client.home import Home; from client.maintenance import up; "
-    "up(Home(Path(sys.argv[1])))"
+    "import sys; from pathlib import Path; from client.home import Home; from client.maintenance import run_device; "
+    "run_device(Home(Path(sys.argv[1])))"
 )
 
 

@@ -123,7 +123,7 @@ def test_without_a_release_no_process_is_started(tmp_path):
     with pytest.raises(NotYet, match="no release is installed yet"):
         items(ranker)
     assert ranker.pid is None
-    assert repr(ranker) == "Ranker(idle)"
+    assert repr(ranker) == "RankingClient(idle)"
 
 
 def test_an_idle_process_ends_and_gives_its_memory_back(tmp_path, tiny):
@@ -142,7 +142,7 @@ RANKS = """
 import sys
 from pathlib import Path
 from client.home import Home
-from client.recommender import Wishes
+from client.recommender import RecommendOptions
 {ask}
 print(*sorted(set(sys.modules) & set({heavy!r})))
 """
@@ -152,16 +152,16 @@ print(*sorted(set(sys.modules) & set({heavy!r})))
     ("ask", "heavy"),
     [
         (
-            "from client.ranking.worker import Ranking\n"
-            "ranking = Ranking(home := Home.open(Path(sys.argv[1])), home.keys.data_key())\n"
-            "assert len(ranking.recommend(5, Wishes(), (), None)) == len(ranking.rank_text('a rose', 5)) == 5\n"
+            "from client.ranking.worker import RankingWorker\n"
+            "ranking = RankingWorker(home := Home.open(Path(sys.argv[1])), home.keys.data_key())\n"
+            "assert len(ranking.recommend(5, RecommendOptions(), (), None)) == 5 == len(ranking.rank_text('a rose', 5))\n"
             "assert ranking.explain('garden-0') and ranking.interests()",
             HEAVY,
         ),
         (
-            "from client.ranking import Ranker\n"
-            "ranker = Ranker(home := Home.open(Path(sys.argv[1])), home.keys.data_key())\n"
-            "assert len(ranker.recommend(5, Wishes())) == 5\n"
+            "from client.ranking import RankingClient\n"
+            "ranker = RankingClient(home := Home.open(Path(sys.argv[1])), home.keys.data_key())\n"
+            "assert len(ranker.recommend(5, RecommendOptions())) == 5\n"
             "ranker.close()",
             (*HEAVY, "torch", "safetensors.torch", "tokenizers"),
         ),

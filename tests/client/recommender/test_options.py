@@ -1,4 +1,4 @@
-"""Wishes: strategies of one ranker, filters, diversity, freshness, exploration with true propensities."""
+"""RecommendOptions: strategies of one ranker, filters, diversity, freshness, exploration with true propensities."""
 
 from dataclasses import replace
 
@@ -66,13 +66,13 @@ def test_nothing_is_offered_where_wishes_leave_nothing(ready):
 def test_strategies_are_parts_of_the_one_score(ready):
     ranker, release = ready
     parts = {strategy: ranker.scores(LOG, RecommendOptions(strategy)) for strategy in Strategy}
-    scale = ranker._formula.scales["popularity"]
+    scale = ranker._scorer.scales["popularity"]
     assert parts[Strategy.POPULARITY] == pytest.approx(scale * release.log_popularity, abs=1e-5)
     text = parts[Strategy.HYBRID] - parts[Strategy.CONTENT] - parts[Strategy.CO_OCCURRENCE] - parts[Strategy.POPULARITY]
-    assert text == pytest.approx(ranker._formula.text, abs=1e-4)
+    assert text == pytest.approx(ranker._scorer.text, abs=1e-4)
     z = ranker._reader.items[:, : ranker._reader.dense_width]
     assert parts[Strategy.SIMILARITY] == pytest.approx(
-        ranker._formula.scales["dense"] * (z @ ranker.interest(LOG).dense), abs=1e-4
+        ranker._scorer.scales["dense"] * (z @ ranker.interest(LOG).dense), abs=1e-4
     )
 
 
@@ -203,7 +203,7 @@ def test_a_sentence_typed_by_a_stranger_ranks_at_once(ready):
 def test_a_text_that_is_no_item_yet_scores_as_an_item_of_that_text_and_average_popularity_would(ready):
     ranker, release = ready
     texts = [item.text for item in release.catalogue]
-    expected = ranker.scores(LOG) - ranker._formula.scales["popularity"] * release.log_popularity
+    expected = ranker.scores(LOG) - ranker._scorer.scales["popularity"] * release.log_popularity
     assert ranker.score_texts(LOG, texts) == pytest.approx(expected, abs=0.06)  # items are stored in int8
 
 

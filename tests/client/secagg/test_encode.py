@@ -8,7 +8,7 @@ import pytest
 from client.secagg import Contribution, encode_contribution
 from shared.errors import Misconfigured
 from shared.privacy import Keystream, sample_discrete_gaussian
-from tests.private_round import NO_NOISE, rng, configuration
+from tests.private_round import NO_NOISE, configuration, rng
 
 PARAMETERS = configuration().for_cohort(10)
 

@@ -36,12 +36,12 @@ from tests.private_round import (
     NO_NOISE,
     NOW,
     PrivateRound,
-    rng,
     configuration,
     flipped,
     membership,
     parties,
     party,
+    rng,
 )
 
 OTHER_REGISTRY = Ed25519PrivateKey.from_private_bytes(b"\xbb" * 32)

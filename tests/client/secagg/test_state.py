@@ -109,7 +109,7 @@ def test_what_states_and_roles_print_has_no_secret_in_it(states):
     assert repr(states[Agreed]) == "Agreed(6 members)"
     assert repr(states[Prepared]) == "Prepared(160 bytes)"
     assert repr(contribution) == "Contribution(d=40)"
-    assert repr(member.role) == f"Summand({member.device.hex()[:8]})"
+    assert repr(member.role) == f"SecAggClient({member.device.hex()[:8]})"
 
 
 def test_once_the_shares_are_out_the_seeds_and_the_secret_behind_them_are_gone(states):

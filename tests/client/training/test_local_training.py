@@ -11,7 +11,7 @@ from shared.errors import NotYet
 from shared.federation import GROUPS as EVERY_GROUP
 from tests.tiny import Seeded, events, person
 
-APART = ("gates", "movement", "context")  # of parts that are absent here: see test_gates, test_movement, test_context
+APART = ("gates", "evolution", "context")  # of parts that are absent here: see test_gates, test_evolution, test_context
 GROUPS = tuple(group for group in EVERY_GROUP if group not in APART)
 HEADS = tuple(group for group in GROUPS if group != "adapters")
 HUGE = "1e9"
@@ -122,13 +122,13 @@ def test_the_update_is_clipped_to_its_own_norm(tiny):
     free = local.update(release, release.vector, HEADS, LOG, Seeded()).signal
     length = float(np.linalg.norm(free))
     bound = length / 100
-    shares = "{dense=3.0, concepts=1.0, evolution=2.0, forgetting=0.5, bias=1.0, scales=0.5}"
+    shares = "{dense=3.0, concepts=1.0, transitions=2.0, forgetting=0.5, bias=1.0, scales=0.5}"
     federation = tiny.file(*settings, f"clipping.update_norm={bound}", f"clipping.group_shares={shares}")
     signal = local.update(replace(release, federation=federation), release.vector, HEADS, LOG, Seeded()).signal
     assert np.linalg.norm(signal) <= bound * (1 + 1e-5)
     # by hand: the squares of the shares sum to 9 + 1 + 4 + .25 + 1 + .25 = 15.5
     layout, cut_windows = model.layout.select(HEADS), 0
-    for group, share in {"dense": 3.0, "concepts": 1.0, "evolution": 2.0, "forgetting": 0.5, "bias": 1.0}.items():
+    for group, share in {"dense": 3.0, "concepts": 1.0, "transitions": 2.0, "forgetting": 0.5, "bias": 1.0}.items():
         places = np.concatenate([np.arange(b.offset, b.offset + b.size) for b in layout.blocks if b.group == group])
         own = bound * share / 15.5**0.5
         whole = float(np.linalg.norm(free[places]))

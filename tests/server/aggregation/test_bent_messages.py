@@ -111,4 +111,4 @@ def test_ten_thousand_random_messages_open_nothing(rounds):
             sender = drawn.choice((drawn.randbytes(16), b"", one.parties[0].device))
             with pytest.raises((Corrupt, Refused)):
                 getattr(collector, name)(*([content] if phase == 0 else [sender, content]))
-        assert repr(collector) == f"Collector({PHASES[phase]}, {6 if phase else 0} members)"
+        assert repr(collector) == f"SecAggServer({PHASES[phase]}, {6 if phase else 0} members)"

@@ -129,7 +129,7 @@ def test_an_advert_is_taken_once_and_gives_the_devices_id():
     for again in (content, advert_of(member, asked)):  # the same, or another of the same device
         with pytest.raises(Corrupt, match="a device and keys not yet in this round"):
             collector.advert(again)
-    assert repr(collector) == "Collector(join, 1 members)"
+    assert repr(collector) == "SecAggServer(join, 1 members)"
 
 
 def test_a_device_told_another_model_is_not_taken_in():
@@ -155,7 +155,7 @@ def test_a_device_without_a_valid_certificate_of_the_registry_is_not_taken_in():
         collector = opened(asked)
         with pytest.raises(Corrupt, match=reason):
             collector.advert(advert_of(stranger, asked))
-        assert repr(collector) == "Collector(join, 0 members)"
+        assert repr(collector) == "SecAggServer(join, 0 members)"
 
 
 def signed_advert(member, asked, encryption_key, mask_key):
@@ -445,6 +445,6 @@ def test_the_result_says_who_is_in_it_and_prints_no_sum():
     collected = one.unmask()
     assert repr(collected) == "Collected(5 members)"
     assert collected == Collected(collected.units, frozenset(range(5)), configuration().for_cohort(5), ())
-    assert repr(one.collector) == "Collector(done, 5 members)"
+    assert repr(one.collector) == "SecAggServer(done, 5 members)"
     assert one.collector._accumulator.size == 0
     assert one.collector._revealed == {}

@@ -259,7 +259,7 @@ def test_rounds_orders_follows_and_reports(home, stand_in):
     class Order:
         until = 9
 
-    def order_rounds(at, count):
+    def submit_job(at, count):
         calls.append((at, count))
         return Order
 
@@ -275,7 +275,7 @@ def test_rounds_orders_follows_and_reports(home, stand_in):
         rows.append({**rows[0], "number": 7, "answered": 0, "skipped": 1})
         return Progress
 
-    stand_in("server.training", order_rounds=order_rounds, follow=follow, read_rounds=lambda at: list(rows), Row=dict)
+    stand_in("server.training", submit_job=submit_job, follow=follow, read_rounds=lambda at: list(rows), Row=dict)
     assert answer("rounds", home.directory, "--count", 2) == {"ordered": 2, "rounds": 7, "sums": rows[2:]}
     assert calls == [(home, 2), (home, Order)]
     table = call("rounds", home.directory, "--count", 2).stdout.splitlines()
@@ -294,7 +294,7 @@ def test_giving_up_waiting_for_rounds_says_that_they_go_on(home, stand_in):
     def follow(*_):
         raise KeyboardInterrupt
 
-    stand_in("server.training", order_rounds=lambda *_: None, follow=follow, read_rounds=lambda _: [])
+    stand_in("server.training", submit_job=lambda *_: None, follow=follow, read_rounds=lambda _: [])
     result = call("rounds", home.directory, "--count", 2)
     assert result.exit_code != 0
     assert "the server goes on with the order" in result.stderr

@@ -30,9 +30,9 @@ pytestmark = pytest.mark.slow
 
 HOST = "127.0.0.1"
 RUNNING = (
-    "import logging, sys; from pathlib import Path; from server.home import Home; from server.supervisor import up\n"
+    "import logging, sys; from pathlib import Path; from server.home import Home; from server.supervisor import run_server\n"
     "logging.basicConfig(level=logging.INFO)\n"
-    "up(Home.open(Path(sys.argv[1])), lambda: print('ready', flush=True))"
+    "run_server(Home.open(Path(sys.argv[1])), lambda: print('ready', flush=True))"
 )
 
 

@@ -243,14 +243,14 @@ def test_items_added_between_rounds_stay_and_the_next_rounds_are_under_them(oper
 def test_what_the_operator_publishes_in_the_middle_counts_from_the_next_round(operated, monkeypatch):
     operated.train(1)
     zero = operated.releases.start()
-    write, rounds = server.training.runner.write_journal, []
+    write, rounds = server.training.runner.write_progress, []
 
     def journal(home, reports, round_number, *rest):
         write(home, reports, round_number, *rest)
         if round_number == 2 and not rounds:
             rounds.append(operated.releases.rollback(zero).release)
 
-    monkeypatch.setattr(server.training.runner, "write_journal", journal)
+    monkeypatch.setattr(server.training.runner, "write_progress", journal)
     operated.train(3)
     under = {number: release for task, number, release, _ in operated.asked if task == "update"}
     assert under[3] == zero != under[2]

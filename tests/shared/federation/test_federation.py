@@ -24,9 +24,9 @@ def test_the_default_validates_and_promises_what_the_design_says():
     assert DEFAULT.windows.events == 32
     assert DEFAULT.privacy.event_epsilon == 8.0
     assert DEFAULT.training.groups == (
-        "evolution",
+        "transitions",
         "forgetting",
-        "movement",
+        "evolution",
         "context",
         "scales",
         "adapters",
@@ -151,7 +151,7 @@ def test_a_missing_file_and_one_that_is_not_toml_are_told_apart(tmp_path):
 
 def test_order_and_comments_do_not_enter_the_canonical_bytes(tmp_path):
     # Groups for which the default has no rate, which would fix their order.
-    rates, turned = "{dense = 2.0, evolution = 3.0}", "{evolution = 3.0, dense = 2.0}"
+    rates, turned = "{dense = 2.0, transitions = 3.0}", "{transitions = 3.0, dense = 2.0}"
     one = (
         f"[training]\nrounds = 20 # short\nadapter_rounds = 2\n[optimizer]\nlearning_rate = 1\ngroup_rates = {rates}\n"
     )
@@ -197,13 +197,13 @@ def test_a_written_file_reads_back_equal(tmp_path_factory, name, rate, seed, gro
 def test_the_last_rounds_train_the_adapters_and_nothing_else():
     file = read_federation(settings=["training.rounds=10", "training.adapter_rounds=3"])
     assert [number for number in range(1, 11) if file.adapters_train_in(number)] == [8, 9, 10]
-    assert file.groups_in(7) == ("evolution", "forgetting", "scales")
+    assert file.groups_in(7) == ("transitions", "forgetting", "scales")
     assert file.groups_in(8) == ("adapters",)
 
 
 def test_groups_of_a_round_stand_in_canonical_order():
-    file = read_federation(settings=["training.groups=['bias', 'evolution', 'dense']"])
-    assert file.groups_in(1) == ("dense", "evolution", "bias")
+    file = read_federation(settings=["training.groups=['bias', 'transitions', 'dense']"])
+    assert file.groups_in(1) == ("dense", "transitions", "bias")
 
 
 @pytest.mark.parametrize(

@@ -98,11 +98,11 @@ def test_a_release_starts_from_the_graph_and_keeps_its_names(tiny):
     for row in range(6):  # the six items of the garden
         x = release.index[row] / np.linalg.norm(release.index[row])
         assert weight[0] @ x > np.median(weight[:4] @ x)
-    assert np.allclose(model.heads.evolution.weight.detach().numpy(), graph().ties(6))
+    assert np.allclose(model.heads.transitions.weight.detach().numpy(), graph().ties(6))
     # What is tied leads over: who is interested in the kitchen is expected to have some interest in the garden.
     plain = build_model(file)
     first_release(file, items, plain, embeddings)
-    assert not plain.heads.evolution.weight.any()
+    assert not plain.heads.transitions.weight.any()
     assert next_release(release, model, release.vector, 1).concept_names == release.concept_names
 
 

@@ -23,7 +23,7 @@ class Twin:
     def __init__(self, heads: ConceptModel) -> None:
         values = {name: p.detach().numpy().astype(np.float64) for name, p in heads.named_parameters()}
         self.dense, self.concepts = values.get("dense.change.weight"), values.get("concepts.weight")
-        self.evolution = values.get("evolution.weight")
+        self.transitions = values.get("transitions.weight")
         self.gamma = float(values["forgetting.gamma"][0])
         self.bias = values["bias.weight"][0]
         self.scales = list(np.exp(values["scales.levels"] / 10))
@@ -64,7 +64,7 @@ class Twin:
         if q is not None:
             roots, reached = np.sqrt(q), np.sqrt(self.c(item))
             follows = sum(
-                reached[to] * self.evolution[to, start] * roots[start] for to in range(6) for start in range(6)
+                reached[to] * self.transitions[to, start] * roots[start] for to in range(6) for start in range(6)
             )
             total += next(scales) * (float(roots @ reached) + follows)
         if remaining := list(scales):

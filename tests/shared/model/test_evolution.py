@@ -1,4 +1,4 @@
-"""The contract of every movement member, forgetting included: what any of them may be relied on for."""
+"""The contract of every evolution member, forgetting included: what any of them may be relied on for."""
 
 import numpy as np
 import pytest
@@ -86,15 +86,15 @@ def test_a_member_is_started_by_the_public_seed_alone(evolution):
 @pytest.mark.parametrize("evolution", LEARNT)
 def test_event_by_event_gives_what_the_whole_window_gives(tiny, evolution):
     heads = moved_heads(tiny, evolution)
-    movement = heads.movement
+    evolution = heads.evolution
     values = torch.cat(heads.view(history(7)), -1)
     values[3] = 0.0  # an event nobody knows passes without a trace
     with torch.no_grad():
-        whole = movement(values[None])[0]
-        state = movement.start(1)
-        for place, entered in enumerate(movement.enter(values)):
-            assert torch.allclose(movement.correction(state)[0], whole[place], atol=1e-5)
-            state = movement.step(state, entered[None])
+        whole = evolution(values[None])[0]
+        state = evolution.start(1)
+        for place, entered in enumerate(evolution.enter(values)):
+            assert torch.allclose(evolution.correction(state)[0], whole[place], atol=1e-5)
+            state = evolution.step(state, entered[None])
         assert torch.allclose(whole[3], whole[4], atol=1e-6)
         assert (whole[2] - whole[6]).abs().max() > 1e-4
 
@@ -109,8 +109,8 @@ def test_per_window_gradients_are_those_of_a_loop_and_finite(tiny, evolution, vi
     coins = Seeded().numpy("windows")
     windows = cut_windows(LOG, release.federation.windows.events)
     coins.random(len(windows))  # the coins that draw windows come first
-    losses = local.losses(release, windows, ("movement",), coins)
-    parameters = model.train_only(("movement",))
+    losses = local.losses(release, windows, ("evolution",), coins)
+    parameters = model.train_only(("evolution",))
     rows = np.stack(
         [
             np.concatenate([g.numpy().ravel() for g in torch.autograd.grad(loss, parameters, retain_graph=True)])
@@ -119,11 +119,11 @@ def test_per_window_gradients_are_those_of_a_loop_and_finite(tiny, evolution, vi
     )
     assert np.isfinite(rows).all()
     assert (np.abs(rows).max(0) > 0).mean() > 0.5
-    update = local.update(release, release.vector, ("movement",), LOG, Seeded())
+    update = local.update(release, release.vector, ("evolution",), LOG, Seeded())
     assert np.allclose(update.signal, -rows.sum(0) / 3, rtol=1e-3, atol=1e-4 * np.abs(rows).max())
 
 
 def test_what_is_asked_for_and_not_trained_is_an_error(tiny):
-    for asked, group in (("interest.evolution=gru", "movement"), ("interest.context=true", "context")):
+    for asked, group in (("interest.evolution=gru", "evolution"), ("interest.context=true", "context")):
         with pytest.raises(Misconfigured, match=rf"training\.groups: expected {group}"):
             tiny.file(asked, "training.groups=['dense']")

@@ -21,8 +21,8 @@ def test_a_selection_starts_at_zero_and_keeps_the_canonical_order():
     chosen = THREE.select(["adapters", "dense"])
     assert [(block.name, block.offset) for block in chosen.blocks] == [("P", 0), ("B", 6), ("C", 7)]
     assert chosen.size == 11
-    with pytest.raises(Misconfigured, match="'evolution'"):
-        THREE.select(["dense", "evolution"])
+    with pytest.raises(Misconfigured, match="'transitions'"):
+        THREE.select(["dense", "transitions"])
 
 
 def test_a_part_is_taken_out_in_canonical_order_whatever_the_order_asked():

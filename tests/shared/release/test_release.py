@@ -130,7 +130,7 @@ def test_release_zero_is_the_whitened_catalogue_and_the_models_start(tiny):
     assert near(release.index, release.whitening.apply(model.encoder.embed(catalogue().texts)))
     assert np.array_equal(release.vector, model.vector())
     assert np.allclose(np.linalg.norm(model.heads.concepts.weight.detach().numpy(), axis=1), 1, atol=1e-5)
-    assert not model.layout.extract(release.vector, ["adapters", "evolution", "bias"]).any()
+    assert not model.layout.extract(release.vector, ["adapters", "transitions", "bias"]).any()
 
 
 def test_without_the_concept_view_there_are_no_concepts_to_name(tiny):

@@ -112,7 +112,7 @@ class TestItemKnn(PersonalContract):
         assert scores[1] > 0.0
         assert scores[2] == 0.0
 
-    def test_blocks_agree_with_the_dense_formula(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_blocks_agree_with_the_dense_scorer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("simulations.baselines.neighbours._ROWS_AT_ONCE", 5)
         rng = np.random.default_rng(0)
         given = [rng.choice(13, 4, replace=False).astype(np.int32) for _ in range(30)]

@@ -47,7 +47,13 @@ def test_an_unknown_comparison_is_not_run(world: Path, federation: Path) -> None
 def test_ablations_leave_one_part_out_at_a_time_and_say_what_it_is_worth(world: Path, federation: Path) -> None:
     record = run_comparison("ablations", data=f"events:{world}", federation=federation, rounds=2)
     rows = {row["variant"]: row for row in record["rows"]}
-    assert {"everything", "bare model", "without M", "without concepts", "without noticing drift"} <= rows.keys()
+    assert {
+        "everything",
+        "bare model",
+        "without transitions",
+        "without concepts",
+        "without noticing drift",
+    } <= rows.keys()
     whole = rows["everything"]
     assert whole["everything gains"] == 0.0
     for row in rows.values():
