@@ -145,7 +145,7 @@ class PrivateRound:
             return one.role.advertise(self.configuration, Contribution(one.vector, one.event_noise))
 
         self._ask("advert", drop, advert, lambda _, content: self.collector.advert(content))
-        self.roster = self.collector.close_joining()
+        self.roster = self.collector.close_advertising()
         self.parties = [self.parties[place] for place in sorted(self.present)]
         self.present = set(range(len(self.parties)))
         return self.roster

@@ -35,7 +35,7 @@ _ANY_SECRET = bytes(range(32))
 
 
 class _Phase(IntEnum):
-    JOIN = 0
+    ADVERTISE = 0
     SHARE = 1
     MASK = 2
     AGREE = 3
@@ -85,7 +85,7 @@ class SecAggServer:
         self._registry = registry
         self._now = int(now_seconds)
         self._event_noise = event_noise_over_clip
-        self._phase = _Phase.JOIN
+        self._phase = _Phase.ADVERTISE
         self._adverts: dict[bytes, Advert] = {}
         self._keys: set[bytes] = set()
         self._inboxes: dict[int, dict[int, bytes]] = {}
@@ -107,7 +107,7 @@ class SecAggServer:
         Raises:
             Corrupt: not a certified device's advert for this round, or one whose device or keys are taken.
         """
-        self._expect(_Phase.JOIN)
+        self._expect(_Phase.ADVERTISE)
         advert = Advert.decode(content)
         advert.verify(self._ch, self._registry, self._now)
         keys = {advert.encryption_key, advert.mask_key}
@@ -121,7 +121,7 @@ class SecAggServer:
         self._keys |= keys
         return advert.device
 
-    def close_joining(self) -> bytes:
+    def close_advertising(self) -> bytes:
         """End phase 0.
 
         Returns:
@@ -131,7 +131,7 @@ class SecAggServer:
             NotYet: fewer joined than a sum needs.
             Misconfigured: no safe sum can be had with so many.
         """
-        self._expect(_Phase.JOIN)
+        self._expect(_Phase.ADVERTISE)
         if len(self._adverts) < self._configuration.minimum_cohort:
             self._abort()
             raise NotYet(

@@ -48,7 +48,7 @@ class SecureSum:
 
         try:
             present = calls.advertise(join_sum)
-            roster = collector.close_joining()
+            roster = collector.close_advertising()
             present = calls.ask("share", present, lambda _: {"roster": roster}, of(collector.envelopes))
             u1 = collector.close_sharing()
             present = calls.ask(

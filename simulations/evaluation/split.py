@@ -1,11 +1,11 @@
 """What is kept for validation and test, and what is left to learn from. It never lets a kept event into training.
 
 Choices are what is learnt from, counted and asked for: events that show interest in a catalogue item
-(`positive_events`), never a skip or a dismissal. Only a new item is asked for, one that no event of the person was about before, since a
-device offers nothing that was met. Without shown lists, the last choice of a new item is the test and the one before it
-the validation; no event from the validation on is in any training, popularity included. With shown lists, those are the
-test, and the last new choices of some people the validation. People with fewer than three are not asked about; what
-they did is learnt from.
+(`positive_events`), never a skip or a dismissal. Only a new item is asked for, one that no event of the person was
+about before, since a device offers nothing that was met. Without shown lists, the last choice of a new item is the test
+and the one before it the validation; no event from the validation on is in any training, popularity included. With
+shown lists, those are the test, and the last new choices of some people the validation. People with fewer than three
+are not asked about; what they did is learnt from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

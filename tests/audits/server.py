@@ -137,7 +137,7 @@ class Victim:
         for one in others:
             sent, one.state = one.role.advertise(configuration, Contribution(one.vector, one.event_noise))
             collector.advert(sent)
-        roster = collector.close_joining()
+        roster = collector.close_advertising()
         looks = [seen]
 
         def ask(phase: str, take: Callable[[bytes, bytes], object], **parts: bytes) -> None:

@@ -154,7 +154,8 @@ print(*sorted(set(sys.modules) & set({heavy!r})))
         (
             "from client.ranking.worker import RankingWorker\n"
             "ranking = RankingWorker(home := Home.open(Path(sys.argv[1])), home.keys.data_key())\n"
-            "assert len(ranking.recommend(5, RecommendOptions(), (), None)) == 5 == len(ranking.rank_text('a rose', 5))\n"
+            "assert len(ranking.recommend(5, RecommendOptions(), (), None)) == 5\n"
+            "assert len(ranking.rank_text('a rose', 5)) == 5\n"
             "assert ranking.explain('garden-0') and ranking.interests()",
             HEAVY,
         ),

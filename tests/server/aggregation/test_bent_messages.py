@@ -63,7 +63,7 @@ def replay(collector, one, phase, places):
 
 
 def close(collector, phase):
-    for name in ("close_joining", "close_sharing", "close_masking", "close_agreeing")[phase : phase + 1]:
+    for name in ("close_advertising", "close_sharing", "close_masking", "close_agreeing")[phase : phase + 1]:
         getattr(collector, name)()
 
 

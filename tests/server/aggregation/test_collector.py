@@ -52,7 +52,7 @@ def calls(one):
     return {
         "advertise": [
             lambda: collector.advert(one.sent["advert"][0]),
-            collector.close_joining,
+            collector.close_advertising,
         ],
         "share": [
             lambda: collector.envelopes(device, one.sent["envelopes"].get(0, b"")),
@@ -101,7 +101,7 @@ def test_before_anybody_joined_every_later_phase_is_refused():
     for phase, asked in calls(one).items():
         if phase != "advertise":
             for call in asked:
-                with pytest.raises(Refused, match=f"expected phase join, got {phase}"):
+                with pytest.raises(Refused, match=f"expected phase advertise, got {phase}"):
                     call()
 
 
@@ -129,7 +129,7 @@ def test_an_advert_is_taken_once_and_gives_the_devices_id():
     for again in (content, advert_of(member, asked)):  # the same, or another of the same device
         with pytest.raises(Corrupt, match="a device and keys not yet in this round"):
             collector.advert(again)
-    assert repr(collector) == "SecAggServer(join, 1 members)"
+    assert repr(collector) == "SecAggServer(advertise, 1 members)"
 
 
 def test_a_device_told_another_model_is_not_taken_in():
@@ -155,7 +155,7 @@ def test_a_device_without_a_valid_certificate_of_the_registry_is_not_taken_in():
         collector = opened(asked)
         with pytest.raises(Corrupt, match=reason):
             collector.advert(advert_of(stranger, asked))
-        assert repr(collector) == "SecAggServer(join, 0 members)"
+        assert repr(collector) == "SecAggServer(advertise, 0 members)"
 
 
 def signed_advert(member, asked, encryption_key, mask_key):
@@ -204,7 +204,7 @@ def test_a_round_takes_no_more_members_than_configured():
         else:
             with pytest.raises(Refused, match="this round has its 4 members"):
                 collector.advert(advert_of(member, asked))
-    assert len(Roster.decode(collector.close_joining())) == 4
+    assert len(Roster.decode(collector.close_advertising())) == 4
 
 
 def test_the_roster_lists_every_advert_once_by_ascending_id_whatever_order_they_came_in():
@@ -215,7 +215,7 @@ def test_the_roster_lists_every_advert_once_by_ascending_id_whatever_order_they_
         collector = opened(asked)
         for place in order:
             collector.advert(contents[place])
-        rosters.add(collector.close_joining())
+        rosters.add(collector.close_advertising())
     assert rosters == {b"".join(contents)}
 
 
@@ -224,9 +224,9 @@ def test_with_fewer_than_the_minimum_the_round_ends_before_it_began():
     for member in parties(3):
         collector.advert(advert_of(member, configuration(minimum_cohort=4)))
     with pytest.raises(NotYet, match="expected at least 4 members, got 3; wait for more devices"):
-        collector.close_joining()
+        collector.close_advertising()
     with pytest.raises(Refused):
-        collector.close_joining()
+        collector.close_advertising()
 
 
 def test_a_cohort_that_no_safe_sum_can_be_had_of_is_a_matter_of_configuration():
@@ -235,7 +235,7 @@ def test_a_cohort_that_no_safe_sum_can_be_had_of_is_a_matter_of_configuration():
     for member in parties(5):
         collector.advert(advert_of(member, asked))
     with pytest.raises(Misconfigured, match="honest survivors"):
-        collector.close_joining()
+        collector.close_advertising()
 
 
 # Phase 1
@@ -294,7 +294,7 @@ def test_a_run_of_members_that_sent_no_envelopes_ends_the_round():
         collector = opened(asked)
         for content in adverts.values():
             collector.advert(content)
-        roster = Roster.decode(collector.close_joining())
+        roster = Roster.decode(collector.close_advertising())
         ring = Ring(roster.session(asked.digest()), 300, 96)
         silent = {ring.places[(290 + step) % 300] for step in range(missing)}
         for place in set(range(300)) - silent:

@@ -24,7 +24,7 @@ def all_reveals(one, place):
 def test_no_answer_while_joining_costs_nothing():
     one = of()
     silent = one.parties[4].device
-    collected = one.go(join={4})
+    collected = one.go(advertise={4})
     assert silent not in Roster.decode(one.roster).devices
     assert collected.units.tolist() == one.expected(range(5))
     assert one.charges() == [1] * 5
@@ -251,7 +251,7 @@ def test_a_server_that_restarts_has_lost_the_round():
     one.mask()
     restarted = PrivateRound(one.configuration, one.parties)
     for place, member in enumerate(one.parties):
-        with pytest.raises(Refused, match="expected phase join, got agree"):
+        with pytest.raises(Refused, match="expected phase advertise, got agree"):
             restarted.collector.agreement(member.device, one.sent["vector"][place][-64:])
     assert one.charges() == [1] * 6
 

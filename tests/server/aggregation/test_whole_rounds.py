@@ -157,7 +157,7 @@ def test_large_sums_are_exact_with_drops_in_every_phase(n, dimension, asked):
 
 def test_fifty_lose_members_while_joining_too():
     one = PrivateRound(configuration(40), parties(54, 40))
-    collected = one.go(join={0, 9, 30, 53}, share={0}, mask={48, 49}, agree={7}, unmask={11})
+    collected = one.go(advertise={0, 9, 30, 53}, share={0}, mask={48, 49}, agree={7}, unmask={11})
     summed = set(range(1, 48))
     assert len(one.parties) == 50
     assert collected.units.tolist() == one.expected(summed)

@@ -186,7 +186,7 @@ def test_somebody_elses_server_is_no_fault_of_ours(home, stand_in):
     def up(*_):
         raise PermissionError(13, "Permission denied", "/somewhere/run/up.lock")
 
-    stand_in("server.supervisor", up=up)
+    stand_in("server.supervisor", run_server=up)
     result = call("up", home.directory)
     assert result.exit_code == 2
     assert "/somewhere/run/up.lock: expected to be let in" in result.stderr
@@ -275,7 +275,7 @@ def test_rounds_orders_follows_and_reports(home, stand_in):
         rows.append({**rows[0], "number": 7, "answered": 0, "skipped": 1})
         return Progress
 
-    stand_in("server.training", submit_job=submit_job, follow=follow, read_rounds=lambda at: list(rows), Row=dict)
+    stand_in("server.training", submit_job=submit_job, wait_for_job=follow, read_rounds=lambda at: list(rows), Row=dict)
     assert answer("rounds", home.directory, "--count", 2) == {"ordered": 2, "rounds": 7, "sums": rows[2:]}
     assert calls == [(home, 2), (home, Order)]
     table = call("rounds", home.directory, "--count", 2).stdout.splitlines()
@@ -294,7 +294,7 @@ def test_giving_up_waiting_for_rounds_says_that_they_go_on(home, stand_in):
     def follow(*_):
         raise KeyboardInterrupt
 
-    stand_in("server.training", submit_job=lambda *_: None, follow=follow, read_rounds=lambda _: [])
+    stand_in("server.training", submit_job=lambda *_: None, wait_for_job=follow, read_rounds=lambda _: [])
     result = call("rounds", home.directory, "--count", 2)
     assert result.exit_code != 0
     assert "the server goes on with the order" in result.stderr
@@ -305,7 +305,7 @@ def test_up_warns_of_what_is_wrong_says_when_it_is_ready_and_ends_well(home, sta
         assert at == home
         ready()
 
-    stand_in("server.supervisor", up=up)
+    stand_in("server.supervisor", run_server=up)
     home.operator_key_path.chmod(0o644)
     result = call("up", home.directory, "--json")
     assert result.exit_code == 0
@@ -388,7 +388,7 @@ def test_each_kind_of_no_has_its_exit_status_and_its_message(home, stand_in, err
     def up(*_):
         raise error("this: expected that, got another; do so")
 
-    stand_in("server.supervisor", up=up)
+    stand_in("server.supervisor", run_server=up)
     result = call("up", home.directory)
     assert result.exit_code == status
     assert result.stderr.endswith("hushrec-server: this: expected that, got another; do so\n")
@@ -398,7 +398,7 @@ def test_a_fault_of_ours_shows_its_place_and_its_words_only_when_asked(home, sta
     def up(*_):
         raise KeyError("a person's words")
 
-    stand_in("server.supervisor", up=up)
+    stand_in("server.supervisor", run_server=up)
     result = call("up", home.directory)
     assert result.exit_code == 1
     assert "a fault of ours, not of your input: KeyError at test_commands.py" in result.stderr

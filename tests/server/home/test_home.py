@@ -372,7 +372,8 @@ def test_a_folder_that_is_no_server_is_one_finding(tmp_path):
 
 def test_init_and_check_need_neither_torch_nor_flower(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from server.doctor import check_server; from server.home import create_server; "
+        "import sys; from pathlib import Path; from server.doctor import check_server; "
+        "from server.home import create_server; "
         f"home = create_server(Path({str(tmp_path / 'server')!r})); assert check_server(home.directory) == []; "
         "print([name for name in ('torch', 'flwr', 'transformers') if name in sys.modules])"
     )

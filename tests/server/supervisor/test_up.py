@@ -30,7 +30,8 @@ pytestmark = pytest.mark.slow
 
 HOST = "127.0.0.1"
 RUNNING = (
-    "import logging, sys; from pathlib import Path; from server.home import Home; from server.supervisor import run_server\n"
+    "import logging, sys; from pathlib import Path; from server.home import Home\n"
+    "from server.supervisor import run_server\n"
     "logging.basicConfig(level=logging.INFO)\n"
     "run_server(Home.open(Path(sys.argv[1])), lambda: print('ready', flush=True))"
 )

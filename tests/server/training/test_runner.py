@@ -273,7 +273,7 @@ def test_the_registry_says_who_is_revoked(operated):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    from shared.secure_sum import TrainingId as DeviceIdentity
+    from shared.secure_sum import Identity as DeviceIdentity
 
     with operated.home.registry() as registry:
         identity = DeviceIdentity(Ed25519PrivateKey.generate())
