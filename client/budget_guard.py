@@ -4,19 +4,17 @@ Where that is written down is a `RoundRecord`: files for a person's device, a ma
 """
 
 import json
-import os
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from client.home import Home
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
+from shared.locks import exclusive
 from shared.privacy import (
-    LEVELS,
     TASKS,
     Ledger,
     LedgerBudget,
@@ -88,7 +86,7 @@ class FileRecord:
             Corrupt: the file is not what was written; no round is answered then.
             Misconfigured: it cannot be read or written.
         """
-        with _alone(self._rounds.with_name(f".{self._rounds.name}.lock")):
+        with exclusive(self._rounds.with_name(f".{self._rounds.name}.lock"), "", math.inf):
             write_atomically(self._rounds, _with_round(self._last_rounds(), task, number).encode())
 
     def check(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
@@ -182,75 +180,6 @@ def _with_round(rounds: Mapping[str, int], task: Task, number: int) -> str:
     if number <= rounds.get(task, -1):
         raise Refused(f"round {number} of {task}: this device has answered round {rounds[task]} already")
     return json.dumps({**rounds, task: number}, sort_keys=True)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time."""
-    import fcntl  # here, so that simulations load on other systems too
-
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Misconfigured(f"{lock}: expected to make a lock there ({error.strerror})") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def spent_privacy(home: Home) -> dict[str, Any]:
-    """What a person's device was promised, what its policy allows, and what of it is gone, as plain data.
-
-    Returns:
-        {"promised": {"federation", "user": {"epsilon", "delta"}, "event", "local": the same or None, "cohort"}, None
-        before joining, "allowed": {"epsilon", "epsilon_per_round", "delta", "cohort", "tasks"}, "spent": {"user",
-        "event", "local"}, epsilons at the promised deltas, else at the allowed one, "answers": {task: how many were
-        paid for}}. The levels are those of `shared.privacy.Level`.
-
-    Raises:
-        Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
-    """
-    policy = home.policy()
-    promised = _promised(home)
-    charges = read_charges(home.ledger)
-    paid = {(charge.task, charge.round_number) for charge in charges}
-    deltas = {
-        level: promised[level]["delta"] if promised and promised[level] else policy.largest_delta for level in LEVELS
-    }
-    ledger = Ledger(
-        LedgerBudget(user_delta=deltas["user"], event_delta=deltas["event"]),
-        Counter(charge.event for charge in charges),
-    )
-    return {
-        "promised": promised,
-        "allowed": {
-            "epsilon": policy.largest_epsilon_in_life,
-            "epsilon_per_round": policy.largest_epsilon_per_round,
-            "delta": policy.largest_delta,
-            "cohort": policy.smallest_cohort,
-            "tasks": list(policy.tasks),
-        },
-        "spent": {level: ledger.epsilon(level) for level in LEVELS},
-        "answers": {task: sum(one == task for one, _ in paid) for task in TASKS},
-    }
-
-
-def _promised(home: Home) -> dict[str, Any] | None:
-    if not home.membership.exists():
-        return None
-    from client.membership import Membership  # here, as it brings HTTP along and simulated devices join nothing
-
-    federation = Membership.load(home.membership).agreed()
-    privacy = federation.privacy
-    return {
-        "federation": federation.name,
-        "user": {"epsilon": privacy.user_epsilon, "delta": privacy.user_delta} if privacy.user else None,
-        "event": {"epsilon": privacy.event_epsilon, "delta": privacy.event_delta} if privacy.event else None,
-        "local": {"epsilon": privacy.local_epsilon, "delta": privacy.event_delta} if privacy.local else None,
-        "cohort": federation.round.minimum_answers,
-    }
 
 
 def _charges_due(task: Task, charges: tuple[PrivacyEvent, ...]) -> tuple[PrivacyEvent, ...]:

@@ -11,7 +11,7 @@ from client.secagg import Credentials as Member
 from shared.enrolment import Revocations
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile, read_federation
-from shared.files import write_atomically
+from shared.files import read_bounded, write_atomically
 from shared.secure_sum import Certificate, Identity, verify_certificate
 
 _LARGEST_BYTES = 131_072
@@ -61,18 +61,13 @@ class Membership(BaseModel):
             Corrupt: the file is not what joining wrote.
         """
         try:
-            with path.open("rb") as stream:
-                content = stream.read(_LARGEST_BYTES + 1)
+            content = read_bounded(path, _LARGEST_BYTES)
         except FileNotFoundError:
             raise Misconfigured(
                 f"{path}: this device has joined no federation; join one with: hushrec-device join {path.parent} "
                 "INVITATION"
             ) from None
-        except OSError as error:
-            raise Misconfigured(f"{path}: could not be read ({error.strerror})") from None
         try:
-            if len(content) > _LARGEST_BYTES:
-                raise ValueError
             return cls.model_validate_json(content)
         except (ValidationError, ValueError):
             raise Corrupt(
@@ -174,12 +169,9 @@ def kept_revocations(path: Path, registry: bytes) -> Revocations:
         Corrupt: it is not the registry's. No roster can be trusted then.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST_REVOCATIONS + 1)
+        content = read_bounded(path, _LARGEST_REVOCATIONS)
     except FileNotFoundError:
         return Revocations(sequence=0, devices=frozenset(), signature=bytes(64))
-    except OSError as error:
-        raise Misconfigured(f"{path}: could not be read ({error.strerror})") from None
     revocations = Revocations.decode(content)
     revocations.verify(registry)
     return revocations

@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import Corrupt, Misconfigured
+from shared.files import read_bounded
 
 Setting = bool | int | float | str | Sequence[str]
 
@@ -70,10 +71,9 @@ def read_settings(path: Path, kind: type[AnySettings]) -> AnySettings:
         Corrupt: it is not TOML.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise Misconfigured(f"{path}: expected a file of settings, could not read it ({error.strerror})") from None
+        content = read_bounded(path, _LARGEST_BYTES)
+    except FileNotFoundError:
+        raise Misconfigured(f"{path}: expected a file of settings, could not read it (there is none)") from None
     return parse(content, kind, path)
 
 

@@ -1,11 +1,11 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and reads that no file can make too large."""
 
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from shared.errors import Misconfigured
+from shared.errors import Corrupt, Misconfigured
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -35,3 +35,23 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def read_bounded(path: Path, largest_bytes: int) -> bytes:
+    """The content of a file, of which no more than `largest_bytes` are ever in memory.
+
+    Raises:
+        FileNotFoundError: there is none; what that means, the caller knows.
+        Misconfigured: it cannot be read.
+        Corrupt: it is longer.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(largest_bytes + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Misconfigured(f"{path}: could not be read ({error.strerror}); mend who may read it") from None
+    if len(content) > largest_bytes:
+        raise Corrupt(f"{path}: expected at most {largest_bytes} bytes, got more; bring it back from a copy")
+    return content

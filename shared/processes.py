@@ -5,7 +5,6 @@ its lock, and is ended before its successor starts.
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import random
@@ -20,6 +19,7 @@ from threading import Event
 from typing import Self
 
 from shared.errors import Misconfigured, NotYet
+from shared.locks import try_lock
 
 _LOGGER = logging.getLogger("hushrec.processes")
 
@@ -248,7 +248,7 @@ class Supervisor:
         lock = os.open(self._folder / f"{name}.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             end = time.monotonic() + 2 * _ENDING_SECONDS
-            while not _taken(lock):
+            while not try_lock(lock):
                 left = end - time.monotonic()
                 if left <= 0:
                     raise NotYet(f"{name}: an earlier one still runs and does not end; end it and start again")
@@ -281,14 +281,6 @@ class Supervisor:
 def _process(one: _Running) -> "subprocess.Popen[bytes]":
     assert one.process is not None
     return one.process
-
-
-def _taken(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _signal_session(leader: int, wanted: signal.Signals) -> None:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from client.budget_guard import spent_privacy
 from client.facade.device_facade import DeviceFacade
 from client.home import Home
+from client.privacy_report import spent_privacy
 from client.ranking import RankingClient
 from client.store import Store
 

@@ -4,7 +4,6 @@ One `run_device` runs for a device at a time. Which of its processes dies, is ki
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from client.home import Home
 from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
-from shared.errors import NotYet
+from shared.locks import exclusive
 from shared.processes import Part, Supervisor
 
 _LOGGER = logging.getLogger("client.maintenance")
@@ -37,7 +36,8 @@ def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
     membership.member(identity, home.revocations)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    with _alone(home), _told_to_stop() as stop, membership.gateway(identity) as gateway:
+    busy = f"{home.directory}: this device runs already; stop it first"
+    with exclusive(home.run / "up.lock", busy), _told_to_stop() as stop, membership.gateway(identity) as gateway:
         care = threading.Thread(
             target=MaintenanceLoop(home, identity, membership, gateway).run, args=(stop,), daemon=True
         )
@@ -60,21 +60,6 @@ def _parts(home: Home) -> list[Part]:
         Part(name, (sys.executable, "-m", module, str(home.directory)), home.directory, environment)
         for name, module in (("api", "client.http_api"), ("executor", "client.supernode"))
     ]
-
-
-@contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """Hold the device's lock."""
-    home.run.mkdir(mode=0o700, exist_ok=True)
-    handle = os.open(home.run / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotYet(f"{home.directory}: this device runs already; stop it first") from None
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager

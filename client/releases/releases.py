@@ -3,15 +3,12 @@
 Whatever fails on that way leaves the release before in place. Files of a release are never changed once it counts.
 """
 
-import fcntl
 import json
 import logging
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from client.gateway import GatewayClient
@@ -21,9 +18,10 @@ from client.policy import reading
 from client.releases.chain import newest_publication
 from client.releases.fetching import check_space, fetch, reuse_file, verify_files
 from client.releases.trial import try_loading
-from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.errors import Corrupt, Misconfigured
 from shared.federation import read_federation
-from shared.files import write_atomically
+from shared.files import read_bounded, write_atomically
+from shared.locks import exclusive
 from shared.release import LARGEST_BYTES as LARGEST_LINK
 from shared.release import MANIFEST, Publication
 
@@ -61,12 +59,9 @@ class Releases:
             Corrupt: releases/current.json is not what was accepted.
         """
         try:
-            with self._home.current.open("rb") as stream:
-                content = stream.read(LARGEST_LINK + 1)
+            content = read_bounded(self._home.current, LARGEST_LINK)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise Misconfigured(f"{self._home.current}: could not be read ({error.strerror})") from None
         publication = Publication.decode(content)
         publication.verify(bytes.fromhex(self._membership.operator))
         return publication
@@ -98,7 +93,8 @@ class Releases:
             NotYet: the server cannot be reached, the disk is full, or another process is at it.
             Misconfigured: the folder cannot be written. In all cases the release before goes on to count.
         """
-        with self._alone():
+        busy = "releases: another process of this device is fetching one; try again"
+        with exclusive(self._home.releases / ".lock", busy, _LOCK_SECONDS):
             accepted = self.current()
             publication = newest_publication(self._gateway, accepted, bytes.fromhex(self._membership.operator))
             if publication is None:
@@ -149,20 +145,6 @@ class Releases:
             if path.is_dir() and path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time fetches."""
-        handle = os.open(self._home.releases / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            end = time.monotonic() + _LOCK_SECONDS
-            while not _taken(handle):
-                if time.monotonic() > end:
-                    raise NotYet("releases: another process of this device is fetching one; try again")
-                time.sleep(0.1)
-            yield
-        finally:
-            os.close(handle)
-
 
 def _check_sizes(publication: Publication) -> None:
     """See that nothing in a release is larger than a device takes, whoever signed it."""
@@ -183,11 +165,3 @@ def _kind(folder: Path) -> object:
         return manifest["format"], sorted(manifest["sha256"]), manifest["federation"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise Corrupt(f"release {folder.name[:12]}: expected a manifest, got something else; update Hushrec") from None
-
-
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 
-from client.store.database import Database
+from client.store.database import StoreFile
 from client.store.seal import Seals
 from shared.errors import Corrupt
 
@@ -16,7 +16,7 @@ _TABLE = "controls"
 class SealedControls(MutableMapping[str, str]):
     """A mapping whose every change is on disk when it returns, and whose old texts are gone."""
 
-    def __init__(self, path: Path, database: Database, seals: Seals) -> None:
+    def __init__(self, path: Path, database: StoreFile, seals: Seals) -> None:
         self._path, self._database, self._seals = path, database, seals
 
     def __repr__(self) -> str:

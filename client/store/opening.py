@@ -5,11 +5,12 @@ A file that is not what it must be is refused as it lies: nothing repairs, migra
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.locks import acquire
+from shared.sqlite import SqliteErrors
 
 _APPLICATION = 0x48555348  # "HUSH"
 _BUSY_SECONDS = 10.0
@@ -32,18 +33,8 @@ class WriterLock:
             NotYet: another writer has it.
             Misconfigured: the lock cannot be made.
         """
-        import fcntl  # here, so that what never writes a store loads on other systems too
-
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Misconfigured(f"{path}: expected to make a lock there ({error.strerror})") from None
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._handle)
-            raise NotYet(f"{path}: another process of this device writes to the store; wait for it to end") from None
+        busy = f"{path}: another process of this device writes to the store; wait for it to end"
+        self._handle = acquire(path, busy)
 
     def __repr__(self) -> str:
         return "WriterLock()"
@@ -148,22 +139,14 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
     return connection
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns what SQLite raises into our own four errors."""
-    try:
-        yield
-    except sqlite3.ProgrammingError:  # a fault of ours, such as a store that was closed already
-        raise
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise NotYet(f"{path}: the store is busy; try again") from None
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-            raise Misconfigured(
-                f"{path}: the store could not be kept ({name}); free some space, or mend who may write there"
-            ) from None
-        raise _corrupt(path, name) from None
+def errors_of(path: Path) -> SqliteErrors:
+    """What SQLite raises about a store, in our own errors."""
+    return SqliteErrors(path, "the store", lambda why: _corrupt(path, why))
+
+
+def translated(path: Path) -> AbstractContextManager[None]:
+    """See `SqliteErrors.translated`."""
+    return errors_of(path).translated()
 
 
 def _check_size(path: Path) -> None:

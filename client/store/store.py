@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 
 from client.store import opening
 from client.store.controls import SealedControls
-from client.store.database import Database
+from client.store.database import StoreFile
 from client.store.seal import SCHEMA, Seals, decode_event, encode_event
 from shared.behaviour import Event, new_places
 from shared.errors import Corrupt
@@ -28,7 +28,7 @@ class Store:
     Row ids grow with every event and are never given again, not even after a deletion.
     """
 
-    def __init__(self, path: Path, database: Database, seals: Seals) -> None:
+    def __init__(self, path: Path, database: StoreFile, seals: Seals) -> None:
         """Use `Store.open`."""
         self._path, self._database, self._seals = path, database, seals
 
@@ -47,7 +47,7 @@ class Store:
         """
         seals = Seals(data_key)
         if read_only:
-            return cls(path, Database(path, _connected(path, seals), None), seals)
+            return cls(path, StoreFile(path, _connected(path, seals), None), seals)
         lock = opening.WriterLock(path.parent / "run" / "store.lock")
         try:
             if not path.exists():
@@ -55,7 +55,7 @@ class Store:
             reading = _connected(path, seals)
             try:
                 opening.check_pages(path, reading)
-                database = Database(path, opening.connect_to_write(path), lock)
+                database = StoreFile(path, opening.connect_to_write(path), lock)
             finally:
                 reading.close()
             database.empty_log()  # a process that was killed while it deleted may have left there what it deleted

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 from client.app import make_client_app
@@ -17,6 +16,7 @@ from client.supernode.node import Node
 from client.supernode.round_proxy import RoundProxy
 from shared.bundle import bundle_hash
 from shared.errors import HushrecError
+from shared.lifetime import end_with_parent
 
 _LOGGER = logging.getLogger("client.supernode")
 
@@ -44,7 +44,7 @@ def _serve(home: Home) -> None:
         rounds = RoundProxy(home, identity.device.hex(), Releases(home, membership, gateway).find)
         fleet = FleetClient(gateway, home.keys.node_key(), home.run / "node")
         node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, home.settings.busy_poll_seconds)
-        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        end_with_parent(os.getppid(), signal.SIGTERM)  # a device whose `up` is gone answers nobody
         try:
             node.run(stop)
         finally:
@@ -53,13 +53,6 @@ def _serve(home: Home) -> None:
                 fleet.deactivate()
             except HushrecError:
                 _LOGGER.info("the server was not told that this device goes")
-
-
-def _end_with_parent(parent: int) -> None:
-    """A device whose `up` is gone answers nobody."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,9 @@
 It holds public things alone, the release and its model; only the forks ever see keys, events and secrets.
 """
 
-import ctypes
 import os
 import random
 import signal
-import sys
-import threading
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -27,11 +23,10 @@ from client.secagg import RoundRequest, Value
 from client.store import Store
 from shared.behaviour import Event
 from shared.errors import HushrecError, Misconfigured
+from shared.lifetime import end_with_parent
 
 if TYPE_CHECKING:
     from client.loaded_release import LoadedRelease
-
-_PR_SET_PDEATHSIG = 1
 
 
 class ForkServer:
@@ -178,7 +173,7 @@ class _StoredLog:
 def _be_a_round(connection: Connection, parent: int, make: Callable[[], RoundProcess]) -> NoReturn:
     """What a fork does: answer its parent, with chance of its own, until either ends."""
     try:
-        _end_with(parent)
+        end_with_parent(parent, signal.SIGKILL)
         os.closerange(3, connection.fileno())
         os.closerange(connection.fileno() + 1, 1024)  # above all the way to the process that answers the server
         import torch
@@ -200,16 +195,3 @@ def _be_a_round(connection: Connection, parent: int, make: Callable[[], RoundPro
             connection.send(answer)
     except BaseException:
         os._exit(1)  # the parent is gone; nothing of the fork's may run on
-
-
-def _end_with(parent: int) -> None:
-    """End this process with its parent: at once where the kernel can, else within a second."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -5,22 +5,20 @@ other errors may hold what a person wrote.
 """
 
 import contextlib
-import fcntl
-import os
 import signal
 import sys
-import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
 from shared.errors import HushrecError
+from shared.lifetime import end_with_pipe
 
 Answer = tuple[Any, Exception | None]
 
 
 def main() -> None:
     """Serve the parent at the other end of the socket whose descriptor is the only argument."""
-    _end_with(sys.stdin.fileno())
+    end_with_pipe(sys.stdin.fileno())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt from the keyboard is the parent's to handle
     connection = Connection(int(sys.argv[1]))
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
@@ -59,20 +57,3 @@ def _told(what: str, error: Exception) -> Exception:
     if isinstance(error, HushrecError):
         return type(error)(*error.args)
     return RuntimeError(f"{what} failed ({type(error).__name__})")
-
-
-def _end_with(lifeline: int) -> None:
-    """End this process when the other end of a pipe is closed, whatever it is doing then.
-
-    The kernel's signal ends it even inside a call that never comes back to Python; where a kernel has none by default,
-    a thread does.
-    """
-
-    def wait() -> None:
-        os.read(lifeline, 1)
-        os._exit(1)
-
-    signal.signal(signal.SIGIO, signal.SIG_DFL)
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    threading.Thread(target=wait, daemon=True).start()

@@ -1,19 +1,16 @@
 """Says whether a ServerApp runs: the one that does holds a lock, which the system takes back the moment it is gone."""
 
-import fcntl
 import logging
 import os
-import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from server.home import Home
-from shared.errors import NotYet
+from shared.locks import acquire, is_locked
 
 _LOCK = "serverapp.pid"
 _LARGEST_LOG_BYTES = 8 * 2**20
 _PATIENCE_SECONDS = 10.0
-_POLL_SECONDS = 0.1
 
 _held: list[int] = []  # descriptors, open until this process ends
 
@@ -26,17 +23,8 @@ def hold_serverapp(home: Home) -> None:
     Raises:
         NotYet: another ServerApp still runs.
     """
-    lock = os.open(_path(home), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                os.close(lock)
-                raise NotYet("ServerApp: expected to be the only one, got another that still runs") from None
-            time.sleep(_POLL_SECONDS)
+    busy = "ServerApp: expected to be the only one, got another that still runs"
+    lock = acquire(_path(home), busy, _PATIENCE_SECONDS)
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     _held.append(lock)
@@ -45,19 +33,10 @@ def hold_serverapp(home: Home) -> None:
 
 def serverapp_pid(home: Home) -> int | None:
     """The process of the ServerApp that runs now, None when there is none."""
-    try:
-        lock = os.open(_path(home), os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    if not is_locked(_path(home)):
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        written = os.pread(lock, 32, 0)
-        return int(written) if written.isdigit() else None
-    else:
-        return None
-    finally:
-        os.close(lock)
+    written = _path(home).read_bytes()[:32]
+    return int(written) if written.isdigit() else None
 
 
 def _log_to(path: Path) -> None:

@@ -2,12 +2,12 @@
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.errors import Corrupt, Misconfigured
+from shared.sqlite import SqliteErrors, SqliteFile
 
 _VERSION = 1
 _PATIENCE_SECONDS = 30.0
@@ -47,7 +47,7 @@ def create_registry(path: Path) -> None:
         os.chmod(path, 0o600)
     except OSError as error:
         raise Misconfigured(f"{path}: a registry could not be made there ({error.strerror})") from None
-    with _explained(path):
+    with _errors_of(path).translated():
         connection = sqlite3.connect(path)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -56,7 +56,7 @@ def create_registry(path: Path) -> None:
             connection.close()
 
 
-class Database:
+class RegistryFile:
     """One connection, used by one thread at a time; several processes may have the same file open."""
 
     def __init__(self, path: Path) -> None:
@@ -67,11 +67,10 @@ class Database:
             Corrupt: it is no registry.
         """
         self._path = path
-        self._lock = threading.Lock()
         if not path.is_file():
             raise Misconfigured(f"{path}: expected the registry that `hushrec-server init` makes, found none")
-        with _explained(path):
-            self._connection = sqlite3.connect(
+        with _errors_of(path).translated():
+            connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw",
                 uri=True,
                 timeout=_PATIENCE_SECONDS,
@@ -79,22 +78,22 @@ class Database:
                 check_same_thread=False,
             )
             try:
-                self._check_version()
-                self._connection.execute("PRAGMA foreign_keys = ON")
-                self._connection.execute("PRAGMA synchronous = FULL")
+                self._check_version(connection)
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA synchronous = FULL")
             except BaseException:
-                self._connection.close()
+                connection.close()
                 raise
+        self._file = SqliteFile(connection, _errors_of(path))
 
     def close(self) -> None:
         """Let go of the file; closing twice is fine."""
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Several reads that see one state."""
-        with self._transaction("BEGIN") as connection:
+        with self._file.transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
@@ -105,7 +104,7 @@ class Database:
             NotYet: another process has been writing for too long.
             Corrupt: the file is damaged.
         """
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._file.transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
     def damage(self) -> str:
@@ -114,20 +113,8 @@ class Database:
             found = [str(row[0]) for row in connection.execute("PRAGMA quick_check")]
         return "" if found == ["ok"] else "; ".join(found[:3])
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, _explained(self._path):
-            self._connection.execute(begin)
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def _check_version(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > _VERSION:
             raise Misconfigured(
                 f"{self._path}: expected version {_VERSION} of the registry, got {version}; update Hushrec"
@@ -136,17 +123,9 @@ class Database:
             raise Corrupt(f"{self._path}: expected a registry, got another database; restore it from a copy")
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise NotYet(f"{path}: another process keeps the registry locked; try again") from None
-        raise Misconfigured(
-            f"{path}: the registry could not be used ({error.sqlite_errorname}); check the disk and the file's owner"
-        ) from None
-    except sqlite3.DatabaseError as error:
-        raise Corrupt(
-            f"{path}: expected a sound registry, got a damaged one ({error.sqlite_errorname}); restore it from a copy"
-        ) from None
+def _errors_of(path: Path) -> SqliteErrors:
+    return SqliteErrors(
+        path,
+        "the registry",
+        lambda why: Corrupt(f"{path}: expected a sound registry, got a damaged one ({why}); restore it from a copy"),
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from server.registry.database import Database, create_registry
+from server.registry.database import RegistryFile, create_registry
 from server.registry.rows import DeviceRow, InvitationRow
 from shared.enrolment import CODE_BYTES
 from shared.errors import Misconfigured, Refused
@@ -36,7 +36,7 @@ class Registry:
             Misconfigured: there is none, or it is of a newer version.
             Corrupt: it is no registry.
         """
-        self._database = Database(path)
+        self._database = RegistryFile(path)
 
     @staticmethod
     def create(path: Path) -> None:

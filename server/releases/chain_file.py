@@ -4,13 +4,14 @@ A line that was torn when its process was killed has no end; nobody has seen it,
 does not verify is damage, and nothing is written behind it.
 """
 
-import fcntl
+import math
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from shared.errors import Corrupt, Misconfigured
+from shared.locks import exclusive
 from shared.release import LARGEST_BYTES, Publication
 
 Links = tuple[Publication, ...]
@@ -95,15 +96,8 @@ class ChainFile:
                 file.truncate(whole)
                 os.fsync(file.fileno())
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+    def _locked(self) -> AbstractContextManager[None]:
+        return exclusive(self._path.with_suffix(".lock"), "", math.inf)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.locks import try_lock
 from shared.privacy.budget import LedgerBudget
 from shared.privacy.events import Level, PrivacyEvent, Task, privacy_event_from_fields, privacy_event_to_fields
 from shared.privacy.ledger import Ledger
@@ -131,12 +132,8 @@ class LedgerFile:
 
     def _take(self) -> None:
         """Lock the file, read it whole, and only then mend its end."""
-        import fcntl  # here, so that the rest of the package loads on other systems too
-
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotYet(f"{self.path}: another process has this ledger open; wait for it to end") from None
+        if not try_lock(self._handle):
+            raise NotYet(f"{self.path}: another process has this ledger open; wait for it to end")
         try:
             with open(self._handle, "rb", closefd=False) as stream:
                 *lines, tail = stream.read().split(b"\n")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from client.budget_guard import LEDGER, BudgetGuard, FileRecord, budget, spent_privacy
+from client.budget_guard import LEDGER, BudgetGuard, FileRecord, budget
 from client.home import create_home
 from client.membership import Membership
+from client.privacy_report import spent_privacy
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
 from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
@@ -221,7 +222,7 @@ def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
     membership(federation("privacy.level=user")).save(home.membership)
     pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), federation("privacy.level=user"), "update", 1)
     program = (
-        "import sys, pathlib\nfrom client.home import Home\nfrom client.budget_guard import spent_privacy\n"
+        "import sys, pathlib\nfrom client.home import Home\nfrom client.privacy_report import spent_privacy\n"
         "assert spent_privacy(Home.open(pathlib.Path(sys.argv[1])))['spent']['user'] > 0\n"
         "print(*sorted(set(sys.modules) & {'torch', 'flwr', 'opacus', 'peft', 'transformers', 'dp_accounting'}))\n"
     )

@@ -13,7 +13,7 @@ from contextlib import closing
 import pytest
 
 from client.store import Store, opening
-from client.store.database import Database
+from client.store.database import StoreFile
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
 from tests.tiny import events
@@ -143,7 +143,7 @@ def test_a_process_that_dies_while_it_deletes_leaves_nothing_once_the_store_is_o
     sizes = random.Random(4)
     with Store.open(path, KEY) as store:
         ids = store.append([Event(1.0, EventKind.SEARCH, text="x" * sizes.randrange(1, 9_000)) for _ in range(80)])
-        monkeypatch.setattr(Database, "erase", lambda self: None)
+        monkeypatch.setattr(StoreFile, "erase", lambda self: None)
         pieces = ciphertexts(path)
         assert store.delete(ids[::2]) == 40
         left = tmp_path / "left" / "store.sqlite"
@@ -386,7 +386,7 @@ def test_threads_with_the_same_key_write_one_event(path):
 
 def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(path):
     with Store.open(path, KEY) as store:
-        connection = store._database._connection
+        connection = store._database._file._connection
         ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
         connection.execute(f"PRAGMA max_page_count = {pages + 4}")
         with pytest.raises(Misconfigured, match="free some space"):
@@ -408,7 +408,7 @@ def test_a_store_is_private_to_its_owner_and_prints_nothing_of_it(path):
         for name in os.listdir(path.parent):
             if name.startswith("store."):
                 assert (path.parent / name).stat().st_mode & 0o077 == 0
-        assert repr(store) == "Store(Database(writes))"
+        assert repr(store) == "Store(StoreFile(writes))"
         assert repr(store.controls) == "SealedControls()"
 
 

@@ -289,7 +289,7 @@ def test_a_writer_that_holds_on_is_waited_for_and_then_named(path, monkeypatch):
     try:
         with Registry(path) as registry:
             assert registry.devices() == ()  # readers do not wait
-            with pytest.raises(NotYet, match="another process keeps the registry locked"):
+            with pytest.raises(NotYet, match="the registry is in use by another process"):
                 registry.invite(NOW, 1)
     finally:
         holder.close()
