@@ -1,4 +1,7 @@
-"""From a contribution to the words that enter the sum: clip, round, add event noise and a share of the sum's noise."""
+"""From a contribution to the words that enter the sum: clip, round, add event noise and a share of the sum's noise.
+
+Implements FEDREC-SA/1 section 7.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

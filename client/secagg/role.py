@@ -1,6 +1,7 @@
 """The phases of FEDREC-SA/1 as a device goes through them: bytes and a state in, bytes and the next state out.
 
-It never decides whether to take part: the device's policy and ledger do. Whatever does not hold ends the round here.
+Implements FEDREC-SA/1 section 5. It never decides whether to take part: the device's policy and ledger do. Whatever
+does not hold ends the round here.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,7 @@
-"""The one private sum a device may be in: what is kept of it between messages, for how long, and that it ends wiped."""
+"""The one private sum a device may be in: what is kept of it between messages, for how long, and that it ends wiped.
+
+Implements FEDREC-SA/1 section 5 (what each party keeps, and how long).
+"""
 
 import json
 from collections.abc import MutableMapping

@@ -1,6 +1,7 @@
 """What a device keeps between the phases of one private sum: named, serialisable, no more than later phases need.
 
-Every state holds secrets. None prints them, and whoever stores one wipes it when the round ends.
+Implements FEDREC-SA/1 section 5 (what each party keeps). Every state holds secrets. None prints them, and whoever
+stores one wipes it when the round ends.
 """
 
 from collections.abc import Mapping

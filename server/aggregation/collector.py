@@ -1,7 +1,7 @@
 """The phases of FEDREC-SA/1 as the server goes through them: one method per message, one that closes each phase.
 
-It adds vectors as they come and keeps none. A message out of its phase, of a stranger or not as it must be is refused
-and changes nothing; a phase that too few came through ends the round.
+Implements FEDREC-SA/1 section 5. It adds vectors as they come and keeps none. A message out of its phase, of a stranger
+or not as it must be is refused and changes nothing; a phase that too few came through ends the round.
 """
 
 from collections.abc import Collection, Container

@@ -1,4 +1,7 @@
-"""Takes the masks off a sum: rebuilds the seeds that a quorum lets it rebuild, checks each, subtracts its words."""
+"""Takes the masks off a sum: rebuilds the seeds that a quorum lets it rebuild, checks each, subtracts its words.
+
+Implements FEDREC-SA/1 section 5 (phase 4).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

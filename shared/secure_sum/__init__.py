@@ -1,4 +1,7 @@
-"""Secure aggregation FEDREC-SA/1: keys, shares, masks, the neighbour graph and the messages, without the parties."""
+"""Secure aggregation FEDREC-SA/1: keys, shares, masks, the neighbour graph and the messages, without the parties.
+
+FEDREC-SA-1.md in this folder is the text of the protocol.
+"""
 
 from shared.secure_sum.agreement import (
     commitment,

@@ -1,6 +1,6 @@
 """The keys two members agree on, those a member draws from its own secrets, and the commitment to one of them.
 
-Secrets pass through as arguments; nothing here keeps, prints or logs one.
+Implements FEDREC-SA/1 section 3. Secrets pass through as arguments; nothing here keeps, prints or logs one.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""The signed configuration of one round, and everything each party derives from it instead of being told."""
+"""The signed configuration of one round, and everything each party derives from it instead of being told.
+
+Implements FEDREC-SA/1 section 4, and what sections 6 and 7 derive from a configuration.
+"""
 
 import math
 import struct

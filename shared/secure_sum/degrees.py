@@ -1,6 +1,7 @@
 """How many neighbours a member has, how many shares rebuild a secret, how many may be missing in a window.
 
-The numbers for large cohorts are a shipped table, so that every platform derives the same; its hash is pinned here.
+Implements FEDREC-SA/1 section 6. The numbers for large cohorts are a shipped table, so that every platform derives the
+same; its hash is pinned here.
 """
 
 import hashlib

@@ -1,4 +1,7 @@
-"""The two ways this protocol hashes: labelled SHA-256 over length-prefixed parts, and HKDF-SHA256."""
+"""The two ways this protocol hashes: labelled SHA-256 over length-prefixed parts, and HKDF-SHA256.
+
+Implements FEDREC-SA/1 section 2 (hash, key derivation) and the device id of section 3.
+"""
 
 import hashlib
 

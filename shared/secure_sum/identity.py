@@ -1,4 +1,7 @@
-"""Who a device is: its Ed25519 key, the registry's certificate for it, and signatures that are checked once."""
+"""Who a device is: its Ed25519 key, the registry's certificate for it, and signatures that are checked once.
+
+Implements FEDREC-SA/1 section 2 (signatures) and section 3 (certificates).
+"""
 
 import threading
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """Polynomials over the field of 2^255 - 19, and the one behind a word of values some of which are wrong.
 
-A polynomial is a list of coefficients from the constant up, without zeros at the end; the empty list is zero.
+Implements FEDREC-SA/1 section 2 (the field) and section 5 (wrong shares). A polynomial is a list of coefficients from
+the constant up, without zeros at the end; the empty list is zero.
 """
 
 import math

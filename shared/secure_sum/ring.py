@@ -1,6 +1,6 @@
 """Who is whose neighbour: places on a ring that the session shuffles, so that nobody chooses them.
 
-Up to 256 members everybody is joined with everybody (FEDREC-SA/1 section 6).
+Implements FEDREC-SA/1 section 6. Up to 256 members everybody is joined with everybody.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Who takes part: what each device advertises of itself, and the roster of all, from which the session follows."""
+"""Who takes part: what each device advertises of itself, and the roster of all, from which the session follows.
+
+Implements FEDREC-SA/1 section 3 (session) and section 5 (advert, roster).
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,6 +1,7 @@
 """Shamir's secret sharing over the field of 2^255 - 19: any `threshold` shares rebuild a secret, fewer say nothing.
 
-Secrets and shares pass through as arguments; nothing here keeps, prints or logs one.
+Implements FEDREC-SA/1 sections 2 and 5. Secrets and shares pass through as arguments; nothing here keeps,
+prints or logs one.
 """
 
 import math
