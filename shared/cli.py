@@ -1,12 +1,13 @@
-"""Where a command meets the person who typed it: what went wrong inside becomes a message and an exit status."""
+"""What the three commands have in common: options, error messages with exit statuses, JSON lines, progress bars."""
 
 import importlib.metadata
+import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,11 +23,47 @@ def _say_version(wanted: bool) -> None:
 Version = Annotated[
     bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is, and stop.")
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+
+
+def command_group(text: str) -> typer.Typer:
+    """A command whose sub-commands are added with `.command()`; it knows `--version`.
+
+    Args:
+        text: what `--help` says of it.
+    """
+    app = typer.Typer(help=text, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def group(version: Version = False) -> None:
+        """Keeps every command a sub-command."""
+
+    return app
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """One JSON object in one line of standard output."""
+    print(json.dumps(facts, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error where a person is looking, else nothing; called with how many are done of how many."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 @contextmanager
 def exit_on_error(program: str, debug: bool) -> Iterator[None]:
-    """Turns exceptions into a message of `program` on standard error and an exit status.
+    """Turn exceptions into a message of `program` on standard error and an exit status.
 
     The message of an unforeseen exception may quote a person or their data, so it is shown under --debug only.
     """

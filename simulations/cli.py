@@ -4,23 +4,19 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from shared import cli
+from shared.cli import Debug, Json, command_group, exit_on_error
 from shared.errors import Misconfigured
 from simulations.interruption import resumable
 from simulations.options import Aggregation, Privacy
 
-app = typer.Typer(
-    help="Whole federations on one machine, and every figure claimed about them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+_PROGRAM = "hushrec-simulate"
+
+app = command_group("Whole federations on one machine, and every figure claimed about them.")
 
 COMPARISONS = {
     "baselines": "this federation beside every baseline, local training only and central training",
@@ -48,14 +44,7 @@ Engine = Annotated[
     Literal["local", "ray"], typer.Option(help="local: one process. ray: Flower's engine, over several machines.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 List = Annotated[bool, typer.Option("--list", help="Print the names there are, and stop.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
-
-
-@app.callback()
-def _group(version: cli.Version = False) -> None:
-    """Keeps every command a sub-command."""
 
 
 @app.command()
@@ -100,7 +89,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """One whole federation: train, evaluate, and write a report."""
-    with _explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
         folder = out or _fresh_folder(data)
@@ -148,7 +137,7 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Several models on the same data, side by side."""
-    with _explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         if list_only:
             return _print_names(COMPARISONS, as_json)
         chosen = _chosen(names, COMPARISONS)
@@ -186,7 +175,7 @@ def plan(
     debug: Debug = False,
 ) -> None:
     """What a user-level promise costs: the noise it needs, and the largest model that still learns under it."""
-    with _explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         from simulations.planner import plan_table
 
         record = plan_table(
@@ -207,7 +196,7 @@ def bench(
     debug: Debug = False,
 ) -> None:
     """How long the parts take on this machine."""
-    with _explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         from simulations.benchmarks import BENCHMARKS
 
         if list_only:
@@ -228,7 +217,7 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Draw report.html and curve.png of a finished run again."""
-    with _explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         from simulations.report import WRITTEN, redraw
 
         if list_only:
@@ -249,7 +238,7 @@ def export_data(
     debug: Debug = False,
 ) -> None:
     """Write a data set as files that servers (items) and devices (one person's events) read, to try them out with."""
-    with _explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         from simulations.datasets import export_dataset, load
 
         counts = export_dataset(load(data, seed), directory, people)
@@ -261,10 +250,6 @@ def main() -> None:
     """Entry point of the console script."""
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     app(prog_name="hushrec-simulate")
-
-
-def _explained(debug: bool) -> AbstractContextManager[None]:
-    return cli.exit_on_error("hushrec-simulate", debug)
 
 
 def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:

@@ -46,7 +46,7 @@ def test_a_lazy_face_knows_no_other_names():
     "statement",
     [
         "import client",
-        "from client import LEDGER, Membership, RoundRequest, RecommendOptions, budget, explained",
+        "from client import LEDGER, Credentials, RoundRequest, RecommendOptions, budget, reasons_in_words",
         "import shared.round_parameters",
     ],
     ids=["the face", "what needs no model", "the terms of a round"],

@@ -14,23 +14,20 @@ import typer
 from client.cli import tables
 from client.cli.connection import desk_of
 from client.cli.event_files import read_events_file
-from client.cli.terminal import ask, checked, circumstance, explained, parts, print_json, show
+from client.cli.terminal import ask, checked, circumstance, parts, show
 from client.facade import EventRecord, RecommendRequest
 from client.home import Home
 from client.home import create_home as make_home
 from client.recommender import Strategy
 from client.settings_file import values_of
 from shared.behaviour import EventKind
-from shared.cli import Version
+from shared.cli import Debug, Json, command_group, exit_on_error, print_json
 from shared.errors import Misconfigured
 from shared.files import write_atomically
 
-app = typer.Typer(
-    help="One person's device: their events, their recommendations, their privacy.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+_PROGRAM = "hushrec-device"
+
+app = command_group("One person's device: their events, their recommendations, their privacy.")
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The device's folder.")]
 Contexts = Annotated[
@@ -38,13 +35,6 @@ Contexts = Annotated[
     typer.Option("--context", metavar="NAME:WORD", help="A circumstance, such as hour:08; may be repeated."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
-
-
-@app.callback()
-def _group(version: Version = False) -> None:
-    """Keeps every command a sub-command."""
 
 
 @app.command()
@@ -68,7 +58,7 @@ def init(
     debug: Debug = False,
 ) -> None:
     """Make a device: its keys, its sealed store, its settings and its policy."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         settings = {"keyring": keyring} if port is None else {"keyring": keyring, "port": port}
         home = make_home(directory, values_of("--policy", policy or ()), **settings)
         if as_json:
@@ -87,7 +77,7 @@ def join(
     debug: Debug = False,
 ) -> None:
     """Join a federation: read what is promised, say yes, pin the keys."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         from client.enrolment import enroll as accept
         from client.enrolment import prepare
 
@@ -105,7 +95,7 @@ def join(
 @app.command()
 def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Run the device until it is stopped: local API, rounds, releases."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         from client.maintenance import run_device as run
 
         home = Home.open(directory)
@@ -136,7 +126,7 @@ def log(
     debug: Debug = False,
 ) -> None:
     """Write down what the person did: one event by options, or a file of them."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         if file is not None:
             if item is not None or text:
                 raise Misconfigured("log: expected --file or one event by options, got both; leave one out")
@@ -156,10 +146,12 @@ def log(
             }
             records = [checked(EventRecord, fields)]
         answers = []
-        with desk_of(Home.open(directory)) as desk, tables.bar("events", len(records)) as advance:
+        with desk_of(Home.open(directory)) as desk, progress_bar("events") as progress:
+            done = 0
             for part in parts(records):
                 answers.append(desk.log(part))
-                advance(len(part))
+                done += len(part)
+                progress(done, len(records))
         ids, new = [row for answer in answers for row in answer["ids"]], sum(answer["new"] for answer in answers)
         if as_json:
             return print_json({"ids": ids, "new": new})
@@ -188,7 +180,7 @@ def recommend(
     debug: Debug = False,
 ) -> None:
     """The items that suit the person best, each with its reasons."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         fields = {
             "n": count,
             "categories": category or [],
@@ -215,7 +207,7 @@ def explain(
     debug: Debug = False,
 ) -> None:
     """Why an item ranks where it does, and without which events it would not."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         with desk_of(Home.open(directory)) as desk:
             answer = desk.explain(item)
         show(answer, tables.explanation, as_json)
@@ -231,7 +223,7 @@ def interests(
     debug: Debug = False,
 ) -> None:
     """What the device makes of the events, and what is to count more or not at all."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         with desk_of(Home.open(directory)) as desk:
             for name in mute or ():
                 desk.decide(name, "mute")
@@ -246,7 +238,7 @@ def interests(
 @app.command()
 def privacy(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """What was promised, and what of it is spent."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         with desk_of(Home.open(directory)) as desk:
             answer = desk.privacy()
         show(answer, tables.print_privacy, as_json)
@@ -263,7 +255,7 @@ def forget(
     debug: Debug = False,
 ) -> None:
     """Delete events for good: all of them, or the given ones."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
         what = "all events" if event is None else f"{len(event)} events"
         ask(f"Delete {what} for good?", yes, "nothing was deleted")
@@ -282,7 +274,7 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Everything the device keeps of the person, as JSON."""
-    with explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         if out is not None and out.exists():
             raise Misconfigured(f"{out}: expected a new file, found one; choose another")
         with desk_of(Home.open(directory)) as desk:

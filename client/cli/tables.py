@@ -1,7 +1,6 @@
 """Answers as a person reads them in a terminal. Texts of items come from elsewhere: they are never read as markup."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -40,7 +39,7 @@ def print_interests(answer: Mapping[str, Any]) -> None:
 
 
 def print_privacy(answer: Mapping[str, Any]) -> None:
-    """BudgetGuard beside what is spent of them, what the policy allows, and how often the device has answered."""
+    """Promises beside what is spent of them, what the policy allows, and how often the device has answered."""
     promised, spent, allowed = answer["promised"], answer["spent"], answer["allowed"]
     rows = []
     levels = {
@@ -70,20 +69,6 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
 def plain(text: str) -> str:
     """A text from elsewhere without control characters, which could write all over the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-@contextmanager
-def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error where a person is looking, else nothing."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda steps: None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=console) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda steps: progress.advance(task, steps)
 
 
 def _decision(concept: Mapping[str, Any]) -> str:

@@ -1,26 +1,19 @@
 """Between a command and its terminal: questions, checks of options, errors as messages and exit statuses."""
 
-import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
 
 from client.facade import Answer, EventRecord
-from shared import cli
+from shared.cli import print_json
 from shared.errors import Misconfigured, Refused
 
 R = TypeVar("R", bound=BaseModel)
 
 _EVENTS_AT_ONCE = 200
 _BYTES_AT_ONCE = 2**19
-
-
-def explained(debug: bool) -> AbstractContextManager[None]:
-    """What every command of a device runs in, see `shared.cli`."""
-    return cli.exit_on_error("hushrec-device", debug)
 
 
 def ask(question: str, yes: bool, otherwise: str) -> None:
@@ -86,8 +79,3 @@ def show(answer: Answer, table: Callable[[Answer], None], as_json: bool) -> None
     if as_json:
         return print_json(answer)
     table(answer)
-
-
-def print_json(answer: Answer) -> None:
-    """One object on one line of standard output."""
-    print(json.dumps(answer, ensure_ascii=False, allow_nan=False), flush=True)

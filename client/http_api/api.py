@@ -108,7 +108,7 @@ def _routes(desk: DeviceFacade) -> APIRouter:
 
     @router.get("/health", response_model=None, responses={200: {"model": schemas.HealthResponse}})
     def health() -> Answer:
-        """Whether the device schemas. Needs no token."""
+        """Whether the device answers. Needs no token."""
         return {"ok": True}
 
     @guarded.post("/events", response_model=None, responses={200: {"model": schemas.Logged}})

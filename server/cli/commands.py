@@ -19,28 +19,18 @@ from server.doctor import check_server as check_home
 from server.doctor import repair_server as mend_home
 from server.home import Home, federation_text, settings_of
 from server.home import create_server as make_home
-from shared.cli import Version
+from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
 from shared.enrolment import Invitation, fingerprint
 from shared.errors import Misconfigured
 
-app = typer.Typer(
-    help="The server of a federation: who takes part, what is trained, what is released.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+_PROGRAM = "hushrec-server"
+
+app = command_group("The server of a federation: who takes part, what is trained, what is released.")
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")]
 ReleaseName = Annotated[
     str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first 8 digits do.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of terminal.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of ours.")]
-
-
-@app.callback()
-def _group(version: Version = False) -> None:
-    """Keeps every command a sub-command."""
 
 
 @app.command()
@@ -67,7 +57,7 @@ def init(
     debug: Debug = False,
 ) -> None:
     """Make a server: keys, TLS, settings, federation file, registry."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         given = {
             "name": name, "host": host, "port": port, "public_url": public_url, "names": also,
             "superlink_port": superlink_port,
@@ -76,9 +66,7 @@ def init(
         home = make_home(directory, chosen, federation_text(federation, settings or ()))
         operator = fingerprint(home.operator_key().public_key().public_bytes_raw()).hex()
         if as_json:
-            return terminal.print_json(
-                {"directory": str(home.directory), "url": home.settings.url, "operator": operator}
-            )
+            return print_json({"directory": str(home.directory), "url": home.settings.url, "operator": operator})
         print(f"{home.directory}: a new server, {home.settings.url}")
         print(f"fingerprint of its operator's key: {operator}")
         terminal.advise(
@@ -97,11 +85,11 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Say what is wrong with the server's folder, and how to mend it. The exit status is 2 if anything is."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         mended = mend_home(directory) if mend else []
         findings = check_home(directory)
         if as_json:
-            terminal.print_json({"findings": [dataclasses.asdict(finding) for finding in findings], "mended": mended})
+            print_json({"findings": [dataclasses.asdict(finding) for finding in findings], "mended": mended})
         else:
             for line in (*mended, *findings):
                 print(line)
@@ -119,11 +107,11 @@ def catalogue(
     debug: Debug = False,
 ) -> None:
     """Read items, encode those that are new, and release them; the first time, this is release zero."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
         from server.catalogue import add_catalogue
 
-        with terminal.bar("texts encoded") as progress:
+        with progress_bar("texts encoded") as progress:
             summary = add_catalogue(home, file, progress, lambda said: terminal.advise(f"note: {said}"))
         terminal.print_report(dataclasses.asdict(summary), as_json)
 
@@ -131,7 +119,7 @@ def catalogue(
 @app.command()
 def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Run the server until it is stopped."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
         for finding in check_home(directory, replay=False):
             terminal.advise(f"warning: {finding}")
@@ -141,7 +129,7 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
         logging.getLogger("httpx").setLevel(logging.WARNING)
         run(home, lambda: terminal.advise(f"ready: devices reach it at {home.settings.url}; it ends with Ctrl-C"))
         if as_json:
-            terminal.print_json({"directory": str(home.directory), "stopped": True})
+            print_json({"directory": str(home.directory), "stopped": True})
 
 
 @app.command()
@@ -158,7 +146,7 @@ def enrol(
     debug: Debug = False,
 ) -> None:
     """Invite one device: prints an invitation that works once."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
         now_seconds, hours = time.time(), hours or home.settings.invitation_hours
         operator = fingerprint(home.operator_key().public_key().public_bytes_raw())
@@ -167,7 +155,7 @@ def enrol(
         invitation = Invitation(home.settings.url, operator, code, int(now_seconds + hours * 3600))
         text = invitation.encode()
         if as_json:
-            return terminal.print_json(
+            return print_json(
                 {
                     "invitation": text,
                     "url": invitation.url,
@@ -200,12 +188,12 @@ def revoke(
     debug: Debug = False,
 ) -> None:
     """End a device's part, for good: its certificate and its place at Flower."""
-    with terminal.explained(debug), Home.open(directory).registry() as registry:
+    with exit_on_error(_PROGRAM, debug), Home.open(directory).registry() as registry:
         row = registry.revoke(device, time.time())
         sequence, _ = registry.revocations()
         said = {"device": row.device, "revoked_seconds": row.revoked_seconds, "sequence": sequence}
         if as_json:
-            return terminal.print_json(said)
+            return print_json(said)
         print(f"{row.device}: revoked since {terminal.moment(row.revoked_seconds)}")
 
 
@@ -217,14 +205,14 @@ def rounds(
     debug: Debug = False,
 ) -> None:
     """Order further rounds of the server that is up, wait for them, and release what they learnt."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
         from server.cli.status import print_rounds
         from server.training import read_rounds, submit_job, wait_for_job
 
         order, before = submit_job(home, count), len(read_rounds(home))
         try:
-            with terminal.bar("rounds") as progress:
+            with progress_bar("rounds") as progress:
                 done = wait_for_job(home, order, lambda now: progress(now.round, order.until))
         except KeyboardInterrupt:
             terminal.advise(
@@ -233,7 +221,7 @@ def rounds(
             raise
         rows = read_rounds(home)[before:]
         if as_json:
-            return terminal.print_json({"ordered": count, "rounds": done.round, "sums": rows})
+            return print_json({"ordered": count, "rounds": done.round, "sums": rows})
         print_rounds(rows)
 
 
@@ -247,7 +235,7 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Say how the server is: whether it is up, who takes part, how far training and releases are."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
         from server.cli.status import print_standing, server_status
 
@@ -256,19 +244,19 @@ def status(
 
             wait_until_up(home, wait)
         found = server_status(home, time.time())
-        terminal.print_json(found) if as_json else print_standing(found)
+        print_json(found) if as_json else print_standing(found)
 
 
 @app.command()
 def releases(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """List what was released, newest last."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
         from server.releases import Releases
 
         found = [shown(publication) for publication in Releases(home).all()]
         if as_json:
-            return terminal.print_json({"releases": found})
+            return print_json({"releases": found})
         rows = [
             (one["sequence"], one["release"], terminal.moment(one["published_seconds"]), one["why"]) for one in found
         ]
@@ -278,14 +266,14 @@ def releases(directory: Directory, as_json: Json = False, debug: Debug = False) 
 @app.command()
 def promote(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish a release that is there, but not the current one, as the current one."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         republish(directory, release, "promote", as_json)
 
 
 @app.command()
 def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish an older release again, so that devices go back to it."""
-    with terminal.explained(debug):
+    with exit_on_error(_PROGRAM, debug):
         republish(directory, release, "rollback", as_json)
 
 

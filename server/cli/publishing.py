@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from server.cli import terminal
 from server.home import Home
+from shared.cli import print_json
 
 
 def republish(directory: Path, release: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
@@ -15,7 +15,7 @@ def republish(directory: Path, release: str, how: Literal["promote", "rollback"]
     released = Releases(home)
     facts = shown(released.promote(release) if how == "promote" else released.rollback(release))
     if as_json:
-        return terminal.print_json(facts)
+        return print_json(facts)
     print(f"{facts['release']}: current from now on, as number {facts['sequence']}")
 
 

@@ -1,14 +1,12 @@
-"""What a person sees in a terminal: results, advice, a QR code, a bar, and errors. Nothing is decided here."""
+"""What a person sees in a terminal: results, advice and a QR code."""
 
 import io
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shared import cli
+from shared.cli import print_json
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -33,20 +31,6 @@ def print_qr(text: str) -> None:
     print(drawn.getvalue(), file=sys.stderr)
 
 
-@contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error where a person is looking, else nothing; called with how many are done of how many."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bars:
-        task = bars.add_task(what, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
 def print_report(facts: Mapping[str, Any], as_json: bool) -> None:
     """Facts as JSON or one a line."""
     if as_json:
@@ -59,13 +43,3 @@ def print_report(facts: Mapping[str, Any], as_json: bool) -> None:
 def advise(*lines: str) -> None:
     """Lines on standard error, beside the result."""
     print("\n".join(lines), file=sys.stderr, flush=True)
-
-
-def print_json(facts: Mapping[str, Any]) -> None:
-    """One JSON object in one line."""
-    print(json.dumps(facts, ensure_ascii=False, allow_nan=False), flush=True)
-
-
-def explained(debug: bool) -> AbstractContextManager[None]:
-    """What every command of a server runs in, see `shared.cli`."""
-    return cli.exit_on_error("hushrec-server", debug)
