@@ -21,7 +21,7 @@ from client.home import create_home as make_home
 from client.recommender import Strategy
 from client.settings_file import values_of
 from shared.behaviour import EventKind
-from shared.cli import Debug, Json, command_group, exit_on_error, print_json
+from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
 from shared.errors import Misconfigured
 from shared.files import write_atomically
 
