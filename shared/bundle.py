@@ -1,16 +1,16 @@
 """The Flower app bundle of a deployment: it names installed code and must never carry any.
 
-Server and device build the same bytes from the version they run, so a device can refuse every other bundle by its hash.
-Nothing here needs Flower.
+Server and device build the same bytes from the version of the protocol they speak, so a device can refuse every other
+bundle by its hash, and a patch of either side shuts nobody out. Nothing here needs Flower.
 """
 
 import hashlib
 import io
 import zipfile
 from functools import cache
-from importlib.metadata import version
 
 NAME = "hushrec"
+PROTOCOL_VERSION = 1  # of what devices and server say to each other; see "Versions" in shared/ARCHITECTURE.md
 _PUBLISHER = "hushrec"
 _ZIP_TIME = (2024, 10, 1, 0, 0, 0)  # any fixed time; Flower's own
 
@@ -39,7 +39,7 @@ def bundle_files() -> dict[str, bytes]:
         "hushrec_bundle/__init__.py": "",
         "hushrec_bundle/client_side.py": "from client.app import app as app\n",
         "hushrec_bundle/server_side.py": "from server.app import app as app\n",
-        "pyproject.toml": _PYPROJECT.format(name=NAME, version=version(NAME), publisher=_PUBLISHER),
+        "pyproject.toml": _PYPROJECT.format(name=NAME, version=f"{PROTOCOL_VERSION}.0.0", publisher=_PUBLISHER),
     }
     return {path: text.encode() for path, text in texts.items()}
 

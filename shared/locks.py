@@ -5,6 +5,7 @@ files stay where they are: removing one would let two processes hold "the same" 
 """
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -44,11 +45,16 @@ def acquire(path: Path, busy: str, wait_seconds: float = 0.0) -> int:
         NotYet: another held it all the time.
         Misconfigured: the file cannot be made.
     """
+    import fcntl
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Misconfigured(f"{path}: expected to make a lock there ({error.strerror})") from None
+    if math.isinf(wait_seconds):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # the kernel's queue: no polling, and the longest waiting comes next
+        return descriptor
     end = time.monotonic() + wait_seconds
     while not try_lock(descriptor):
         if time.monotonic() >= end:

@@ -34,7 +34,7 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]:\s*(\S+)
 _HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#+)?$", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
 _SUBSTITUTION = re.compile(r"\$\(([^)]*)\)")
-_COMMAND = re.compile(r"\bhushrec-\w+(?:[^\S\n][^\n;&|`]*)?")
+_COMMAND = re.compile(r"\bhushrec-(?:device|server|simulate)\b(?!/)(?:[^\S\n][^\n;&|`]*)?")
 
 
 def text_of(document: Path) -> str:

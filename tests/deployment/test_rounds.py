@@ -14,15 +14,19 @@ from tests.deployment.conftest import DEVICES, Federated
 FAULTS = str(Path(__file__).parent / "faults")
 BROKEN = {2: "mask:kill", 3: "unmask:kill", 4: "advertise:hang"}
 REVOKED = 5
+UPGRADED = 1  # by a patch version, before the server
 
 pytestmark = pytest.mark.slow
 
 
 def _faulty(federated: Federated, number: int) -> dict[str, str]:
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, [FAULTS, os.environ.get("PYTHONPATH")]))}
+    if number == UPGRADED:
+        return {**path, "HUSHREC_TEST_VERSION": "0.1.99"}
     if number not in BROKEN:
         return {}
     return {
-        "PYTHONPATH": os.pathsep.join(filter(None, [FAULTS, os.environ.get("PYTHONPATH")])),
+        **path,
         "HUSHREC_TEST_FAULT": BROKEN[number],
         "HUSHREC_TEST_FAULT_DONE": str(federated.deployment.folder / f"fault-{number}"),
     }
@@ -36,6 +40,9 @@ def test_a_federation_goes_on_whatever_ends(federated: Federated) -> None:
     one_round = ("rounds", server, "--count", 1)
     assert deployment.json("server", *one_round)["rounds"] == 1
     assert all((deployment.folder / f"fault-{number}").exists() for number in BROKEN)
+
+    answers = deployment.json("device", "privacy", deployment.device(UPGRADED))["answers"]
+    assert answers["update"] == 1  # asked for and answered, whatever version of the package it runs
 
     os.kill(deployment.pids("server.flower.superlink")[0], signal.SIGKILL)
     assert deployment.json("server", *one_round)["rounds"] == 2

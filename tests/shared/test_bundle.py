@@ -5,7 +5,6 @@ import io
 import subprocess
 import sys
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from flwr.cli.build import build_fab_from_files
 from flwr.cli.install import install_from_fab
 from flwr.common.config import get_fab_config, get_project_dir
 
-from shared.bundle import bundle_bytes, bundle_files, bundle_hash
+from shared.bundle import PROTOCOL_VERSION, bundle_bytes, bundle_files, bundle_hash
 
 
 def contents(bundle: bytes) -> dict[str, bytes]:
@@ -36,10 +35,10 @@ def test_it_holds_what_flower_would_put_into_it() -> None:
 def test_flower_reads_and_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLWR_HOME", str(tmp_path))
     configuration = get_fab_config(bundle_bytes())
-    assert configuration["project"]["version"] == version("hushrec")
+    assert configuration["project"]["version"] == f"{PROTOCOL_VERSION}.0.0"
     assert configuration["tool"]["flwr"]["app"]["config"] == {"home": ""}
     install_from_fab(bundle_bytes(), skip_prompt=True)
-    folder = get_project_dir("hushrec/hushrec", version("hushrec"), bundle_hash())
+    folder = get_project_dir("hushrec/hushrec", f"{PROTOCOL_VERSION}.0.0", bundle_hash())
     assert (folder / "hushrec_bundle" / "server_side.py").is_file()
 
 
@@ -59,3 +58,17 @@ def test_another_process_builds_the_same_bytes_without_flower() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == bundle_hash() == hashlib.sha256(bundle_bytes()).hexdigest()
+
+
+def test_another_version_of_the_package_builds_the_same_bytes() -> None:
+    script = (
+        "import importlib.metadata; importlib.metadata.version = lambda name: '0.1.99'\n"
+        "from shared.bundle import bundle_hash; print(bundle_hash())"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == bundle_hash()
+
+
+def test_another_version_of_the_protocol_is_another_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.bundle.PROTOCOL_VERSION", PROTOCOL_VERSION + 1)
+    assert hashlib.sha256(bundle_bytes.__wrapped__()).hexdigest() != bundle_hash()

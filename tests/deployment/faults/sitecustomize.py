@@ -1,5 +1,6 @@
 """Breaks one device on purpose, in its own processes: Python reads this at its start where a test puts this folder on
 the path. HUSHREC_TEST_FAULT is "PHASE:kill" or "PHASE:hang": what happens at that message, once for each device.
+HUSHREC_TEST_VERSION is the version of the package that the device takes itself for.
 """
 
 import importlib.abc
@@ -56,3 +57,8 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 if "HUSHREC_TEST_FAULT" in os.environ:
     sys.meta_path.insert(0, _Finder())
+if "HUSHREC_TEST_VERSION" in os.environ:
+    import importlib.metadata
+
+    told = importlib.metadata.version
+    importlib.metadata.version = lambda name: os.environ["HUSHREC_TEST_VERSION"] if name == "hushrec" else told(name)
