@@ -9,15 +9,14 @@ from typing import Protocol
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
-from numpy.typing import NDArray
 
 from client.secagg import RoundRequest, Value
+from shared.arrays import F32Vector
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.privacy import TASKS
 
 _LOGGER = logging.getLogger(__name__)
 
-Vector = NDArray[np.float32]
 
 # What each later phase of the secure sum brings, in the order of the arguments of the device's role.
 PHASES = {"share": ("roster",), "mask": ("u1", "inbox"), "agree": ("u2", "signatures"), "unmask": ("agreements",)}
@@ -31,11 +30,11 @@ class RoundParticipant(Protocol):
         """Public id, hexadecimal."""
         ...
 
-    def plain(self, request: RoundRequest, vector: Vector | None) -> Vector:
+    def plain(self, request: RoundRequest, vector: F32Vector | None) -> F32Vector:
         """A summand in the open, float32 [d]."""
         ...
 
-    def advertise(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
+    def advertise(self, request: RoundRequest, vector: F32Vector | None, configuration: bytes) -> bytes:
         """The advert of phase 0."""
         ...
 
@@ -147,7 +146,7 @@ def _request(message: Message) -> RoundRequest:
     )
 
 
-def _vector(message: Message) -> Vector | None:
+def _vector(message: Message) -> F32Vector | None:
     if "model" not in message.content.array_records:
         return None
     return np.asarray(message.content.array_records["model"]["vector"].numpy(), np.float32)

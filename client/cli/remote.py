@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from client.facade import Answer, Decision, EventRecord, RecommendRequest
+from client.facade import Decision, EventRecord, RecommendRequest
+from shared.arrays import JsonObject
 from shared.errors import Misconfigured, NotYet, Refused
 
 _SECONDS = 120.0  # the first ranking loads the model
@@ -30,36 +31,36 @@ class RemoteDesk:
             return False
         return status == 200 and answer.get("ok") is True
 
-    def log(self, records: Sequence[EventRecord]) -> Answer:
+    def log(self, records: Sequence[EventRecord]) -> JsonObject:
         events = [record.model_dump(mode="json", exclude_defaults=True) for record in records]
         return self._ask("POST", "/v1/events", {"events": events})
 
-    def recommend(self, wish: RecommendRequest) -> Answer:
+    def recommend(self, wish: RecommendRequest) -> JsonObject:
         query = urlencode(wish.model_dump(mode="json", exclude_defaults=True), doseq=True)
         return self._ask("GET", f"/v1/recommendations?{query}")
 
-    def explain(self, item: str) -> Answer:
+    def explain(self, item: str) -> JsonObject:
         return self._ask("GET", f"/v1/items/{quote(item, safe='')}/explanation")
 
-    def interests(self) -> Answer:
+    def interests(self) -> JsonObject:
         return self._ask("GET", "/v1/interests")
 
-    def decide(self, name: str, decision: Decision) -> Answer:
+    def decide(self, name: str, decision: Decision) -> JsonObject:
         return self._ask("POST", f"/v1/interests/{quote(name, safe='')}", {"action": decision})
 
-    def privacy(self) -> Answer:
+    def privacy(self) -> JsonObject:
         return self._ask("GET", "/v1/privacy")
 
-    def forget(self, ids: Sequence[int] | None = None) -> Answer:
+    def forget(self, ids: Sequence[int] | None = None) -> JsonObject:
         if ids is None:
             return self._ask("DELETE", "/v1/events")
         parts = [ids[start : start + _IDS_AT_ONCE] for start in range(0, len(ids), _IDS_AT_ONCE)]
         return {"deleted": sum(self._ask("DELETE", f"/v1/events?{_query(part)}")["deleted"] for part in parts)}
 
-    def export(self) -> Answer:
+    def export(self) -> JsonObject:
         return self._ask("GET", "/v1/export")
 
-    def _ask(self, method: str, path: str, content: object = None) -> Answer:
+    def _ask(self, method: str, path: str, content: object = None) -> JsonObject:
         try:
             status, answer = self._exchange(method, path, content, _SECONDS)
         except (OSError, http.client.HTTPException, ValueError):

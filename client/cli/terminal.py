@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
-from client.facade import Answer, EventRecord
+from client.facade import EventRecord
+from shared.arrays import JsonObject
 from shared.cli import print_json
 from shared.errors import Misconfigured, Refused
 
@@ -74,7 +75,7 @@ def parts(records: list[EventRecord]) -> Iterator[list[EventRecord]]:
     yield part
 
 
-def show(answer: Answer, table: Callable[[Answer], None], as_json: bool) -> None:
+def show(answer: JsonObject, table: Callable[[JsonObject], None], as_json: bool) -> None:
     """An answer as one JSON object, or as a table."""
     if as_json:
         return print_json(answer)

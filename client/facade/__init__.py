@@ -1,6 +1,6 @@
 """Where a person or a host app deals with the device, without HTTP: what is handed in, and what is answered."""
 
-from client.facade.device_facade import Answer, Decision, DeviceFacade, EventStore, RankingService, record_of
+from client.facade.device_facade import Decision, DeviceFacade, EventStore, RankingService, record_of
 from client.facade.opening import open_facade
 from client.facade.records import (
     MOST_EVENTS,
@@ -17,7 +17,6 @@ from client.facade.records import (
 __all__ = [
     "MOST_EVENTS",
     "MOST_OFFERS",
-    "Answer",
     "Decision",
     "DeviceFacade",
     "EventRecord",

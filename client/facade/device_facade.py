@@ -11,10 +11,10 @@ from typing import Any, Literal, Protocol
 from client.facade.impressions import ImpressionLog
 from client.facade.records import EventRecord, FeedbackRecord, RecommendRequest
 from client.recommender import RecommendOptions
+from shared.arrays import JsonObject
 from shared.behaviour import Event
 from shared.errors import Misconfigured
 
-Answer = dict[str, Any]
 Decision = Literal["mute", "boost", "clear"]
 
 _AHEAD_SECONDS = 24 * 3600.0  # clocks of host apps may be off by so much
@@ -69,7 +69,7 @@ class DeviceFacade:
     """All that can be asked of a device by its person. May be used from several threads at once."""
 
     def __init__(
-        self, store: EventStore, ranking: RankingService, spent: Callable[[], Answer], now: Callable[[], float]
+        self, store: EventStore, ranking: RankingService, spent: Callable[[], JsonObject], now: Callable[[], float]
     ) -> None:
         """Open the desk.
 
@@ -84,7 +84,7 @@ class DeviceFacade:
     def __repr__(self) -> str:
         return "DeviceFacade()"
 
-    def log(self, records: Sequence[EventRecord]) -> Answer:
+    def log(self, records: Sequence[EventRecord]) -> JsonObject:
         """Write events; all of them are on disk when this returns.
 
         Returns:
@@ -98,7 +98,7 @@ class DeviceFacade:
         ids, new = self._written(events, [record.key for record in records], now)
         return {"ids": ids, "new": new}
 
-    def feedback(self, records: Sequence[FeedbackRecord]) -> Answer:
+    def feedback(self, records: Sequence[FeedbackRecord]) -> JsonObject:
         """Write down what became of recommended items; the next recommendation knows of it.
 
         Returns:
@@ -115,7 +115,7 @@ class DeviceFacade:
         ids = iter(written)
         return {"ids": [None if event is None else next(ids) for event in events]}
 
-    def recommend(self, wish: RecommendRequest) -> Answer:
+    def recommend(self, wish: RecommendRequest) -> JsonObject:
         """{"recommendations"}: the best items, each with its reasons and the chance it was chosen with.
 
         Raises:
@@ -124,7 +124,7 @@ class DeviceFacade:
         offers = self._ranking.recommend(wish.n, wish.wishes(), wish.circumstances(), self._now())
         return {"recommendations": offers}
 
-    def explain(self, item: str) -> Answer:
+    def explain(self, item: str) -> JsonObject:
         """Why an item ranks where it does, and without which events it would not.
 
         Raises:
@@ -133,7 +133,7 @@ class DeviceFacade:
         """
         return self._ranking.explain(item)
 
-    def interests(self) -> Answer:
+    def interests(self) -> JsonObject:
         """What the device makes of the log.
 
         Raises:
@@ -141,7 +141,7 @@ class DeviceFacade:
         """
         return self._ranking.interests()
 
-    def decide(self, name: str, decision: Decision) -> Answer:
+    def decide(self, name: str, decision: Decision) -> JsonObject:
         """Mute or boost a concept, or take that back; the interests as they are then.
 
         Raises:
@@ -152,11 +152,11 @@ class DeviceFacade:
             self._ranking.control(name, decision)
         return self._ranking.interests()
 
-    def privacy(self) -> Answer:
+    def privacy(self) -> JsonObject:
         """What was promised, and what of it is spent."""
         return self._spent()
 
-    def forget(self, ids: Sequence[int] | None = None) -> Answer:
+    def forget(self, ids: Sequence[int] | None = None) -> JsonObject:
         """Delete events for good, all of them when `ids` is None; the next answer no longer rests on them.
 
         What the person decided about concepts stays.
@@ -175,7 +175,7 @@ class DeviceFacade:
                 self._ranking.forget()
         return {"deleted": deleted}
 
-    def export(self) -> Answer:
+    def export(self) -> JsonObject:
         """Everything that is kept of the person.
 
         Returns:
@@ -197,9 +197,9 @@ class DeviceFacade:
             return self._store.append(events, keys), len(self._store) - before
 
 
-def record_of(event: Event) -> Answer:
+def record_of(event: Event) -> JsonObject:
     """An event as plain data in the layout that files of events have; what is empty is left out."""
-    record: Answer = {
+    record: JsonObject = {
         "time_seconds": event.time_seconds,
         "kind": event.kind.value,
         "item": event.item,

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 from client.facade import (
     MOST_EVENTS,
     MOST_OFFERS,
-    Answer,
     DeviceFacade,
     EventRecord,
     FeedbackRecord,
@@ -30,6 +29,7 @@ from client.http_api import schemas
 from client.http_api.errors import STATUS, body
 from client.http_api.errors import ErrorCode as Refusal
 from client.http_api.guard import Guard
+from shared.arrays import JsonObject
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 
 _STATUSES: dict[int, Refusal] = {status: word for word, status in STATUS.items()}
@@ -107,54 +107,54 @@ def _routes(desk: DeviceFacade) -> APIRouter:
     guarded = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])  # for the document; the guard has looked
 
     @router.get("/health", response_model=None, responses={200: {"model": schemas.HealthResponse}})
-    def health() -> Answer:
+    def health() -> JsonObject:
         """Whether the device answers. Needs no token."""
         return {"ok": True}
 
     @guarded.post("/events", response_model=None, responses={200: {"model": schemas.Logged}})
-    def log(batch: EventBatch) -> Answer:
+    def log(batch: EventBatch) -> JsonObject:
         """Write events. When this answers, they are on disk; the same `key` again changes nothing."""
         return desk.log(batch.events)
 
     @guarded.delete("/events", response_model=None, responses={200: {"model": schemas.Deleted}})
-    def forget(chosen: Annotated[Deletion, Query()]) -> Answer:
+    def forget(chosen: Annotated[Deletion, Query()]) -> JsonObject:
         """Delete the given events for good, or all of them. The next answer no longer rests on them."""
         return desk.forget(chosen.ids)
 
     @guarded.get("/recommendations", response_model=None, responses={200: {"model": schemas.Recommendations}})
-    def recommend(wish: Annotated[RecommendRequest, Query()]) -> Answer:
+    def recommend(wish: Annotated[RecommendRequest, Query()]) -> JsonObject:
         """The items that suit the person best, each with its reasons."""
         return desk.recommend(wish)
 
     @guarded.post("/feedback", response_model=None, responses={200: {"model": schemas.Written}})
-    def feedback(batch: FeedbackBatch) -> Answer:
+    def feedback(batch: FeedbackBatch) -> JsonObject:
         """Say what became of recommended items. The next recommendation already knows."""
         return desk.feedback(batch.feedback)
 
     @guarded.get("/items/{item:path}/explanation", response_model=None, responses={200: {"model": schemas.Explanation}})
-    def explain(item: Annotated[ItemId, Path()]) -> Answer:
+    def explain(item: Annotated[ItemId, Path()]) -> JsonObject:
         """Why an item ranks where it does."""
         with _absent():
             return desk.explain(item)
 
     @guarded.get("/interests", response_model=None, responses={200: {"model": schemas.InterestsResponse}})
-    def interests() -> Answer:
+    def interests() -> JsonObject:
         """What the device makes of what the person did."""
         return desk.interests()
 
     @guarded.post("/interests/{name:path}", response_model=None, responses={200: {"model": schemas.InterestsResponse}})
-    def decide(name: Annotated[Word, Path()], decision: DecisionRecord) -> Answer:
+    def decide(name: Annotated[Word, Path()], decision: DecisionRecord) -> JsonObject:
         """Mute or boost a concept, or take that back: it holds from the next recommendation on."""
         with _absent():
             return desk.decide(name, decision.action)
 
     @guarded.get("/privacy", response_model=None, responses={200: {"model": schemas.PrivacyResponse}})
-    def privacy() -> Answer:
+    def privacy() -> JsonObject:
         """What was promised to the person, and what of it is spent."""
         return desk.privacy()
 
     @guarded.get("/export", response_model=None, responses={200: {"model": schemas.Everything}})
-    def export() -> Answer:
+    def export() -> JsonObject:
         """All that the device keeps of the person."""
         return desk.export()
 

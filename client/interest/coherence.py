@@ -1,9 +1,8 @@
 """Whether other events near by speak of the same: a slip of the finger seldom finds company, an interest does."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatVector = NDArray[np.float32]
+from shared.arrays import F32Vector
 
 _COMPANY = 2  # most alike events that are looked at
 _ENOUGH = 4  # met events before an opinion is formed
@@ -13,7 +12,7 @@ _ALONE = 0.7  # what an event without any company still counts
 class Coherence:
     """How much company one event has among those close before and after it."""
 
-    def __init__(self, content: FloatVector, strange: float, kin: float) -> None:
+    def __init__(self, content: F32Vector, strange: float, kin: float) -> None:
         """Start without company.
 
         Args:

@@ -8,7 +8,7 @@ The constants were chosen on the demo's people with even numbers; `compare inter
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from shared.arrays import FloatingArray
 
 _LED = 0.45  # chance that a choice follows from the last one
 _CHANCE = 0.1
@@ -16,7 +16,7 @@ _SHARPENED = 4.0  # M is learnt beside all that went before; the last choice alo
 _STEPS = 30
 
 
-def transition_probabilities(moves: FloatArray, common: FloatArray) -> NDArray[np.float64]:
+def transition_probabilities(moves: FloatingArray, common: FloatingArray) -> NDArray[np.float64]:
     """How likely each concept is chosen after each other, float64 [K, K]; rows sum to one.
 
     Args:
@@ -29,7 +29,7 @@ def transition_probabilities(moves: FloatArray, common: FloatArray) -> NDArray[n
 
 
 def estimate_profile(
-    concepts: NDArray[np.int64], evidence: FloatArray, steps: FloatArray, common: FloatArray
+    concepts: NDArray[np.int64], evidence: FloatingArray, steps: FloatingArray, common: FloatingArray
 ) -> NDArray[np.float64]:
     """Shares of the concepts in what is the person's own, float64 [K]; zeros without any choice.
 
@@ -52,7 +52,7 @@ def estimate_profile(
     return mix
 
 
-def uncertainty(shares: FloatArray, weights: FloatArray, samples: int) -> NDArray[np.float64]:
+def uncertainty(shares: FloatingArray, weights: FloatingArray, samples: int) -> NDArray[np.float64]:
     """How sure each concept's share in a weighted mean is: the standard deviation, float64 [K], when events are drawn
     anew with replacement (bootstrap, Efron 1979). The draws are seeded by the number of events, so that asking twice
     gives the same answer.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from shared.arrays import F64Array
 
 LONGEST = 10_000  # ages up to here are forgotten as the power says, to within one in two thousand for gamma up to 3
 _STEP = 0.7  # between logarithms of neighbouring rates
@@ -21,8 +21,8 @@ _SLOWEST, _FASTEST = 1e-7, 40.0
 class Decay:
     """Weights of events by age rank (1 is the newest): sum of shares * exp(-rates * age)."""
 
-    rates: FloatArray
-    shares: FloatArray
+    rates: F64Array
+    shares: F64Array
 
     @classmethod
     def power(cls, gamma: float) -> "Decay":
@@ -35,7 +35,7 @@ class Decay:
         below = shares[0] / math.expm1(_STEP * gamma)  # the geometric sum over all slower rates
         return cls(np.append(np.exp(logs), 0.0), np.append(shares, below))
 
-    def weights(self, ages: NDArray[np.float64]) -> FloatArray:
+    def weights(self, ages: NDArray[np.float64]) -> F64Array:
         """Float64, one for each age."""
         return np.asarray(np.exp(-np.multiply.outer(ages, self.rates)) @ self.shares)
 
@@ -57,6 +57,6 @@ class ExponentialSum:
             self._sums *= self._retained
         self._sums += vector
 
-    def value(self, newer: int) -> FloatArray:
+    def value(self, newer: int) -> F64Array:
         """The sum, float64 [width], when `newer` further events are kept elsewhere."""
         return np.asarray((self._decay.shares * np.exp(-self._decay.rates * (newer + 1))) @ self._sums)

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatVector = NDArray[np.float32]
+from shared.arrays import F32Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +16,9 @@ class Interest:
         drift: 0 to 2: one less the cosine between where interest is now and where it was.
     """
 
-    dense: FloatVector | None
-    concepts: FloatVector | None
-    shift: FloatVector | None
+    dense: F32Vector | None
+    concepts: F32Vector | None
+    shift: F32Vector | None
     drift: float
 
     def __repr__(self) -> str:
@@ -37,8 +34,8 @@ class Attribution:
         course: float32 [k], what their course adds; zeros under forgetting alone.
     """
 
-    events: FloatVector
-    course: FloatVector
+    events: F32Vector
+    course: F32Vector
 
     def __repr__(self) -> str:
         return f"Attribution({len(self.events)} events)"

@@ -12,9 +12,9 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays import F32Vector
 from shared.errors import Corrupt, Misconfigured
 
-FloatVector = NDArray[np.float32]
 Decision = Literal["mute", "boost"]
 
 _BOOST = 3.0
@@ -91,7 +91,7 @@ class Controls:
         """Bool [K]."""
         return self._factors() > 1.0
 
-    def weighed(self, concepts: FloatVector) -> FloatVector:
+    def weighed(self, concepts: F32Vector) -> F32Vector:
         """A concept interest [K] under the decisions: shares that sum to one again, or zeros."""
         weighed = concepts * self._factors()
         return np.asarray(weighed / max(float(weighed.sum()), 1e-12), np.float32)
@@ -138,7 +138,7 @@ class Controls:
         place = int(likeness.argmax())
         return place if likeness[place] >= _NEAR else None
 
-    def _factors(self) -> FloatVector:
+    def _factors(self) -> F32Vector:
         factors = np.ones(len(self._names), np.float32)
         for ruling in self._rulings:
             place = self._place(ruling)

@@ -21,11 +21,9 @@ from client.interest.exponential_sum import Decay, ExponentialSum
 from client.interest.interest import Attribution, Interest
 from client.interest.levels import Levels
 from client.interest.reader import TextReader
+from shared.arrays import F32Vector, FloatingArray
 from shared.behaviour import Event, seconds_between
 from shared.model import Context
-
-FloatVector = NDArray[np.float32]
-FloatArray = NDArray[np.floating]
 
 FRESH = 16  # newest events whose evidence may still change with what follows
 RECENT = 8  # of these, the ones that tell where interest is now
@@ -39,12 +37,12 @@ class _Sums:
     """The weighted sums that interest is made of, float64 [F] each, and the weights behind the first two; `course` is
     the part of `sentences` that no single event adds."""
 
-    sentences: FloatArray
-    words: FloatArray
-    ever: FloatArray
-    session: FloatArray
-    course: FloatArray
-    shift: FloatVector | None
+    sentences: FloatingArray
+    words: FloatingArray
+    ever: FloatingArray
+    session: FloatingArray
+    course: FloatingArray
+    shift: F32Vector | None
     drift: float
     kept: float
 
@@ -57,7 +55,7 @@ class _Kept:
     """
 
     event: Event
-    views: FloatArray
+    views: FloatingArray
     base: float
     ages: bool
     session: int
@@ -142,7 +140,7 @@ class Profile:
         self._ever += told
         self._session += told
 
-    def _met_by(self, event: Event, sentence: FloatVector) -> Coherence:
+    def _met_by(self, event: Event, sentence: F32Vector) -> Coherence:
         """The company a new event finds among the fresh ones, who take note of it too."""
         fresh = self._kept[-FRESH:]
         if fresh:
@@ -197,7 +195,7 @@ class Profile:
         course = levels.sentence / _length(sums.sentences[:k]) * sums.course[:k]
         return Attribution(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
 
-    def mix(self) -> FloatVector | None:
+    def mix(self) -> F32Vector | None:
         """How all that the person ever chose splits over concepts once the steps that everybody takes are told apart,
         float32 [K], shares that sum to one, or zeros. None without the concept view.
 
@@ -213,7 +211,7 @@ class Profile:
             estimate_profile(np.array(leading, np.int64), evidence, reader.onward, reader.common), np.float32
         )
 
-    def spread(self, samples: int = 200) -> FloatVector | None:
+    def spread(self, samples: int = 200) -> F32Vector | None:
         """How sure the sentence level's concept shares are: the standard deviation of each by bootstrap over events,
         float32 [K]. None without the concept view.
         """
@@ -239,7 +237,7 @@ class Profile:
                 return count
         return min(len(self._kept), FRESH)
 
-    def _in_course(self, events: Sequence[_Kept]) -> FloatArray:
+    def _in_course(self, events: Sequence[_Kept]) -> FloatingArray:
         """Their sentences as evolution reads them, [events, F]."""
         width = self._reader.width
         return np.array([kept.evidence * kept.views[:width] for kept in events]).reshape(len(events), width)
@@ -266,18 +264,18 @@ class Profile:
         sentences = both[:width] + course
         return _Sums(sentences, both[width:], self._ever, self._session, course, shift, moved, kept)
 
-    def _parts(self, sums: _Sums) -> FloatArray:
+    def _parts(self, sums: _Sums) -> FloatingArray:
         """The interests of the word, sentence and history level, each of length one: float64 [3, F]."""
         words, sentences, ever, session = self._levels(np.stack([sums.words, sums.sentences, sums.ever, sums.session]))
         return np.stack([words, sentences, self._levels(_cancelled(ever + session, _UNITS_ROUNDING))])
 
-    def _levels(self, sums: FloatArray) -> FloatArray:
+    def _levels(self, sums: FloatingArray) -> FloatingArray:
         """(p, q) side by side of each of several sums [..., F]."""
         parts = [part for part in self._reader.split(_cancelled(sums)) if part is not None]
         return np.concatenate(parts, -1).astype(np.float64)
 
 
-def _mixed(parts: FloatArray, levels: Levels) -> FloatArray:
+def _mixed(parts: FloatingArray, levels: Levels) -> FloatingArray:
     """The levels' interests [3, F] by their weights: [F]."""
     return _cancelled(np.array([levels.word, levels.sentence, levels.history]) @ parts, _UNITS_ROUNDING)
 
@@ -287,15 +285,15 @@ def _suits(kept: _Kept, now: Clock, hour: float) -> float:
     return 1.0 + hour * alike(kept.clock, now)
 
 
-def _cancelled(sums: FloatArray, rounding: float = _ROUNDING) -> FloatArray:
+def _cancelled(sums: FloatingArray, rounding: float = _ROUNDING) -> FloatingArray:
     """What was turned away from as much as it was chosen leaves nothing, and not the direction of a rounding error."""
     return np.where(np.abs(sums) < rounding, 0.0, sums)
 
 
-def _length(sums: FloatArray, rounding: float = _ROUNDING) -> float:
+def _length(sums: FloatingArray, rounding: float = _ROUNDING) -> float:
     """Of a sum; without end where it is nothing, so that nothing is made of it."""
     return float(np.linalg.norm(_cancelled(sums, rounding))) or np.inf
 
 
-def _unit(vector: FloatArray) -> FloatArray:
+def _unit(vector: FloatingArray) -> FloatingArray:
     return vector / _length(vector)

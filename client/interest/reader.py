@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from client.interest.concept_profile import transition_probabilities
 from client.interest.levels import Levels
 from client.interest.sequence import SequenceEncoder
+from shared.arrays import F32Matrix
 from shared.behaviour import Event
 from shared.model import GlobalModel
 from shared.release import Release
-
-FloatMatrix = NDArray[np.float32]
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _TELLING = 8  # words of a text that count: its rarest
@@ -50,13 +49,13 @@ class TextReader:
         self.course = SequenceEncoder(self.release, model)
         self.kinship = _kinship(self.content(self.items))
         self._holding: dict[str, list[int]] | None = None
-        self._sentences: dict[str, FloatMatrix] = {}
+        self._sentences: dict[str, F32Matrix] = {}
         self._words = lru_cache(_REMEMBERED)(self._read_words)
 
     def __repr__(self) -> str:
         return f"TextReader({len(self.items)} items)"
 
-    def sentence(self, event: Event) -> FloatMatrix | None:
+    def sentence(self, event: Event) -> F32Matrix | None:
         """Views of what the event says: the person's own words, else the item's text; None where neither is known."""
         if event.text:
             return self._sentence(event.text)
@@ -70,7 +69,7 @@ class TextReader:
         if newest:
             self._remember(newest)
 
-    def words(self, event: Event) -> FloatMatrix:
+    def words(self, event: Event) -> F32Matrix:
         """Views of the event's telling words, weighted by their rarity; zeros where no word is in the catalogue.
 
         The weight of a word is its inverse document frequency (Sparck Jones 1972).
@@ -80,12 +79,12 @@ class TextReader:
         row = self._row(event)
         return np.zeros(self.width, np.float32) if row is None else self._words(self.release.catalogue[row].text)
 
-    def split(self, sums: NDArray[np.floating]) -> tuple[FloatMatrix | None, FloatMatrix | None]:
+    def split(self, sums: NDArray[np.floating]) -> tuple[F32Matrix | None, F32Matrix | None]:
         """Interest (p, q) of weighted sums of views [..., F]: p a unit vector, q shares that sum to one."""
         p, q = self._model.heads.split(torch.from_numpy(np.asarray(sums, np.float32)))
         return (None if p is None else p.numpy()), (None if q is None else q.numpy())
 
-    def content(self, views: FloatMatrix) -> FloatMatrix:
+    def content(self, views: F32Matrix) -> F32Matrix:
         """What two texts are compared by, unit vectors [..., m]: the dense view, or the roots of the concept shares."""
         return views[..., : self.dense_width] if self.dense_width else np.sqrt(views)
 
@@ -93,7 +92,7 @@ class TextReader:
         catalogue = self.release.catalogue
         return catalogue.row(event.item) if event.item is not None and event.item in catalogue else None
 
-    def _sentence(self, text: str) -> FloatMatrix:
+    def _sentence(self, text: str) -> F32Matrix:
         if text not in self._sentences:
             self._remember([text])
         return self._sentences[text]
@@ -105,12 +104,12 @@ class TextReader:
         for oldest in list(self._sentences)[:-_REMEMBERED]:
             del self._sentences[oldest]
 
-    def _views(self, x: FloatMatrix) -> FloatMatrix:
+    def _views(self, x: F32Matrix) -> F32Matrix:
         with torch.no_grad():
             parts = [part for part in self._model.heads.view(torch.from_numpy(x)) if part is not None]
         return torch.cat(parts, -1).numpy()
 
-    def _read_words(self, text: str) -> FloatMatrix:
+    def _read_words(self, text: str) -> F32Matrix:
         if self._holding is None:
             self._holding = _postings(self.release.catalogue.texts)
         items, total = len(self.items), np.zeros(self.width, np.float32)
@@ -121,7 +120,7 @@ class TextReader:
         return total
 
 
-def _moves(model: GlobalModel) -> FloatMatrix:
+def _moves(model: GlobalModel) -> F32Matrix:
     """What M adds to the score of an item that is all of one concept (row) after one that is all of another (column),
     [K, K]; empty without the concept view."""
     if "concepts" not in model.heads.views:
@@ -139,7 +138,7 @@ def _postings(texts: list[str]) -> dict[str, list[int]]:
     return dict(holding)
 
 
-def _kinship(content: FloatMatrix) -> tuple[float, float]:
+def _kinship(content: F32Matrix) -> tuple[float, float]:
     """How alike a catalogue text is to the two most alike of some that are drawn at random: the median over texts, and
     what one text in twenty reaches. Below the first a text is a stranger among them, above the second it belongs."""
     rng = np.random.default_rng(len(content))

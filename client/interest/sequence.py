@@ -4,10 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from shared.arrays import F32Vector
 from shared.model import GlobalModel, State
 from shared.release import Release
-
-FloatVector = NDArray[np.float32]
 
 
 class SequenceEncoder:
@@ -32,15 +31,15 @@ class SequenceEncoder:
                 state = evolution.step(state, entered.unsqueeze(0))
         return state
 
-    def dense(self, state: State) -> FloatVector | None:
+    def dense(self, state: State) -> F32Vector | None:
         """What it adds to the weighted sum of dense views, float32 [k]; None under forgetting alone."""
         return self._half(state, 0)
 
-    def shift(self, state: State) -> FloatVector | None:
+    def shift(self, state: State) -> F32Vector | None:
         """What it adds to what the concept interest leads to, float32 [K]; None under forgetting alone."""
         return self._half(state, 1)
 
-    def _half(self, state: State, half: int) -> FloatVector | None:
+    def _half(self, state: State, half: int) -> F32Vector | None:
         with torch.no_grad():
             course = self._model.heads.course_of(state)
         return None if course is None else course[half][0].numpy()

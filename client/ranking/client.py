@@ -4,20 +4,20 @@ It holds no model, no release and nothing of the person.
 """
 
 import threading
-from collections.abc import MutableMapping
-from typing import Any, Literal
+from collections.abc import Callable, MutableMapping
+from typing import Concatenate, ParamSpec, TypeVar
 
 from client.home import Home
+from client.ranking.protocol import DECISIONS, Action, Ranking
 from client.recommender import RecommendOptions
 from client.workers import Ended, Worker
+from shared.arrays import JsonObject
 from shared.errors import Misconfigured, NotYet
-
-DECISIONS = "interests"  # name, among the store's controls, of what the person decided about their interests
 
 _ANSWER_SECONDS = 120.0  # for an answer, loading a release and reading a long log included
 
-Action = Literal["mute", "boost", "clear"]
-Answer = dict[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class RankingClient:
@@ -52,28 +52,28 @@ class RankingClient:
         wishes: RecommendOptions,
         context: tuple[tuple[str, str], ...] = (),
         now_seconds: float | None = None,
-    ) -> list[Answer]:
+    ) -> list[JsonObject]:
         """The best items, each {"item", "title", "score", "propensity", "reasons": [{"kind", "name", "part"}],
         "because"}: the strongest reasons by their parts of the score, and the very strongest in words."""
-        return self._ask("recommend", count, wishes, context, now_seconds)
+        return self._ask(Ranking.recommend, count, wishes, context, now_seconds)
 
-    def rank_text(self, text: str, count: int) -> list[Answer]:
+    def rank_text(self, text: str, count: int) -> list[JsonObject]:
         """What suits a sentence, whoever typed it; as `recommend`."""
-        return self._ask("rank_text", text, count)
+        return self._ask(Ranking.rank_text, text, count)
 
-    def explain(self, item: str) -> Answer:
+    def explain(self, item: str) -> JsonObject:
         """Why an item ranks where it does: {"item", "title", "score", "rank", "reasons", "events": [{"id", "item",
         "part"}], "without": {"events": ids, "rank"}}.
 
         Raises:
             Misconfigured: the catalogue has no such item.
         """
-        return self._ask("explain", item)
+        return self._ask(Ranking.explain, item)
 
-    def interests(self) -> Answer:
+    def interests(self) -> JsonObject:
         """What is made of the log: {"concepts": [{"name", "share", "uncertainty", "muted", "boost"}], "levels",
         "drift", "events"}."""
-        return self._ask("interests")
+        return self._ask(Ranking.interests)
 
     def control(self, name: str, action: Action) -> None:
         """Mute or boost a concept, or take that back; it is kept in the store before this returns.
@@ -83,7 +83,7 @@ class RankingClient:
         """
         if self._decisions is None:
             raise Misconfigured("ranker: expected the store's controls to write decisions to, got none")
-        self._decisions[DECISIONS] = self._ask("decided", name, action)
+        self._decisions[DECISIONS] = self._ask(Ranking.decided, name, action)
 
     def forget(self) -> None:
         """Let nothing that was deleted stay in memory: the process that ranks ends, the next question starts one."""
@@ -96,10 +96,10 @@ class RankingClient:
             self._closed = True
             self._stop()
 
-    def _ask(self, question: str, *args: Any) -> Any:
+    def _ask(self, question: Callable[Concatenate[Ranking, P], R], *args: P.args, **named: P.kwargs) -> R:
         for _ in range(2):
             try:
-                return self._running().call(question, *args, timeout_seconds=_ANSWER_SECONDS)
+                return self._running().call(_ANSWER_SECONDS, question, *args, **named)
             except Ended:
                 continue
             except TimeoutError:
@@ -124,7 +124,7 @@ class RankingClient:
             self._worker = None
 
 
-def _open_ranking(home: Home, data_key: bytes) -> Any:
+def _open_ranking(home: Home, data_key: bytes) -> Ranking:
     import torch
 
     from client.ranking.worker import RankingWorker  # in the child only: it brings in the model

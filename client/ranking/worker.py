@@ -9,12 +9,13 @@ from heapq import nlargest
 
 from client.home import Home
 from client.interest import Controls
-from client.ranking.client import DECISIONS, Action, Answer
 from client.ranking.current_release import CurrentRelease
 from client.ranking.history import History
 from client.ranking.memory import trim_memory
+from client.ranking.protocol import DECISIONS, Action
 from client.recommender import Reason, Recommendation, Recommender, RecommendOptions, in_words
 from client.store import Store
+from shared.arrays import JsonObject
 from shared.errors import Misconfigured
 
 _TOLD = 12  # strongest reasons of an item in a list
@@ -34,19 +35,19 @@ class RankingWorker:
 
     def recommend(
         self, count: int, wishes: RecommendOptions, context: tuple[tuple[str, str], ...], now_seconds: float | None
-    ) -> list[Answer]:
+    ) -> list[JsonObject]:
         """See `RankingClient`."""
         recommender, history = self._now()
         profile, controls = history.profile(), self._controls(recommender)
         offers = recommender.recommend(profile, count, wishes, controls, context, now_seconds)
         return [_plain(recommender, offer) for offer in offers]
 
-    def rank_text(self, text: str, count: int) -> list[Answer]:
+    def rank_text(self, text: str, count: int) -> list[JsonObject]:
         """See `RankingClient`."""
         recommender = self._current.recommender()
         return [_plain(recommender, offer) for offer in recommender.rank_text(text, count)]
 
-    def explain(self, item: str) -> Answer:
+    def explain(self, item: str) -> JsonObject:
         """See `RankingClient`."""
         recommender, history = self._now()
         profile, controls = history.profile(), self._controls(recommender)
@@ -65,12 +66,12 @@ class RankingWorker:
             "without": {"events": [history.id_of(event) for event in gone.without], "rank": gone.rank},
         }
 
-    def interests(self) -> Answer:
+    def interests(self) -> JsonObject:
         """See `RankingClient`."""
         recommender, history = self._now()
         profile, controls = history.profile(), self._controls(recommender)
         interest, spread = profile.interest(), profile.spread()
-        concepts: list[Answer] = []
+        concepts: list[JsonObject] = []
         if interest.concepts is not None and spread is not None and controls is not None:
             told = zip(
                 recommender.concept_names, interest.concepts, spread, controls.muted, controls.boosted, strict=True
@@ -117,7 +118,7 @@ class RankingWorker:
         return recommender.controls(self._store.controls.get(DECISIONS, "[]"))
 
 
-def _plain(recommender: Recommender, offer: Recommendation) -> Answer:
+def _plain(recommender: Recommender, offer: Recommendation) -> JsonObject:
     strongest = nlargest(_TOLD, offer.reasons, key=lambda reason: abs(reason.part))
     return {
         "item": offer.item,
@@ -131,5 +132,5 @@ def _plain(recommender: Recommender, offer: Recommendation) -> Answer:
     }
 
 
-def _told(reasons: Sequence[Reason]) -> list[Answer]:
+def _told(reasons: Sequence[Reason]) -> list[JsonObject]:
     return [{"kind": reason.kind, "name": reason.name, "part": reason.part} for reason in reasons]

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-FloatVector = NDArray[np.float32]
-FloatMatrix = NDArray[np.float32]
+from shared.arrays import F32Matrix, F32Vector
+
 Mask = NDArray[np.bool_]
 
 _STEPS = 127.0
@@ -32,13 +32,13 @@ class Best:
     """
 
     rows: NDArray[np.int64]
-    scores: FloatVector
+    scores: F32Vector
 
 
 class CatalogueIndex:
     """Answers queries over fixed rows."""
 
-    def __init__(self, factors: FloatMatrix) -> None:
+    def __init__(self, factors: F32Matrix) -> None:
         """Store the rows.
 
         Args:
@@ -60,7 +60,7 @@ class CatalogueIndex:
     def __repr__(self) -> str:
         return f"CatalogueIndex{self._factors.shape}"
 
-    def _quantised(self, rows: slice) -> tuple[FloatMatrix, Tensor, FloatVector, FloatVector]:
+    def _quantised(self, rows: slice) -> tuple[F32Matrix, Tensor, F32Vector, F32Vector]:
         """Codes, and of each row the step, the norm of the error and that of what the codes stand for."""
         scaled = self._factors[rows] / self._columns
         wanted = np.maximum(np.abs(scaled).max(1, initial=0.0), 1e-12) / _STEPS
@@ -70,7 +70,7 @@ class CatalogueIndex:
         errors = np.linalg.norm(scaled - codes * steps[:, None], axis=1)
         return codes, halves, errors, np.linalg.norm(codes, axis=1) * steps
 
-    def best(self, query: FloatVector, count: int, prior: FloatVector, allowed: Mask | None = None) -> Best:
+    def best(self, query: F32Vector, count: int, prior: F32Vector, allowed: Mask | None = None) -> Best:
         """The `count` rows of largest factors . query + prior; fewer where fewer are allowed.
 
         Args:
@@ -100,7 +100,7 @@ class CatalogueIndex:
         order = np.lexsort((rows, -scores))[:count]
         return Best(rows[order], scores[order].astype(np.float32))
 
-    def score(self, rows: NDArray[np.int64], query: FloatVector, prior: FloatVector) -> FloatVector:
+    def score(self, rows: NDArray[np.int64], query: F32Vector, prior: F32Vector) -> F32Vector:
         """Scores float32 of some rows, as `best` gives them."""
         wide, scores = query.astype(np.float64), np.empty(len(rows), np.float32)
         for start in range(0, len(rows), _BLOCK):

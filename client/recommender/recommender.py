@@ -16,13 +16,13 @@ from client.recommender.options import RecommendOptions
 from client.recommender.reasons import Counterfactual, Reason, Recommendation
 from client.recommender.rerank import Candidates, candidates_for, rank_of, rerank
 from client.recommender.scorer import ItemScorer, Query
+from shared.arrays import F32Vector
 from shared.behaviour import TURNED_AWAY, Event, EventKind
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.model import Context, GlobalModel
 from shared.release import Release
 
-FloatVector = NDArray[np.float32]
 Person = Profile | Sequence[Event]
 
 _PLAIN = RecommendOptions()
@@ -41,8 +41,8 @@ class ItemViews:
         shares: float32 [items, K], concept distributions; K is 0 without the concept view.
     """
 
-    content: FloatVector
-    shares: FloatVector
+    content: F32Vector
+    shares: F32Vector
 
 
 class Recommender:
@@ -135,7 +135,7 @@ class Recommender:
 
     def scores(
         self, person: Person, wishes: RecommendOptions = _PLAIN, controls: Controls | None = None, context: Context = ()
-    ) -> FloatVector:
+    ) -> F32Vector:
         """Score of every catalogue item, float32 [items]; wishes that leave items out do not enter."""
         question = self._ask(self._profile(person), wishes, controls, context)
         return self._index.score(np.arange(len(self.catalogue)), question.query, question.prior)
@@ -185,7 +185,7 @@ class Recommender:
         """What suits a sentence somebody just typed, whoever they are."""
         return self.recommend(self.profile([_typed(words)]), count)
 
-    def score_texts(self, person: Person, texts: Sequence[str]) -> FloatVector:
+    def score_texts(self, person: Person, texts: Sequence[str]) -> F32Vector:
         """Scores float32 of texts that are no items yet, as if they had average popularity."""
         question = self._ask(self._profile(person), _PLAIN, None)
         x = self._release.whitening.apply(self._model.encoder.embed(list(texts)))  # `_ask` has put the release in place
@@ -199,7 +199,7 @@ class Recommender:
 
     def explain(
         self, profile: Profile, item: str, wishes: RecommendOptions = _PLAIN, controls: Controls | None = None
-    ) -> tuple[Recommendation, int, FloatVector]:
+    ) -> tuple[Recommendation, int, F32Vector]:
         """One item as `recommend` weighs it, though the person may have met it; its rank, from 1, among what is offered
         and itself; and what each of the profile's events adds to its score, float32 [events].
 

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from client.interest import Controls, Interest, TextReader
 from client.recommender.options import RecommendOptions, Strategy
+from shared.arrays import F32Vector
 from shared.model import Context, EventSequence, GlobalModel, encode_context
 from shared.release import Release
-
-FloatVector = NDArray[np.float32]
 
 _WEEK_SECONDS = 7 * 24 * 3600.0
 _MUTED = 1000.0  # what a muted concept takes from the score of an item that is all of it: more than anything can add
@@ -30,14 +29,14 @@ class Query:
     """
 
     interest: Interest
-    lead: FloatVector | None
+    lead: F32Vector | None
     dense_scale: float
     concept_scale: float
-    query: FloatVector
-    addends: dict[str, FloatVector]
+    query: F32Vector
+    addends: dict[str, F32Vector]
 
     @property
-    def prior(self) -> FloatVector:
+    def prior(self) -> F32Vector:
         """Float32 [items], the sum of the addends."""
         return np.sum(list(self.addends.values()), axis=0, dtype=np.float32)
 
@@ -52,10 +51,10 @@ class ItemScorer:
         self._release, self._model = reader.release, model
         self._k = reader.dense_width
         # Of each item, the dense view and the roots of its concept shares: float32 [items, k + K].
-        self.factors: FloatVector = reader.items.copy()
+        self.factors: F32Vector = reader.items.copy()
         np.sqrt(self.factors[:, self._k :], out=self.factors[:, self._k :])
         with torch.no_grad():
-            self.text: FloatVector = model.heads.prior(torch.from_numpy(release.index)).numpy()
+            self.text: F32Vector = model.heads.prior(torch.from_numpy(release.index)).numpy()
             weights = model.heads.scales.weights().tolist()
         parts = [view for view in ("dense", "concepts") if view in model.heads.views]
         self.scales: dict[str, float] = dict(zip([*parts, "popularity"], weights, strict=False))
@@ -107,8 +106,8 @@ class ItemScorer:
         return np.stack(queries).astype(np.float64) @ self.factors[rows].T + prior
 
     def _transition_scores(
-        self, interest: Interest, concepts: FloatVector | None, context: Context, strategy: Strategy
-    ) -> FloatVector | None:
+        self, interest: Interest, concepts: F32Vector | None, context: Context, strategy: Strategy
+    ) -> F32Vector | None:
         """sqrt(q)(I + M) + shift; of it, M's part alone for co-occurrence, and the first for what texts say."""
         if concepts is None:
             return None
@@ -124,14 +123,14 @@ class ItemScorer:
                 course = EventSequence(torch.zeros(0), torch.from_numpy(interest.shift))
             return np.asarray(self._model.heads.lead(q, course, torch.from_numpy(encode_context(context))).numpy())
 
-    def _freshness(self, wish: float, now_seconds: float) -> FloatVector:
+    def _freshness(self, wish: float, now_seconds: float) -> F32Vector:
         added = [item.added_seconds for item in self._release.catalogue]
         age = np.array([np.inf if time_ is None else max(0.0, now_seconds - time_) for time_ in added])
         spread = float(np.std(self.text)) + sum(self.scales.values())
         return np.asarray(wish * spread * 0.5 ** (age / _WEEK_SECONDS), np.float32)
 
 
-def _query(interest: Interest, lead: FloatVector | None, dense_scale: float, concept_scale: float) -> FloatVector:
+def _query(interest: Interest, lead: F32Vector | None, dense_scale: float, concept_scale: float) -> F32Vector:
     parts = [] if interest.dense is None else [dense_scale * interest.dense]
     if lead is not None:
         parts.append(concept_scale * lead)

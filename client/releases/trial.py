@@ -30,7 +30,7 @@ def try_loading(folder: Path, release: str) -> None:
     """
     worker = Worker("trial of a release", Loading)
     try:
-        digest = worker.call("load", str(folder), timeout_seconds=_LONGEST_SECONDS)
+        digest = worker.call(_LONGEST_SECONDS, Loading.load, str(folder))
     except (TimeoutError, Ended, RuntimeError) as error:
         raise Corrupt(f"release {release[:12]}: could not be loaded ({type(error).__name__}); update Hushrec") from None
     finally:

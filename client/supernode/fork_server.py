@@ -12,7 +12,7 @@ from functools import cached_property
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from shared.lifetime import end_with_parent
 
 if TYPE_CHECKING:
     from client.loaded_release import LoadedRelease
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ForkServer:
@@ -68,15 +70,15 @@ class ForkServer:
             _be_a_round(theirs, parent, lambda: RoundProcess(self._home, release, adapters))
         theirs.close()
         self._round = process, ours
-        return self._ask("advertise", request, vector, configuration)
+        return self._ask(RoundProcess.advertise, request, vector, configuration)
 
     def phase(self, name: str, ch: bytes, parts: list[bytes]) -> bytes:
         """See `Device.phase`."""
-        return self._ask("phase", name, ch, parts)
+        return self._ask(RoundProcess.phase, name, ch, parts)
 
     def waiting(self) -> bool:
         """Whether a round waits for its next message."""
-        return self._round is not None and self._ask("waiting") is True
+        return self._round is not None and self._ask(RoundProcess.waiting)
 
     def end(self) -> None:
         """End the round's process, and with it all that the round held."""
@@ -86,18 +88,18 @@ class ForkServer:
             os.waitpid(process, 0)
             connection.close()
 
-    def _ask(self, name: str, *args: Any) -> Any:
+    def _ask(self, method: Callable[Concatenate["RoundProcess", P], R], *args: P.args, **named: P.kwargs) -> R:
         if self._round is None:
             raise RuntimeError("round: none is under way")
         try:
-            self._round[1].send((name, args))
+            self._round[1].send((method.__name__, args, named))
             answer, error = self._round[1].recv()
         except (EOFError, OSError):
             self.end()
             raise RuntimeError("round: its process ended") from None
         if error is not None:
             raise error
-        return answer
+        return cast(R, answer)
 
 
 class RoundProcess:
@@ -183,11 +185,11 @@ def _be_a_round(connection: Connection, parent: int, make: Callable[[], RoundPro
         random.seed()
         target: RoundProcess | None = None
         while True:
-            name, args = connection.recv()
+            name, args, named = connection.recv()
             answer: tuple[Any, Exception | None]
             try:
                 target = target or make()
-                answer = getattr(target, name)(*args), None
+                answer = getattr(target, name)(*args, **named), None
             except HushrecError as error:
                 answer = None, type(error)(*error.args)
             except Exception as error:  # its text may quote the person

@@ -10,16 +10,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from client.home import Home
 from client.policy import reading
 from client.secagg import RoundRequest
 from client.supernode.fork_server import ForkServer
 from client.workers import Worker
+from shared.arrays import F32Vector
 from shared.errors import HushrecError, Misconfigured, Refused
 from shared.federation import read_federation
 from shared.privacy import Task
@@ -27,10 +25,11 @@ from shared.privacy import Task
 _LOGGER = logging.getLogger("client.supernode")
 _MARGIN_SECONDS = 5.0
 _LAST_PHASE = "unmask"
-_KEPT_SECONDS = 60.0  # the nursery after the last round
+_KEPT_SECONDS = 60.0  # the process that trains, after the last round
 _LONGEST_IDLE_SECONDS = 3_600.0  # whatever its parent does
 
-Vector = NDArray[np.float32]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Child(Protocol):
@@ -41,8 +40,10 @@ class Child(Protocol):
         """Whether it can be called."""
         ...
 
-    def call(self, name: str, *args: object, timeout_seconds: float) -> object:
-        """What the method of this name answers."""
+    def call(
+        self, timeout_seconds: float, method: Callable[Concatenate[Any, P], R], *args: P.args, **named: P.kwargs
+    ) -> R:
+        """See `Worker.call`."""
         ...
 
     def stop(self) -> None:
@@ -92,7 +93,7 @@ class RoundProxy:
         """Whether a round waits for its next message."""
         return self._under_way
 
-    def plain(self, request: RoundRequest, vector: Vector | None) -> Vector:
+    def plain(self, request: RoundRequest, vector: F32Vector | None) -> F32Vector:
         """Never: a person's device sends nothing in the open."""
         raise Refused("policy: a person's device takes part in secure sums only, not in plain ones")
 
@@ -100,7 +101,7 @@ class RoundProxy:
         """Never, as `plain`."""
         raise Refused("policy: a person's device takes part in secure sums only, not in ideal ones")
 
-    def advertise(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
+    def advertise(self, request: RoundRequest, vector: F32Vector | None, configuration: bytes) -> bytes:
         """Let a process of its own join this round; a round before is given up.
 
         What can be refused without a child is: no message is worth a minute of the device's time otherwise.
@@ -130,7 +131,7 @@ class RoundProxy:
             self._child = self._start(self._home.directory)
         self._under_way = True
         began = self._clock()
-        answer = self._ask("advertise", str(release), request, vector, configuration, timeout_seconds=longest)
+        answer = self._ask(longest, ForkServer.advertise, str(release), request, vector, configuration)
         _LOGGER.info("round %d of %s: joined after %.1f s", request.number, request.task, self._clock() - began)
         self._until = self._clock() + longest + self._phase_seconds
         return answer
@@ -140,11 +141,11 @@ class RoundProxy:
 
         Raises:
             Refused: no round waits for it.
-            NotYet, Misconfigured, Corrupt, TimeoutError, RuntimeError: as `join`.
+            NotYet, Misconfigured, Corrupt, TimeoutError, RuntimeError: as `advertise`.
         """
         if not self._under_way:
             raise Refused(f"{name}: this device is in no private sum")
-        answer = self._ask("phase", name, ch, list(parts), timeout_seconds=self._phase_seconds + _MARGIN_SECONDS)
+        answer = self._ask(self._phase_seconds + _MARGIN_SECONDS, ForkServer.phase, name, ch, list(parts))
         self._until = self._clock() + self._phase_seconds + _MARGIN_SECONDS
         if name == _LAST_PHASE:
             self.end("done")
@@ -167,7 +168,7 @@ class RoundProxy:
         _LOGGER.info("the round under way ends: %s", why)
         try:
             if self._child is not None:
-                self._child.call("end", timeout_seconds=_MARGIN_SECONDS)
+                self._child.call(_MARGIN_SECONDS, ForkServer.end)
         except Exception:
             self.close()
 
@@ -178,16 +179,18 @@ class RoundProxy:
             child, self._child = self._child, None
             child.stop()
 
-    def _ask(self, name: str, *args: object, timeout_seconds: float) -> bytes:
+    def _ask(
+        self, timeout_seconds: float, method: Callable[Concatenate[Any, P], bytes], *args: P.args, **named: P.kwargs
+    ) -> bytes:
         """A call of the child, which ends unless it waits for a next message of the round afterwards."""
         assert self._child is not None
         try:
-            answer = self._child.call(name, *args, timeout_seconds=timeout_seconds)
+            answer = self._child.call(timeout_seconds, method, *args, **named)
         except HushrecError:
             self._end_unless_waiting()
             raise
         except BaseException as error:  # it hung, ended or failed, or this process is told to stop
-            _LOGGER.warning("the round under way ends: %s: %s", name, type(error).__name__)
+            _LOGGER.warning("the round under way ends: %s: %s", method.__name__, type(error).__name__)
             self.close()
             raise
         if not isinstance(answer, bytes):
@@ -199,7 +202,7 @@ class RoundProxy:
         """After a refusal: a message of another round leaves this one as it was, all else ends it."""
         assert self._child is not None
         try:
-            waiting = self._child.call("waiting", timeout_seconds=_MARGIN_SECONDS) is True
+            waiting = self._child.call(_MARGIN_SECONDS, ForkServer.waiting) is True
         except Exception:
             waiting = False
         if not waiting:

@@ -13,7 +13,7 @@ from typing import Any
 from shared.errors import HushrecError
 from shared.lifetime import end_with_pipe
 
-Answer = tuple[Any, Exception | None]
+Outcome = tuple[Any, Exception | None]
 
 
 def main() -> None:
@@ -35,8 +35,8 @@ def _serve(connection: Connection) -> None:
     except Exception as error:
         failure = _told("start", error)
     while connection.poll(idle_seconds):
-        name, args = connection.recv()
-        answer = (None, failure) if failure else _answer(target, name, args)
+        name, args, named = connection.recv()
+        answer = (None, failure) if failure else _answer(target, name, args, named)
         try:
             connection.send(answer)
         except OSError:
@@ -45,9 +45,9 @@ def _serve(connection: Connection) -> None:
             connection.send((None, _told(name, error)))
 
 
-def _answer(target: Any, name: str, args: tuple[Any, ...]) -> Answer:
+def _answer(target: Any, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Outcome:
     try:
-        return getattr(target, name)(*args), None
+        return getattr(target, name)(*args, **named), None
     except Exception as error:
         return None, _told(name, error)
 

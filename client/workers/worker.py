@@ -11,7 +11,10 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _CHILD = "from client.workers.child import main; main()"
 
@@ -64,8 +67,14 @@ class Worker:
         """Of the child."""
         return self._process.pid
 
-    def call(self, name: str, *args: Any, timeout_seconds: float) -> Any:
-        """What the object's method returns. Calls of several threads wait for each other.
+    def call(
+        self, timeout_seconds: float, method: Callable[Concatenate[Any, P], R], *args: P.args, **named: P.kwargs
+    ) -> R:
+        """What a method of the object returns. Calls of several threads wait for each other.
+
+        Args:
+            timeout_seconds: after which the child is killed.
+            method: of the object's class, or of a protocol it follows: only its name travels.
 
         Raises:
             NotYet, Refused, Misconfigured, Corrupt: what the method raised.
@@ -73,13 +82,14 @@ class Worker:
             TimeoutError: it took too long; the child has been killed.
             Ended: the child was no more, or broke down in the call.
         """
+        name = method.__name__
         with self._turn:
             late = threading.Event()
             watchdog = threading.Timer(timeout_seconds, self._kill, [late])
             watchdog.daemon = True
             watchdog.start()
             try:
-                self._connection.send((name, args))
+                self._connection.send((name, args, named))
                 answer, error = self._connection.recv()
             except (EOFError, OSError):
                 self._end()
@@ -90,7 +100,7 @@ class Worker:
                 watchdog.cancel()
         if error is not None:
             raise error
-        return answer
+        return cast(R, answer)
 
     def stop(self) -> None:
         """End the child now; a call under way in another thread raises `Ended`."""

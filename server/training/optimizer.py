@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays import F64Array
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
-
-FloatVector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class OptimizerState:
         steps: how many steps each group took.
     """
 
-    momentum: FloatVector
+    momentum: F64Array
     second_moment: Mapping[str, float]
     steps: Mapping[str, int]
 
@@ -42,7 +41,7 @@ class Mean:
     """
 
     groups: tuple[str, ...]
-    values: FloatVector
+    values: F64Array
     noise_variance: float = 0.0
 
 
@@ -78,7 +77,7 @@ def rate_in(federation: FederationFile, round_number: int) -> float:
 def fedavg(group_rates: Mapping[str, float] | None = None) -> ServerOptimizer:
     """vector += rate * mean (McMahan et al. 2017, with a server rate)."""
 
-    def direction(group: str, mean: FloatVector, noise_variance: float, before: _GroupState) -> _Step:
+    def direction(group: str, mean: F64Array, noise_variance: float, before: _GroupState) -> _Step:
         return _Step(mean, before)
 
     return _by_group(direction, group_rates or {})
@@ -87,7 +86,7 @@ def fedavg(group_rates: Mapping[str, float] | None = None) -> ServerOptimizer:
 def fedavgm(momentum: float, group_rates: Mapping[str, float] | None = None) -> ServerOptimizer:
     """m = momentum * m + mean; vector += rate * m (Hsu et al. 2019)."""
 
-    def direction(group: str, mean: FloatVector, noise_variance: float, before: _GroupState) -> _Step:
+    def direction(group: str, mean: F64Array, noise_variance: float, before: _GroupState) -> _Step:
         moved = momentum * before.momentum + mean
         return _Step(moved, replace(before, momentum=moved))
 
@@ -104,7 +103,7 @@ def fedadam(
     alone never moves a coordinate by more than about the learning rate.
     """
 
-    def direction(group: str, mean: FloatVector, noise_variance: float, before: _GroupState) -> _Step:
+    def direction(group: str, mean: F64Array, noise_variance: float, before: _GroupState) -> _Step:
         steps = before.steps + 1
         moved = momentum * before.momentum + (1.0 - momentum) * mean
         signal = float(np.mean(np.square(mean))) - noise_variance
@@ -120,18 +119,18 @@ def fedadam(
 
 @dataclass(frozen=True, slots=True)
 class _GroupState:
-    momentum: FloatVector
+    momentum: F64Array
     second_moment: float
     steps: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    direction: FloatVector
+    direction: F64Array
     after: _GroupState
 
 
-_Direction = Callable[[str, FloatVector, float, _GroupState], _Step]
+_Direction = Callable[[str, F64Array, float, _GroupState], _Step]
 
 
 def _by_group(direction: _Direction, group_rates: Mapping[str, float]) -> ServerOptimizer:

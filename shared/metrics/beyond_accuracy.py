@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays import F64Array
+
 Lists = NDArray[np.int64]  # [people, n] catalogue rows
-FloatArray = NDArray[np.float64]
 
 _SMOOTHING = 0.01  # of the person's own mix in the list's, so that a missing concept is bad and not infinitely so
 WORST_CALIBRATION = float(-np.log(_SMOOTHING))  # nats, about 4.6
@@ -27,7 +28,7 @@ def gini(lists: Lists, items: int) -> float:
     return float((2 * ranks - items - 1) @ exposure / (items * exposure.sum()))
 
 
-def novelty(lists: Lists, counts: FloatArray) -> FloatArray:
+def novelty(lists: Lists, counts: F64Array) -> F64Array:
     """Mean self-information of each list (Zhou et al. 2010), over that of an item that only one event is about.
 
     Args:
@@ -41,7 +42,7 @@ def novelty(lists: Lists, counts: FloatArray) -> FloatArray:
     return np.asarray((bits[lists] / bits.max()).mean(1))
 
 
-def intra_list_diversity(lists: Lists, vectors: NDArray[np.float32]) -> FloatArray:
+def intra_list_diversity(lists: Lists, vectors: NDArray[np.float32]) -> F64Array:
     """Mean of one less the cosine over all pairs of a list, float64 [people] (Ziegler et al. 2005).
 
     Args:

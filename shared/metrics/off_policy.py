@@ -7,11 +7,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.arrays import F64Array
 from shared.errors import Misconfigured
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Estimate:
 
 
 def inverse_propensity(
-    rewards: FloatArray, propensities: FloatArray, targets: FloatArray, most: float = math.inf
+    rewards: F64Array, propensities: F64Array, targets: F64Array, most: float = math.inf
 ) -> Estimate:
     """IPS (Horvitz and Thompson 1952): unbiased, and noisy where the policies differ.
 
@@ -47,9 +45,7 @@ def inverse_propensity(
     return _estimate(weights * rewards, weights)
 
 
-def self_normalised(
-    rewards: FloatArray, propensities: FloatArray, targets: FloatArray, most: float = math.inf
-) -> Estimate:
+def self_normalised(rewards: F64Array, propensities: F64Array, targets: F64Array, most: float = math.inf) -> Estimate:
     """SNIPS (Swaminathan and Joachims 2015): divided by the sum of weights; slightly biased, far steadier."""
     weights = _weights(rewards, propensities, targets, most)
     total = float(weights.sum())
@@ -61,11 +57,11 @@ def self_normalised(
 
 
 def doubly_robust(
-    rewards: FloatArray,
-    propensities: FloatArray,
-    targets: FloatArray,
-    predicted: FloatArray,
-    expected: FloatArray,
+    rewards: F64Array,
+    propensities: F64Array,
+    targets: F64Array,
+    predicted: F64Array,
+    expected: F64Array,
     most: float = math.inf,
 ) -> Estimate:
     """Doubly robust (Dudik, Langford and Li 2011): right if the propensities or the reward model are right.
@@ -83,7 +79,7 @@ def doubly_robust(
     return _estimate(expected + weights * (rewards - predicted), weights)
 
 
-def _weights(rewards: FloatArray, propensities: FloatArray, targets: FloatArray, most: float) -> FloatArray:
+def _weights(rewards: F64Array, propensities: F64Array, targets: F64Array, most: float) -> F64Array:
     if not len(rewards) or not rewards.shape == propensities.shape == targets.shape:
         raise Misconfigured(
             "off-policy: expected a reward, a propensity and a target chance of each of some events, got "
@@ -94,7 +90,7 @@ def _weights(rewards: FloatArray, propensities: FloatArray, targets: FloatArray,
     return np.asarray(np.minimum(targets / propensities, most))
 
 
-def _estimate(terms: FloatArray, weights: FloatArray) -> Estimate:
+def _estimate(terms: F64Array, weights: F64Array) -> Estimate:
     count = len(terms)
     error = float(terms.std(ddof=1)) / math.sqrt(count) if count > 1 else math.inf
     squares = float(np.square(weights).sum())

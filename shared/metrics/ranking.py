@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from shared.arrays import F64Array
+
 Counts = NDArray[np.int64]
 
 
@@ -26,28 +27,28 @@ class RankResult:
     others: Counts
 
     @property
-    def rank(self) -> FloatArray:
+    def rank(self) -> F64Array:
         """Mean place, counted from 1."""
         return 1.0 + self.above + 0.5 * self.level
 
-    def hit_rate(self, k: int) -> FloatArray:
+    def hit_rate(self, k: int) -> F64Array:
         """Chance of a place among the first k."""
         return self._mean_gain(np.ones(k))
 
-    def ndcg(self, k: int) -> FloatArray:
+    def ndcg(self, k: int) -> F64Array:
         """Mean of 1 / log2(place + 1) over places up to k, 0 beyond: the ideal gain of a single wanted item is 1."""
         return self._mean_gain(discounts(k))
 
-    def reciprocal_rank(self) -> FloatArray:
+    def reciprocal_rank(self) -> F64Array:
         """Mean of 1 / place."""
         return self._mean_gain(1.0 / np.arange(1, self.others.max(initial=0) + 2))
 
-    def auc(self) -> FloatArray:
+    def auc(self) -> F64Array:
         """Share of the others that score less, ties half; NaN without others."""
         with np.errstate(invalid="ignore"):
             return 1.0 - (self.above + 0.5 * self.level) / self.others
 
-    def _mean_gain(self, gains: FloatArray) -> FloatArray:
+    def _mean_gain(self, gains: F64Array) -> F64Array:
         """Mean over the possible places of the gain of each place; places past the last gain have none."""
         sums = np.concatenate([[0.0], np.cumsum(gains)])
         first = np.minimum(self.above, len(gains))
@@ -68,7 +69,7 @@ def rank_result(wanted: NDArray[np.float32], others: NDArray[np.float32], counte
     return RankResult(np.asarray(above), np.asarray(level), np.asarray(np.count_nonzero(counted, axis=1)))
 
 
-def discounts(k: int) -> FloatArray:
+def discounts(k: int) -> F64Array:
     """1 / log2(place + 1) for places 1 to k."""
     return 1.0 / np.log2(np.arange(2, k + 2))
 

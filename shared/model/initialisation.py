@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays import F32Matrix
 from shared.catalogue import Item
 from shared.errors import Misconfigured
-
-FloatMatrix = NDArray[np.float32]
 
 _SAMPLE = 4096
 _CATEGORIES = 512
@@ -19,8 +18,8 @@ _TRIALS = 16  # points drawn for each centre to start from; with one, some subje
 
 
 def find_concepts(
-    x: FloatMatrix, concepts: int, seed: int, items: Sequence[Item] = (), known: FloatMatrix | None = None
-) -> FloatMatrix:
+    x: F32Matrix, concepts: int, seed: int, items: Sequence[Item] = (), known: F32Matrix | None = None
+) -> F32Matrix:
     """Unit centres float32 [K, D] of the whitened catalogue x [n, D], by k-means over directions.
 
     An item's categories, where it has any, count as much as its direction: texts are alike in manner too, and k-means

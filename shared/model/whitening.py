@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.arrays import F32Matrix
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
-
-FloatMatrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +22,12 @@ class Whitening:
         blocks: how the values of each block of features become its columns, in the order of the columns.
     """
 
-    mean: FloatMatrix
-    matrix: FloatMatrix
+    mean: F32Matrix
+    matrix: F32Matrix
     blocks: Mapping[str, "Whitening"] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, embeddings: FloatMatrix) -> "Whitening":
+    def fit(cls, embeddings: F32Matrix) -> "Whitening":
         """Soft whitening: each principal axis divided by the root of its deviation, so that frequent directions lose
         weight without the rare ones turning into noise; then scaled so that rows have a mean square norm of one.
 
@@ -49,7 +47,7 @@ class Whitening:
         return cls(mean.astype(np.float32), (matrix / max(scale, 1e-12)).astype(np.float32))
 
     @classmethod
-    def fit_items(cls, embeddings: FloatMatrix, catalogue: Catalogue, widths: Mapping[str, int]) -> "Whitening":
+    def fit_items(cls, embeddings: F32Matrix, catalogue: Catalogue, widths: Mapping[str, int]) -> "Whitening":
         """Whitening of texts, and of each block of features over the items that have it.
 
         Args:
@@ -73,7 +71,7 @@ class Whitening:
         before = np.zeros((len(text.matrix), sum(widths.values())), np.float32)
         return cls(text.mean, np.concatenate([before, text.matrix], 1), blocks)
 
-    def led_by(self, directions: FloatMatrix) -> tuple["Whitening", FloatMatrix]:
+    def led_by(self, directions: F32Matrix) -> tuple["Whitening", F32Matrix]:
         """The same whitening with its text axes turned, so that the first of them span some directions; the others stay
         in the order of their variance as far as they can. No length and no angle changes.
 
@@ -92,11 +90,11 @@ class Whitening:
         turned = np.concatenate([self.matrix[:, :columns], self.matrix[:, columns:] @ rotation], 1)
         return Whitening(self.mean, turned.astype(np.float32), self.blocks), rotation.astype(np.float32)
 
-    def apply(self, embeddings: FloatMatrix) -> FloatMatrix:
+    def apply(self, embeddings: F32Matrix) -> F32Matrix:
         """Whitened embeddings, float32 [texts, feature columns + width]; words alone have no features."""
         return np.asarray((embeddings - self.mean) @ self.matrix, np.float32)
 
-    def apply_items(self, embeddings: FloatMatrix, catalogue: Catalogue) -> FloatMatrix:
+    def apply_items(self, embeddings: F32Matrix, catalogue: Catalogue) -> F32Matrix:
         """Float32 [items, feature columns + width]; the columns of a block that an item lacks are zero."""
         x = self.apply(embeddings)
         start = 0
@@ -106,7 +104,7 @@ class Whitening:
             start = end
         return x
 
-    def tensors(self) -> dict[str, FloatMatrix]:
+    def tensors(self) -> dict[str, F32Matrix]:
         """Its numbers by name, as a release stores them."""
         tensors = {"mean": self.mean, "matrix": self.matrix}
         for name, block in self.blocks.items():
@@ -114,7 +112,7 @@ class Whitening:
         return tensors
 
     @classmethod
-    def of_tensors(cls, tensors: Mapping[str, FloatMatrix], blocks: Iterable[str]) -> "Whitening":
+    def of_tensors(cls, tensors: Mapping[str, F32Matrix], blocks: Iterable[str]) -> "Whitening":
         """The whitening with these blocks that `tensors` gave.
 
         Raises:

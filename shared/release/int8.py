@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-FloatMatrix = NDArray[np.float32]
+from shared.arrays import F32Matrix
+
 WholeMatrix = NDArray[np.int8]
 
 _LARGEST = 127
@@ -16,7 +17,7 @@ _SCALE_BITS = 16  # and 7 bits of the number make 23, which float32 holds exactl
 _SMALLEST_SCALE = 2.0**-126  # below it float32 loses bits
 
 
-def int8_quantise(index: FloatMatrix, widths: Sequence[int]) -> tuple[WholeMatrix, FloatMatrix]:
+def int8_quantise(index: F32Matrix, widths: Sequence[int]) -> tuple[WholeMatrix, F32Matrix]:
     """The nearest numbers q * scale, with -127 <= q <= 127, for each item and group of columns.
 
     The groups keep a strong feature from drowning the text beside it.
@@ -38,7 +39,7 @@ def int8_quantise(index: FloatMatrix, widths: Sequence[int]) -> tuple[WholeMatri
     return numbers, scales
 
 
-def int8_dequantise(numbers: WholeMatrix, scales: FloatMatrix, widths: Sequence[int]) -> FloatMatrix:
+def int8_dequantise(numbers: WholeMatrix, scales: F32Matrix, widths: Sequence[int]) -> F32Matrix:
     """The index, float32 [n, D], that `int8_quantise` turns into these again.
 
     Raises:
@@ -57,19 +58,19 @@ def int8_dequantise(numbers: WholeMatrix, scales: FloatMatrix, widths: Sequence[
     return index
 
 
-def on_grid(index: FloatMatrix, widths: Sequence[int]) -> FloatMatrix:
+def on_grid(index: F32Matrix, widths: Sequence[int]) -> F32Matrix:
     """The nearest index that `int8_quantise` keeps as it is."""
     return int8_dequantise(*int8_quantise(index, widths), widths)
 
 
-def _scales(largest: FloatMatrix) -> FloatMatrix:
+def _scales(largest: F32Matrix) -> F32Matrix:
     """A 127th of each, rounded up to so few bits that 127 times it is exact."""
     mantissas, exponents = np.frexp(largest.astype(np.float64) / _LARGEST)
     scales = np.ldexp(np.ceil(np.ldexp(mantissas, _SCALE_BITS)), exponents - _SCALE_BITS)
     return np.where(scales < _SMALLEST_SCALE, 0.0, scales).astype(np.float32)
 
 
-def _is_least(numbers: WholeMatrix, scales: FloatMatrix) -> bool:
+def _is_least(numbers: WholeMatrix, scales: F32Matrix) -> bool:
     """Whether these are what `int8_quantise` makes of their own products."""
     if not np.isfinite(_LARGEST * scales.astype(np.float64)).all() or (numbers < -_LARGEST).any():
         return False

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from shared.arrays import F32Matrix
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile, read_federation, write_toml
@@ -31,7 +32,6 @@ from shared.model import (
 from shared.release.int8 import int8_dequantise, int8_quantise, on_grid
 from shared.release.model_card import write_card
 
-FloatMatrix = NDArray[np.float32]
 _FORMAT = 3
 _PINNED = {"card.md", "catalogue.jsonl", "federation.toml", "index.safetensors", "model.safetensors"}
 
@@ -56,8 +56,8 @@ class Release:
     federation: FederationFile
     catalogue: Catalogue
     whitening: Whitening
-    index: FloatMatrix
-    log_popularity: FloatMatrix
+    index: F32Matrix
+    log_popularity: F32Matrix
     vector: Vector
     concept_names: tuple[str, ...]
     round_number: int = 0
@@ -178,7 +178,7 @@ def first_release(
     federation: FederationFile,
     catalogue: Catalogue,
     model: GlobalModel,
-    embeddings: FloatMatrix,
+    embeddings: F32Matrix,
     graph: ConceptGraph | None = None,
 ) -> Release:
     """Fit the whitening, find and name the concepts: release zero, made of public texts and features alone.
@@ -249,7 +249,7 @@ def with_items(
     model: GlobalModel,
     items: Catalogue,
     progress: Progress = lambda _: None,
-    embeddings: FloatMatrix | None = None,
+    embeddings: F32Matrix | None = None,
 ) -> Release:
     """The release with items that came after its training: encoded as it encodes, at the end of its catalogue.
 
@@ -298,12 +298,12 @@ def _start_concepts(
     catalogue: Catalogue,
     model: GlobalModel,
     whitening: Whitening,
-    index: FloatMatrix,
+    index: F32Matrix,
     graph: ConceptGraph | None,
 ) -> tuple[str, ...]:
     """Put the concepts in place, and M where a graph is given; returns their names."""
 
-    def read(texts: Sequence[str]) -> FloatMatrix:
+    def read(texts: Sequence[str]) -> F32Matrix:
         return whitening.apply(model.encoder.embed(texts))
 
     settings = federation.model

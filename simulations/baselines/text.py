@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from client.training import LocalTraining, Window, cut_windows
+from shared.arrays import F32Matrix
 from shared.behaviour import Event
 from shared.model import GlobalModel, Vector
 from shared.release import Release
-
-FloatMatrix = NDArray[np.float32]
 
 
 class ZeroShot:
@@ -23,11 +22,11 @@ class ZeroShot:
         forgetting: weight a^-forgetting for an event of age rank a.
     """
 
-    def __init__(self, index: FloatMatrix, forgetting: float = 1.0) -> None:
+    def __init__(self, index: F32Matrix, forgetting: float = 1.0) -> None:
         self._directions = index / np.maximum(np.linalg.norm(index, axis=1, keepdims=True), 1e-12)
         self._forgetting = forgetting
 
-    def score(self, people: NDArray[np.int64], histories: Sequence[NDArray[np.int32]]) -> FloatMatrix:
+    def score(self, people: NDArray[np.int64], histories: Sequence[NDArray[np.int32]]) -> F32Matrix:
         """Scores float32 [people, items]."""
         interests = np.zeros((len(people), self._directions.shape[1]), np.float32)
         for place, history in enumerate(histories):

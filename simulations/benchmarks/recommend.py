@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from client import Recommender
 from client.recommender import CatalogueIndex
+from shared.arrays import F32Matrix
 from shared.behaviour import Event, EventKind
 from shared.model import build_model
 from shared.release import first_release
@@ -31,8 +32,6 @@ QUERIES = 200
 _DENSE, _CONCEPTS, _TOP = 128, 64, 8
 _COUNT = 10
 _HISTORY = 200
-
-Factors = NDArray[np.float32]
 
 
 def benchmark_recommend(progress: Progress) -> dict[str, Any]:
@@ -82,7 +81,7 @@ def _measured() -> dict[str, Any]:
     }
 
 
-def _catalogue(rng: np.random.Generator) -> tuple[Factors, Factors]:
+def _catalogue(rng: np.random.Generator) -> tuple[F32Matrix, F32Matrix]:
     """Clustered unit vectors beside the roots of sparse concept shares, as a release has them; and a prior."""
     centres = rng.normal(size=(500, _DENSE))
     z = centres[rng.integers(500, size=ITEMS)] + 0.8 * rng.normal(size=(ITEMS, _DENSE))
@@ -94,7 +93,7 @@ def _catalogue(rng: np.random.Generator) -> tuple[Factors, Factors]:
     return np.concatenate([z, np.sqrt(shares)], 1).astype(np.float32), prior.astype(np.float32)
 
 
-def _query(factors: Factors, rng: np.random.Generator) -> Factors:
+def _query(factors: F32Matrix, rng: np.random.Generator) -> F32Matrix:
     """What a person of a few items asks."""
     past = factors[rng.integers(ITEMS, size=6)].sum(0)
     past[:_DENSE] *= 5.0 / np.linalg.norm(past[:_DENSE])
@@ -102,13 +101,13 @@ def _query(factors: Factors, rng: np.random.Generator) -> Factors:
     return past
 
 
-def _brute_force(factors: Factors, query: Factors, prior: Factors) -> NDArray[np.int64]:
+def _brute_force(factors: F32Matrix, query: F32Matrix, prior: F32Matrix) -> NDArray[np.int64]:
     scores = factors @ query + prior
     best = np.argpartition(scores, ITEMS - _COUNT)[ITEMS - _COUNT :]
     return best[np.argsort(-scores[best])]
 
 
-def _faiss(factors: Factors, prior: Factors) -> Callable[[Factors], object] | None:
+def _faiss(factors: F32Matrix, prior: F32Matrix) -> Callable[[F32Matrix], object] | None:
     """FAISS' flat index over the same numbers, the prior as one more; None where it is not installed."""
     try:
         import faiss

@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from shared.arrays import F32Matrix
 from shared.behaviour import Event, positive_events
 from shared.model import CONTEXT_WIDTH, EventSequence, GlobalModel, Progress, encode_context
 from shared.release import Release
-
-FloatMatrix = NDArray[np.float32]
 
 
 class ConceptScorer:
@@ -75,7 +74,7 @@ class ConceptScorer:
             if release.federation.model.popularity:
                 self._prior = self._prior + scales[-1] * release.log_popularity
 
-    def score(self, people: NDArray[np.int64], histories: Sequence[NDArray[np.int32]]) -> FloatMatrix:
+    def score(self, people: NDArray[np.int64], histories: Sequence[NDArray[np.int32]]) -> F32Matrix:
         """Scores float32 [people, items].
 
         Args:

@@ -11,6 +11,7 @@ from scipy.stats import entropy
 from scipy.stats.contingency import crosstab
 
 from client import Recommender
+from shared.arrays import FloatingArray
 from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
@@ -18,8 +19,6 @@ from simulations.datasets import DemoTruth, Person
 from simulations.studies.study_runs import StudyRuns
 
 _FEWEST_EVENTS = 20
-
-FloatArray = NDArray[np.floating]
 
 
 def measure_recovered(trials: StudyRuns) -> list[dict[str, Any]]:
@@ -75,10 +74,10 @@ def normalised_mutual_information(one: NDArray[np.int64], other: NDArray[np.int6
     return float((first + second - entropy(counts.ravel())) / max((first + second) / 2, 1e-12))
 
 
-def _own(truth: DemoTruth, person: Person) -> FloatArray:
+def _own(truth: DemoTruth, person: Person) -> FloatingArray:
     """The mean of a person's interests over the moments of their events, [subtopics]."""
     return np.mean([truth.interests[person.id].at(event.time_seconds) for event in person.events], axis=0)
 
 
-def _cosine(one: FloatArray, other: FloatArray) -> float:
+def _cosine(one: FloatingArray, other: FloatingArray) -> float:
     return float(one @ other / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12))

@@ -35,7 +35,8 @@ class Child:
         """Whether nothing of a round is left in it."""
         return self.stopped or self.calls[-1][0] == "end"
 
-    def call(self, name, *args, timeout_seconds):
+    def call(self, timeout_seconds, method, *args):
+        name = method.__name__
         assert not self.stopped
         self.calls.append((name, args, timeout_seconds))
         answer = self.answers.get(name, b"answer")

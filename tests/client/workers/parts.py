@@ -57,10 +57,10 @@ def parent(action: str) -> None:
     from client.workers import Worker
 
     worker = Worker("counter", Counter, 0)
-    print(worker.call("pid", timeout_seconds=30), flush=True)
+    print(worker.call(30, Counter.pid), flush=True)
     if action != "rest":
         seconds = (60.0,) if action == "sleep" else ()
-        threading.Thread(target=lambda: worker.call(action, *seconds, timeout_seconds=60), daemon=True).start()
+        threading.Thread(target=lambda: worker.call(60, getattr(Counter, action), *seconds), daemon=True).start()
     time.sleep(0.3)
     print("ready", flush=True)
     time.sleep(60)
