@@ -28,7 +28,7 @@ from client.facade import (
 from client.http_api import schemas
 from client.http_api.errors import STATUS, body
 from client.http_api.errors import ErrorCode as Refusal
-from client.http_api.guard import Guard
+from client.http_api.guard import ApiGuard
 from shared.arrays import JsonObject
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 
@@ -98,7 +98,7 @@ def make_api(desk: DeviceFacade, token: str, hosts: Set[str]) -> ASGIApp:
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(HushrecError, _ours)
     api.add_exception_handler(Exception, _fault)
-    return Guard(api, token, hosts)
+    return ApiGuard(api, token, hosts)
 
 
 def _routes(desk: DeviceFacade) -> APIRouter:

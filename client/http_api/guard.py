@@ -25,7 +25,7 @@ _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosni
 _log = logging.getLogger(__name__)
 
 
-class Guard:
+class ApiGuard:
     """ASGI middleware; lets a request pass with its body read, or answers with a fixed word."""
 
     def __init__(self, api: ASGIApp, token: str, hosts: Set[str]) -> None:
@@ -38,7 +38,7 @@ class Guard:
         self._token = _digest(token.encode())
 
     def __repr__(self) -> str:
-        return "Guard()"
+        return "ApiGuard()"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -34,7 +34,7 @@ class _Cut(Exception):
     """Half an answer is out and no more can come: the server closes the connection, so that it looks like none."""
 
 
-class Guard:
+class GatewayGuard:
     """ASGI middleware."""
 
     def __init__(

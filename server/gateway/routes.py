@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.flower import Control
 from server.gateway.fleet import Fleet
-from server.gateway.guard import Guard
+from server.gateway.guard import GatewayGuard
 from server.gateway.joining import Enrolment
 from server.gateway.limits import RateLimiter
 from server.gateway.members import Members
@@ -157,7 +157,7 @@ def make_gateway(home: Home, **instead: Any) -> ASGIApp:
         await send({"type": "lifespan.shutdown.complete"})
 
     limits = home.settings.limits
-    return Guard(app, limits.body_bytes, limits.requests_per_minute)
+    return GatewayGuard(app, limits.body_bytes, limits.requests_per_minute)
 
 
 async def _send_file(path: Path, size_bytes: int, send: Send) -> None:

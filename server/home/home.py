@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.home.keys import read_ed25519
-from server.home.settings import ServerSettings, read_settings
+from server.home.settings import ServerSettings, read_server_settings
 from server.registry import Registry
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
@@ -39,7 +39,7 @@ class Home:
                 f"{directory}: expected the folder of a server, with server.toml in it, found none; "
                 f"make one with `hushrec-server init {directory}`"
             )
-        return cls(directory, read_settings(directory / "server.toml"))
+        return cls(directory, read_server_settings(directory / "server.toml"))
 
     def __repr__(self) -> str:
         return f"Home({self.directory})"

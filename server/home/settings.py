@@ -121,7 +121,7 @@ def default_settings_text() -> str:
     return resources.files("server.home").joinpath("server.toml").read_text(encoding="utf-8")
 
 
-def read_settings(path: Path) -> ServerSettings:
+def read_server_settings(path: Path) -> ServerSettings:
     """Read a server.toml.
 
     Raises:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.gateway.guard import Guard
+from server.gateway.guard import GatewayGuard
 from server.gateway.limits import RateLimiter, address_prefix
 from server.gateway.responses import HttpError
 from shared.errors import NotYet
@@ -15,8 +15,8 @@ from tests.server.gateway.asking import Person, ask, said
 from tests.server.gateway.conftest import House, make_house
 
 
-def guarded(app, requests_per_minute: int = 100, clock=lambda: 0.0) -> Guard:
-    return Guard(app, body_bytes=65_536, requests_per_minute=requests_per_minute, clock=clock)
+def guarded(app, requests_per_minute: int = 100, clock=lambda: 0.0) -> GatewayGuard:
+    return GatewayGuard(app, body_bytes=65_536, requests_per_minute=requests_per_minute, clock=clock)
 
 
 async def hello(scope, receive, send) -> None:

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.home import Limits, ServerSettings
-from server.home.settings import default_settings_text, read_settings, settings_of
+from server.home.settings import default_settings_text, read_server_settings, settings_of
 from shared.errors import Corrupt, Misconfigured
 
 
 def test_the_shipped_file_holds_the_defaults_with_a_comment_before_each_key(tmp_path):
     (tmp_path / "server.toml").write_text(default_settings_text())
-    assert read_settings(tmp_path / "server.toml") == ServerSettings()
+    assert read_server_settings(tmp_path / "server.toml") == ServerSettings()
     lines = default_settings_text().splitlines()
     keys = [place for place, line in enumerate(lines) if line and not line.startswith("#")]
     assert len(keys) == len(ServerSettings.model_fields) + len(Limits.model_fields)
@@ -36,7 +36,7 @@ def test_settings_survive_their_file_and_keep_its_comments(tmp_path_factory, nam
     )
     path = tmp_path_factory.mktemp("settings") / "server.toml"
     path.write_text(settings.to_toml(), encoding="utf-8")
-    assert read_settings(path) == settings
+    assert read_server_settings(path) == settings
     assert settings.to_toml().count("\n# ") == default_settings_text().count("\n# ")
 
 
@@ -70,11 +70,11 @@ def test_an_error_names_the_key_what_was_expected_and_what_came(text, said):
 
 def test_a_file_that_is_missing_or_no_toml_is_said(tmp_path):
     with pytest.raises(Misconfigured, match="could not be read"):
-        read_settings(tmp_path / "server.toml")
+        read_server_settings(tmp_path / "server.toml")
     for content in (b"port 1", b"\xff"):
         (tmp_path / "server.toml").write_bytes(content)
         with pytest.raises(Corrupt, match="expected TOML"):
-            read_settings(tmp_path / "server.toml")
+            read_server_settings(tmp_path / "server.toml")
 
 
 @pytest.mark.parametrize(
