@@ -35,5 +35,4 @@ def load_release(directory: Path | str, adapters: bool = True) -> LoadedRelease:
 def _installed(directory: Path, adapters: bool) -> LoadedRelease:
     release = Release.load(directory)
     model = build_model(release.federation, trainable=adapters)
-    model.load(release.vector)
     return LoadedRelease(release, release.digest(), model, LocalTraining(model))

@@ -19,7 +19,7 @@ from client.interest.levels import Levels
 from client.interest.sequence import SequenceEncoder
 from shared.arrays import F32Matrix
 from shared.behaviour import Event
-from shared.model import GlobalModel
+from shared.model import ConceptModel, GlobalModel
 from shared.release import Release
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -37,16 +37,15 @@ class TextReader:
         self.release = replace(release, index=np.zeros((0, release.index.shape[1]), np.float32))
         self.levels = Levels(*release.federation.interest.levels)
         self._model = model
-        model.load(release.vector)
-        with torch.no_grad():
-            self.items = self._views(release.index)
-            self.gamma = float(model.heads.forgetting.gamma)
-            moves = _moves(model)
+        self.heads = model.heads_at(release.vector)
+        self.items = self._views(release.index)
+        self.gamma = float(self.heads.forgetting.gamma)
+        moves = _moves(self.heads)
         self.width = self.items.shape[1]
-        self.dense_width = model.heads.dense_width
+        self.dense_width = self.heads.dense_width
         self.common = self.items[:, self.dense_width :].mean(0)  # shares of the concepts in the catalogue
         self.onward = transition_probabilities(moves, self.common)
-        self.course = SequenceEncoder(self.release, model)
+        self.course = SequenceEncoder(self.heads)
         self.kinship = _kinship(self.content(self.items))
         self._holding: dict[str, list[int]] | None = None
         self._sentences: dict[str, F32Matrix] = {}
@@ -81,7 +80,7 @@ class TextReader:
 
     def split(self, sums: NDArray[np.floating]) -> tuple[F32Matrix | None, F32Matrix | None]:
         """Interest (p, q) of weighted sums of views [..., F]: p a unit vector, q shares that sum to one."""
-        p, q = self._model.heads.split(torch.from_numpy(np.asarray(sums, np.float32)))
+        p, q = self.heads.split(torch.from_numpy(np.asarray(sums, np.float32)))
         return (None if p is None else p.numpy()), (None if q is None else q.numpy())
 
     def content(self, views: F32Matrix) -> F32Matrix:
@@ -98,15 +97,16 @@ class TextReader:
         return self._sentences[text]
 
     def _remember(self, texts: Sequence[str]) -> None:
-        self._model.load(self.release.vector)  # training may have left other parameters in the model
-        views = self._views(self.release.whitening.apply(self._model.encoder.embed(texts)))
+        with self._model.at(self.release.vector):
+            embeddings = self._model.encoder.embed(texts)
+        views = self._views(self.release.whitening.apply(embeddings))
         self._sentences |= dict(zip(texts, views, strict=True))
         for oldest in list(self._sentences)[:-_REMEMBERED]:
             del self._sentences[oldest]
 
     def _views(self, x: F32Matrix) -> F32Matrix:
         with torch.no_grad():
-            parts = [part for part in self._model.heads.view(torch.from_numpy(x)) if part is not None]
+            parts = [part for part in self.heads.view(torch.from_numpy(x)) if part is not None]
         return torch.cat(parts, -1).numpy()
 
     def _read_words(self, text: str) -> F32Matrix:
@@ -120,13 +120,13 @@ class TextReader:
         return total
 
 
-def _moves(model: GlobalModel) -> F32Matrix:
+def _moves(heads: ConceptModel) -> F32Matrix:
     """What M adds to the score of an item that is all of one concept (row) after one that is all of another (column),
     [K, K]; empty without the concept view."""
-    if "concepts" not in model.heads.views:
+    if "concepts" not in heads.views:
         return np.zeros((0, 0), np.float32)
-    scale = model.heads.scales.weights()[int("dense" in model.heads.views)]
-    return (scale * model.heads.transitions.weight).numpy()
+    scale = heads.scales.weights()[int("dense" in heads.views)]
+    return (scale * heads.transitions.weight).numpy()
 
 
 def _postings(texts: list[str]) -> dict[str, list[int]]:

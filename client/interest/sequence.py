@@ -5,27 +5,25 @@ import torch
 from numpy.typing import NDArray
 
 from shared.arrays import F32Vector
-from shared.model import GlobalModel, State
-from shared.release import Release
+from shared.model import ConceptModel, State
 
 
 class SequenceEncoder:
     """Runs the release's `evolution`; under forgetting alone it has no state and adds nothing."""
 
-    def __init__(self, release: Release, model: GlobalModel) -> None:
-        self._release, self._model = release, model
+    def __init__(self, heads: ConceptModel) -> None:
+        self._heads = heads
 
     def start(self) -> State:
         """Before any event."""
-        evolution = self._model.heads.evolution
+        evolution = self._heads.evolution
         return () if evolution is None else evolution.start(1)
 
     def after(self, state: State, views: NDArray[np.floating]) -> State:
         """After further events, oldest first: `views` [events, F], each weighted by its evidence."""
-        evolution = self._model.heads.evolution
+        evolution = self._heads.evolution
         if evolution is None or not len(views):
             return state
-        self._model.load(self._release.vector)  # training may have left other parameters in the model
         with torch.no_grad():
             for entered in evolution.enter(torch.from_numpy(np.asarray(views, np.float32))):
                 state = evolution.step(state, entered.unsqueeze(0))
@@ -41,5 +39,5 @@ class SequenceEncoder:
 
     def _half(self, state: State, half: int) -> F32Vector | None:
         with torch.no_grad():
-            course = self._model.heads.course_of(state)
+            course = self._heads.course_of(state)
         return None if course is None else course[half][0].numpy()

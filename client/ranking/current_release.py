@@ -67,5 +67,4 @@ class CurrentRelease:
         if self._model is None or federation != self._federation:
             self._model = build_model(release.federation, trainable=False)
             self._federation = federation
-        self._model.load(release.vector)
         return Recommender(release, self._model)

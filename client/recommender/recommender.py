@@ -57,7 +57,7 @@ class Recommender:
         self._model = model
         self._reader = TextReader(release, model)
         self._release = self._reader.release
-        self._scorer = ItemScorer(release, model, self._reader)
+        self._scorer = ItemScorer(release, self._reader)
         self._z, self._roots = np.split(self._scorer.factors, [self._reader.dense_width], axis=1)
         self._index = CatalogueIndex(self._scorer.factors)
         self._chance = rng or np.random.default_rng()
@@ -113,7 +113,6 @@ class Recommender:
         places = chosen[-_PREDICTED:]
         if len(places) < _FEWEST_PREDICTED or places[0] == 0:
             return self._reader.levels
-        self._model.load(self._release.vector)  # training may have left other parameters in the model
         others = np.random.default_rng(len(catalogue)).integers(len(catalogue), size=_CONTRASTED)
         tried = (self._reader.levels, *CANDIDATES)
         likelihood = np.zeros(len(tried))
@@ -188,10 +187,11 @@ class Recommender:
     def score_texts(self, person: Person, texts: Sequence[str]) -> F32Vector:
         """Scores float32 of texts that are no items yet, as if they had average popularity."""
         question = self._ask(self._profile(person), _PLAIN, None)
-        x = self._release.whitening.apply(self._model.encoder.embed(list(texts)))  # `_ask` has put the release in place
+        with self._model.at(self._release.vector):
+            x = self._release.whitening.apply(self._model.encoder.embed(list(texts)))
         with torch.no_grad():
-            parts = [part for part in self._model.heads.view(torch.from_numpy(x)) if part is not None]
-            prior = self._model.heads.prior(torch.from_numpy(x)).numpy()
+            parts = [part for part in self._reader.heads.view(torch.from_numpy(x)) if part is not None]
+            prior = self._reader.heads.prior(torch.from_numpy(x)).numpy()
         views = torch.cat(parts, -1).numpy()
         k = self._reader.dense_width
         factors = np.concatenate([views[:, :k], np.sqrt(views[:, k:])], 1)
@@ -223,10 +223,9 @@ class Recommender:
         Raises:
             Corrupt: it is something else.
         """
-        if "concepts" not in self._model.heads.views:
+        if "concepts" not in self._reader.heads.views:
             return None
-        self._model.load(self._release.vector)  # training may have left other parameters in the model
-        centres = self._model.heads.concepts.weight.detach().numpy().copy()
+        centres = self._reader.heads.concepts.weight.detach().numpy().copy()
         return Controls.from_json(self._release.concept_names, centres, kept)
 
     def without(
@@ -286,7 +285,6 @@ class Recommender:
         now_seconds: float | None = None,
     ) -> Query:
         now = time.time() if now_seconds is None else now_seconds
-        self._model.load(self._release.vector)  # training may have left other parameters in the model
         return self._scorer.query(profile.interest(context), wishes, controls, context, now)
 
     def _reasons(

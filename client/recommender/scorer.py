@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from client.interest import Controls, Interest, TextReader
 from client.recommender.options import RecommendOptions, Strategy
 from shared.arrays import F32Vector
-from shared.model import Context, EventSequence, GlobalModel, encode_context
+from shared.model import Context, EventSequence, encode_context
 from shared.release import Release
 
 _WEEK_SECONDS = 7 * 24 * 3600.0
@@ -42,21 +42,18 @@ class Query:
 
 
 class ItemScorer:
-    """score(i) = s_d p.z_i + s_c (sqrt(q)(I + M) + shift).sqrt(c_i) + b.x_i + w_pop log pop_i, or the parts wished for.
+    """score(i) = s_d p.z_i + s_c (sqrt(q)(I + M) + shift).sqrt(c_i) + b.x_i + w_pop log pop_i, or parts of it."""
 
-    The model must hold the release's parameters whenever it is asked.
-    """
-
-    def __init__(self, release: Release, model: GlobalModel, reader: TextReader) -> None:
-        self._release, self._model = reader.release, model
+    def __init__(self, release: Release, reader: TextReader) -> None:
+        self._release, self._heads = reader.release, reader.heads
         self._k = reader.dense_width
         # Of each item, the dense view and the roots of its concept shares: float32 [items, k + K].
         self.factors: F32Vector = reader.items.copy()
         np.sqrt(self.factors[:, self._k :], out=self.factors[:, self._k :])
         with torch.no_grad():
-            self.text: F32Vector = model.heads.prior(torch.from_numpy(release.index)).numpy()
-            weights = model.heads.scales.weights().tolist()
-        parts = [view for view in ("dense", "concepts") if view in model.heads.views]
+            self.text: F32Vector = self._heads.prior(torch.from_numpy(release.index)).numpy()
+            weights = self._heads.scales.weights().tolist()
+        parts = [view for view in ("dense", "concepts") if view in self._heads.views]
         self.scales: dict[str, float] = dict(zip([*parts, "popularity"], weights, strict=False))
 
     def query(
@@ -117,11 +114,11 @@ class ItemScorer:
         q = torch.from_numpy(concepts)
         with torch.no_grad():
             if strategy is Strategy.CO_OCCURRENCE:
-                return np.asarray(self._model.heads.lead(q).numpy() - roots)
+                return np.asarray(self._heads.lead(q).numpy() - roots)
             course = None
             if interest.shift is not None:
                 course = EventSequence(torch.zeros(0), torch.from_numpy(interest.shift))
-            return np.asarray(self._model.heads.lead(q, course, torch.from_numpy(encode_context(context))).numpy())
+            return np.asarray(self._heads.lead(q, course, torch.from_numpy(encode_context(context))).numpy())
 
     def _freshness(self, wish: float, now_seconds: float) -> F32Vector:
         added = [item.added_seconds for item in self._release.catalogue]

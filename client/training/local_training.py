@@ -108,12 +108,13 @@ class LocalTraining:
         coins = randomness.numpy("windows")
         start = self._model.layout.extract(vector, groups)
         change, noise = np.zeros_like(start), np.zeros_like(start)
-        for _ in range(settings.training.local_steps):
-            self._model.load(self._model.layout.insert(vector, groups, start + change))
-            drawn = sample_windows(windows, newest, settings.windows.sampling_probability, coins)
-            gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
-            change -= settings.training.local_learning_rate * gradient
-            noise = settings.training.local_learning_rate * noise
+        with self._model.at(vector):
+            for _ in range(settings.training.local_steps):
+                self._model.load(self._model.layout.insert(vector, groups, start + change))
+                drawn = sample_windows(windows, newest, settings.windows.sampling_probability, coins)
+                gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
+                change -= settings.training.local_learning_rate * gradient
+                noise = settings.training.local_learning_rate * noise
         clips = settings.privacy.level != "none" or settings.sum.mode != "plain"
         if clips and not settings.clipping.adaptive_quantile:  # an adaptive norm is known to the private sum alone
             change = self._clipped(change, groups, group_norms(settings, groups))

@@ -58,11 +58,11 @@ class EmbeddingFile:
             done += count
             progress(done, len(missing))
 
-        if missing:
-            self._model.load(self._vector)
         for start in range(0, len(missing), _SLAB):
             slab = missing[start : start + _SLAB]
-            for text, row in zip(slab, self._model.encoder.embed(slab, progress=tell), strict=True):
+            with self._model.at(self._vector):
+                rows = self._model.encoder.embed(slab, progress=tell)
+            for text, row in zip(slab, rows, strict=True):
                 self._held[_key(text)] = row
             self._save()
         return np.stack([self._held[_key(text)] for text in texts]), len(missing)

@@ -1,6 +1,13 @@
-"""The global concept model: encoder with adapters, heads, and the one vector that names all that is federated."""
+"""The global concept model: encoder with adapters, heads, and the one vector that names all that is federated.
 
-from collections.abc import Iterable
+Training moves one model object in place. Whoever ranks therefore never reads it: heads are built from a vector
+(`GlobalModel.heads_at`), and the encoder is used inside `GlobalModel.at`, which puts the parameters before back.
+"""
+
+import copy
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 
 import numpy as np
@@ -31,12 +38,20 @@ _GROUP_OF = MappingProxyType(
 class GlobalModel:
     """All federated parameters, in canonical order: the groups as `GROUPS` lists them.
 
-    One object serves many devices in turn: `load` puts a round's vector in place.
+    One object serves many devices in turn, and several threads: each puts its vector in place inside `at`.
+
+    Example:
+        with model.at(release.vector):
+            embeddings = model.encoder.embed(texts)
+        heads = model.heads_at(release.vector)  # stays as it is, whatever is trained
     """
 
     def __init__(self, federation: FederationFile, encoder: Encoder) -> None:
         self.encoder = encoder
         self.heads = ConceptModel(federation, encoder.width)
+        self._blank = copy.deepcopy(self.heads)  # before anything hooks onto the heads that train
+        self._turn = threading.RLock()
+        self._uses = 0
         named: list[tuple[str, str, nn.Parameter]] = [
             (name, _GROUP_OF.get(name, "evolution"), parameter) for name, parameter in self.heads.named_parameters()
         ]
@@ -53,17 +68,56 @@ class GlobalModel:
         """A copy of all parameters, float32 [d]."""
         return np.concatenate([parameter.detach().numpy().ravel() for parameter in self._parameters])
 
-    def load(self, vector: Vector) -> None:
-        """Put a parameter vector, float32 [d], in place.
+    @contextmanager
+    def at(self, vector: Vector) -> Iterator[None]:
+        """Put a parameter vector, float32 [d], in place for what happens inside, and then the one before.
+
+        Other threads wait meanwhile; inside, `load` and an optimizer may move the parameters further.
 
         Raises:
             Misconfigured: the vector has another length.
         """
-        if vector.shape != (self.layout.size,):
-            raise Misconfigured(f"parameter vector: expected {self.layout.size} numbers, got shape {vector.shape}")
+        with self._turn:
+            before = self.vector()
+            self._uses += 1
+            try:
+                self.load(vector)
+                yield
+            finally:
+                self.load(before)
+                self._uses -= 1
+
+    def heads_at(self, vector: Vector) -> ConceptModel:
+        """Heads of their own under a parameter vector, float32 [d], that take no gradient: nothing ever moves them.
+
+        Raises:
+            Misconfigured: the vector has another length.
+        """
+        self._check(vector)
+        heads = copy.deepcopy(self._blank).requires_grad_(False)
+        blocks = {block.name: block for block in self.layout.blocks}
+        for name, parameter in heads.named_parameters():
+            block = blocks[name]
+            parameter.copy_(torch.from_numpy(vector[block.slice].reshape(block.shape)))
+        return heads
+
+    def load(self, vector: Vector) -> None:
+        """Put another parameter vector, float32 [d], in place inside `at`.
+
+        Raises:
+            Misconfigured: the vector has another length.
+            RuntimeError: nobody is inside `at`: the parameters would stay for whoever comes next.
+        """
+        if not self._uses:
+            raise RuntimeError("parameters are put in place inside `with model.at(vector)` alone")
+        self._check(vector)
         with torch.no_grad():
             for block, parameter in zip(self.layout.blocks, self._parameters, strict=True):
                 parameter.copy_(torch.from_numpy(vector[block.slice].reshape(block.shape)))
+
+    def _check(self, vector: Vector) -> None:
+        if vector.shape != (self.layout.size,):
+            raise Misconfigured(f"parameter vector: expected {self.layout.size} numbers, got shape {vector.shape}")
 
     def train_only(self, groups: Iterable[str]) -> list[nn.Parameter]:
         """Let these groups' parameters take gradients and no others; returns them in canonical order."""

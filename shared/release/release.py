@@ -231,12 +231,12 @@ def next_release(
         metrics: what devices measured last, for the card.
         measured_round: after which round that was; this one where left out.
     """
-    model.load(vector)
     index = release.index
     moved = model.layout.extract(vector, ["adapters"]), model.layout.extract(release.vector, ["adapters"])
     if not np.array_equal(*moved):
         texts = release.catalogue.texts
-        exact = release.whitening.apply(model.encoder.embed(texts, keep=True, progress=progress))
+        with model.at(vector):
+            exact = release.whitening.apply(model.encoder.embed(texts, keep=True, progress=progress))
         columns = sum(release.federation.model.blocks.values())
         exact[:, :columns] = release.index[:, :columns]  # no adapter moves the features
         index = on_grid(exact, _widths(release.federation, exact.shape[1]))
@@ -262,9 +262,9 @@ def with_items(
     Raises:
         Misconfigured: an item stands in both catalogues.
     """
-    model.load(release.vector)
     if embeddings is None:
-        embeddings = model.encoder.embed(items.texts, progress=progress)
+        with model.at(release.vector):
+            embeddings = model.encoder.embed(items.texts, progress=progress)
     exact = release.whitening.apply_items(embeddings, items)
     new = on_grid(exact, _widths(release.federation, exact.shape[1]))
     optimism = release.federation.statistics.new_item_optimism

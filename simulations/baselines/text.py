@@ -85,24 +85,24 @@ def _descend(
     windows_per_step: int,
     progress: Callable[[int, float], None],
 ) -> Vector:
-    training = LocalTraining(model)
-    model.load(release.vector)
-    optimizer: Any = torch.optim.Adam(model.train_only(groups), lr=learning_rate)
-    best, best_metric, since = release.vector, -np.inf, 0
-    for epoch in range(1, epochs + 1):
-        order = rng.permutation(len(windows))
-        for start in range(0, len(order), windows_per_step):
-            batch = [windows[place] for place in order[start : start + windows_per_step]]
-            optimizer.zero_grad()
-            training.losses(release, batch, groups, rng).mean().backward()
-            optimizer.step()
-        vector = model.vector()
-        metric = validate(vector)
-        progress(epoch, metric)
-        since = 0 if metric > best_metric or patience >= epochs else since + 1
-        if metric >= best_metric:
-            best, best_metric = vector, metric
-        if since >= patience:
-            break
-        model.load(vector)
+    with model.at(release.vector):
+        training = LocalTraining(model)
+        optimizer: Any = torch.optim.Adam(model.train_only(groups), lr=learning_rate)
+        best, best_metric, since = release.vector, -np.inf, 0
+        for epoch in range(1, epochs + 1):
+            order = rng.permutation(len(windows))
+            for start in range(0, len(order), windows_per_step):
+                batch = [windows[place] for place in order[start : start + windows_per_step]]
+                optimizer.zero_grad()
+                training.losses(release, batch, groups, rng).mean().backward()
+                optimizer.step()
+            vector = model.vector()
+            metric = validate(vector)
+            progress(epoch, metric)
+            since = 0 if metric > best_metric or patience >= epochs else since + 1
+            if metric >= best_metric:
+                best, best_metric = vector, metric
+            if since >= patience:
+                break
+            model.load(vector)
     return best

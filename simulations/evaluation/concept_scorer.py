@@ -48,14 +48,15 @@ class ConceptScorer:
         first = getattr(self, "_x", None) is None
         moved = first or not np.array_equal(release.index, self._release.index)
         self._release = release
-        self._model.load(release.vector)
+        self._heads = heads = self._model.heads_at(release.vector)
         if moved:
             x = release.index
             if self._words:
-                own = release.whitening.apply(self._model.encoder.embed(self._words, progress=self._progress))
+                with self._model.at(release.vector):
+                    embeddings = self._model.encoder.embed(self._words, progress=self._progress)
+                own = release.whitening.apply(embeddings)
                 x = np.concatenate([x, own])
             self._x = torch.from_numpy(x)
-        heads = self._model.heads
         items = len(release.catalogue)
         with torch.no_grad():
             z, c = heads.view(self._x)
@@ -95,7 +96,7 @@ class ConceptScorer:
             (np.concatenate(weights), np.concatenate(columns), counts), shape=(len(people), len(self._views))
         )
         pooled = np.asarray(past @ self._views)
-        heads, leads = self._model.heads, []
+        heads, leads = self._heads, []
         with torch.no_grad():
             course = self._course(columns)
             p, q = heads.split(torch.from_numpy(pooled), course)
@@ -107,7 +108,7 @@ class ConceptScorer:
 
     def _course(self, histories: Sequence[NDArray[np.int64]]) -> EventSequence | None:
         """What evolution makes of whole histories, all stepped through side by side: each ends at the same step."""
-        evolution = self._model.heads.evolution
+        evolution = self._heads.evolution
         if evolution is None or self._entered is None:
             return None
         longest = max(map(len, histories), default=0)
@@ -120,7 +121,7 @@ class ConceptScorer:
             there = torch.from_numpy(column >= 0)
             entered[there] = self._entered[torch.from_numpy(column[column >= 0])]
             state = evolution.step(state, entered)
-        return self._model.heads.course_of(state)
+        return self._heads.course_of(state)
 
     def _log_contexts(self, log: Sequence[Event]) -> NDArray[np.float32]:
         """Circumstances of each event with a known item, float32 [events, 11]; none where nobody noted any."""
