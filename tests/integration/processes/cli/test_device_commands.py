@@ -68,7 +68,8 @@ def test_word_left_by_a_device_that_was_killed_misleads_nobody(run, home, pid):
         home.api.write_text(json.dumps(place))
         assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1], "new": 1}
         socket.create_connection(stranger.getsockname()).close()
-        listening.join(5)
+        listening.join(30)
+        assert not listening.is_alive()
     assert home.keys.token().encode() not in b"".join(heard)
 
 

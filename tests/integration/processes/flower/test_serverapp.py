@@ -41,10 +41,8 @@ def test_a_killed_serverapp_is_noticed_at_once_and_the_next_waits_for_its_place(
     second = holding(home)
     time.sleep(0.5)
     assert serverapp_pid(home) == first.pid
-    killed = time.monotonic()
     first.kill()
-    assert line(second) == b"held\n"
-    assert time.monotonic() - killed < 9
+    assert line(second) == b"held\n"  # it gives up ten seconds after its start
     assert serverapp_pid(home) == second.pid
     second.communicate(b"\n")
     assert (home.logs / "serverapp.log").read_text().count("INFO round number=7") == 2

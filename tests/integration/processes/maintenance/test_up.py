@@ -93,7 +93,7 @@ def test_it_runs_mends_what_was_killed_and_leaves_nothing_behind(home, server, r
     last = pid(home, "executor")
     running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 0
-    wait(lambda: not alive(last) and not alive(parts["api"]), 10)
+    wait(lambda: not alive(last) and not alive(parts["api"]), 60)
     assert superlink.calls[-1] == "deactivate-node"
     assert not home.api.exists()
 
@@ -105,7 +105,7 @@ def test_what_answers_the_server_ends_with_what_started_it(home, server, running
     running.kill()
     running.wait()
     try:
-        wait(lambda: not alive(executor), 10)
+        wait(lambda: not alive(executor), 60)
     finally:
         if api is not None and alive(api):
             os.kill(api, signal.SIGKILL)

@@ -26,7 +26,7 @@ def supervisor(folder: Path, *parts: Part, patience: Patience = HURRIED, largest
     return Supervisor(parts, folder / "run", folder / "logs", patience, largest_log_bytes)
 
 
-def wait(done: Callable[[], bool], seconds: float = 10) -> None:
+def wait(done: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "it did not happen in time"
@@ -52,6 +52,7 @@ def lives(pid: int) -> bool:
 
 def test_a_part_runs_in_its_folder_with_its_environment_and_prints_into_its_log(tmp_path: Path) -> None:
     script = "import os, time; print(os.getcwd(), os.environ['WORD'], flush=True); time.sleep(60)"
+    before = time.time()
     with supervisor(tmp_path, part(tmp_path, script, WORD="spoken")) as watch:
         log = tmp_path / "logs" / "one.log"
         wait(lambda: "spoken" in log.read_text())
@@ -60,7 +61,7 @@ def test_a_part_runs_in_its_folder_with_its_environment_and_prints_into_its_log(
         assert (status.name, status.restarts, status.exit_status) == ("one", 0, None)
         assert status.pid is not None
         assert os.getsid(status.pid) == status.pid
-        assert abs(status.since_seconds - time.time()) < 10
+        assert before - 1 <= status.since_seconds <= time.time() + 1  # the clock may be set by a little
 
 
 def test_a_killed_part_is_started_again_and_the_others_are_left_alone(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_child_that_hangs_is_killed_in_time(worker, method, args):
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=f"^counter: {method} took more than 0.5 seconds$"):
         worker.call(method, *args, timeout_seconds=0.5)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30  # and not the minute that it sleeps, or for ever
     assert not worker.alive
     with pytest.raises(Ended):
         worker.call("add", 1, timeout_seconds=30)
