@@ -1,5 +1,6 @@
 """Marks by folder, and the fixtures of several folders. What is heavy is imported where it is asked for."""
 
+import gc
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
         item.add_marker(layer)
 
 
+def pytest_collection_finish() -> None:
+    """What is imported stays; no garbage collection looks at it again, and ranking's takes half a second if it does."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def toy(tmp_path: Path) -> "Toy":
     from tests.support.toy import Toy
@@ -47,4 +54,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Tiny":
     from tests.support.tiny import FAMILIES, Tiny, write_encoder
 
     folder = tmp_path_factory.mktemp("encoders")
-    return Tiny({family: write_encoder(folder / family, family) for family in FAMILIES})
+    made = Tiny({family: write_encoder(folder / family, family) for family in FAMILIES})
+    pytest_collection_finish()  # transformers is imported since
+    return made

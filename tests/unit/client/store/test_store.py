@@ -5,7 +5,6 @@ import random
 import shutil
 import sqlite3
 import threading
-import time
 from contextlib import closing
 
 import pytest
@@ -111,9 +110,12 @@ def ciphertexts(path):
     }
 
 
+def written(path):
+    return b"".join((path.parent / name).read_bytes() for name in os.listdir(path.parent) if name != "run")
+
+
 def found(path, pieces):
-    content = b"".join((path.parent / name).read_bytes() for name in os.listdir(path.parent) if name != "run")
-    return [piece for piece in pieces if piece in content]
+    return [piece for content in [written(path)] for piece in pieces if piece in content]
 
 
 @pytest.mark.parametrize("everything", [True, False])
@@ -125,13 +127,14 @@ def test_what_is_deleted_is_gone_from_the_bytes_of_every_file(path, everything):
             store.append([Event(1.0, EventKind.SEARCH, text="x" * sizes.randrange(1, 20_000)) for _ in range(60)])
         pieces = ciphertexts(path)
         doomed = set(pieces) if everything else set(list(pieces)[::3])
-        assert all(found(path, pieces[row]) for row in pieces)
+        content = written(path)
+        assert all(any(piece in content for piece in pieces[row]) for row in pieces)
         assert (store.delete_all() if everything else store.delete([*doomed, 10_000])) == len(doomed)
+        content = written(path)
         for row in pieces:
-            left = found(path, pieces[row])
-            assert not left if row in doomed else left
+            assert any(piece in content for piece in pieces[row]) == (row not in doomed)
         assert {row for row, _ in store.rows()} == set(pieces) - doomed
-    assert not any(found(path, pieces[row]) for row in doomed)
+    assert not found(path, [piece for row in doomed for piece in pieces[row]])
 
 
 def test_a_process_that_dies_while_it_deletes_leaves_nothing_once_the_store_is_opened_again(
@@ -146,9 +149,9 @@ def test_a_process_that_dies_while_it_deletes_leaves_nothing_once_the_store_is_o
         assert store.delete(ids[::2]) == 40
         left = tmp_path / "left" / "store.sqlite"
         shutil.copytree(path.parent, left.parent)
-    assert any(found(left, pieces[row]) for row in ids[::2])
+    assert found(left, [piece for row in ids[::2] for piece in pieces[row]])
     with Store.open(left, KEY) as store:
-        assert not any(found(left, pieces[row]) for row in ids[::2])
+        assert not found(left, [piece for row in ids[::2] for piece in pieces[row]])
         assert {row for row, _ in store.rows()} == {1, 2, 3, *ids[1::2]}
 
 
@@ -396,18 +399,6 @@ def test_a_store_that_was_left_half_made_is_made_anew(tmp_path):
     with Store.open(tmp_path / "store.sqlite", KEY) as store:
         assert store.append(THREE) == [1, 2, 3]
     assert sorted(os.listdir(tmp_path)) == ["run", "store.sqlite"]
-
-
-def test_a_hundred_thousand_events_load_in_reasonable_time(path):
-    many = [Event(float(n), EventKind.CLICK, f"item-{n}", context=(("hour", "8"),)) for n in range(100_000)]
-    with Store.open(path, KEY) as store:
-        for start in range(0, len(many), 1000):
-            store.append(many[start : start + 1000])
-    started = time.process_time()
-    with Store.open(path, KEY) as store:
-        assert len(store.rows()) == 100_003
-        assert time.process_time() - started < 15.0
-        assert store.append(THREE) == [100_004, 100_005, 100_006]
 
 
 def test_only_a_new_item_is_kept_out_of_training(path):

@@ -8,7 +8,7 @@ import pytest
 from server.gateway.fleet import Fleet
 from server.gateway.responses import HttpError
 from tests.support.asking_gateway import PROTOBUF, FakeSuperLink, Person, ask, said
-from tests.unit.server.gateway.conftest import House
+from tests.support.house import House
 
 PULL = "/v1/fleet/pull-messages"
 

@@ -20,7 +20,7 @@ from shared.enrolment import (
 from shared.errors import Corrupt
 from shared.secure_sum import Certificate, verify_certificate
 from tests.support.asking_gateway import Answer, FakeControl, Person, ask, said
-from tests.unit.server.gateway.conftest import House
+from tests.support.house import House
 
 
 def offered(house: House, code: bytes) -> Answer:

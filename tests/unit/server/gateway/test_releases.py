@@ -7,7 +7,7 @@ import pytest
 
 from shared.release.publication import FileEntry, Publication
 from tests.support.asking_gateway import Person, ask, said
-from tests.unit.server.gateway.conftest import House
+from tests.support.house import House
 
 FILES = {"manifest.json": b"{}", "model.safetensors": bytes(200_000), "card.md": b"# A model"}
 
