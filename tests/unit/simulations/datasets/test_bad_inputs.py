@@ -234,17 +234,6 @@ def test_an_event_with_a_key_that_was_read_already_stands_twice(read):
     assert [len(person.events) for person in dataset.people] == [1, 1]
 
 
-def test_a_hundred_thousand_plays_of_forty_items_by_one_person_load(read):
-    plays = [
-        {"person": "p", "time_seconds": NOW + 200 * n, "kind": "view", "item": f"i{n % 40}"} for n in range(100_000)
-    ]
-    dataset = read(lines(plays))
-    assert len(dataset.people[0].events) == 100_000
-    parts = split(dataset, seed=0)
-    assert parts.test.targets.tolist() == [39]
-    assert round(parts.repeats, 4) == 0.9996
-
-
 def test_the_digest_knows_the_content_and_not_the_form(read):
     written = read(lines(events())).digests()
     assert read(lines(spaced(events()))).digests() == written

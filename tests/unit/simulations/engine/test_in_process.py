@@ -1,7 +1,5 @@
 """The in-process grid: it behaves as Flower's own, gives the same numbers every time, and costs little."""
 
-import gc
-import sys
 import time
 import tracemalloc
 
@@ -249,23 +247,6 @@ def timed(call):
     start = time.process_time()  # whatever else the machine is doing
     call()
     return time.process_time() - start
-
-
-def test_a_thousand_devices_a_round_leave_no_memory_behind(toy):
-    federation = toy.federation(
-        "training.rounds=8", "training.clients_per_round=1000", "training.adapter_rounds=0", clock=simulated_clock()
-    )
-    states = DeviceStates()
-    grid = InProcessGrid(toy.client_app(), 1000, states=states)
-    journal = StateJournal(toy.folder / "devices", states)
-    objects, blocks = [], []
-    for _ in federation.run(grid, [journal]):
-        gc.collect()
-        objects.append(len(gc.get_objects()))
-        blocks.append(sys.getallocatedblocks())
-    # from the second round on: one report a round may stay, and nothing for each device
-    assert objects[-1] - objects[1] < 300
-    assert blocks[-1] - blocks[1] < 900
 
 
 def test_replies_of_a_large_cohort_never_lie_in_memory_together():

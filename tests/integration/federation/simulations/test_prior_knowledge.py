@@ -20,7 +20,7 @@ from simulations.datasets.film_texts import _GENRES_100K
 from simulations.engine.prior_knowledge import Prior
 from simulations.settings import preset
 
-GRAPHS = Path(__file__).parents[3] / "simulations" / "presets" / "graphs"
+GRAPHS = Path(__file__).parents[4] / "simulations" / "presets" / "graphs"
 
 
 @pytest.fixture(scope="module")

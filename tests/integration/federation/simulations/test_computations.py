@@ -11,7 +11,7 @@ from client.training import LocalTraining
 from shared.errors import NotYet
 from simulations.engine import DeviceStates
 from simulations.engine.computations import check_computations, computations, note, told
-from tests.unit.simulations.test_run import run
+from tests.integration.federation.simulations.test_run import run
 
 TOO_LITTLE = "NotYet at local_step.py:81"
 
