@@ -174,7 +174,7 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
         calls.append((name, arguments))
         return {"rows": [{"arm": "heads only", "ndcg@10": 0.5}], "seed": arguments["seed"]}
 
-    _stand_in(monkeypatch, "simulations.studies.compare", compare=compare)
+    _stand_in(monkeypatch, "simulations.studies", run_comparison=compare)
     assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
         "ablations", "adapters", "baselines", "changes", "cold-start", "interests",
     }  # fmt: skip

@@ -20,7 +20,8 @@ from shared.release.release import Release
 from simulations import simulate
 from simulations.engine import StateJournal
 from simulations.report import Progress, RunResult, Stage
-from tests.support.tiny import person
+from tests.support.tiny import Tiny, person
+from tests.support.world import write_federation
 
 CONTRACT = {
     "data", "users", "items", "events", "rounds", "dimension", "metrics", "baselines", "cold_start", "privacy", "cost",
@@ -32,8 +33,20 @@ def run(world: Path, federation: Path, out: Path, **options: object) -> RunResul
     return simulate(f"events:{world}", federation=federation, out=out, baselines="none", **options)  # type: ignore[arg-type]
 
 
-def test_a_run_gives_every_figure_of_the_contract_and_every_file(world: Path, federation: Path, tmp_path: Path) -> None:
-    result = simulate(f"events:{world}", federation=federation, out=tmp_path / "run", baselines="fast")
+@pytest.fixture(scope="module")
+def usual(world: Path, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A run as the others begin, with the fast baselines beside it; it lies in the folder `run`."""
+    folder = tmp_path_factory.mktemp("usual")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        federation = write_federation(tiny, folder)
+        return simulate(f"events:{world}", federation=federation, out=folder / "run", baselines="fast")
+
+
+def test_a_run_gives_every_figure_of_the_contract_and_every_file(usual: RunResult) -> None:
+    result = usual
+    assert result.release is not None
+    folder = result.release.parent
     record = json.loads(result.to_json())
     assert record.keys() >= CONTRACT
     assert record["users"] == 24
@@ -42,18 +55,17 @@ def test_a_run_gives_every_figure_of_the_contract_and_every_file(world: Path, fe
     assert 0 < record["metrics"]["sampled"]["ndcg@10"] <= 1
     assert record["baselines"].keys() == {"popularity", "zero-shot", "item-knn"}
     for name in ("report.html", "metrics.json", "rounds.csv", "curve.png", "federation.toml", "release/manifest.json"):
-        assert (tmp_path / "run" / name).stat().st_size > 0
-    assert not (tmp_path / "run" / "work").exists()
+        assert (folder / name).stat().st_size > 0
+    assert not (folder / "work").exists()
     assert len(result.examples) == 3
     assert all(len(person.recommendations) == 10 for person in result.examples)
 
 
 def test_every_parameter_group_moves_and_the_index_follows_the_adapters(
-    world: Path, federation: Path, tmp_path: Path
+    usual: RunResult, world: Path, federation: Path, tmp_path: Path
 ) -> None:
-    result = run(world, federation, tmp_path / "run")
-    assert result.release is not None
-    release = Release.load(result.release)
+    assert usual.release is not None
+    release = Release.load(usual.release)
     without = run(world, federation, tmp_path / "other", set=["training.adapter_rounds=0"])
     assert without.release is not None
     start = Release.load(without.release)
@@ -63,10 +75,11 @@ def test_every_parameter_group_moves_and_the_index_follows_the_adapters(
     assert not np.array_equal(release.index, start.index)
 
 
-def test_equal_seeds_give_equal_models_and_other_seeds_others(world: Path, federation: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_models_and_other_seeds_others(
+    usual: RunResult, world: Path, federation: Path, tmp_path: Path
+) -> None:
     vectors = []
-    for number, seed in enumerate((3, 3, 4)):
-        result = run(world, federation, tmp_path / str(number), seed=seed)
+    for result in (usual, *(run(world, federation, tmp_path / str(seed), seed=seed) for seed in (usual.seed, 4))):
         assert result.release is not None
         vectors.append(Release.load(result.release).vector)
     assert np.array_equal(vectors[0], vectors[1])
@@ -221,7 +234,7 @@ def test_too_little_to_ask_is_said_before_anything_is_encoded(
     data = shutil.copytree(world, tmp_path / "data")
     rows = [json.loads(line) for line in (data / "events.jsonl").read_text().splitlines()]
     (data / "events.jsonl").write_text("".join(json.dumps(row | {"item": "garden-1"}) + "\n" for row in rows))
-    monkeypatch.setattr("simulations.run.train", None)
+    monkeypatch.setattr("simulations.run.train_federation", None)
     with pytest.raises(NotYet, match="the most that anybody has is 1"):
         run(data, federation, tmp_path / "run")
     assert not (tmp_path / "run").exists()
