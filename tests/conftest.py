@@ -1,153 +1,65 @@
-"""A toy federation for tests: nine parameters in three groups, and devices that pull them each its own way."""
+"""Marks by folder, and the fixtures of several folders. What is heavy is imported where it is asked for."""
 
+import gc
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # they share the processors; read when torch is loaded, here and in children
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+if TYPE_CHECKING:
+    from tests.support.tiny import Tiny
+    from tests.support.toy import Toy
 
-import numpy as np
-import pytest
-from flwr.app import Context, Message
-from flwr.clientapp import ClientApp
-
-from server import Federation
-from shared.federation import FederationFile, read_federation
-from shared.model import Layout
-from tests.tiny import FAMILIES, Tiny, write_encoder
-
-LAYOUT = Layout.of([("P", "dense", (2, 2)), ("b", "bias", (2,)), ("B", "adapters", (3,))])
-ITEMS = 5
+TESTS = Path(__file__).parent
+LAYERS = ("deployment", "integration", "unit")  # what takes longest begins first
 
 
-def toy_client_app(behave: Callable[[int, str], str] = lambda device, task: "answer") -> ClientApp:
-    """Devices known by index; everything they need is nested here, so that it can travel to other processes.
-
-    Args:
-        behave: what a device does with a task: "answer", "not-yet", "refused", "raise", or a malformed reply.
-    """
-    places = {block.name: (block.group, block.slice) for block in LAYOUT.blocks}
-    items = ITEMS
-
-    def answer(message: Message, context: Context, summand: Any) -> Message:
-        from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
-
-        device = int(context.node_config["partition-id"])
-        record = context.state.setdefault("device", ConfigRecord({"answers": 0}))
-        record["answers"] = int(record["answers"]) + 1
-        what = behave(device, str(message.content["round"]["task"]) if "round" in message.content else "")
-        content = RecordDict({"summand": ArrayRecord({"vector": Array(summand)})})
-        if what == "raise":
-            raise ValueError("the device's own secret words")
-        if what in ("not-yet", "refused", "maybe"):
-            content = RecordDict({"answer": ConfigRecord({"status": what})})
-        if what == "status and more":
-            content = RecordDict({"answer": ConfigRecord({"status": "not-yet", "why": "private"})})
-        if what == "too long":
-            content["summand"]["vector"] = Array(np.append(summand, np.float32(1)))
-        if what == "nan":
-            content["summand"]["vector"] = Array(np.full_like(summand, np.nan))
-        if what == "infinite":
-            content["summand"]["vector"] = Array(np.full_like(summand, np.inf))
-        if what == "huge":
-            content["summand"]["vector"] = Array(np.full_like(summand, 1e30))
-        if what == "float64":
-            content["summand"]["vector"] = Array(summand.astype(np.float64))
-        if what == "matrix":
-            content["summand"]["vector"] = Array(summand[None])
-        if what == "extra record":
-            content["metrics"] = MetricRecord({"loss": 0.5})
-        if what == "extra array":
-            content["summand"]["more"] = Array(summand)
-        if what == "garbage":
-            content["summand"]["vector"] = Array("float32", summand.shape, "numpy.ndarray", b"garbage")
-        if what == "claims too much":
-            data = Array(summand).data.replace(f"({len(summand)},)".encode(), b"(9999999999999,)"[:16])
-            content["summand"]["vector"] = Array("float32", summand.shape, "numpy.ndarray", data)
-        if what == "nothing":
-            content = RecordDict()
-        return Message(content, reply_to=message)
-
-    app = ClientApp()
-
-    @app.query("hello")
-    def hello(message: Message, context: Context) -> Message:
-        import hashlib
-
-        from flwr.app import ConfigRecord, Message, RecordDict
-
-        identity = hashlib.sha256(str(context.node_config["partition-id"]).encode()).hexdigest()
-        return Message(RecordDict({"device": ConfigRecord({"id": identity})}), reply_to=message)
-
-    @app.train("plain")
-    def plain(message: Message, context: Context) -> Message:
-        import numpy as np
-
-        device = int(context.node_config["partition-id"])
-        if "model" not in message.content:
-            counts = np.zeros(items, np.float32)
-            counts[device % items] = 1
-            return answer(message, context, counts)
-        vector = message.content["model"]["vector"].numpy()
-        groups = message.content["round"]["groups"]
-        parts = [vector[place] for group, place in places.values() if group in groups]
-        own = np.sin(np.arange(sum(map(len, parts))) + device).astype(np.float32)
-        return answer(message, context, own / 3 - np.concatenate(parts) / 7)
-
-    return app
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m unit` reads no other folder: importing what the others need takes half a minute."""
+    only = config.getoption("markexpr")
+    skipped = only in LAYERS and collection_path.parent == TESTS and collection_path.name in set(LAYERS) - {only}
+    return True if skipped else None
 
 
-@dataclass(frozen=True)
-class Toy:
-    """What tests of the server and of the grids share."""
+def layer_of(item: pytest.Item) -> str:
+    """The layer of a test is its folder's."""
+    layer = item.path.relative_to(TESTS).parts[0]
+    if layer not in LAYERS:
+        raise pytest.UsageError(f"{item.path}: expected a folder of {', '.join(LAYERS)}")
+    return layer
 
-    folder: Path
-    layout: Layout = LAYOUT
-    items: int = ITEMS
-    client_app: Callable[..., ClientApp] = toy_client_app
 
-    def file(self, *settings: str) -> FederationFile:
-        """Six rounds of four clients, the adapters in the last two with three clients; no privacy, no count."""
-        return read_federation(
-            settings=[
-                "training.rounds=6",
-                "training.clients_per_round=4",
-                "training.groups=['dense', 'bias', 'adapters']",
-                "training.adapter_rounds=2",
-                "training.adapter_clients_per_round=3",
-                "model.popularity=false",
-                "privacy.level=none",
-                "sum.mode=plain",
-                "evaluation.every_rounds=0",
-                "optimizer.learning_rate=0.1",
-                "optimizer.group_rates={bias=1.0, forgetting=1.0, scales=1.0, adapters=1.0}",
-                *settings,
-            ]
-        )
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its layer. The order of files stays within a layer, and that of tests within a file."""
+    items.sort(key=lambda item: LAYERS.index(layer_of(item)))
+    for item in items:
+        item.add_marker(layer_of(item))
 
-    def federation(self, *settings: str, **choices: Any) -> Federation:
-        """A federation over the toy file, in a folder of its own unless told otherwise."""
-        given: dict[str, Any] = {
-            "items": self.items,
-            "folder": self.folder,
-            "publish": lambda counts, noise: "release-0" if counts is None else "release-1",
-            "seed": 7,
-        }
-        start = np.linspace(-1, 1, self.layout.size, dtype=np.float32)
-        return Federation(self.file(*settings), self.layout, start, **(given | choices))
+
+def pytest_collection_finish() -> None:
+    """What is imported stays; no garbage collection looks at it again, and ranking's takes half a second if it does."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
-def toy(tmp_path: Path) -> Toy:
+def toy(tmp_path: Path) -> "Toy":
+    from tests.support.toy import Toy
+
     return Toy(tmp_path / "training")
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Tiny":
     """Federation files, models and releases over random encoders, four layers of width 32."""
+    from tests.support.tiny import FAMILIES, Tiny, write_encoder
+
     folder = tmp_path_factory.mktemp("encoders")
-    return Tiny({family: write_encoder(folder / family, family) for family in FAMILIES})
+    made = Tiny({family: write_encoder(folder / family, family) for family in FAMILIES})
+    pytest_collection_finish()  # transformers is imported since
+    return made

@@ -9,7 +9,7 @@ import pytest
 
 from shared.behaviour import Event
 from simulations.deployment import Deployment, free_port
-from tests.tiny import SMALL, catalogue, person, write_encoder
+from tests.support.tiny import SMALL, catalogue, person, write_encoder
 
 DEVICES = 8
 FEDERATION = (

@@ -5,7 +5,6 @@ import signal
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from server.doctor.replay import replay
 from shared.release.release import Release
@@ -15,8 +14,6 @@ FAULTS = str(Path(__file__).parent / "faults")
 BROKEN = {2: "mask:kill", 3: "unmask:kill", 4: "advertise:hang"}
 REVOKED = 5
 UPGRADED = 1  # by a patch version, before the server
-
-pytestmark = pytest.mark.slow
 
 
 def _faulty(federated: Federated, number: int) -> dict[str, str]:

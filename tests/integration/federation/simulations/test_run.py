@@ -1,0 +1,349 @@
+"""Whole runs over a tiny encoder and two dozen people: what comes out, and that it comes out again."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from client import load_release
+from server import RoundReport, SecureSum, SumResult
+from shared.behaviour import Event, EventKind
+from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.files import write_atomically
+from shared.release.release import Release
+from simulations import simulate
+from simulations.engine import StateJournal
+from simulations.report import Progress, RunResult, Stage
+from tests.support.tiny import Tiny, person
+from tests.support.world import write_federation
+
+CONTRACT = {
+    "data", "users", "items", "events", "rounds", "dimension", "metrics", "baselines", "cold_start", "privacy", "cost",
+    "seed",
+}  # fmt: skip
+
+
+def run(world: Path, federation: Path, out: Path, **options: object) -> RunResult:
+    return simulate(f"events:{world}", federation=federation, out=out, baselines="none", **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def usual(world: Path, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A run as the others begin, with the fast baselines beside it; it lies in the folder `run`."""
+    folder = tmp_path_factory.mktemp("usual")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        federation = write_federation(tiny, folder)
+        return simulate(f"events:{world}", federation=federation, out=folder / "run", baselines="fast")
+
+
+def test_a_run_gives_every_figure_of_the_contract_and_every_file(usual: RunResult) -> None:
+    result = usual
+    assert result.release is not None
+    folder = result.release.parent
+    record = json.loads(result.to_json())
+    assert record.keys() >= CONTRACT
+    assert record["users"] == 24
+    assert record["items"] == 24
+    assert record["rounds"] == 4
+    assert 0 < record["metrics"]["sampled"]["ndcg@10"] <= 1
+    assert record["baselines"].keys() == {"popularity", "zero-shot", "item-knn"}
+    for name in ("report.html", "metrics.json", "rounds.csv", "curve.png", "federation.toml", "release/manifest.json"):
+        assert (folder / name).stat().st_size > 0
+    assert not (folder / "work").exists()
+    assert len(result.examples) == 3
+    assert all(len(person.recommendations) == 10 for person in result.examples)
+
+
+def test_every_parameter_group_moves_and_the_index_follows_the_adapters(
+    usual: RunResult, world: Path, federation: Path, tmp_path: Path
+) -> None:
+    assert usual.release is not None
+    release = Release.load(usual.release)
+    without = run(world, federation, tmp_path / "other", set=["training.adapter_rounds=0"])
+    assert without.release is not None
+    start = Release.load(without.release)
+    adapters = release.vector[-(4 * 2 * 32) :]
+    assert adapters.any()
+    assert not start.vector[-(4 * 2 * 32) :].any()
+    assert not np.array_equal(release.index, start.index)
+
+
+def test_equal_seeds_give_equal_models_and_other_seeds_others(
+    usual: RunResult, world: Path, federation: Path, tmp_path: Path
+) -> None:
+    vectors = []
+    for result in (usual, *(run(world, federation, tmp_path / str(seed), seed=seed) for seed in (usual.seed, 4))):
+        assert result.release is not None
+        vectors.append(Release.load(result.release).vector)
+    assert np.array_equal(vectors[0], vectors[1])
+    assert not np.array_equal(vectors[0], vectors[2])
+
+
+@pytest.mark.parametrize("privacy", ["none", "event"])
+def test_a_run_that_was_cut_off_goes_on_bit_for_bit(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, privacy: str
+) -> None:
+    options = {"privacy": privacy, "set": ["privacy.event_epsilon=100"]}
+    whole = run(world, federation, tmp_path / "whole", **options)
+    on_round = StateJournal.on_round
+
+    def cut_off(journal: StateJournal, report: RoundReport, vector: object) -> None:
+        on_round(journal, report, vector)
+        if report.number == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(StateJournal, "on_round", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, federation, tmp_path / "cut", **options)
+    monkeypatch.setattr(StateJournal, "on_round", on_round)
+    with pytest.raises(Misconfigured, match="--resume"):
+        run(world, federation, tmp_path / "cut", **options)
+    resumed = run(world, federation, tmp_path / "cut", resume=True, **options)
+    assert resumed.release is not None
+    assert whole.release is not None
+    assert np.array_equal(Release.load(resumed.release).vector, Release.load(whole.release).vector)
+    assert replace(resumed, cost={}, out=None, rounds_table=()) == replace(whole, cost={}, out=None, rounds_table=())
+
+
+def test_event_level_privacy_is_accounted_over_all_rounds_of_a_device(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    result = run(world, federation, tmp_path / "run", privacy="event", clients_per_round=24, rounds=4)
+    event = result.privacy["event"]
+    assert event is not None
+    # Every device takes part in all four rounds at q = 0.5 and noise multiplier 1.5; Opacus' accountant is the oracle.
+    from opacus.accountants import RDPAccountant
+
+    oracle = RDPAccountant()
+    oracle.history = [(1.5, 0.5, 4)]
+    expected = oracle.get_epsilon(event["delta"], alphas=[*range(2, 65), 80, 96, 128, 192, 256, 512])
+    assert event["epsilon"] == pytest.approx(expected, rel=1e-3)
+    assert event["epsilon, readers of a release"] < event["epsilon"]
+
+
+def test_a_spent_budget_stops_a_device_and_the_rounds_are_skipped(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    result = run(world, federation, tmp_path / "run", privacy="event", set=["privacy.local_epsilon=0.5"])
+    rows = [row for row in result.rounds_table if row["task"] == "update"]
+    assert all(row["skipped"] and row["refused"] for row in rows)
+    assert result.privacy["event"] is not None
+    assert result.privacy["event"]["epsilon"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"resume": True}, "unfinished run to resume"),
+        ({"set": ["model.concepts=25"]}, "model.concepts"),
+        ({"set": ["model.dense_width=33"]}, "model.dense_width"),
+        ({"aggregation": "plain"}, "sum.mode: expected secure"),
+        ({"engine": "ray", "resume": True}, "local"),
+    ],
+)
+def test_bad_options_say_what_to_do_and_leave_no_report(
+    world: Path, federation: Path, tmp_path: Path, options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        run(world, federation, tmp_path / "run", **options)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_folder_of_another_run_is_left_alone(world: Path, federation: Path, tmp_path: Path) -> None:
+    run(world, federation, tmp_path / "run")
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    with pytest.raises(Misconfigured, match="finished run"):
+        run(world, federation, tmp_path / "run", seed=1)
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("words")
+    with pytest.raises(Misconfigured, match="other files"):
+        run(world, federation, tmp_path / "mine")
+
+
+def test_an_unfinished_run_of_another_federation_is_not_continued(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "run" / "work" / "identity"
+    write_atomically(marker, json.dumps({"data": "events:elsewhere", "seed": "0"}).encode())
+    with pytest.raises(Misconfigured, match=r"another data \(events:elsewhere\), another federation file"):
+        run(world, federation, tmp_path / "run", resume=True)
+    write_atomically(marker, b"[]")
+    with pytest.raises(Corrupt, match="what a run is known by"):
+        run(world, federation, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("name", ["events", "items"])
+def test_a_run_whose_data_changed_is_not_continued(world: Path, federation: Path, tmp_path: Path, name: str) -> None:
+    data = shutil.copytree(world, tmp_path / "data")
+
+    class Stopped(Exception):
+        pass
+
+    class Stopping(Progress):
+        @contextmanager
+        def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+            with super().stage(name, total) as stage:
+                yield stage
+            if name == "encoding texts":
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        run(data, federation, tmp_path / "run", progress=Stopping())
+    path = data / f"{name}.jsonl"
+    kept = path.read_text()
+    path.write_text(
+        kept.replace("p0", "p9999") if name == "events" else kept.replace('"title": "rose"', '"title": "Rose"')
+    )
+    with pytest.raises(Misconfigured, match=rf"another content of .*{name}\.jsonl"):
+        run(data, federation, tmp_path / "run", resume=True)
+    path.write_text(kept)
+    assert run(data, federation, tmp_path / "run", resume=True).release is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
+        ({"rounds": True}, "rounds: expected a whole number"),
+        ({"clients_per_round": 1}, "clients_per_round: expected a whole number of at least 2, got 1"),
+        ({"baselines": "everything"}, "baselines: expected fast or all or none, got 'everything'"),
+        ({"engine": "spark"}, "engine: expected local or ray, got 'spark'"),
+        ({"privacy": "some"}, "privacy: expected none or event"),
+        ({"set": "a=b"}, "set: expected a list of settings"),
+        ({"set": ["training.rounds=10000000000000000000000"]}, r"training\.rounds: expected at most 1000000"),
+        ({"set": ["training.clients_per_round=1"]}, r"training\.clients_per_round: expected at least 2, got 1"),
+        ({"data": Path("nowhere")}, "path of an existing folder, got 'nowhere'"),
+    ],
+)
+def test_an_argument_that_cannot_be_meant_is_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        simulate(**options)
+
+
+def test_too_little_to_ask_is_said_before_anything_is_encoded(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = shutil.copytree(world, tmp_path / "data")
+    rows = [json.loads(line) for line in (data / "events.jsonl").read_text().splitlines()]
+    (data / "events.jsonl").write_text("".join(json.dumps(row | {"item": "garden-1"}) + "\n" for row in rows))
+    monkeypatch.setattr("simulations.run.train_federation", None)
+    with pytest.raises(NotYet, match="the most that anybody has is 1"):
+        run(data, federation, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_paths_are_taken_as_text_and_as_paths(world: Path, federation: Path, tmp_path: Path) -> None:
+    result = simulate(world, federation=str(federation), out=str(tmp_path / "run"), baselines="none", rounds=2)
+    assert result.data == f"events:{world}"
+    assert result.release is not None
+    assert load_release(str(result.release)) is load_release(Path(result.release))
+    assert Release.load(str(result.release)).digest() == Release.load(result.release).digest()
+
+
+def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:
+    from simulations.engine.population import Logs, write_logs
+
+    shown = Event(9.0, EventKind.CLICK, "a", value=2.0, shown=("b",), context=(("hour", "08"),), propensity=0.25)
+    write_logs(tmp_path, [[*person(0, 3), shown], [], person(1, 2)])
+    logs = Logs(tmp_path)
+    assert len(logs) == 3
+    assert logs.read(0) == [*person(0, 3), shown]
+    assert logs.read(1) == []
+    assert logs.read(2) == person(1, 2)
+    (tmp_path / "starts.u64").unlink()
+    with pytest.raises(Corrupt, match="simulated logs"):
+        Logs(tmp_path)
+
+
+@pytest.mark.parametrize("privacy", ["user", "both", "none"])
+def test_the_ideal_sum_gives_the_secure_run_bit_for_bit(
+    world: Path, federation: Path, tmp_path: Path, privacy: str
+) -> None:
+    vectors, curves, masked = [], [], []
+    for aggregation in ("secure", "checked", "ideal"):
+        result = run(
+            world,
+            federation,
+            tmp_path / aggregation,
+            privacy=privacy,
+            aggregation=aggregation,
+            set=[
+                "evaluation.every_rounds=1",
+                "evaluation.clients=8",
+                "privacy.event_epsilon=1000.0",
+                "privacy.user_epsilon=1000.0",  # so that eight devices stand clear of the noise
+            ],
+        )
+        assert result.release is not None
+        release = Release.load(result.release)
+        vectors.append((release.vector.tobytes(), release.log_popularity.tobytes()))
+        curves.append([row["metrics"] for row in result.rounds_table])
+        masked.append(result.masked_rounds)
+    assert vectors[0] == vectors[1] == vectors[2]
+    assert curves[0] == curves[1] == curves[2]
+    assert masked == [len(curves[0]), 3, 0]  # checked: the first count, update and evaluation
+    assert sum(bool(metrics) for metrics in curves[0]) == 2  # after the two rounds that train the heads
+
+
+def test_a_masked_sum_that_is_not_the_ideal_one_ends_the_run(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = SecureSum.sum
+
+    def bent(self: SecureSum, *asked: Any) -> SumResult:
+        result = honest(self, *asked)
+        assert result.total is not None
+        return replace(result, total=result.total + np.eye(1, len(result.total))[0] / 2**20)
+
+    monkeypatch.setattr(SecureSum, "sum", bent)
+    with pytest.raises(RuntimeError, match="statistics: expected the masked sum to be the ideal one, word for word"):
+        run(world, federation, tmp_path / "run", aggregation="checked")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_run_says_what_it_learnt_over_its_untrained_start(world: Path, federation: Path, tmp_path: Path) -> None:
+    result = run(world, federation, tmp_path / "run", privacy="none", aggregation="plain", compare=True)
+    record = json.loads(result.to_json())
+    for part in ("sampled", "full"):
+        learnt = record["learnt"][part]
+        assert learnt["ndcg@10"] == pytest.approx(
+            record["metrics"][part]["ndcg@10"] - record["untrained"][part]["ndcg@10"]
+        )
+        assert learnt["low"] <= learnt["ndcg@10"] <= learnt["high"]
+    assert record["untrained"] != record["metrics"]
+    assert record["moved"]["dense"] > 0
+    assert record["moved"].keys() == {"dense", "concepts", "transitions", "forgetting", "bias", "scales", "adapters"}
+    assert record["without_privacy"] == record["metrics"]  # the same run again
+    assert result.curve[0].round == 0
+    assert all(point.interval is not None for point in result.curve if "sampled ndcg@10" in point.metrics)
+    assert "without_privacy" not in json.loads(replace(result, without_privacy=None).to_json())
+
+
+def test_what_was_spent_is_read_from_the_ledgers_and_stays_within_the_promise(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    result = run(
+        world, federation, tmp_path / "run", privacy="user", aggregation="ideal", set=["evaluation.every_rounds=1"]
+    )
+    user = result.privacy["user"]
+    assert user is not None
+    assert 0 < user["epsilon"] <= user["budget"] == 8.0
+    assert (user["delta"], user["amplification"]) == (1e-6, "none")
+    assert result.privacy["event"] is None
+    open_run = run(world, federation, tmp_path / "open", privacy="none", aggregation="plain")
+    assert open_run.privacy == {"user": None, "event": None}
+
+
+def test_a_run_says_how_its_summands_were_added(world: Path, federation: Path, tmp_path: Path) -> None:
+    words = {"secure": "masked end to end", "ideal": "without masks", "plain": "sees each device's summand"}
+    for aggregation, said in words.items():
+        result = run(world, federation, tmp_path / aggregation, privacy="none", aggregation=aggregation)
+        assert sum(said in note for note in result.notes) == 1

@@ -1,0 +1,135 @@
+"""What a device looks after: each thing by itself, every failure one line, and the certificate before it ends."""
+
+import logging
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from client.enrolment import enroll, prepare
+from client.home import create_home
+from client.maintenance.loop import MaintenanceLoop
+from client.membership import Membership
+from shared.enrolment import JoinAnswer, sign_revocations
+from shared.federation import read_federation, write_toml
+from shared.secure_sum import issue_certificate
+from tests.support.gateways import Operator, Reply, serving
+
+NOW, DAY = 1_800_000_000, 86_400
+TERMS = write_toml(read_federation(settings=["round.minimum_answers=60"]))
+
+
+class Setting:
+    """A device that joined, its server, and its care at a time that the test sets."""
+
+    def __init__(self, folder, gateway, operator):
+        self.now, self.gateway, self.operator = float(NOW), gateway, operator
+        self.home = create_home(folder / "device", keyring=False)
+        operator.expiry_seconds = NOW + 365 * DAY
+        self.membership = enroll(self.home, prepare(self.home, operator.invitation(gateway), self.clock), self.clock)
+        self.identity = self.home.keys.identity()
+        gateway.answers |= {
+            "/v1/revocations": lambda _: Reply(sign_revocations(operator.registry, 0, []).encode()),
+            "/v1/releases/chain": lambda _: Reply(b""),
+            "/v1/renew": lambda _: self.certificate(operator.registry, self.now + 365 * DAY),
+        }
+        gateway.asked.clear()
+
+    def clock(self):
+        return self.now
+
+    def certificate(self, registry, expiry_seconds):
+        issued = issue_certificate(registry, self.identity.public_key, int(expiry_seconds))
+        return Reply(JoinAnswer(certificate=issued.encode()).encode())
+
+    def renewals(self):
+        return self.gateway.paths().count("/v1/renew")
+
+
+@pytest.fixture
+def device(tmp_path):
+    operator = Operator(TERMS)
+    with serving(tmp_path / "gateway", operator) as gateway:
+        yield Setting(tmp_path, gateway, operator)
+
+
+@pytest.fixture
+def care(device):
+    with device.membership.gateway(device.identity) as link:
+        yield MaintenanceLoop(device.home, device.identity, device.membership, link, device.clock)
+
+
+def test_a_certificate_is_renewed_when_less_than_a_third_of_it_is_left(device, care):
+    device.now += 365 * DAY * 2 / 3 - 1
+    care.run_once()
+    assert device.renewals() == 0
+    device.now += 2
+    care.run_once()
+    assert device.renewals() == 1
+    assert Membership.load(device.home.membership).expiry_seconds == int(device.now + 365 * DAY)
+    care.run_once()
+    assert device.renewals() == 1
+
+
+def test_all_else_stays_as_it_was_agreed(device, care):
+    device.now += 300 * DAY
+    care.run_once()
+    renewed = Membership.load(device.home.membership)
+    assert renewed.model_copy(update={"certificate": device.membership.certificate}) == device.membership
+
+
+@pytest.mark.parametrize("evil", ["another registry", "an earlier end", "garbage"])
+def test_a_certificate_that_is_none_leaves_the_one_before(device, care, evil):
+    device.now += 300 * DAY
+    device.gateway.answers["/v1/renew"] = {
+        "another registry": lambda _: device.certificate(Ed25519PrivateKey.generate(), device.now + 365 * DAY),
+        "an earlier end": lambda _: device.certificate(device.operator.registry, device.now + DAY),
+        "garbage": lambda _: Reply(b"\x00"),
+    }[evil]
+    care.run_once()
+    assert Membership.load(device.home.membership) == device.membership
+
+
+def test_a_renewal_that_failed_is_not_tried_at_every_look(device, care):
+    device.now += 300 * DAY
+    device.gateway.answers["/v1/renew"] = lambda _: Reply(b"", 503)
+    for _ in range(5):
+        care.run_once()
+    assert device.renewals() == 1
+    device.now += DAY
+    care.run_once()
+    assert device.renewals() == 2
+
+
+def test_one_thing_that_fails_keeps_nothing_else_from_happening(device, care):
+    device.gateway.answers["/v1/revocations"] = lambda _: Reply(b"garbage")
+    device.now += 300 * DAY
+    care.run_once()
+    assert any("chain" in path for path in device.gateway.paths())
+    assert device.renewals() == 1
+
+
+def test_a_failure_is_said_once_in_one_line_and_so_is_its_end(device, care, caplog):
+    honest = device.gateway.answers["/v1/releases/chain"]
+    device.gateway.answers["/v1/releases/chain"] = lambda _: Reply(b"\x00garbage\n")
+    with caplog.at_level(logging.INFO, "client.maintenance"):
+        for _ in range(3):
+            care.run_once()
+        device.gateway.answers["/v1/releases/chain"] = honest
+        care.run_once()
+    said = [record.getMessage() for record in caplog.records if record.name == "client.maintenance"]
+    assert len(said) == 2
+    assert said[0].startswith("release: not taken: publication: expected the canonical JSON")
+    assert "\n" not in said[0]
+    assert said[1] == "release: works again"
+
+
+def test_a_fault_of_ours_does_not_end_the_care(device, care, monkeypatch, caplog):
+    def fail():
+        raise KeyError("knee pain")
+
+    monkeypatch.setattr(care._releases, "update", fail)
+    device.now += 300 * DAY
+    care.run_once()
+    assert device.renewals() == 1
+    assert "KeyError" in caplog.text
+    assert "knee" not in caplog.text

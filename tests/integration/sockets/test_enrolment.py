@@ -1,0 +1,301 @@
+"""Joining a server that may be anybody: whom a device trusts, what its person is told, and what is kept of it."""
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from client.enrolment import enroll, prepare
+from client.home import create_home
+from client.membership import Membership
+from client.policy import Policy
+from shared.enrolment import Invitation, JoinAnswer, sign_authority, sign_offer
+from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
+from shared.federation import read_federation, write_toml
+from shared.secure_sum import issue_certificate, verify_certificate
+from tests.support.gateways import CODE, FAR_SECONDS, Gateway, Operator, Reply, endless, serving
+
+NOW = 1_800_000_000
+
+
+def terms(*settings_):
+    return write_toml(read_federation(settings=["round.minimum_answers=60", *settings_]))
+
+
+@pytest.fixture
+def home(tmp_path):
+    return create_home(tmp_path / "device", keyring=False)
+
+
+@pytest.fixture
+def operator():
+    return Operator(terms())
+
+
+@pytest.fixture
+def gateway(tmp_path, operator):
+    with serving(tmp_path / "gateway", operator) as gateway:
+        yield gateway
+
+
+def files(home):
+    return {
+        path.relative_to(home.directory): path.read_bytes()
+        for path in sorted(home.directory.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_device_joins_and_pins_whom_it_trusts(home, operator, gateway):
+    promise = prepare(home, operator.invitation(gateway), lambda: NOW)
+    membership = enroll(home, promise, lambda: NOW)
+    assert membership == Membership.load(home.membership)
+    assert (membership.url, membership.authority, membership.server) == (gateway.url, gateway.pem, "a library")
+    identity = home.keys.identity()
+    assert membership.device == identity.device.hex()
+    member = membership.member(identity, home.revocations)
+    verify_certificate(operator.registry_key, identity.public_key, member.certificate, NOW)
+    assert member.registry == operator.registry_key
+    assert member.revoked() == frozenset()
+    pins = home.policy().pins
+    assert (pins.operator, pins.registry) == (operator.operator_key.hex(), operator.registry_key.hex())
+    assert pins.model_sha256 == read_federation().backbone.model_sha256
+    assert pins.tokenizer_sha256 == read_federation().backbone.tokenizer_sha256
+
+
+def test_only_the_code_and_two_public_keys_leave_a_device_that_joins(home, operator, gateway):
+    enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    authority, offer, request = gateway.asked
+    assert (authority.path, authority.body) == ("/v1/authority", b"")
+    assert json.loads(offer.body) == {"code": base64.b64encode(CODE).decode()}
+    assert set(json.loads(request.body)) == {
+        "code", "device_key", "node_key", "device_signature", "node_signature",
+    }  # fmt: skip
+    assert all("authorization" not in {name.lower() for name in asked.headers} for asked in gateway.asked)
+
+
+def test_the_promise_says_what_leaves_how_often_under_which_noise_and_what_never_does(home, operator, gateway):
+    lines = prepare(home, operator.invitation(gateway), lambda: NOW).lines
+    text = "\n".join(lines)
+    privacy = read_federation().privacy
+    assert f"epsilon {privacy.user_epsilon:g} at delta {privacy.user_delta:g} over this device's whole life" in text
+    for task, times in (
+        ("update", privacy.update_participations),
+        ("statistics", privacy.statistics_participations),
+        ("evaluation", privacy.evaluation_participations),
+    ):
+        assert any(line.strip().startswith(f"{task}:") and f"at most {times} times" in line for line in lines)
+    assert "at most 10 % of a round's devices" in text
+    assert "for 60 people or more, else not at all" in text
+    assert "What never leaves: your events and texts, interests, what is shown to you and what you choose" in text
+    assert operator.operator_key.hex() in text
+
+
+def test_a_task_that_the_policy_forbids_is_not_said_to_leave(tmp_path, operator, gateway):
+    home = create_home(tmp_path / "other", policy={"tasks": ["update"]}, keyring=False)
+    text = "\n".join(prepare(home, operator.invitation(gateway), lambda: NOW).lines)
+    assert "update: how the model should change" in text
+    assert "statistics:" not in text
+
+
+def test_asking_alone_writes_nothing(home, operator, gateway):
+    before = files(home)
+    prepare(home, operator.invitation(gateway), lambda: NOW)
+    assert files(home) == before
+
+
+def test_a_promise_does_not_print_the_code(home, operator, gateway):
+    printed = repr(prepare(home, operator.invitation(gateway), lambda: NOW))
+    assert "a library" in printed
+    assert CODE.hex() not in printed
+    assert base64.b64encode(CODE).decode()[:8] not in printed
+
+
+def test_a_device_joins_once(home, operator, gateway):
+    enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    asked = len(gateway.asked)
+    with pytest.raises(Misconfigured, match="make another"):
+        prepare(home, operator.invitation(gateway), lambda: NOW)
+    assert len(gateway.asked) == asked
+
+
+def test_an_invitation_that_has_expired_is_not_taken_anywhere(home, operator, gateway):
+    late = replace(Invitation.decode(operator.invitation(gateway)), expires_seconds=NOW).encode()
+    with pytest.raises(Refused, match="expired; ask the operator"):
+        prepare(home, late, lambda: NOW)
+    assert gateway.asked == []
+
+
+def other_operator(gateway, operator, tmp_path):
+    gateway.answers["/v1/authority"] = lambda _: Reply(
+        sign_authority(Ed25519PrivateKey.generate(), gateway.pem).encode()
+    )
+
+
+def forged_authority(gateway, operator, tmp_path):
+    signed = sign_authority(operator.operator, gateway.pem)
+    other = Gateway(tmp_path / "other")
+    forged = signed.model_copy(update={"authority": other.pem})
+    gateway.answers["/v1/authority"] = lambda _: Reply(forged.encode())
+
+
+def authority_of_another_server(gateway, operator, tmp_path):
+    other = Gateway(tmp_path / "other")
+    gateway.answers["/v1/authority"] = lambda _: Reply(sign_authority(operator.operator, other.pem).encode())
+
+
+def authority_that_is_no_certificate(gateway, operator, tmp_path):
+    gateway.answers["/v1/authority"] = lambda _: Reply(sign_authority(operator.operator, "no certificate").encode())
+
+
+def offer_of_another_operator(gateway, operator, tmp_path):
+    other = Operator(operator.federation)
+    gateway.answers["/v1/join/offer"] = lambda _: Reply(sign_offer(other.operator, other.offer()).encode())
+
+
+def offer_that_names_another_operator(gateway, operator, tmp_path):
+    offer = operator.offer().model_copy(update={"operator": bytes(32)})
+    gateway.answers["/v1/join/offer"] = lambda _: Reply(sign_offer(operator.operator, offer).encode())
+
+
+def offer_without_end(gateway, operator, tmp_path):
+    gateway.answers["/v1/join/offer"] = lambda _: Reply(endless())
+
+
+def offer_that_is_said_to_be_huge(gateway, operator, tmp_path):
+    gateway.answers["/v1/join/offer"] = lambda _: Reply(endless(), length=10 * 2**30)
+
+
+def offer_that_cannot_be_read(gateway, operator, tmp_path):
+    operator.federation = "this is = not [toml"
+
+
+def certificate_of_another_registry(gateway, operator, tmp_path):
+    def certify(asked):
+        operator.certify(asked)
+        certificate = issue_certificate(Ed25519PrivateKey.generate(), operator.joined[-1].device_key, FAR_SECONDS)
+        return Reply(JoinAnswer(certificate=certificate.encode()).encode())
+
+    gateway.answers["/v1/join"] = certify
+
+
+def certificate_of_another_device(gateway, operator, tmp_path):
+    certificate = issue_certificate(operator.registry, bytes(32), FAR_SECONDS)
+    gateway.answers["/v1/join"] = lambda _: Reply(JoinAnswer(certificate=certificate.encode()).encode())
+
+
+def certificate_that_has_expired(gateway, operator, tmp_path):
+    operator.expiry_seconds = NOW
+
+
+EVIL = [
+    (other_operator, Corrupt, "not the server that the invitation names"),
+    (forged_authority, Corrupt, "expected the operator's signature"),
+    (authority_of_another_server, Corrupt, "not the server that was joined"),
+    (authority_that_is_no_certificate, Corrupt, "expected a certificate in PEM"),
+    (offer_of_another_operator, Corrupt, "expected the operator's signature"),
+    (offer_that_names_another_operator, Corrupt, "name the operator who signed it"),
+    (offer_without_end, Corrupt, "expected at most"),
+    (offer_that_is_said_to_be_huge, Corrupt, "expected at most"),
+    (offer_that_cannot_be_read, Corrupt, "expected a federation file in TOML"),
+    (certificate_of_another_registry, Corrupt, "expected the registry's signature"),
+    (certificate_of_another_device, Corrupt, "expected the registry's signature"),
+    (certificate_that_has_expired, Corrupt, "expired"),
+]
+
+
+@pytest.mark.parametrize(("evil", "error", "words"), EVIL, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_server_that_is_not_what_it_claims_is_not_joined_and_leaves_no_trace(
+    home, operator, gateway, tmp_path, evil, error, words
+):
+    before = files(home)
+    evil(gateway, operator, tmp_path)
+    with pytest.raises(error, match=words):
+        enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    assert files(home) == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("privacy.user_epsilon=9.0", "largest_epsilon_in_life"),
+        ("privacy.user_delta=1e-3", "largest_delta"),
+        ("privacy.level=none", "largest_epsilon_in_life"),
+        ("sum.mode=ideal", "secure sum"),
+        ("round.minimum_answers=10", "smallest_cohort"),
+        ("sum.dropout_share=0.01", "smallest_dropout_share"),
+        ("sum.corrupt_share=0.01", "smallest_corrupt_share"),
+    ],
+)
+def test_weaker_terms_than_the_policy_allows_are_not_joined(home, operator, gateway, setting, rule):
+    before = files(home)
+    operator.federation = terms(setting)
+    with pytest.raises(Refused, match=f"policy: {rule}: allows"):
+        prepare(home, operator.invitation(gateway), lambda: NOW)
+    assert files(home) == before
+
+
+def test_a_device_whose_pins_name_another_operator_does_not_join(tmp_path, operator, gateway):
+    home = create_home(tmp_path / "pinned", policy={"pins.operator": "ab" * 32}, keyring=False)
+    with pytest.raises(Refused, match=r"pins\.operator"):
+        prepare(home, operator.invitation(gateway), lambda: NOW)
+
+
+def test_a_code_that_the_server_does_not_take_is_told_in_one_sentence_that_says_no_more(home, operator, gateway):
+    gateway.answers["/v1/join/offer"] = lambda _: Reply(b"a long story", 403)
+    with pytest.raises(Refused, match="unknown, expired or used; ask for another") as refused:
+        prepare(home, operator.invitation(gateway), lambda: NOW)
+    assert "story" not in str(refused.value)
+
+
+def test_a_server_that_does_not_answer_is_asked_again_later(home, operator, tmp_path):
+    with Gateway(tmp_path / "gone") as gone:
+        invitation = operator.invitation(gone)
+    with pytest.raises(NotYet, match="could not be reached"):
+        prepare(home, invitation, lambda: NOW)
+
+
+def test_after_a_lost_answer_the_same_invitation_is_tried_again(home, operator, gateway):
+    promise = prepare(home, operator.invitation(gateway), lambda: NOW)
+    gateway.answers["/v1/join"] = lambda _: Reply(b"", 503)
+    before = files(home)
+    with pytest.raises(NotYet):
+        enroll(home, promise, lambda: NOW)
+    assert files(home) == before
+    operator.serve(gateway)
+    assert enroll(home, promise, lambda: NOW).device == home.keys.identity().device.hex()
+
+
+def test_a_disk_that_fails_at_the_end_leaves_the_policy_as_it_was(home, operator, gateway, monkeypatch):
+    promise = prepare(home, operator.invitation(gateway), lambda: NOW)
+    before = files(home)
+
+    def full(*_):
+        raise Misconfigured("no space left")
+
+    monkeypatch.setattr(Membership, "save", full)
+    with pytest.raises(Misconfigured, match="no space"):
+        enroll(home, promise, lambda: NOW)
+    assert files(home) == before
+    assert Policy.load(home.policy_path).pins.operator == ""
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.sampled_from(["/v1/authority", "/v1/join/offer", "/v1/join"]), body=st.binary(max_size=300))
+def test_garbage_at_any_step_is_one_of_our_errors_and_leaves_no_trace(home, operator, gateway, path, body):
+    operator.serve(gateway)
+    gateway.answers[path] = lambda _: Reply(body)
+    with pytest.raises(HushrecError):
+        enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    assert not home.membership.exists()
+    assert home.policy().pins.operator == ""
+
+
+def test_terms_that_are_cut_short_are_filled_from_the_shipped_default_and_still_refused(home, operator, gateway):
+    operator.federation = 'name = "small"\n[round]\nminimum_answers = 3\n'
+    with pytest.raises(Refused, match="smallest_cohort"):
+        prepare(home, operator.invitation(gateway), lambda: NOW)

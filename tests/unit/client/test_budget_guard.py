@@ -1,0 +1,204 @@
+"""What a person's device writes down of its promises: on disk before anything leaves, and never less than before."""
+
+import json
+import os
+
+import pytest
+
+from client.budget_guard import LEDGER, BudgetGuard, FileRecord, budget
+from client.home import create_home
+from client.membership import Membership
+from client.privacy_report import spent_privacy
+from shared.errors import Corrupt, Misconfigured, Refused
+from shared.federation import read_federation, write_toml
+from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
+from shared.round_parameters import derive_round_parameters
+
+
+def federation(*settings):
+    return read_federation(
+        settings=["privacy.update_participations=3", "privacy.event_noise_multiplier=2.0", *settings]
+    )
+
+
+def charges(file, task):
+    return derive_round_parameters(file, task, 1, 1000, bytes(32), bytes(32)).charges
+
+
+def afford(promises, file, task):
+    promises.check(file, task, charges(file, task))
+
+
+def pay(promises, file, task, number):
+    promises.charge_round(file, task, charges(file, task), number)
+
+
+def membership(file):
+    """As joining leaves it."""
+    keys = {"operator": "01" * 32, "registry": "02" * 32, "device": "03" * 16, "certificate": "04" * 72}
+    return Membership(
+        url="https://server:9443",
+        server="server",
+        authority="PEM",
+        certificate_days=365,
+        federation=file.name,
+        terms=write_toml(file),
+        **keys,
+    )
+
+
+@pytest.fixture
+def promises(tmp_path):
+    return BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+
+
+def test_a_charge_is_in_the_ledgers_file_with_its_round_before_pay_returns(promises, tmp_path):
+    afford(promises, federation(), "update")
+    assert not (tmp_path / "ledger.jsonl").exists()
+    pay(promises, federation(), "update", 7)
+    held = read_charges(tmp_path / "ledger.jsonl")
+    assert [charge.event for charge in held] == list(charges(federation(), "update"))
+    assert {charge.round_number for charge in held} == {7}
+
+
+def test_a_file_and_a_mapping_refuse_at_the_same_answer(promises, tmp_path):
+    state = {}
+    simulated = BudgetGuard(state)
+    for number in (1, 2, 3):
+        for one in (promises, simulated):
+            afford(one, federation(), "update")
+            pay(one, federation(), "update", number)
+    before = (tmp_path / "ledger.jsonl").read_bytes()
+    for one in (promises, simulated):
+        for call in (lambda: afford(one, federation(), "update"), lambda: pay(one, federation(), "update", 4)):  # noqa: B023
+            with pytest.raises(Refused, match="budget"):
+                call()
+    assert (tmp_path / "ledger.jsonl").read_bytes() == before
+    with LedgerFile(tmp_path / "ledger.jsonl", budget(federation())) as held:
+        counted = Ledger.from_json(budget(federation()), state[LEDGER])
+        assert {level: held.epsilon(level) for level in ("user", "event")} == {
+            level: counted.epsilon(level) for level in ("user", "event")
+        }
+
+
+def test_another_federation_finds_what_was_spent_under_the_first(promises):
+    """The ledger is the person's, not the federation's: a new file with the same budget has none of it left."""
+    for number in (1, 2, 3):
+        pay(promises, federation(), "update", number)
+    with pytest.raises(Refused, match="budget"):
+        afford(promises, federation("name=another"), "update")
+
+
+def test_a_torn_ledger_stops_every_answer_and_is_left_as_it_lies(promises, tmp_path):
+    for number in (1, 2):
+        pay(promises, federation("privacy.level=user"), "update", number)
+    path = tmp_path / "ledger.jsonl"
+    torn = path.read_bytes().replace(b'"round": 1', b'"round": 2')
+    path.write_bytes(torn)
+    for call in (afford, lambda *asked: pay(*asked, 3)):
+        with pytest.raises(Corrupt, match=r"ledger\.jsonl: line 1"):
+            call(promises, federation("privacy.level=user"), "update")
+    assert path.read_bytes() == torn
+
+
+def test_a_round_is_answered_once_also_by_the_next_process(promises, tmp_path):
+    promises.reserve_round("update", 5)
+    again = BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+    for one in (promises, again):
+        for number in (5, 4):
+            with pytest.raises(Refused, match=f"round {number} of update: this device has answered round 5 already"):
+                one.reserve_round("update", number)
+    again.reserve_round("evaluation", 2)
+    promises.reserve_round("update", 6)
+    assert json.loads((tmp_path / "rounds.json").read_bytes()) == {"evaluation": 2, "update": 6}
+    assert (tmp_path / "rounds.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"update": "5"}', b'{"update": -1}', b'{"other": 1}', b'{"update": true}', b"\xff"]
+)
+def test_damaged_last_rounds_stop_every_answer(promises, tmp_path, content):
+    (tmp_path / "rounds.json").write_bytes(content)
+    with pytest.raises(Corrupt, match=r"rounds\.json: expected the last round of each task"):
+        promises.reserve_round("update", 9)
+    assert (tmp_path / "rounds.json").read_bytes() == content
+
+
+def test_without_room_on_disk_nothing_is_answered(promises, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    pay(promises, federation(), "update", 1)
+    promises.reserve_round("update", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(Misconfigured, match="nothing may leave"):
+            pay(promises, federation(), "update", 2)
+        with pytest.raises(Misconfigured, match="No space left"):
+            promises.reserve_round("update", 2)
+    assert json.loads((tmp_path / "rounds.json").read_bytes()) == {"update": 1}
+
+
+def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
+    home = create_home(tmp_path / "device", {"smallest_cohort": 4, "largest_delta": 1e-7}, keyring=False)
+    assert spent_privacy(home) == {
+        "promised": None,
+        "allowed": {
+            "epsilon": 8.0,
+            "epsilon_per_round": 2.0,
+            "delta": 1e-7,
+            "cohort": 4,
+            "tasks": ["update", "statistics", "evaluation"],
+        },
+        "spent": {"user": 0.0, "event": 0.0, "local": 0.0},
+        "answers": {"update": 0, "statistics": 0, "evaluation": 0},
+    }
+    promises = BudgetGuard(FileRecord(home.ledger, home.rounds))
+    pay(promises, federation(), "update", 1)
+    pay(promises, federation(), "update", 2)
+    pay(promises, federation(), "statistics", 0)
+    update, window, local = charges(federation(), "update")
+    count, window_of_count = charges(federation(), "statistics")
+    with LedgerFile(home.ledger, budget(federation())):  # a round may be under way
+        told = spent_privacy(home)
+    assert told["answers"] == {"update": 2, "statistics": 1, "evaluation": 0}
+    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 2, count: 1}, 1e-7)
+    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 2, window_of_count: 1}, 1e-7)
+    assert told["spent"]["local"] == spent_epsilon({local: 2}, 1e-7)
+    assert isinstance(update, SummedGaussian)
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_deltas(tmp_path):
+    home = create_home(tmp_path / "device", keyring=False)
+    file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", "round.minimum_answers=50")
+    membership(file).save(home.membership)
+    pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), file, "update", 1)
+    told = spent_privacy(home)
+    assert told["promised"] == {
+        "federation": "hushrec",
+        "user": {"epsilon": 8.0, "delta": 1e-8},
+        "event": {"epsilon": 8.0, "delta": 1e-7},
+        "local": {"epsilon": 8.0, "delta": 1e-7},
+        "cohort": 50,
+    }
+    update, window, local = charges(file, "update")
+    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 1}, 1e-8)
+    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 1}, 1e-7)
+    assert told["spent"]["local"] == spent_epsilon({local: 1}, 1e-7)
+    alone = federation("privacy.level=user")
+    membership(alone).save(home.membership)
+    assert spent_privacy(home)["promised"]["event"] is None
+    assert spent_privacy(home)["promised"]["local"] is None
+
+
+def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
+    file = read_federation()
+    promises = BudgetGuard({})
+    for number in range(1, file.privacy.update_participations + 1):
+        pay(promises, file, "update", number)
+    for number in range(1, file.privacy.evaluation_participations + 1):
+        pay(promises, file, "evaluation", number)
+    pay(promises, file, "statistics", 0)
+    with pytest.raises(Refused):
+        pay(promises, file, "update", file.privacy.update_participations + 1)

@@ -1,0 +1,24 @@
+"""Benchmarks: timed in turn, and each says what it measured. No test looks at how long anything took."""
+
+from simulations.benchmarks import BENCHMARKS
+from simulations.benchmarks.timing import median_milliseconds
+from simulations.report import Progress
+
+
+def test_variants_are_run_in_turn_after_one_untimed_call_each() -> None:
+    calls: list[str] = []
+    taken = median_milliseconds({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=2)
+    assert calls == ["a", "b", "a", "b", "a", "b"]
+    assert taken.keys() == {"a", "b"}
+    assert all(milliseconds >= 0 for milliseconds in taken.values())
+
+
+def test_every_benchmark_says_in_one_line_what_it_measures() -> None:
+    for measure in BENCHMARKS.values():
+        assert (measure.__doc__ or "").splitlines()[0].endswith(".")
+
+
+def test_the_grid_is_measured_copied_and_serialised() -> None:
+    record = BENCHMARKS["grid"](Progress())
+    assert [row["fidelity"] for row in record["rows"]] == ["copy", "wire"]
+    assert all(row["milliseconds per client"] > 0 for row in record["rows"])

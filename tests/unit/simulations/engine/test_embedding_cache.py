@@ -1,0 +1,34 @@
+"""The cache of catalogue embeddings: read back as written, and never for a catalogue that the encoder cannot read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.catalogue import Catalogue, Item
+from shared.errors import Misconfigured
+from shared.model import Encoder
+from simulations.engine.embedding_cache import embed_catalogue
+from tests.support.tiny import Tiny, catalogue
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_a_catalogue_is_encoded_and_checked_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, done = tiny.model(), []
+    first = embed_catalogue(model, catalogue(), 16)
+    monkeypatch.setattr(Encoder, "embed", lambda *_, **__: pytest.fail("encoded again"))
+    monkeypatch.setattr(Encoder, "unknown_shares", lambda *_: pytest.fail("checked again"))
+    assert np.array_equal(embed_catalogue(model, catalogue(), 16, done.append), first)
+    assert done == [24]
+
+
+def test_a_catalogue_that_cannot_be_read_is_refused_each_time(tiny: Tiny, tmp_path: Path) -> None:
+    strange = Catalogue(Item(f"n{n}", f"伊麗莎白{n}", "女王") for n in range(9))
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match=r"set backbone\.name"):
+            embed_catalogue(tiny.model(), strange, 16)
+    assert list(tmp_path.rglob("*.safetensors")) == []

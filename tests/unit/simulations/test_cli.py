@@ -1,0 +1,257 @@
+"""The command line: options become calls, results become JSON or tables, errors become exit statuses."""
+
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
+from simulations.cli import app
+from simulations.report import write_report
+from tests.support.sample import sample
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
+    """Replaces `simulate` by one that keeps its arguments and answers with the sample."""
+    calls: list[dict[str, Any]] = []
+
+    def simulate(**arguments: Any) -> Any:
+        calls.append(arguments)
+        print("a library that prints to standard output")
+        return sample(out=arguments["out"])
+
+    _stand_in(monkeypatch, "simulations.run", simulate=simulate)
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+def _stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **members: Any) -> None:
+    module = ModuleType(name)
+    vars(module).update(members)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list[dict[str, Any]]) -> None:
+    assert call("run").exit_code == 0
+    arguments = simulated[0]
+    del arguments["progress"]
+    assert arguments == {
+        "data": "demo",
+        "federation": None,
+        "set": (),
+        "rounds": None,
+        "clients_per_round": None,
+        "engine": "local",
+        "privacy": "both",
+        "aggregation": "checked",
+        "seed": 0,
+        "out": Path("runs/demo-1"),
+        "resume": False,
+        "compare": False,
+        "baselines": "fast",
+        "concept_graph": None,
+        "concept_names": None,
+    }
+
+
+def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -> None:
+    line = (
+        "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
+        "--engine ray --privacy none --aggregation plain --seed 3 --out o --resume --compare --baselines all "
+        "--concept-graph g.json --concept-names n.json"
+    )
+    assert call(*line.split()).exit_code == 0
+    arguments = simulated[0]
+    del arguments["progress"]
+    assert arguments == {
+        "data": "movielens:x/ml-100k",
+        "federation": Path("f.toml"),
+        "set": ("a.b=1", "c.d=[2]"),
+        "rounds": 5,
+        "clients_per_round": 9,
+        "engine": "ray",
+        "privacy": "none",
+        "aggregation": "plain",
+        "seed": 3,
+        "out": Path("o"),
+        "resume": True,
+        "compare": True,
+        "baselines": "all",
+        "concept_graph": Path("g.json"),
+        "concept_names": Path("n.json"),
+    }
+
+
+def test_a_run_without_a_folder_never_takes_one_that_is_there(simulated: list[dict[str, Any]]) -> None:
+    Path("runs/ml-100k-1").mkdir(parents=True)
+    call("run", "--data", "movielens:../x/ml-100k/")
+    assert simulated[0]["out"] == Path("runs/ml-100k-2")
+
+
+def test_json_is_the_last_line_of_standard_output_and_nothing_follows_it(simulated: list[dict[str, Any]]) -> None:
+    answer = call("run", "--json")
+    assert json.loads(answer.stdout.splitlines()[-1]) == json.loads(sample().to_json())
+    assert answer.stderr == ""
+
+
+def test_without_json_a_table_is_printed(simulated: list[dict[str, Any]]) -> None:
+    answer = call("run", "--out", "here")
+    assert "popularity" in answer.stdout
+    assert "here/report.html" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Misconfigured, 2), (Corrupt, 2), (Refused, 3), (NotYet, 4)], ids=lambda part: str(part)
+)
+def test_each_kind_of_error_has_its_exit_status(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[HushrecError], status: int
+) -> None:
+    def simulate(**_: Any) -> Any:
+        raise error("events.csv:3: expected five columns, got four; add the time")
+
+    _stand_in(monkeypatch, "simulations.run", simulate=simulate)
+    monkeypatch.chdir(tmp_path)
+    answer = call("run", "--json")
+    assert answer.exit_code == status
+    assert answer.stdout == ""
+    assert answer.stderr == "hushrec-simulate: events.csv:3: expected five columns, got four; add the time\n"
+
+
+def test_a_fault_of_ours_asks_for_a_report_and_keeps_its_message_for_debug(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def simulate(**_: Any) -> Any:
+        raise KeyError("what a person wrote")
+
+    _stand_in(monkeypatch, "simulations.run", simulate=simulate)
+    monkeypatch.chdir(tmp_path)
+    plain, debug = call("run"), call("run", "--debug")
+    assert plain.exit_code == debug.exit_code == 1
+    assert "fault of ours" in plain.stderr
+    assert "please report" in plain.stderr
+    assert "what a person wrote" not in plain.stderr
+    assert "Traceback" not in plain.stderr
+    assert "Traceback" in debug.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--privacy", "all"], "'both'"),
+        (["--aggregation", "open"], "'ideal'"),
+        (["--resume"], "expected --out DIR"),
+    ],
+)
+def test_a_choice_that_there_is_not_says_which_there_are(
+    simulated: list[dict[str, Any]], options: list[str], words: str
+) -> None:
+    answer = call("run", *options)
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+    assert simulated == []
+
+
+@pytest.mark.parametrize("options", [["--engine", "spark"], ["--rounds", "0"], ["--seed", "-1"], ["--unknown"]])
+def test_a_wrong_option_is_status_two(simulated: list[dict[str, Any]], options: list[str]) -> None:
+    assert call("run", *options).exit_code == 2
+    assert simulated == []
+
+
+def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def compare(name: str, **arguments: Any) -> dict[str, Any]:
+        calls.append((name, arguments))
+        return {"rows": [{"arm": "heads only", "ndcg@10": 0.5}], "seed": arguments["seed"]}
+
+    _stand_in(monkeypatch, "simulations.studies", run_comparison=compare)
+    assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
+        "ablations", "adapters", "baselines", "changes", "cold-start", "interests",
+    }  # fmt: skip
+    answer = call("compare", "adapters", "--data", "demo", "--seed", "4", "--json")
+    assert json.loads(answer.stdout) == {
+        "comparisons": {"adapters": {"rows": [{"arm": "heads only", "ndcg@10": 0.5}], "seed": 4}}
+    }
+    assert [name for name, _ in calls] == ["adapters"]
+    assert calls[0][1].keys() == {
+        "data", "federation", "set", "rounds", "clients_per_round", "engine", "seed", "progress",
+    }  # fmt: skip
+    unknown = call("compare", "adaptors")
+    assert unknown.exit_code == 2
+    assert (
+        "expected some of baselines, adapters, ablations, changes, cold-start, interests, got adaptors"
+        in unknown.stderr
+    )
+
+
+def test_bench_lists_and_runs_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encoder(progress: Any) -> dict[str, Any]:
+        """Texts encoded per second.
+
+        More words.
+        """
+        return {"texts_per_second": 100.0}
+
+    _stand_in(monkeypatch, "simulations.benchmarks", BENCHMARKS={"encoder": encoder})
+    assert call("bench", "--list").stdout == "encoder  Texts encoded per second.\n"
+    assert json.loads(call("bench", "--json").stdout) == {"benchmarks": {"encoder": {"texts_per_second": 100.0}}}
+    table = call("bench", "encoder").stdout
+    assert "texts_per_second" in table
+    assert call("bench", "decoder").exit_code == 2
+
+
+def test_report_draws_the_page_again(tmp_path: Path) -> None:
+    write_report(sample(), tmp_path)
+    (tmp_path / "report.html").unlink()
+    answer = call("report", str(tmp_path), "--json")
+    assert json.loads(answer.stdout) == {
+        "report": str(tmp_path / "report.html"),
+        "curve": str(tmp_path / "curve.png"),
+    }
+    assert (tmp_path / "report.html").exists()
+    assert "rounds.csv" in call("report", "--list").stdout
+
+
+def test_report_without_a_run_is_status_two(tmp_path: Path) -> None:
+    assert call("report").exit_code == 2
+    answer = call("report", str(tmp_path / "missing"))
+    assert answer.exit_code == 2
+    assert "finished run" in answer.stderr
+
+
+def test_export_says_what_it_wrote(tmp_path: Path) -> None:
+    answer = call("export", str(tmp_path / "out"), "--people", "1", "--json")
+    written = json.loads(answer.stdout)
+    assert written["people"] == 1
+    assert written["items"] == len((tmp_path / "out" / "items.jsonl").read_text().splitlines())
+    assert call("export", str(tmp_path / "out")).exit_code == 2
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def simulate(**_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    _stand_in(monkeypatch, "simulations.run", simulate=simulate)
+    monkeypatch.chdir(tmp_path)
+    answer = call("run", "--out", "mine")
+    assert (answer.exit_code, "start anew" in answer.stderr) == (130, True)
+    (tmp_path / "mine" / "work").mkdir(parents=True)
+    (tmp_path / "mine" / "work" / "identity").touch()
+    answer = call("run", "--out", "mine")
+    assert answer.exit_code == 130
+    assert answer.stderr == "hushrec-simulate: stopped; go on with the same command and --out mine --resume\n"
+
+
+def test_the_version_is_told() -> None:
+    answer = call("--version")
+    assert (answer.exit_code, answer.stdout) == (0, f"hushrec {metadata.version('hushrec')}\n")
