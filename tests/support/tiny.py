@@ -102,7 +102,7 @@ def person(seed: int, count: int) -> list[Event]:
     return events([ids[row] for row in np.random.default_rng(seed).integers(len(ids), size=count)])
 
 
-def put(model: GlobalModel, vector: Vector) -> None:
+def put(model: "GlobalModel", vector: np.ndarray) -> None:
     """Leave parameters in a model that one test alone uses, as if it never left `GlobalModel.at`."""
     inside = model.at(vector)
     inside.__enter__()

@@ -3,7 +3,6 @@
 import ast
 import re
 import shlex
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,8 +17,11 @@ from server.cli.commands import app as server
 from simulations.cli import app as simulate
 
 ROOT = Path(__file__).parents[2]
-LISTED = subprocess.run(["git", "ls-files", "-z", "--", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
-DOCUMENTS = sorted(Path(name) for name in LISTED.stdout.split("\0") if name)
+FOLDERS = (".github", "client", "server", "shared", "simulations", "tests")
+DOCUMENTS = sorted(
+    path.relative_to(ROOT)
+    for path in (*ROOT.glob("*.md"), *(found for folder in FOLDERS for found in (ROOT / folder).rglob("*.md")))
+)
 PROGRAMS: Mapping[str, click.Group] = {
     f"hushrec-{name}": group
     for name, app in (("device", device), ("server", server), ("simulate", simulate))
