@@ -16,10 +16,13 @@ NAMES = {
     ("asyncio", "create_subprocess_shell"),
     ("asyncio", "open_connection"),
     ("asyncio", "start_server"),
+    ("client.facade", "open_facade"),
+    ("client.maintenance", "run_device"),
     ("client.ranking", "RankingClient"),
     ("client.workers", "Worker"),
     ("concurrent.futures", "ProcessPoolExecutor"),
     ("os", "system"),
+    ("server.supervisor", "run_server"),
 }
 OS_PREFIXES = ("exec", "fork", "popen", "posix_spawn", "spawn")
 
@@ -93,6 +96,7 @@ def test_a_unit_test_starts_no_process_and_opens_no_socket(path):
         ("from client.workers.worker import Worker", "1: client.workers.worker.Worker"),
         ("import client.workers\nclient.workers.Worker('n', int)", "2: client.workers.Worker"),
         ("from client.ranking import RankingClient", "1: client.ranking.RankingClient"),
+        ("from client.facade import open_facade", "1: client.facade.open_facade"),
         ("from concurrent.futures import ProcessPoolExecutor", "1: concurrent.futures.ProcessPoolExecutor"),
         ("import os\nos.fork()", "2: os.fork"),
         ("import os\nos.posix_spawn('/bin/true', [], {})", "2: os.posix_spawn"),

@@ -96,4 +96,4 @@ def test_a_run_says_which_answers_were_zeros(world: Path, federation: Path, tmp_
     )
     (said,) = [line for line in result.notes if line.startswith("update adapters: ")]
     assert "answers were zeros, as the device could compute nothing (" in said
-    assert "NotYet at local_step.py" in said
+    assert "NotYet at local_training.py" in said

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Misconfigured
-from simulations.datasets import export_dataset, load
+from simulations.datasets import Dataset, export_dataset, load
 
 
-def test_what_is_exported_is_read_back_as_it_was(tmp_path: Path) -> None:
-    demo = load("demo", 3)
+@pytest.fixture(scope="module")
+def demo() -> Dataset:
+    return load("demo", 3)
+
+
+def test_what_is_exported_is_read_back_as_it_was(demo: Dataset, tmp_path: Path) -> None:
     counts = export_dataset(demo, tmp_path / "out")
     again = load(f"events:{tmp_path / 'out'}")
     assert list(again.catalogue) == list(demo.catalogue)
@@ -20,8 +24,7 @@ def test_what_is_exported_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert counts == {"items": len(demo.catalogue), "people": len(logs), "events": sum(map(len, logs))}
 
 
-def test_each_person_has_a_file_without_a_name_the_busiest_first(tmp_path: Path) -> None:
-    demo = load("demo", 3)
+def test_each_person_has_a_file_without_a_name_the_busiest_first(demo: Dataset, tmp_path: Path) -> None:
     export_dataset(demo, tmp_path / "out", people=2)
     files = sorted((tmp_path / "out" / "people").iterdir())
     assert [file.name for file in files] == ["1.jsonl", "2.jsonl"]
@@ -31,8 +34,8 @@ def test_each_person_has_a_file_without_a_name_the_busiest_first(tmp_path: Path)
     assert all("person" not in json.loads(line) for part in lines for line in part)
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_holds_something_is_left_alone(demo: Dataset, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(Misconfigured, match="found files in it"):
-        export_dataset(load("demo", 3), tmp_path)
+        export_dataset(demo, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
