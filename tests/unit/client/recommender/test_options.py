@@ -82,7 +82,7 @@ def test_the_reasons_of_a_score_add_up_to_it_whatever_is_wished(tiny, strategy, 
     release, model = tiny.moved()
     dated = Catalogue(replace(item, added_seconds=1e5 * row) for row, item in enumerate(release.catalogue))
     ranker = Recommender(replace(release, catalogue=dated), model)
-    controls = Controls(release.concept_names, model.heads.concepts.weight.detach().numpy())
+    controls = Controls(release.concept_names, model.heads_at(release.vector).concepts.weight.numpy())
     controls.mute(release.concept_names[0])
     controls.boost(release.concept_names[1])
     wishes = RecommendOptions(strategy, freshness=freshness, diversity=0.5, exploration=0.3)
@@ -223,7 +223,7 @@ def test_the_counterfactual_is_what_ranking_without_those_events_gives(ready):
 def test_muting_acts_at_once_and_boosting_lifts(ready, tiny):
     ranker, release = ready
     model = ranker._model
-    controls = Controls(release.concept_names, model.heads.concepts.weight.detach().numpy())
+    controls = Controls(release.concept_names, model.heads_at(release.vector).concepts.weight.numpy())
     log = [Event(0.0, EventKind.CLICK, "music-1")]
     concept = int(ranker.interest(log).concepts.argmax())
     shares = ranker._reader.items[:, ranker._reader.dense_width :]

@@ -92,8 +92,9 @@ def test_without_any_event_the_public_part_of_the_score_ranks(tiny, views):
     ranker, release, model = recommender(tiny, views)
     offers = ranker.recommend([], 24)
     assert len(offers) == 24
-    weight = float(model.heads.scales.weights()[-1])
-    public = release.index @ model.heads.bias.weight.detach().numpy()[0] + weight * release.log_popularity
+    heads = model.heads_at(release.vector)
+    weight = float(heads.scales.weights()[-1])
+    public = release.index @ heads.bias.weight.numpy()[0] + weight * release.log_popularity
     assert [offer.score for offer in offers] == pytest.approx(sorted(public, reverse=True), abs=1e-4)
     assert not any(reason.kind == "event" for offer in offers for reason in offer.reasons)
 
