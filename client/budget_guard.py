@@ -178,7 +178,9 @@ def budget(federation: FederationFile) -> LedgerBudget:
 def _with_round(rounds: Mapping[str, int], task: Task, number: int) -> str:
     """The last rounds as JSON, with one more."""
     if number <= rounds.get(task, -1):
-        raise Refused(f"round {number} of {task}: this device has answered round {rounds[task]} already")
+        raise Refused(
+            f"round {number} of {task}: this device has answered round {rounds[task]} already", code="round-answered"
+        )
     return json.dumps({**rounds, task: number}, sort_keys=True)
 
 
@@ -186,6 +188,7 @@ def _charges_due(task: Task, charges: tuple[PrivacyEvent, ...]) -> tuple[Privacy
     if not charges:
         raise Refused(
             f"{task}: its values would leave this device without noise, although the federation promises "
-            "event-level privacy; give it user level too"
+            "event-level privacy; give it user level too",
+            code="no-noise",
         )
     return charges

@@ -73,11 +73,16 @@ class Device:
                 would not outlive its process.
         """
         if randomness is not None and not simulated:
-            raise Refused("policy: a person's device takes its chance from the operating system, not from its caller")
+            raise Refused(
+                "policy: a person's device takes its chance from the operating system, not from its caller",
+                code="not-a-persons-device",
+            )
         if policy is None and not simulated:
-            raise Refused("policy: a person's device answers nothing without its policy file")
+            raise Refused("policy: a person's device answers nothing without its policy file", code="policy-file")
         if isinstance(state, MutableMapping) and not simulated:
-            raise Refused("policy: a person's device keeps its ledger in a file, not in memory")
+            raise Refused(
+                "policy: a person's device keeps its ledger in a file, not in memory", code="not-a-persons-device"
+            )
         self._member = membership
         self._find_release = find_release
         self._promises = BudgetGuard(state)
@@ -146,7 +151,10 @@ class Device:
                 "federation file and the release, got another"
             )
         if not terms.configuration.noise and not self._simulated:
-            raise Refused("policy: this federation promises no user-level privacy; this device sends no sum without it")
+            raise Refused(
+                "policy: this federation promises no user-level privacy; this device sends no sum without it",
+                code="no-noise",
+            )
         self._ask_policy(federation, terms.configuration, request)
         self._promises.check(federation, request.task, terms.charges)
         self._promises.reserve_round(request.task, request.number)
@@ -255,9 +263,14 @@ class Device:
         """A sum goes out as the federation file says, and open ones in simulations only."""
         unmasked = self._simulated and (federation.sum.mode, mode) == ("secure", "ideal")
         if federation.sum.mode != mode and not unmasked:
-            raise Refused(f"policy: expected the {federation.sum.mode} sum of the federation file, got the {mode} one")
+            raise Refused(
+                f"policy: expected the {federation.sum.mode} sum of the federation file, got the {mode} one",
+                code="sum-mode",
+            )
         if mode != "secure" and not self._simulated:
-            raise Refused(f"policy: a person's device takes part in secure sums only, not in {mode} ones")
+            raise Refused(
+                f"policy: a person's device takes part in secure sums only, not in {mode} ones", code="sum-mode"
+            )
 
     def _installed(self, request: RoundRequest) -> LoadedRelease:
         installed = self._find_release(request.release)

@@ -64,7 +64,7 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time
         )
     policy = home.policy()
     if now_seconds() >= invited.expires_seconds:
-        raise Refused("invitation: it has expired; ask the operator for another")
+        raise Refused("invitation: it has expired; ask the operator for another", code="invitation-expired")
     authority, operator = _authority(invited)
     with GatewayClient(invited.url, authority) as gateway:
         asked = OfferRequest(code=invited.code).encode()
@@ -133,7 +133,10 @@ def _invited(ask: Callable[[], bytes]) -> bytes:
     try:
         return ask()
     except Refused:
-        raise Refused("invitation: the server does not accept it: unknown, expired or used; ask for another") from None
+        raise Refused(
+            "invitation: the server does not accept it: unknown, expired or used; ask for another",
+            code="invitation-unknown",
+        ) from None
 
 
 def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple[str, ...]:

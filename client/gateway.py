@@ -166,7 +166,10 @@ def _check_status(path: str, status: int) -> None:
     if status == httpx.codes.UNAUTHORIZED:
         raise NotYet(f"{path}: the server expects a request signed now (status 401); set this device's clock")
     if status == httpx.codes.FORBIDDEN:
-        raise Refused(f"{path}: the server refuses (status {status}): it does not know this device, or no longer")
+        raise Refused(
+            f"{path}: the server refuses (status {status}): it does not know this device, or no longer",
+            code="server-refuses",
+        )
     if status in (httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS) or status >= 500:
         raise NotYet(f"{path}: the server cannot answer this now (status {status})")
     raise Corrupt(

@@ -104,13 +104,15 @@ class Membership(BaseModel):
         if offered.round.minimum_answers < agreed.round.minimum_answers:
             raise Refused(
                 f"terms: round.minimum_answers: agreed to {agreed.round.minimum_answers} and more, got "
-                f"{offered.round.minimum_answers}; agreeing to it takes another device"
+                f"{offered.round.minimum_answers}; agreeing to it takes another device",
+                code="terms-changed",
             )
         for name in ("name", "backbone", "privacy", "sum", "statistics", "windows"):
             if getattr(agreed, name) != getattr(offered, name):
                 raise Refused(
                     f"terms: {name}: expected what was agreed to on joining, got other values; agreeing to them takes "
-                    "another device"
+                    "another device",
+                    code="terms-changed",
                 )
 
     def check_certificate(self, certificate: Certificate, identity: Identity, now_seconds: float) -> None:

@@ -151,7 +151,7 @@ def reading(policy: Callable[[], Policy]) -> Policy:
     try:
         return policy()
     except (Misconfigured, Corrupt) as reason:
-        raise Refused(f"policy: file: allows nothing until it is mended: {reason}") from None
+        raise Refused(f"policy: file: allows nothing until it is mended: {reason}", code="policy-file") from None
 
 
 def pin(path: Path, *, operator: bytes, registry: bytes, model_sha256: str, tokenizer_sha256: str) -> Policy:
@@ -183,4 +183,4 @@ def pin(path: Path, *, operator: bytes, registry: bytes, model_sha256: str, toke
 
 
 def _refuse(rule: str, allows: object, got: str) -> NoReturn:
-    raise Refused(f"policy: {rule}: allows {allows}, got {got}")
+    raise Refused(f"policy: {rule}: allows {allows}, got {got}", code="policy")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import typer
 
 from shared.errors import HushrecError, Misconfigured
@@ -65,12 +66,16 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 def exit_on_error(program: str, debug: bool) -> Iterator[None]:
     """Turn exceptions into a message of `program` on standard error and an exit status.
 
-    The message of an unforeseen exception may quote a person or their data, so it is shown under --debug only.
+    With --json, {"error": {"code", "message"}} goes to standard output; codes are listed in shared/ERRORS.md. The
+    message of an unforeseen exception may quote a person or their data, so it is shown under --debug only.
     """
     try:
         yield
     except HushrecError as error:
         print(f"{program}: {error}", file=sys.stderr)
+        context = click.get_current_context(silent=True)
+        if context is not None and context.params.get("as_json"):
+            print_json({"error": {"code": error.code, "message": str(error)}})
         raise typer.Exit(error.exit_status) from None
     except PermissionError as error:
         print(

@@ -71,7 +71,7 @@ class RemoteDesk:
         if status == 409:
             raise NotYet(f"not yet: {meaning}")
         if status == 403:
-            raise Refused(f"refused: {meaning}")
+            raise Refused(f"refused: {meaning}", code="device-refuses")
         if status >= 500:
             raise NotYet(f"the device that is up cannot answer: {meaning}")
         wrong = "; ".join(f"{field['field']}: {field['rule']}" for field in answer.get("fields", []))

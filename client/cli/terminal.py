@@ -33,7 +33,7 @@ def ask(question: str, yes: bool, otherwise: str) -> None:
             "expected yes or no on standard input, got its end; add --yes to answer beforehand"
         ) from None
     if not agreed:
-        raise Refused(f"you said no: {otherwise}")
+        raise Refused(f"you said no: {otherwise}", code="person-declined")
 
 
 def checked(record: type[R], fields: dict[str, Any]) -> R:

@@ -283,7 +283,10 @@ class SecAggClient:
         statement = agree_statement(state.session, state.u1, state.u2)
         entries = Agreements.decode(agreements).signatures
         if len(entries) < parameters.quorum:
-            raise Refused(f"unmask: expected the agreement of {parameters.quorum} members, got {len(entries)}")
+            raise Refused(
+                f"unmask: expected the agreement of {parameters.quorum} members, got {len(entries)}",
+                code="quorum-missing",
+            )
         for member, signature in entries:
             if member not in members or not verify_signature(signers[member], signature, statement):
                 raise Corrupt(f"unmask: member {member} did not sign this pair of sets")

@@ -85,16 +85,21 @@ class RoundState:
                 message is of another round, and nothing changes.
         """
         if not self._kept:
-            raise Refused(f"{phase}: this device is in no private sum")
+            raise Refused(f"{phase}: this device is in no private sum", code="no-round")
         values = dict(self._kept)
         task, federation, release, number, groups, noise, until = json.loads(str(values.pop(_HEADER)))
         request = RoundRequest(task, federation, release, number, tuple(groups))
         turn = RoundCheckpoint(request, noise, until, state_from(values))
         if RoundConfiguration.decode(turn.state.configuration).digest() != ch:
-            raise Refused(f"{phase}: this device is in another private sum than the one named")
+            raise Refused(f"{phase}: this device is in another private sum than the one named", code="other-round")
         self.wipe()
         if type(turn.state) is not _TURNS.get(phase):
-            raise Refused(f"{phase}: out of turn; this device was {type(turn.state).__name__.lower()}")
+            raise Refused(
+                f"{phase}: out of turn; this device was {type(turn.state).__name__.lower()}", code="out-of-turn"
+            )
         if now_seconds > until:
-            raise Refused(f"{phase}: {now_seconds - until:.0f} seconds too late; this device has left the private sum")
+            raise Refused(
+                f"{phase}: {now_seconds - until:.0f} seconds too late; this device has left the private sum",
+                code="too-late",
+            )
         return turn

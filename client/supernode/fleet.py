@@ -261,7 +261,8 @@ class FleetClient:
         )
         if status in (401, 403):
             raise Refused(
-                f"{call}: the server refuses (status {status}): it does not know this device, or the run is over"
+                f"{call}: the server refuses (status {status}): it does not know this device, or the run is over",
+                code="server-refuses",
             )
         if status == 412:
             raise _StillPresent(

@@ -191,7 +191,7 @@ def _be_a_round(connection: Connection, parent: int, make: Callable[[], RoundPro
                 target = target or make()
                 answer = getattr(target, name)(*args, **named), None
             except HushrecError as error:
-                answer = None, type(error)(*error.args)
+                answer = None, error.bare()
             except Exception as error:  # its text may quote the person
                 answer = None, RuntimeError(f"{name} failed ({type(error).__name__})")
             connection.send(answer)

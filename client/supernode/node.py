@@ -162,7 +162,8 @@ class Node:
         if self._bundles[run] != self._bundle:
             raise Refused(
                 f"run {run}: expected the bundle {self._bundle[:12]} of the installed version, got "
-                f"{self._bundles[run][:12]!r}; nothing of it was fetched"
+                f"{self._bundles[run][:12]!r}; nothing of it was fetched",
+                code="protocol-version",
             )
 
     def _give_back(self, reply: Message) -> None:
@@ -195,4 +196,4 @@ def _kind(message: Message) -> str:
 
 
 def _one_line(reason: HushrecError) -> str:
-    return " ".join(str(reason).split())[:400]
+    return f"[{reason.code}] " + " ".join(str(reason).split())[:400]

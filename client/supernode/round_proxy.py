@@ -95,11 +95,11 @@ class RoundProxy:
 
     def plain(self, request: RoundRequest, vector: F32Vector | None) -> F32Vector:
         """Never: a person's device sends nothing in the open."""
-        raise Refused("policy: a person's device takes part in secure sums only, not in plain ones")
+        raise Refused("policy: a person's device takes part in secure sums only, not in plain ones", code="sum-mode")
 
     def reveal(self, ch: bytes, cohort: int) -> bytes:
         """Never, as `plain`."""
-        raise Refused("policy: a person's device takes part in secure sums only, not in ideal ones")
+        raise Refused("policy: a person's device takes part in secure sums only, not in ideal ones", code="sum-mode")
 
     def advertise(self, request: RoundRequest, vector: F32Vector | None, configuration: bytes) -> bytes:
         """Let a process of its own join this round; a round before is given up.
@@ -122,10 +122,15 @@ class RoundProxy:
         policy = reading(self._home.policy)
         policy.check_federation(federation)
         if request.task not in policy.tasks:
-            raise Refused(f"policy: tasks: allows {', '.join(policy.tasks) or 'none'}, got {request.task}")
+            raise Refused(
+                f"policy: tasks: allows {', '.join(policy.tasks) or 'none'}, got {request.task}", code="policy"
+            )
         last = _last_round(self._home.rounds, request.task)
         if request.number <= last:
-            raise Refused(f"round {request.number} of {request.task}: this device has answered round {last} already")
+            raise Refused(
+                f"round {request.number} of {request.task}: this device has answered round {last} already",
+                code="round-answered",
+            )
         longest, self._phase_seconds = federation.round.deadline_seconds, federation.sum.phase_seconds
         if self._child is None or not self._child.alive:
             self._child = self._start(self._home.directory)
@@ -144,7 +149,7 @@ class RoundProxy:
             NotYet, Misconfigured, Corrupt, TimeoutError, RuntimeError: as `advertise`.
         """
         if not self._under_way:
-            raise Refused(f"{name}: this device is in no private sum")
+            raise Refused(f"{name}: this device is in no private sum", code="no-round")
         answer = self._ask(self._phase_seconds + _MARGIN_SECONDS, ForkServer.phase, name, ch, list(parts))
         self._until = self._clock() + self._phase_seconds + _MARGIN_SECONDS
         if name == _LAST_PHASE:

@@ -55,5 +55,5 @@ def _answer(target: Any, name: str, args: tuple[Any, ...], named: dict[str, Any]
 def _told(what: str, error: Exception) -> Exception:
     """What the parent may know of an error."""
     if isinstance(error, HushrecError):
-        return type(error)(*error.args)
+        return error.bare()
     return RuntimeError(f"{what} failed ({type(error).__name__})")

@@ -128,7 +128,7 @@ class PlainSum:
                 answer = read_answer(reply, request.length, limit)
             except Corrupt as reason:
                 rejected += 1
-                log_line("answer-rejected", round=request.round_number, node=node, reason=str(reason))
+                log_line("answer-rejected", round=request.round_number, node=node, code=reason.code, reason=str(reason))
                 continue
             if isinstance(answer, Failed):
                 failed[answer.code] += 1

@@ -116,7 +116,9 @@ class SecAggServer:
         if advert.device in self._adverts or len(keys) < 2 or keys & self._keys:
             raise Corrupt(f"advert of device {advert.device.hex()}: expected a device and keys not yet in this round")
         if len(self._adverts) == self._configuration.maximum_cohort:
-            raise Refused(f"advert: this round has its {self._configuration.maximum_cohort} members")
+            raise Refused(
+                f"advert: this round has its {self._configuration.maximum_cohort} members", code="cohort-full"
+            )
         self._adverts[advert.device] = advert
         self._keys |= keys
         return advert.device
@@ -291,7 +293,9 @@ class SecAggServer:
 
     def _expect(self, phase: _Phase) -> None:
         if self._phase is not phase:
-            raise Refused(f"private sum: expected phase {self._phase.name.lower()}, got {phase.name.lower()}")
+            raise Refused(
+                f"private sum: expected phase {self._phase.name.lower()}, got {phase.name.lower()}", code="out-of-turn"
+            )
 
     def _member(self, device: bytes, done: Container[int], among: Container[int] | None = None) -> int:
         place = self._place.get(device)

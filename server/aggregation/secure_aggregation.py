@@ -40,7 +40,9 @@ class SecureSum:
             if content[:16].hex() != member.device:
                 raise Corrupt("advert: expected the device that this node named before, got another")
             if member.device in self._revoked():
-                raise Refused(f"advert: expected a member, got device {member.device}, which is revoked")
+                raise Refused(
+                    f"advert: expected a member, got device {member.device}, which is revoked", code="device-revoked"
+                )
             collector.advert(content)
 
         def of(take: Callable[[bytes, bytes], None]) -> Take:
@@ -65,7 +67,9 @@ class SecureSum:
             calls.ask("unmask", agreed, lambda _: {"agreements": agreements}, of(collector.shares))
             collected = collector.result()
         except NotYet as reason:
-            log_line("sum-abandoned", round=request.round_number, task=request.task, reason=str(reason))
+            log_line(
+                "sum-abandoned", round=request.round_number, task=request.task, code=reason.code, reason=str(reason)
+            )
             return SumResult(None, calls.tally(()))
         for culprit in collected.culprits:
             log_line("wrong-shares", round=request.round_number, member=culprit.member, shares=culprit.wrong_shares)
@@ -156,7 +160,9 @@ class _Calls:
                         break
             except (Corrupt, Refused) as reason:
                 self._rejected.add(node)
-                log_line("answer-rejected", round=self._request.round_number, node=node, reason=str(reason))
+                log_line(
+                    "answer-rejected", round=self._request.round_number, node=node, code=reason.code, reason=str(reason)
+                )
         log_line(
             "phase",
             round=self._request.round_number,

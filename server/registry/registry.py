@@ -103,18 +103,18 @@ class Registry:
                 "SELECT expires_seconds, device FROM invitation WHERE code_sha256 = ?", (_hash(code),)
             ).fetchone()
             if invitation is None:
-                raise Refused(_NO_SUCH_INVITATION)
+                raise Refused(_NO_SUCH_INVITATION, code="invitation-unknown")
             expires_seconds, user = invitation
             if user is not None:
                 row = _device(connection, user)
                 if (row.public_key, row.node_key, row.revoked_seconds) != (device_key, node_key, None):
-                    raise Refused(_NO_SUCH_INVITATION)
+                    raise Refused(_NO_SUCH_INVITATION, code="invitation-unknown")
                 return Certificate.decode(row.certificate)
             known = connection.execute(
                 "SELECT 1 FROM device WHERE public_key = ? OR node_key = ?", (device_key, node_key)
             ).fetchone()
             if now_seconds >= expires_seconds or known is not None:
-                raise Refused(_NO_SUCH_INVITATION)
+                raise Refused(_NO_SUCH_INVITATION, code="invitation-unknown")
             certificate = sign(device_key, int(now_seconds + days * _DAY_SECONDS))
             connection.execute(
                 "INSERT INTO device VALUES (?, ?, ?, NULL, ?, ?, ?, NULL)",
@@ -177,7 +177,7 @@ class Registry:
         with self._database.writing() as connection:
             row = _known(connection, device)
             if row.revoked_seconds is not None:
-                raise Refused(_NO_SUCH_DEVICE)
+                raise Refused(_NO_SUCH_DEVICE, code="device-unknown")
             certificate = sign(row.public_key, int(now_seconds + days * _DAY_SECONDS))
             connection.execute(
                 "UPDATE device SET certificate = ?, expiry_seconds = ? WHERE id = ?",
@@ -229,7 +229,7 @@ def _known(connection: sqlite3.Connection, device: str) -> DeviceRow:
         found = connection.execute("SELECT * FROM device WHERE id = ?", (bytes.fromhex(device),)).fetchone()
         if found is not None:
             return _row(found)
-    raise Refused(_NO_SUCH_DEVICE)
+    raise Refused(_NO_SUCH_DEVICE, code="device-unknown")
 
 
 def _device(connection: sqlite3.Connection, identity: bytes) -> DeviceRow:

@@ -52,7 +52,8 @@ class SignedRequest:
         if abs(now_seconds - self.seconds) > tolerance_seconds:
             raise Refused(
                 f"request: expected one signed within {tolerance_seconds:g} s, got one "
-                f"{abs(now_seconds - self.seconds):.0f} s off; set the device's clock"
+                f"{abs(now_seconds - self.seconds):.0f} s off; set the device's clock",
+                code="clock-off",
             )
 
 

@@ -103,7 +103,8 @@ class Ledger:
         if epsilon > allowed or not allowed:
             raise Refused(
                 f"{level}-level budget: epsilon {epsilon:.3f} at delta {delta:g} would exceed {allowed:g}; "
-                "this device goes on recommending and contributes no more"
+                "this device goes on recommending and contributes no more",
+                code="budget-spent",
             )
         if level == "user" and self.budget.shares is not None:
             whole = rho_for(allowed, delta)
@@ -116,5 +117,6 @@ class Ledger:
                 if rho > whole * self.budget.shares.of(task):
                     raise Refused(
                         f"user-level budget of task {task!r}: rho {rho:.3g} would exceed its share "
-                        f"{self.budget.shares.of(task):g} of {whole:.3g}; this device answers no more such rounds"
+                        f"{self.budget.shares.of(task):g} of {whole:.3g}; this device answers no more such rounds",
+                        code="budget-spent",
                     )

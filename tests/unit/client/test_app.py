@@ -129,7 +129,9 @@ def test_hello_tells_the_public_id_and_nothing_else():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("error", "status"), [(NotYet(CANARY), "not-yet"), (Refused(CANARY), "refused")])
+@pytest.mark.parametrize(
+    ("error", "status"), [(NotYet(CANARY), "not-yet"), (Refused(CANARY, code="policy"), "refused")]
+)
 def test_a_no_is_one_word(kind, error, status):
     reply = make_client_app(lambda _: Answering(error))(question(kind), context())
     assert {name: dict(record) for name, record in reply.content.items()} == {"answer": {"status": status}}

@@ -21,7 +21,7 @@ class Counter:
         return self.count
 
     def refuse(self) -> None:
-        raise Refused("policy: smallest_cohort: allows 50, got 3")
+        raise Refused("policy: smallest_cohort: allows 50, got 3", code="policy")
 
     def wait(self) -> None:
         raise NotYet("expected events, got none")

@@ -162,7 +162,9 @@ def test_what_fails_gives_an_error_reply_without_a_word_and_the_next_message_is_
     assert works(node, superlink, rounds)
 
 
-@pytest.mark.parametrize(("error", "status"), [(NotYet(CANARY), "not-yet"), (Refused(CANARY), "refused")])
+@pytest.mark.parametrize(
+    ("error", "status"), [(NotYet(CANARY), "not-yet"), (Refused(CANARY, code="policy"), "refused")]
+)
 def test_a_no_is_one_word(node, superlink, rounds, error, status):
     rounds.answer = error
     superlink.send(question("query.share"))

@@ -336,7 +336,7 @@ def test_a_device_whose_ledger_refuses_sends_nothing():
     one = at("share")
 
     def broke():
-        raise Refused("the budget is spent")
+        raise Refused("the budget is spent", code="budget-spent")
 
     with pytest.raises(Refused, match="the budget is spent"):
         masking(one, charge=broke)

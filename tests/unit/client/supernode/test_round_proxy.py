@@ -162,7 +162,7 @@ def test_nothing_leaves_in_the_open(device, ask):
         (Ended("gone"), True),
         (RuntimeError("failed"), True),
         (NotYet("few"), False),
-        (Refused("no"), False),
+        (Refused("no", code="policy"), False),
         (Corrupt("?"), False),
     ],
 )
@@ -189,11 +189,11 @@ def test_a_round_that_cannot_be_ended_is_killed(device):
 def test_a_message_of_another_round_leaves_the_one_under_way_as_it_was(device):
     device.advertise()
     (child,) = device.children
-    child.answers |= {"phase": Refused("in another private sum"), "waiting": True}
+    child.answers |= {"phase": Refused("in another private sum", code="other-round"), "waiting": True}
     with pytest.raises(Refused):
         device.rounds.phase("share", b"other", [b"x"])
     assert device.rounds.under_way
-    child.answers |= {"phase": Refused("out of turn"), "waiting": False}
+    child.answers |= {"phase": Refused("out of turn", code="out-of-turn"), "waiting": False}
     with pytest.raises(Refused):
         device.rounds.phase("share", b"h", [b"x"])
     assert child.ended()

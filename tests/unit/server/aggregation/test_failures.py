@@ -261,7 +261,7 @@ def test_a_server_that_aborts_again_and_again_burns_the_budget_until_devices_sto
 
     def charge(member):
         if member.charges == budget:
-            raise Refused("this device's budget is spent")
+            raise Refused("this device's budget is spent", code="budget-spent")
         member.charges += 1
 
     for number in range(5):
