@@ -1,6 +1,15 @@
 """The federation file: what devices and the server agree on. See `schema` for its sections."""
 
+from shared.federation.groups import GROUPS, PLAIN_HEAD_GROUPS, group_of_parameter
 from shared.federation.reading import default_federation_text, read_federation, write_toml
-from shared.federation.schema import GROUPS, FederationFile
+from shared.federation.schema import FederationFile
 
-__all__ = ["GROUPS", "FederationFile", "default_federation_text", "read_federation", "write_toml"]
+__all__ = [
+    "GROUPS",
+    "PLAIN_HEAD_GROUPS",
+    "FederationFile",
+    "default_federation_text",
+    "group_of_parameter",
+    "read_federation",
+    "write_toml",
+]

@@ -9,17 +9,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-GROUPS = (
-    "dense", "concepts", "transitions", "forgetting", "evolution", "gates", "context", "bias", "scales", "adapters",
-)  # fmt: skip
+from shared.federation.groups import PARAMETER_GROUPS, Group
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BlockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-Group = Literal[
-    "dense", "concepts", "transitions", "forgetting", "evolution", "gates", "context", "bias", "scales", "adapters"
-]
 
 
 class _Section(BaseModel):
@@ -308,14 +303,14 @@ class FederationFile(_Section):
     @property
     def heads(self) -> tuple[str, ...]:
         """The trained groups above the encoder, in canonical order; those of parts left out do not exist."""
-        views = {"dense": "dense", "concepts": "concepts", "transitions": "concepts", "context": "concepts"}
-        held = [group for group in GROUPS[:-1] if views.get(group) in (None, *self.model.views)]
-        needed = {
-            "gates": bool(self.model.blocks),
-            "evolution": self.interest.evolution != "forgetting",
-            "context": self.interest.context,
-        }
-        return tuple(group for group in held if group in self.training.groups and needed.get(group, True))
+        return tuple(
+            group.name
+            for group in PARAMETER_GROUPS
+            if group.parameters is not None
+            and group.name in self.training.groups
+            and (not group.view or group.view in self.model.views)
+            and (group.exists is None or group.exists(self))
+        )
 
     def groups_in(self, round_number: int) -> tuple[str, ...]:
         """Groups trained in a round (1-based): the heads first, the adapters in the last `adapter_rounds`.

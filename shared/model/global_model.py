@@ -8,31 +8,17 @@ import copy
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import nn
 
 from shared.errors import Misconfigured
-from shared.federation import GROUPS, FederationFile
+from shared.federation import GROUPS, FederationFile, group_of_parameter
 from shared.model.backbone import load_backbone
 from shared.model.concept_model import ConceptModel
 from shared.model.encoder import Encoder
 from shared.model.layout import Layout, Vector
-
-_GROUP_OF = MappingProxyType(
-    {
-        "dense.change.weight": "dense",
-        "concepts.weight": "concepts",
-        "transitions.weight": "transitions",
-        "forgetting.gamma": "forgetting",
-        "gates.levels": "gates",
-        "context.weight": "context",
-        "bias.weight": "bias",
-        "scales.levels": "scales",
-    }
-)
 
 
 class GlobalModel:
@@ -53,7 +39,7 @@ class GlobalModel:
         self._turn = threading.RLock()
         self._uses = 0
         named: list[tuple[str, str, nn.Parameter]] = [
-            (name, _GROUP_OF.get(name, "evolution"), parameter) for name, parameter in self.heads.named_parameters()
+            (name, group_of_parameter(name), parameter) for name, parameter in self.heads.named_parameters()
         ]
         named += [(f"adapters.{name}", "adapters", parameter) for name, parameter in sorted(encoder.adapters.items())]
         named.sort(key=lambda entry: GROUPS.index(entry[1]))

@@ -5,6 +5,7 @@ from typing import Any
 
 from client.training import LocalTraining
 from shared.behaviour import Event
+from shared.federation import PLAIN_HEAD_GROUPS
 from shared.model import build_model
 from shared.release import Release, first_release
 from simulations.benchmarks.timing import median_milliseconds
@@ -15,7 +16,6 @@ from simulations.report import Progress
 from simulations.settings import resolve
 
 _REPEATS = 20
-_HEADS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales")
 
 
 def client_step(progress: Progress) -> dict[str, Any]:
@@ -34,7 +34,10 @@ def client_step(progress: Progress) -> dict[str, Any]:
             settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens)
         )
         training = LocalTraining(model)
-        for part, groups in {"heads": _HEADS, "heads and adapters": (*_HEADS, "adapters")}.items():
+        for part, groups in {
+            "heads": PLAIN_HEAD_GROUPS,
+            "heads and adapters": (*PLAIN_HEAD_GROUPS, "adapters"),
+        }.items():
             variants[f"{part}, privacy {privacy}"] = _step(training, release, groups, events)
     with progress.stage("client step"):
         milliseconds = median_milliseconds(variants, _REPEATS)

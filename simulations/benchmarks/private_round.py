@@ -8,6 +8,7 @@ from typing import Any
 
 from client import make_client_app
 from server import Federation
+from shared.federation import PLAIN_HEAD_GROUPS
 from shared.model import build_model
 from shared.release import first_release
 from simulations.datasets import load
@@ -32,7 +33,7 @@ _ROUNDS = 4  # the first of each mode is not counted
 _MODES = {"none, plain": ("none", "plain"), "user, ideal": ("user", "ideal"), "user, secure": ("user", "secure")}
 # Every head over the demo's catalogue: some 50,000 numbers, as many as a model for real data has.
 _SETTINGS = (
-    'training.groups=["dense", "concepts", "transitions", "forgetting", "bias", "scales"]',
+    f"training.groups={list(PLAIN_HEAD_GROUPS)}",
     "training.adapter_rounds=0",
     "model.dense_width=96",
     "model.dense_trained=384",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.federation import PLAIN_HEAD_GROUPS
 from shared.metrics import bootstrap_interval
 from simulations.arguments import check_arguments, path_of
 from simulations.datasets import load, spec_of
@@ -19,8 +20,6 @@ from simulations.studies.cold_start import measure_cold_start
 from simulations.studies.drift import measure_changes
 from simulations.studies.recovery import measure_recovered
 from simulations.studies.study_runs import StudyRuns
-
-_HEADS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales")
 
 
 def run_comparison(
@@ -63,7 +62,7 @@ def _baselines(trials: StudyRuns) -> list[dict[str, Any]]:
 def _adapters(trials: StudyRuns) -> list[dict[str, Any]]:
     """The heads alone, the adapters alone (in ten rounds, or the caller's), the heads and then the adapters."""
     alone = trials.rounds or 10
-    heads = ", ".join(f'"{group}"' for group in _HEADS)
+    heads = ", ".join(f'"{group}"' for group in PLAIN_HEAD_GROUPS)
     variants = {
         "heads only": [f"training.groups=[{heads}]", "training.adapter_rounds=0"],
         "adapters only": [
