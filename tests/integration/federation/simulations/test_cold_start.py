@@ -102,8 +102,8 @@ def test_new_items_and_new_people_are_compared_on_the_same_questions(
         trained_on.append(people)
         return train(people, *rest)
 
-    train = simulations.studies.study_runs.train
-    monkeypatch.setattr(simulations.studies.study_runs, "train", watched)
+    train = simulations.studies.study_runs.train_federation
+    monkeypatch.setattr(simulations.studies.study_runs, "train_federation", watched)
     rows = run_comparison("cold-start", data=f"events:{world}", federation=federation, rounds=2, seed=7)["rows"]
     usual, before = trained_on
     assert usual.strangers.sum() == before.strangers.sum() == 4  # a fifth of 24
