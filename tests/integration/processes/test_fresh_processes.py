@@ -102,7 +102,7 @@ def test_the_console_script_starts_without_a_model_or_flower(tmp_path):
     "statement",
     [
         "import client",
-        "from client import LEDGER, Credentials, RoundRequest, RecommendOptions, budget, reasons_in_words",
+        "from client import LEDGER, RoundRequest, RecommendOptions, budget, reasons_in_words; import client.membership",
         "import shared.round_parameters",
     ],
     ids=["the face", "what needs no model", "the terms of a round"],

@@ -46,15 +46,15 @@ clientapp = "linked.client_side:app"
 """
 
 _SERVER_SIDE = """\
-from server.app import make_app, open_from_folders
+from server.app import make_server_app, open_from_folders
 
-app = make_app(open_from_folders)
+app = make_server_app(open_from_folders)
 """
 
 _CLIENT_SIDE = """\
 from pathlib import Path
 
-from client import make_app
+from client import make_client_app
 from simulations.engine.population import OpenSimulatedDevice
 
 
@@ -63,7 +63,7 @@ def open_device(context):
     return OpenSimulatedDevice(Path(settings["home"]), settings["seed"])(context)
 
 
-app = make_app(open_device)
+app = make_client_app(open_device)
 """
 
 
