@@ -35,7 +35,8 @@ _UNITS_ROUNDING = 1e-6  # of sums of the levels' unit vectors, which are float32
 @dataclass(frozen=True, slots=True, repr=False)
 class _Sums:
     """The weighted sums that interest is made of, float64 [F] each, and the weights behind the first two; `course` is
-    the part of `sentences` that no single event adds."""
+    the part of `sentences` that no single event adds.
+    """
 
     sentences: FloatingArray
     words: FloatingArray

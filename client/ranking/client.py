@@ -54,7 +54,8 @@ class RankingClient:
         now_seconds: float | None = None,
     ) -> list[JsonObject]:
         """The best items, each {"item", "title", "score", "propensity", "reasons": [{"kind", "name", "part"}],
-        "because"}: the strongest reasons by their parts of the score, and the very strongest in words."""
+        "because"}: the strongest reasons by their parts of the score, and the very strongest in words.
+        """
         return self._ask(Ranking.recommend, count, wishes, context, now_seconds)
 
     def rank_text(self, text: str, count: int) -> list[JsonObject]:
@@ -72,7 +73,8 @@ class RankingClient:
 
     def interests(self) -> JsonObject:
         """What is made of the log: {"concepts": [{"name", "share", "uncertainty", "muted", "boost"}], "levels",
-        "drift", "events"}."""
+        "drift", "events"}.
+        """
         return self._ask(Ranking.interests)
 
     def control(self, name: str, action: Action) -> None:

@@ -33,7 +33,8 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 
 def folded(text: str) -> str:
     """A text as it is compared: without case, without the several ways to write one character, without hidden marks and
-    outer blanks."""
+    outer blanks.
+    """
     once = unicodedata.normalize("NFKC", text).casefold()
     return unicodedata.normalize("NFKC", once).translate(_INVISIBLE).strip()
 

@@ -102,7 +102,8 @@ class PerWindow:
 
     def _empty_broken_windows(self, windows: int) -> None:
         """Treat a window without a finite gradient as empty: clipping bounds no such window, and it must not take the
-        others with it."""
+        others with it.
+        """
         samples = [cast(Tensor, parameter.grad_sample) for parameter in self._parameters]  # type: ignore[attr-defined]
         whole = torch.ones(windows, dtype=torch.bool)
         for sample in samples:

@@ -10,7 +10,8 @@ from shared.model import GlobalModel, Padded, Windows
 
 class Fresh(NamedTuple):
     """Texts to encode with gradient: kept lower activations, their (window, place), whether they are the person's own
-    words, and the whitening."""
+    words, and the whitening.
+    """
 
     padded: Padded
     window: Tensor
@@ -49,7 +50,8 @@ class WindowLosses(nn.Module):
     def _with_gradient(targets: Tensor, fresh: Fresh, x: Tensor) -> Tensor:
         """Targets keep the index's values, as the items they are contrasted with do, and take the gradient of their own
         encoding, less its mean over the window: a shift common to all texts would move those other items too, so it
-        must not look like progress."""
+        must not look like progress.
+        """
         public = ~fresh.own
         window, place = fresh.window[public], fresh.place[public]
         change = x[public] - x[public].detach()

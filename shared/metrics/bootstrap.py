@@ -1,5 +1,6 @@
 """How sure a mean over people is: percentile bootstrap (Efron 1979). It never takes one person's questions for several
-people's."""
+people's.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,5 +1,6 @@
 """Finds, verifies and loads the frozen transformer. It loads safetensors only, never a pickle, and never a weight whose
-digest is not the pinned one."""
+digest is not the pinned one.
+"""
 
 import hashlib
 import importlib.util

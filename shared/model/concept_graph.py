@@ -65,7 +65,8 @@ class ConceptGraph(BaseModel):
 
     def ties(self, concepts: int) -> NDArray[np.float32]:
         """M at the start, float32 [concepts, concepts], symmetric: `TIE` between parent and child and between related
-        concepts, zero elsewhere; the graph's concepts come first."""
+        concepts, zero elsewhere; the graph's concepts come first.
+        """
         matrix = np.zeros((concepts, concepts), np.float32)
         places = {name: place for place, name in enumerate(self.names)}
         for here, concept in enumerate(self.concepts):

@@ -130,7 +130,8 @@ class Lstm(Evolution):
 
 class Attention(Evolution):
     """The latest event asks those up to it (Vaswani et al. 2017), older ones less by 1 over their age (as ALiBi does
-    with a linear slope, Press et al. 2022): of the newest 50, so that a new event costs the same for ever."""
+    with a linear slope, Press et al. 2022): of the newest 50, so that a new event costs the same for ever.
+    """
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(width, hidden, hidden)

@@ -68,7 +68,8 @@ def find_concepts(
 
 def _spread(points: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Points to start k-means from, float64 [count, m]: each the best of some drawn by their squared distance from
-    those before (greedy k-means++, Arthur and Vassilvitskii 2007)."""
+    those before (greedy k-means++, Arthur and Vassilvitskii 2007).
+    """
     squares = np.square(points).sum(1)
     nearest = np.full(len(points), np.inf)
     chosen: list[int] = []

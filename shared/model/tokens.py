@@ -44,7 +44,8 @@ class TextTokenizer:
 
     def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Share of each text's tokens that stand for something which is not in the vocabulary, float64 [texts]; 0 for a
-        text without tokens, and for a vocabulary that spells everything out."""
+        text without tokens, and for a vocabulary that spells everything out.
+        """
         unknown = self._unknown()
         shares = np.zeros(len(texts))
         for start in range(0, len(texts) if unknown is not None else 0, _TOGETHER):

@@ -48,7 +48,8 @@ def train_centrally(
     progress: Callable[[int, float], None] = lambda _epoch, _metric: None,
 ) -> Vector:
     """The parameters [d] that Adam finds when all logs lie in one place: windows of all people shuffled together, heads
-    only, stopped when `validate` has not risen for `patience` epochs."""
+    only, stopped when `validate` has not risen for `patience` epochs.
+    """
     groups = release.federation.heads
     length = release.federation.windows.events
     windows = [window for log in logs for window in cut_windows(log, length) if len(window.events) > 1]

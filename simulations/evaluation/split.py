@@ -125,7 +125,8 @@ def validation_event(events: Sequence[Event], catalogue: Catalogue, held_back: i
 @dataclass(frozen=True, slots=True)
 class _Choices:
     """What of one person's events may be asked: catalogue rows of all choices, which of them are of a new item, and
-    where in the log they stand."""
+    where in the log they stand.
+    """
 
     rows: Rows
     new: list[int]

@@ -188,7 +188,8 @@ class RunResult:
 
     def table(self) -> list[dict[str, Any]]:
         """One row per model, and what it gets to see: this run, where it started, the same without privacy where there
-        was such a run, then the baselines; columns without any figure are left out."""
+        was such a run, then the baselines; columns without any figure are left out.
+        """
         record = self.to_record()
         models = {"hushrec": {**record["metrics"], "impressions": record.get("impressions")}}
         models["untrained"] = record["untrained"]

@@ -38,7 +38,8 @@ class _Variant:
 
 def measure_ablations(trials: StudyRuns) -> list[dict[str, Any]]:
     """A row per part: the figure without it, what everything gains over it, with a 95 % bootstrap interval over the
-    same people; and a row for each other way in which interest may move, and for learnt circumstances."""
+    same people; and a row for each other way in which interest may move, and for learnt circumstances.
+    """
     trained = trials.train()
     release = trained.release
     model = build_model(release.federation)
