@@ -57,12 +57,14 @@ class NodeState(MutableMapping[str, Value]):
         if name not in context.state:
             context.state[name] = ConfigRecord()
         record = context.state[name]
-        assert isinstance(record, ConfigRecord)
+        if not isinstance(record, ConfigRecord):
+            raise RuntimeError(f"state {name}: expected a record of values, got {type(record).__name__}")
         self._record = record
 
     def __getitem__(self, key: str) -> Value:
         value = self._record[key]
-        assert isinstance(value, int | float | str | bytes)
+        if not isinstance(value, int | float | str | bytes):
+            raise RuntimeError(f"state: expected a number, text or bytes, got {type(value).__name__}")
         return value
 
     def __setitem__(self, key: str, value: Value) -> None:

@@ -140,6 +140,8 @@ class BudgetGuard:
         """See that one more answer would keep within the budgets.
 
         Args:
+            federation: says which levels are promised, and the budget of each.
+            task: what is answered: an update, statistics or an evaluation.
             charges: what the answer releases (`shared.round_parameters.charges_of`).
 
         Raises:

@@ -46,8 +46,10 @@ class Contributor:
     def __init__(
         self, log: BehaviourLog, randomness: Callable[[int], Randomness], observe: Observe = log_failure
     ) -> None:
-        """
+        """Put a contributor together.
+
         Args:
+            log: what the person did; read when a contribution is made.
             randomness: the chance of one round.
             observe: hears of every contribution: None, or the kind and the place of what went wrong. It must keep that
                 on the device.
@@ -63,6 +65,8 @@ class Contributor:
         """What the log comes to under a request that was found to be in order.
 
         Args:
+            request: the round: its task, number and the groups to train.
+            installed: the release that the round names, loaded.
             vector: float32 [d_total], parameters to train from or to rank with; not looked at by `statistics`.
             dimension: numbers in the summand; one more than the task's own, where devices tell on which side of the
                 clipping norm they were.
@@ -110,10 +114,12 @@ class Contributor:
 
 
 def counts(release: Release, met: list[str]) -> Vector:
-    """The newest distinct items, float32 [items]: one each; or, where noise for a fixed norm will cover them anyhow, as
-    much as gives them that norm.
+    """The newest distinct items as counts, float32 [items].
+
+    Each counts one; or, where noise for a fixed norm will cover them anyhow, as much as gives them that norm.
 
     Args:
+        release: gives the catalogue, the most items a device counts, and whether noise covers a fixed norm.
         met: ids of items, oldest first; those that are not in the catalogue do not count.
     """
     catalogue, most = release.catalogue, release.federation.statistics.items_per_device

@@ -57,6 +57,8 @@ class Device:
         """Put a device together.
 
         Args:
+            membership: the device's identity and certificate, and the registry that certified it.
+            log: what the person did; read only after round, policy and budget allow it.
             find_release: the installed release of a digest; raises Misconfigured where there is none.
             state: where ledger and last rounds are kept; a mapping is for simulated devices.
             session: what one private sum needs between its phases; holds secrets, and is emptied when it ends.
@@ -129,6 +131,8 @@ class Device:
         is opened; what then comes of the log changes the summand alone (see `client.contributing`).
 
         Args:
+            request: the round: its task, number, release, federation and the groups to train.
+            vector: float32 [d_total], parameters to train from or to rank with; None for a count.
             configuration: what the server says all are asked; must be what this device derives itself.
 
         Returns:
@@ -180,7 +184,8 @@ class Device:
         turn = self._session.take("reveal", ch, self._now_seconds())
         federation = self._installed(turn.request).release.federation
         self._check_mode(federation, "ideal")
-        assert isinstance(turn.state, Prepared)
+        if not isinstance(turn.state, Prepared):
+            raise RuntimeError(f"reveal: expected a prepared contribution, got {type(turn.state).__name__}")
         configuration = RoundConfiguration.decode(turn.state.configuration)
         parameters = configuration.for_cohort(cohort, turn.event_noise_over_clip)
         self._pay(turn, federation)
@@ -193,6 +198,7 @@ class Device:
         """Answer a later phase of the secure sum: share, mask, agree or unmask.
 
         Args:
+            name: of the phase: "share", "mask", "agree" or "unmask".
             ch: hash of the configuration of the round that is meant.
             parts: the message, in the order of the arguments of `SecAggClient`'s methods.
 

@@ -26,12 +26,18 @@ def measure(
     negatives: int,
     coins: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """How well the newest held-out item stands among catalogue items never met, and how broad the device's own ten best
-    are, as `shared.metrics.federated` has it.
+    """How well the newest held-out item stands, and how broad the ten best are.
+
+    The item stands among catalogue items never met; the ten best are the device's own. Both are laid out as
+    `shared.metrics.federated` has it.
 
     Args:
+        recommender: scores the catalogue; its release is the one being measured.
+        catalogue: public items, in which events are looked up.
         events: what the device learnt from, oldest first.
         held_out: what it kept out of training.
+        negatives: items never met that the held-out one stands among; fewer where there are fewer.
+        coins: draws these items.
 
     Returns:
         float32 [13].

@@ -30,12 +30,14 @@ class GatewayClient:
         identity: Identity | None = None,
         now_seconds: Callable[[], float] = time.time,
     ) -> None:
-        """
+        """Set a client up; it connects with its first request.
+
         Args:
             url: `https://HOST:PORT`.
             authority: certificate in PEM, the only one that may vouch for the server; None trusts nobody and anybody:
                 for what is checked by other means, and carries no secret.
             identity: signs requests.
+            now_seconds: since 1970 UTC, for signatures.
 
         Raises:
             Corrupt: no certificate.

@@ -23,6 +23,7 @@ def load_release(directory: Path | str, adapters: bool = True) -> LoadedRelease:
     """Verify and load the release at `directory`; a second call gives the same objects.
 
     Args:
+        directory: folder that holds the release's files.
         adapters: whether they will be trained; without, PEFT and Hugging Face's classes are not imported.
 
     Raises:

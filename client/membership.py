@@ -127,6 +127,7 @@ class Membership(BaseModel):
         """Who this device is in private sums.
 
         Args:
+            identity: the device's own keys.
             revocations: file of the list that was fetched last; read anew for each roster.
 
         Raises:

@@ -61,7 +61,8 @@ class Policy(SettingsFile):
         """See that whoever offers terms, or publishes, is who was pinned.
 
         Args:
-            operator, registry: Ed25519 public keys, 32 bytes each.
+            operator: Ed25519 public key, 32 bytes, that publications are signed with.
+            registry: Ed25519 public key, 32 bytes, that certifies devices.
 
         Raises:
             Refused: naming the rule.
@@ -96,7 +97,9 @@ class Policy(SettingsFile):
         """See that one round keeps every rule, whatever its federation file says.
 
         Args:
+            federation: the file whose rules are checked beside those of the round.
             configuration: what the private sum is bound to.
+            task: what the sum is for: an update, statistics or an evaluation.
 
         Raises:
             Refused: naming the rule, what it allows and what is asked.
@@ -158,8 +161,11 @@ def pin(path: Path, *, operator: bytes, registry: bytes, model_sha256: str, toke
     """Write down what joining fixes, leaving the rest of the person's file as it is.
 
     Args:
-        operator, registry: Ed25519 public keys, 32 bytes each.
-        model_sha256, tokenizer_sha256: of the backbone, in hexadecimal; empty where the federation pins none.
+        path: of the person's policy file.
+        operator: Ed25519 public key, 32 bytes, that publications are signed with.
+        registry: Ed25519 public key, 32 bytes, that certifies devices.
+        model_sha256: of the backbone's weights, in hexadecimal; empty where the federation pins none.
+        tokenizer_sha256: of the backbone's tokenizer, in hexadecimal; empty where the federation pins none.
 
     Raises:
         Refused: other keys or digests are pinned already; the file is as it was.

@@ -37,10 +37,13 @@ class SystemRandomness:
         return "SystemRandomness()"
 
     def numpy(self, purpose: str) -> np.random.Generator:
+        """A PCG64 generator with 128 fresh bits for its state, whatever the purpose."""
         return np.random.Generator(np.random.PCG64(secrets.randbits(128)))
 
     def torch(self, purpose: str) -> torch.Generator:
+        """A generator seeded with 63 fresh bits, whatever the purpose."""
         return torch.Generator().manual_seed(secrets.randbits(63))
 
     def bytes(self, purpose: str) -> RandomBytes:
+        """The operating system's own source, `os.urandom`, whatever the purpose."""
         return os.urandom

@@ -14,18 +14,23 @@ from shared.errors import NotYet
 
 _ASK_SECONDS = 0.3
 _LOOPBACK = "127.0.0.1"
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never bound to
 
 
 class Health:
     """Asks the gateway of a server on this machine."""
 
     def __init__(self, home: Home) -> None:
-        """
+        """Set a client of the gateway up; it connects with its first request.
+
+        Args:
+            home: folder of the server: where its gateway listens, and the authority whose certificate it must show.
+
         Raises:
             Misconfigured: the folder has no certificate of its authority.
         """
         context = ssl.create_default_context(cafile=home.authority_path)
-        host = _LOOPBACK if home.settings.host in ("0.0.0.0", "::") else home.settings.host
+        host = _LOOPBACK if home.settings.host in _EVERYWHERE else home.settings.host
         self._url = f"https://{f'[{host}]' if ':' in host else host}:{home.settings.port}/health"
         self._client = httpx.Client(verify=context, timeout=2, trust_env=False)
 
@@ -58,8 +63,11 @@ def wait_until_up(
     """Return once `hushrec-server up` runs for this folder and devices can reach it.
 
     Args:
+        home: folder of the server.
         seconds: how long to wait, at most.
         answers: whether its gateway does; asked over the network when left out.
+        now: monotonic seconds.
+        sleep: waits so many seconds.
 
     Raises:
         NotYet: they cannot yet.

@@ -1,0 +1,1 @@
+"""What devices, server and simulations have in common."""

@@ -92,14 +92,18 @@ def seconds_between(earlier: Event, later: Event) -> float | None:
 
 
 def positive_events(events: Sequence[Event]) -> list[Event]:
-    """The events that show interest: all but skips and dismissals. The only ones that are trained on, counted or asked
-    for."""
+    """The events that show interest: all but skips and dismissals.
+
+    The only ones that are trained on, counted or asked for.
+    """
     return [event for event in events if event.kind not in TURNED_AWAY]
 
 
 def new_places(events: Sequence[Event], catalogue: Container[object] | None = None) -> list[int]:
-    """Positions of the events that chose an item (of the catalogue) which no event before them was about: what a
-    recommender can be asked for, since it offers nothing that was met, turned away from or not."""
+    """Positions of the events that chose an item (of the catalogue) which no event before them was about.
+
+    What a recommender can be asked for, since it offers nothing that was met, turned away from or not.
+    """
     met: set[str] = set()
     places = []
     for place, event in enumerate(events):

@@ -58,6 +58,7 @@ class FeatureBlock:
 
     @property
     def width(self) -> int:
+        """Numbers of one item in this block."""
         return int(self.values.shape[1])
 
 

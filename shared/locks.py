@@ -35,6 +35,7 @@ def acquire(path: Path, busy: str, wait_seconds: float = 0.0) -> int:
     """Take the lock of a file, which is made with mode 0600 where there is none.
 
     Args:
+        path: of the lock file; its folder is made where there is none.
         busy: what to say where another holds it, and what to do about that.
         wait_seconds: how long another may go on holding it; `math.inf` waits for ever.
 

@@ -113,10 +113,14 @@ class Supervisor:
         patience: Patience | None = None,
         largest_log_bytes: int = 8 * 2**20,
     ) -> None:
-        """
+        """Start nothing yet.
+
         Args:
+            parts: in the order they are started in; each has a name of its own.
             folder: holds one lock per part, `<name>.pid`.
             logs: holds `<name>.log` of each part, and `<name>.log.1` once the first grew past `largest_log_bytes`.
+            patience: how a part that ends is started again.
+            largest_log_bytes: a log that grew past it is cut: its end becomes `<name>.log.1`.
         """
         names = [part.name for part in parts]
         if len(set(names)) != len(names):
@@ -222,7 +226,7 @@ class Supervisor:
         part = one.part
         with self._lock(part.name) as lock, (self._logs / f"{part.name}.log").open("ab") as log:
             try:
-                one.process = subprocess.Popen(
+                one.process = subprocess.Popen(  # noqa: S603 - commands of our own, no shell
                     part.command,
                     cwd=part.folder,
                     env=part.environment,
@@ -279,7 +283,8 @@ class Supervisor:
 
 
 def _process(one: _Running) -> "subprocess.Popen[bytes]":
-    assert one.process is not None
+    if one.process is None:
+        raise RuntimeError(f"{one.part.name}: expected a process, got none")
     return one.process
 
 

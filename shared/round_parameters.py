@@ -51,6 +51,9 @@ def derive_round_parameters(
     """Derive the terms of a round.
 
     Args:
+        federation: the terms that the round follows.
+        task: what the sum is for: an update, statistics or an evaluation.
+        round_number: training rounds count from 1; 0 comes before training.
         dimension: numbers in a summand, the indicator of an adaptive clip aside.
         subject: what the round is about (`round_binding`), 32 bytes.
         registry: Ed25519 public key of the registry.
@@ -83,7 +86,11 @@ def round_binding(
     """SHA-256 that names what a device is asked to compute on, 32 bytes.
 
     Args:
-        federation, release: digests.
+        task: what the sum is for: an update, statistics or an evaluation.
+        federation: digest of the federation file.
+        release: digest of the release that devices work under.
+        round_number: of the sum.
+        groups: of parameters to train; empty for other tasks than updates.
         vector: float32 parameters, little-endian; empty where there are none.
     """
     return digest(
@@ -127,6 +134,9 @@ def charges_of(
     """What one answer releases about a person and about one window of theirs, at each level that is promised.
 
     Args:
+        federation: the terms, which say what is promised and at what price.
+        task: what is answered: an update, statistics or an evaluation.
+        round_number: of the sum, which says which groups are trained.
         configuration: of the private sum; None for an answer in the open, which only local noise covers.
 
     Raises:
@@ -149,6 +159,7 @@ def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
     """What all answers of a device's life together promise to one window of its events, at `privacy.event_delta`.
 
     Args:
+        federation: the terms, with how often a device takes part.
         dimension: of the longest summand; shorter ones cost no more.
 
     Returns:
@@ -165,8 +176,10 @@ def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
 
 
 def _window_share(federation: FederationFile, task: Task, number: int, configuration: RoundConfiguration) -> float:
-    """What one window costs over what the whole person costs: the square of how far it can move the vector that enters
-    the sum, over the square of how long that vector can be, both in whole units.
+    """What one window costs over what the whole person costs.
+
+    The square of how far it can move the vector that enters the sum, over the square of how long that vector can be,
+    both in whole units.
 
     Each window's gradient is clipped, so emptying one moves an update by its bound at most: clipping each group after
     that is a projection, which brings no two vectors further apart. Rounding moves each entry of both vectors by less

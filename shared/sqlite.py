@@ -16,8 +16,10 @@ class SqliteErrors:
     """Turns what SQLite raises about one file into NotYet, Misconfigured and Corrupt."""
 
     def __init__(self, path: Path, what: str, damaged: Callable[[str], Corrupt]) -> None:
-        """
+        """Speak of one file.
+
         Args:
+            path: of the file, for messages.
             what: the file's name in messages, such as "the registry".
             damaged: makes the error of a torn file from the name of SQLite's.
         """

@@ -48,11 +48,12 @@ class Deployment:
             os.kill(pid, signal.SIGKILL)
 
     def device(self, number: int) -> Path:
+        """Folder of the device of this number."""
         return self.folder / f"device-{number}"
 
     def call(self, command: str, *arguments: object, expect: int = 0, **environment: str) -> str:
         """Run `hushrec-COMMAND` to its end; its standard output."""
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - commands of our own, no shell
             [str(_BIN / f"hushrec-{command}"), *map(str, arguments)],
             capture_output=True,
             text=True,
@@ -76,7 +77,7 @@ class Deployment:
         """Start `hushrec-COMMAND` in the background, its output in a file."""
         (self.folder / "logs").mkdir(exist_ok=True)
         with (self.folder / "logs" / f"{name}.log").open("ab") as output:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - commands of our own, no shell
                 [str(_BIN / f"hushrec-{command}"), *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -138,6 +139,7 @@ class Deployment:
 
 
 def free_port() -> int:
+    """A TCP port of this machine that nobody listens at now."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])

@@ -26,7 +26,8 @@ def plan_table(
         population: devices there are.
         epsilon: for a device's whole life; a row for each of several where left out.
         settings: changes to the shipped federation file.
-        clients_per_round, rounds: instead of the federation file's.
+        clients_per_round: instead of the federation file's.
+        rounds: instead of the federation file's; no adapter rounds then.
 
     Returns:
         {"rows": one dictionary for each epsilon, ...}.
@@ -77,7 +78,8 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
         population=population,
         rounds=training.rounds,
     )
-    assert planned.readers is not None
+    if planned.readers is None:
+        raise RuntimeError("plan: expected a figure towards readers, got none")
     return {
         "epsilon": epsilon,
         "rho of an update": planned.rho,

@@ -55,7 +55,8 @@ def simulate(
             show which layout it is.
         federation: file to use instead of the shipped default and the preset for this kind of data.
         set: single settings, "section.key=value".
-        rounds, clients_per_round: instead of the federation file's.
+        rounds: instead of the federation file's.
+        clients_per_round: instead of the federation file's.
         engine: local (this process) or ray (Flower's engine).
         privacy: level of the promise; see the federation file.
         aggregation: how summands are added: checked (masked in the first round of each task and compared to the ideal
@@ -141,7 +142,8 @@ def _measured(
     updates = [report for report in trained.reports if report.task == "update"]
     answered = sum(report.answered for report in updates)
     figures = evaluation.figures()
-    assert trained.untrained is not None
+    if trained.untrained is None:
+        raise RuntimeError("run: expected what the untrained model makes of the test, got none")
     return RunResult(
         data=data,
         users=len(dataset.people),

@@ -15,14 +15,29 @@ from shared.arrays import JsonObject
 class AnyDesk(Protocol):
     """What both can do; see `client.facade.DeviceFacade`."""
 
-    def log(self, records: Sequence[EventRecord]) -> JsonObject: ...
-    def recommend(self, wish: RecommendRequest) -> JsonObject: ...
-    def explain(self, item: str) -> JsonObject: ...
-    def interests(self) -> JsonObject: ...
-    def decide(self, name: str, decision: Decision) -> JsonObject: ...
-    def privacy(self) -> JsonObject: ...
-    def forget(self, ids: Sequence[int] | None = None) -> JsonObject: ...
-    def export(self) -> JsonObject: ...
+    def log(self, records: Sequence[EventRecord]) -> JsonObject:
+        """Write events; must return their row ids and how many were new once all are on disk."""
+
+    def recommend(self, wish: RecommendRequest) -> JsonObject:
+        """Must return the best items under "recommendations", each with its reasons."""
+
+    def explain(self, item: str) -> JsonObject:
+        """Must return why the item of this id ranks where it does."""
+
+    def interests(self) -> JsonObject:
+        """Must return what the device makes of the log."""
+
+    def decide(self, name: str, decision: Decision) -> JsonObject:
+        """Mute or boost the concept of this name, or take that back; must return the interests as they are then."""
+
+    def privacy(self) -> JsonObject:
+        """Must return what was promised, and what of it is spent."""
+
+    def forget(self, ids: Sequence[int] | None = None) -> JsonObject:
+        """Delete the events of these row ids, all when None; must return how many there were under "deleted"."""
+
+    def export(self) -> JsonObject:
+        """Must return everything that is kept of the person."""
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from shared.records import PERSONAL_EVENTS, Reading, read_events
 
 
 def read_events_file(source: str) -> tuple[list[EventRecord], tuple[str, ...]]:
-    """The events of a file, or of standard input for "-", each with a key of its own, so that reading it twice adds
-    nothing; and notes on how they were read.
+    """The events of a file, or of standard input for "-", and notes on how they were read.
+
+    Each event has a key of its own, so that reading the file twice adds nothing.
 
     Raises:
         Misconfigured: there is no such file.

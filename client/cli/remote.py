@@ -32,32 +32,40 @@ class RemoteDesk:
         return status == 200 and answer.get("ok") is True
 
     def log(self, records: Sequence[EventRecord]) -> JsonObject:
+        """Send events to be written; see `DeviceFacade.log`."""
         events = [record.model_dump(mode="json", exclude_defaults=True) for record in records]
         return self._ask("POST", "/v1/events", {"events": events})
 
     def recommend(self, wish: RecommendRequest) -> JsonObject:
+        """Ask for the best items; see `DeviceFacade.recommend`."""
         query = urlencode(wish.model_dump(mode="json", exclude_defaults=True), doseq=True)
         return self._ask("GET", f"/v1/recommendations?{query}")
 
     def explain(self, item: str) -> JsonObject:
+        """Ask why an item ranks where it does; see `DeviceFacade.explain`."""
         return self._ask("GET", f"/v1/items/{quote(item, safe='')}/explanation")
 
     def interests(self) -> JsonObject:
+        """Ask what the device makes of the log; see `DeviceFacade.interests`."""
         return self._ask("GET", "/v1/interests")
 
     def decide(self, name: str, decision: Decision) -> JsonObject:
+        """Send a decision on a concept; see `DeviceFacade.decide`."""
         return self._ask("POST", f"/v1/interests/{quote(name, safe='')}", {"action": decision})
 
     def privacy(self) -> JsonObject:
+        """Ask what was promised and spent; see `DeviceFacade.privacy`."""
         return self._ask("GET", "/v1/privacy")
 
     def forget(self, ids: Sequence[int] | None = None) -> JsonObject:
+        """Have events deleted, in several requests where there are many ids; see `DeviceFacade.forget`."""
         if ids is None:
             return self._ask("DELETE", "/v1/events")
         parts = [ids[start : start + _IDS_AT_ONCE] for start in range(0, len(ids), _IDS_AT_ONCE)]
         return {"deleted": sum(self._ask("DELETE", f"/v1/events?{_query(part)}")["deleted"] for part in parts)}
 
     def export(self) -> JsonObject:
+        """Ask for everything that is kept of the person; see `DeviceFacade.export`."""
         return self._ask("GET", "/v1/export")
 
     def _ask(self, method: str, path: str, content: object = None) -> JsonObject:

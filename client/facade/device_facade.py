@@ -58,11 +58,20 @@ class RankingService(Protocol):
         wishes: RecommendOptions,
         context: tuple[tuple[str, str], ...] = (),
         now_seconds: float | None = None,
-    ) -> list[dict[str, Any]]: ...
-    def explain(self, item: str) -> dict[str, Any]: ...
-    def interests(self) -> dict[str, Any]: ...
-    def control(self, name: str, action: Decision) -> None: ...
-    def forget(self) -> None: ...
+    ) -> list[dict[str, Any]]:
+        """Must return the best items, at most `count`, each with its reasons and its chance to be shown."""
+
+    def explain(self, item: str) -> dict[str, Any]:
+        """Must return why the item of this id ranks where it does."""
+
+    def interests(self) -> dict[str, Any]:
+        """Must return what is made of the log."""
+
+    def control(self, name: str, action: Decision) -> None:
+        """Mute or boost the concept of this name, or take that back; must count from the next answer on."""
+
+    def forget(self) -> None:
+        """Must let go of all it made of the log, so that the next answer rests on what is still there."""
 
 
 class DeviceFacade:
@@ -74,6 +83,8 @@ class DeviceFacade:
         """Open the desk.
 
         Args:
+            store: keeps the person's events and decisions.
+            ranking: ranks what is in the store.
             spent: what was promised and spent, as plain data.
             now: seconds since 1970-01-01 UTC.
         """

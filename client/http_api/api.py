@@ -82,6 +82,7 @@ def make_api(desk: DeviceFacade, token: str, hosts: Set[str]) -> ASGIApp:
     """The whole local API behind its guard.
 
     Args:
+        desk: answers what passes the guard.
         token: what the header `Authorization: Bearer ...` must hold.
         hosts: what the header Host may say, such as "127.0.0.1:8787".
     """

@@ -32,6 +32,8 @@ class ApiGuard:
         """Guard an API.
 
         Args:
+            api: the application to guard.
+            token: what the header `Authorization: Bearer ...` must hold.
             hosts: the values of Host under which it may be asked, such as "127.0.0.1:8787".
         """
         self._api, self._hosts = api, frozenset(host.encode() for host in hosts)
@@ -41,6 +43,7 @@ class ApiGuard:
         return "ApiGuard()"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection: pass a request on once its content is read, or refuse it; close web sockets."""
         if scope["type"] == "lifespan":
             return await self._api(scope, receive, send)
         if scope["type"] != "http":

@@ -104,8 +104,10 @@ class PromiseResponse(BaseModel):
 
 
 class Promised(BaseModel):
-    """What the federation promises for the device's whole life: to all one person did; to a window of events; to a
-    window even in a single update, from the device's own noise."""
+    """What the federation promises for the device's whole life.
+
+    To all one person did; to a window of events; to a window even in a single update, from the device's own noise.
+    """
 
     federation: str
     user: PromiseResponse | None

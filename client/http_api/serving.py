@@ -59,7 +59,7 @@ def serve_api(home: Home) -> None:
 
 @contextmanager
 def _outliving(*numbers: signal.Signals) -> Iterator[None]:
-    """uvicorn stops at a signal and then raises it again, which would end this process before it has tidied up."""
+    """Survive signals: uvicorn stops at one and raises it again, which would end this process before it tidied up."""
     before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     try:
         yield

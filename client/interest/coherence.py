@@ -17,7 +17,8 @@ class Coherence:
 
         Args:
             content: what events are compared by, a unit vector.
-            strange, kin: mean likeness to the two most alike events that a random text has, and that a telling one has.
+            strange: mean likeness to the two most alike events that a random text has.
+            kin: the same mean likeness that a telling text has.
         """
         self._content = content
         self._strange, self._kin = strange, max(kin, strange + 1e-6)

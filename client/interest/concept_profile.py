@@ -53,13 +53,15 @@ def estimate_profile(
 
 
 def uncertainty(shares: FloatingArray, weights: FloatingArray, samples: int) -> NDArray[np.float64]:
-    """How sure each concept's share in a weighted mean is: the standard deviation, float64 [K], when events are drawn
-    anew with replacement (bootstrap, Efron 1979). The draws are seeded by the number of events, so that asking twice
-    gives the same answer.
+    """How sure each concept's share in a weighted mean is: its standard deviation, float64 [K].
+
+    That is over events drawn anew with replacement (bootstrap, Efron 1979). The draws are seeded by the number of
+    events, so that asking twice gives the same answer.
 
     Args:
         shares: [n, K].
         weights: [n], below zero for what was turned away from.
+        samples: how many times all events are drawn anew.
     """
     count = len(shares)
     drawn = np.random.default_rng(count).multinomial(count, np.full(count, 1.0 / count), size=samples)

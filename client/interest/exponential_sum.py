@@ -26,8 +26,11 @@ class Decay:
 
     @classmethod
     def power(cls, gamma: float) -> "Decay":
-        """a^-gamma, for gamma >= 0: the integral of s^(gamma-1) exp(-a s) / Gamma(gamma) by the trapezoid rule over
-        log s; what lies below the slowest rate does not fade."""
+        """a^-gamma, for gamma >= 0, as a sum of exponentials.
+
+        The integral of s^(gamma-1) exp(-a s) / Gamma(gamma) by the trapezoid rule over log s; what lies below the
+        slowest rate does not fade.
+        """
         if gamma < 1e-6:  # training may lead below zero; nothing then weighs more for being older
             return cls(np.zeros(1), np.ones(1))
         logs = np.arange(math.log(_SLOWEST), math.log(_FASTEST), _STEP)

@@ -34,8 +34,10 @@ _UNITS_ROUNDING = 1e-6  # of sums of the levels' unit vectors, which are float32
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Sums:
-    """The weighted sums that interest is made of, float64 [F] each, and the weights behind the first two; `course` is
-    the part of `sentences` that no single event adds."""
+    """The weighted sums that interest is made of, float64 [F] each, and the weights behind the first two.
+
+    `course` is the part of `sentences` that no single event adds.
+    """
 
     sentences: FloatingArray
     words: FloatingArray
@@ -82,6 +84,7 @@ class Profile:
         """Take in a history.
 
         Args:
+            reader: of the release that the history is read under.
             events: oldest first.
             levels: the release's when left out; may be changed later; without a word level the words of events are
                 not read.
@@ -196,8 +199,9 @@ class Profile:
         return Attribution(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
 
     def mix(self) -> F32Vector | None:
-        """How all that the person ever chose splits over concepts once the steps that everybody takes are told apart,
-        float32 [K], shares that sum to one, or zeros. None without the concept view.
+        """How all that the person ever chose splits over concepts, float32 [K]: shares that sum to one, or zeros.
+
+        The steps that everybody takes are told apart first. None without the concept view.
 
         What a person is told of themselves; for ranking, `interest` is better.
         """
@@ -212,8 +216,9 @@ class Profile:
         )
 
     def spread(self, samples: int = 200) -> F32Vector | None:
-        """How sure the sentence level's concept shares are: the standard deviation of each by bootstrap over events,
-        float32 [K]. None without the concept view.
+        """How sure the sentence level's concept shares are: the standard deviation of each, float32 [K].
+
+        By bootstrap over events. None without the concept view.
         """
         k, width = self._reader.dense_width, self._reader.width
         if k == width:

@@ -121,8 +121,10 @@ class TextReader:
 
 
 def _moves(heads: ConceptModel) -> F32Matrix:
-    """What M adds to the score of an item that is all of one concept (row) after one that is all of another (column),
-    [K, K]; empty without the concept view."""
+    """What M adds to the score of an item of one concept after one of another, [K, K].
+
+    Rows are the concept that the item is all of, columns that of the item before. Empty without the concept view.
+    """
     if "concepts" not in heads.views:
         return np.zeros((0, 0), np.float32)
     scale = heads.scales.weights()[int("dense" in heads.views)]
@@ -139,8 +141,11 @@ def _postings(texts: list[str]) -> dict[str, list[int]]:
 
 
 def _kinship(content: F32Matrix) -> tuple[float, float]:
-    """How alike a catalogue text is to the two most alike of some that are drawn at random: the median over texts, and
-    what one text in twenty reaches. Below the first a text is a stranger among them, above the second it belongs."""
+    """How alike a catalogue text is to the two most alike of some that are drawn at random.
+
+    The median over texts, and what one text in twenty reaches. Below the first a text is a stranger among them, above
+    the second it belongs.
+    """
     rng = np.random.default_rng(len(content))
     texts = content[rng.integers(len(content), size=_SAMPLE)]
     others = content[rng.integers(len(content), size=(_SAMPLE, _BESIDE))]

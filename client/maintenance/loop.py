@@ -46,7 +46,7 @@ class MaintenanceLoop:
         """Look after it every `poll_seconds` of its settings, give or take a fifth, until `stop`."""
         while not stop.is_set():
             self.run_once()
-            stop.wait(self._home.settings.poll_seconds * random.uniform(0.8, 1.2))
+            stop.wait(self._home.settings.poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
     def run_once(self) -> None:
         """Look after everything once."""

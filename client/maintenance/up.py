@@ -26,6 +26,7 @@ def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
     """Run the device until SIGTERM or SIGINT.
 
     Args:
+        home: folder of the device, which has joined a federation.
         ready: called once its processes have been started.
 
     Raises:

@@ -30,6 +30,7 @@ class RankingClient:
         """Start nothing yet.
 
         Args:
+            home: folder of the device, from whose store and releases the process ranks.
             data_key: of the store, which the process that ranks reads beside its writer.
             decisions: the store's `controls`, for the person's decisions to be written to; without, none can be made.
         """
@@ -53,8 +54,11 @@ class RankingClient:
         context: tuple[tuple[str, str], ...] = (),
         now_seconds: float | None = None,
     ) -> list[JsonObject]:
-        """The best items, each {"item", "title", "score", "propensity", "reasons": [{"kind", "name", "part"}],
-        "because"}: the strongest reasons by their parts of the score, and the very strongest in words."""
+        """The best items, each with its score, its chance to be shown and its reasons.
+
+        Each is {"item", "title", "score", "propensity", "reasons": [{"kind", "name", "part"}], "because"}: the
+        strongest reasons by their parts of the score, and the very strongest in words.
+        """
         return self._ask(Ranking.recommend, count, wishes, context, now_seconds)
 
     def rank_text(self, text: str, count: int) -> list[JsonObject]:
@@ -62,8 +66,10 @@ class RankingClient:
         return self._ask(Ranking.rank_text, text, count)
 
     def explain(self, item: str) -> JsonObject:
-        """Why an item ranks where it does: {"item", "title", "score", "rank", "reasons", "events": [{"id", "item",
-        "part"}], "without": {"events": ids, "rank"}}.
+        """Why an item ranks where it does, and without which events it would not.
+
+        {"item", "title", "score", "rank", "reasons", "events": [{"id", "item", "part"}], "without": {"events": ids,
+        "rank"}}.
 
         Raises:
             Misconfigured: the catalogue has no such item.
@@ -71,8 +77,10 @@ class RankingClient:
         return self._ask(Ranking.explain, item)
 
     def interests(self) -> JsonObject:
-        """What is made of the log: {"concepts": [{"name", "share", "uncertainty", "muted", "boost"}], "levels",
-        "drift", "events"}."""
+        """What is made of the log.
+
+        {"concepts": [{"name", "share", "uncertainty", "muted", "boost"}], "levels", "drift", "events"}.
+        """
         return self._ask(Ranking.interests)
 
     def control(self, name: str, action: Action) -> None:

@@ -32,8 +32,10 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 
 
 def folded(text: str) -> str:
-    """A text as it is compared: without case, without the several ways to write one character, without hidden marks and
-    outer blanks."""
+    """A text as it is compared: without case, hidden marks and outer blanks.
+
+    The several ways to write one character become one.
+    """
     once = unicodedata.normalize("NFKC", text).casefold()
     return unicodedata.normalize("NFKC", once).translate(_INVISIBLE).strip()
 
@@ -42,6 +44,7 @@ def blocked_in(text: str, words: Iterable[str]) -> bool:
     """Whether a text holds one of these words.
 
     Args:
+        text: as it was written; it is folded before it is compared.
         words: folded, none of them empty.
     """
     within = folded(text)

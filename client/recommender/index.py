@@ -75,6 +75,7 @@ class CatalogueIndex:
 
         Args:
             query: float32 [d].
+            count: rows wanted, at most.
             prior: float32 [items].
             allowed: bool [items]; all when left out.
         """

@@ -52,6 +52,8 @@ class Recommender:
         """Put the release's catalogue in order.
 
         Args:
+            release: whose catalogue is ranked, under its parameters.
+            model: the model of its federation, which reads texts.
             rng: of exploration; from the operating system when left out.
         """
         self._model = model
@@ -101,8 +103,10 @@ class Recommender:
         self._reader.read_ahead(events)
 
     def levels_for(self, events: Sequence[Event]) -> Levels:
-        """How much words, sentences and history should count for this person: what the release says, unless the
-        person's own latest events, each predicted from those before it, clearly say otherwise.
+        """How much words, sentences and history should count for this person.
+
+        What the release says, unless the person's own latest events, each predicted from those before it, clearly say
+        otherwise.
 
         Clearly: two nats of log-likelihood over all of them, so that a short or an ordinary log keeps the release's.
         """
@@ -151,6 +155,10 @@ class Recommender:
         """The best `count` items, each with its reasons; none that the person has met unless the wishes say so.
 
         Args:
+            person: their profile, or their events, oldest first.
+            count: items wanted, at least 1.
+            wishes: how the list is to be, such as how fresh or how varied.
+            controls: which concepts the person muted or boosted; none when left out.
             context: of the moment, such as (("hour", "08"),); nothing is fine.
             now_seconds: since 1970 UTC, for freshness; the clock's when left out.
 
@@ -200,8 +208,10 @@ class Recommender:
     def explain(
         self, profile: Profile, item: str, wishes: RecommendOptions = _PLAIN, controls: Controls | None = None
     ) -> tuple[Recommendation, int, F32Vector]:
-        """One item as `recommend` weighs it, though the person may have met it; its rank, from 1, among what is offered
-        and itself; and what each of the profile's events adds to its score, float32 [events].
+        """One item as `recommend` weighs it, its rank, and what each of the profile's events adds to its score.
+
+        The person may have met the item. The rank, from 1, is among what is offered and itself; what the events add is
+        float32 [events].
 
         Raises:
             Misconfigured: the catalogue has no such item.

@@ -12,6 +12,8 @@ def newest_publication(gateway: GatewayClient, accepted: Publication | None, ope
     """The last link of the chain, once it and all before it, back to the accepted one, hold; None if there is no newer.
 
     Args:
+        gateway: of the server, which hands the chain out.
+        accepted: the publication that this device took last; None before the first.
         operator: Ed25519 public key, 32 bytes.
 
     Raises:

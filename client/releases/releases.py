@@ -43,8 +43,12 @@ class Releases:
         gateway: GatewayClient,
         try_loading: Callable[[Path, str], None] = try_loading,
     ) -> None:
-        """
+        """Open the releases folder of a device; nothing is read yet.
+
         Args:
+            home: folder of the device.
+            membership: says which operator signs publications, and what was agreed on joining.
+            gateway: of the server, which hands releases out.
             try_loading: loads a release whose kind was never loaded here.
         """
         self._home, self._membership, self._gateway, self._try_out = home, membership, gateway, try_loading

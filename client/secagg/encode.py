@@ -17,6 +17,9 @@ def encode_contribution(
     """The words of one device, before any mask (FEDREC-SA/1 section 7).
 
     Args:
+        contribution: vector float32 [d] and, where there is any, event-level noise [d].
+        configuration: gives the dimension and the clipping norm.
+        parameters: scale, norm bound and variance of the noise, for the size of this cohort.
         random_bytes: gives the key of the rounding, then the key of the noise, 32 bytes each.
 
     Returns:

@@ -82,6 +82,7 @@ class SecAggClient:
         """Put a role together.
 
         Args:
+            membership: the device's identity and certificate, the registry, and which devices are revoked.
             random_bytes: source of all secrets.
             now_seconds: since 1970 UTC, for the expiry of certificates.
             event_noise_over_clip: standard deviation of every member's event-level noise over the clipping norm.
@@ -130,6 +131,7 @@ class SecAggClient:
         """Phase 1: check everybody, agree on keys, share the seeds out.
 
         Args:
+            state: what `advertise` left.
             roster_bytes: 280 bytes per member.
 
         Returns:
@@ -194,6 +196,7 @@ class SecAggClient:
         """Phase 2: read the neighbours' shares, pay, and hide the contribution.
 
         Args:
+            state: what `share` left.
             u1: bitmap of the members whose envelopes the server has.
             inbox: the envelopes sent to this device.
             charge: writes the ledger; called once everything else holds and before the vector exists.
@@ -244,6 +247,7 @@ class SecAggClient:
         """Phase 3: sign one pair of sets, and never another.
 
         Args:
+            state: what `mask` left.
             u2: bitmap of the members whose vectors are in the sum.
             signatures: of all of them on the masks of u1, ascending by member, 64 bytes each.
 
@@ -271,6 +275,7 @@ class SecAggClient:
         """Phase 4: of each neighbour one share, of b if its vector is in the sum, else of its mask seed; never both.
 
         Args:
+            state: what `agree` left.
             agreements: signatures of members of u2 on (u1, u2).
 
         Raises:

@@ -78,7 +78,9 @@ class RoundState:
         """The turn that a message of `phase` belongs to, which is then no longer kept.
 
         Args:
+            phase: that the message asks for, such as "share".
             ch: hash of the configuration of the round that the message names.
+            now_seconds: since 1970 UTC, to tell whether the message came too late.
 
         Raises:
             Refused: there is none, or it waits for another message, or came too late: the round is then lost; or the

@@ -21,6 +21,8 @@ class StoreFile:
         """Take over an open connection.
 
         Args:
+            path: of the file, for messages.
+            connection: open to read, or to write with `lock`.
             lock: of the writer; None for a connection that reads.
         """
         self._path, self._lock = path, lock

@@ -50,6 +50,8 @@ def create_store(path: Path, schema: int, proof: bytes) -> None:
     """Make an empty store, whole or not at all; only the writer may.
 
     Args:
+        path: where the store will lie.
+        schema: version of the tables, kept as SQLite's user_version.
         proof: sealed with the key, so that another key is noticed on opening.
 
     Raises:

@@ -37,6 +37,7 @@ class Store:
         """Open the store at a path; a writer makes it where there is none.
 
         Args:
+            path: of the store's file.
             data_key: 32 bytes.
             read_only: to read beside a writer, or without one.
 
@@ -87,6 +88,7 @@ class Store:
         """Write events, all of them or none, and return once they are on disk.
 
         Args:
+            events: in the order they are to be written in.
             keys: one for each event, None for no key; an event whose key is known already is not written again.
 
         Returns:

@@ -85,8 +85,11 @@ class FleetClient:
     """One node of a SuperLink. The heartbeat may be sent from another thread."""
 
     def __init__(self, gateway: GatewayClient, node_key: ec.EllipticCurvePrivateKey, known_as: Path) -> None:
-        """
+        """Set a node up; it is not activated yet.
+
         Args:
+            gateway: of the server, through which the SuperLink is reached.
+            node_key: signs this node's requests to the SuperLink.
             known_as: file that keeps the number the server gave this node, for a process that comes after a killed one.
         """
         self._gateway, self._key, self._known_as = gateway, node_key, known_as

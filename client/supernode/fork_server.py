@@ -35,7 +35,8 @@ class ForkServer:
     """Runs one round at a time in a fork of its own. Importing this brings in no model; making one does."""
 
     def __init__(self, home: str) -> None:
-        """
+        """Limit torch to one thread, so that this process may fork.
+
         Args:
             home: folder of the device.
         """
@@ -55,6 +56,9 @@ class ForkServer:
 
         Args:
             release: folder of a verified release, named after its digest.
+            request: the round: its task, number, release, federation and the groups to train.
+            vector: float32 [d_total], parameters to train from or to rank with; None for a count.
+            configuration: what the server says all are asked; must be what the device derives itself.
         """
         from client.loaded_release import load_release
 
@@ -109,6 +113,8 @@ class RoundProcess:
         """Open the device, all but its log.
 
         Args:
+            home: folder of the device.
+            release: folder of a verified release.
             adapters: whether this round trains them.
 
         Raises:

@@ -40,11 +40,15 @@ class Node:
         busy_poll_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """
+        """Put a node together; it does not connect yet.
+
         Args:
+            fleet: speaks to the SuperLink for this node.
             app: answers messages.
             bundle: hash of the only app bundle whose runs are answered: the one that names this version's own code.
+            rounds: tells whether a round is under way, and gives up one whose next message is late.
             busy_poll_seconds: between two looks for messages for a minute after each, and while a round is under way.
+            clock: monotonic seconds.
         """
         self._fleet, self._app, self._bundle, self._rounds = fleet, app, bundle, rounds
         self._busy_poll_seconds, self._clock = busy_poll_seconds, clock
@@ -128,7 +132,7 @@ class Node:
             _LOGGER.info("the server was not told that this device goes: %s", _one_line(reason))
 
     def _beat(self, over: threading.Event, lost: list[HushrecError]) -> None:
-        while not over.wait(HEARTBEAT_SECONDS * random.uniform(0.8, 1.0)):
+        while not over.wait(HEARTBEAT_SECONDS * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter, not a secret
             try:
                 self._fleet.heartbeat()
             except NotYet as reason:
@@ -186,7 +190,8 @@ def _failure(message: Message) -> Message:
 def _wait_seconds(reason: HushrecError, failures: int) -> float:
     """Doubling, spread so that devices do not come back all at once; a stranger need not ask often."""
     longest = _LONGEST_WAIT_SECONDS if isinstance(reason, NotYet) else _STRANGER_WAIT_SECONDS
-    return float(min(longest, _FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0))
+    wait = min(longest, _FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 16))
+    return float(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
 
 def _kind(message: Message) -> str:

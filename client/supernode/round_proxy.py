@@ -67,11 +67,14 @@ class RoundProxy:
         start: Callable[[Path], Child] = start_child,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """
+        """Start nothing yet.
+
         Args:
+            home: folder of the device, whose policy and last rounds are read.
             identity: of the device, hexadecimal.
             find_release: folder of the installed release of a digest.
             start: starts what runs rounds, for the folder of a device.
+            clock: monotonic seconds.
         """
         self._home, self._identity, self._find_release = home, identity, find_release
         self._start, self._clock = start, clock
@@ -188,7 +191,8 @@ class RoundProxy:
         self, timeout_seconds: float, method: Callable[Concatenate[Any, P], bytes], *args: P.args, **named: P.kwargs
     ) -> bytes:
         """A call of the child, which ends unless it waits for a next message of the round afterwards."""
-        assert self._child is not None
+        if self._child is None:
+            raise RuntimeError("round: expected a process to ask, got none")
         try:
             answer = self._child.call(timeout_seconds, method, *args, **named)
         except HushrecError:
@@ -205,7 +209,8 @@ class RoundProxy:
 
     def _end_unless_waiting(self) -> None:
         """After a refusal: a message of another round leaves this one as it was, all else ends it."""
-        assert self._child is not None
+        if self._child is None:
+            raise RuntimeError("round: expected a process to ask, got none")
         try:
             waiting = self._child.call(_MARGIN_SECONDS, ForkServer.waiting) is True
         except Exception:

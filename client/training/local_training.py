@@ -73,6 +73,7 @@ class LocalTraining:
             vector: float32 [d_total], the parameters at the start of the round.
             groups: which of them to train.
             events: the log, oldest first.
+            randomness: draws the windows and what they are contrasted with, and the noise.
 
         Raises:
             NotYet: fewer events than the federation asks for; said after as much work as one window takes.

@@ -70,8 +70,10 @@ class PerWindow:
             losses: float32 [W]; an empty draw of windows has W = 0.
             window_of_text: int64 [texts], the window that each encoded text belongs to: adapters' gradients come per
                 text and are added up to windows before clipping.
+            clip_norm: largest L2 norm of one window's gradient over all parameters.
             noise_multiplier: standard deviation of the noise on the sum, over `clip_norm`.
             expected_windows: a constant of the federation, never the number drawn.
+            generator: draws the noise.
         """
         optimizer = DPOptimizer(
             torch.optim.SGD(self._parameters, lr=1.0),
@@ -101,8 +103,10 @@ class PerWindow:
         return ClippedSum(signal / expected_windows, (noised - signal) / expected_windows)
 
     def _empty_broken_windows(self, windows: int) -> None:
-        """Treat a window without a finite gradient as empty: clipping bounds no such window, and it must not take the
-        others with it."""
+        """Treat a window without a finite gradient as empty.
+
+        Clipping bounds no such window, and it must not take the others with it.
+        """
         samples = [cast(Tensor, parameter.grad_sample) for parameter in self._parameters]  # type: ignore[attr-defined]
         whole = torch.ones(windows, dtype=torch.bool)
         for sample in samples:

@@ -9,8 +9,10 @@ from shared.model import GlobalModel, Padded, Windows
 
 
 class Fresh(NamedTuple):
-    """Texts to encode with gradient: kept lower activations, their (window, place), whether they are the person's own
-    words, and the whitening."""
+    """Texts to encode with gradient.
+
+    Kept lower activations, their (window, place), whether they are the person's own words, and the whitening.
+    """
 
     padded: Padded
     window: Tensor
@@ -21,6 +23,8 @@ class Fresh(NamedTuple):
 
 
 class Batch(NamedTuple):
+    """The windows of one step, and the texts to encode with gradient, if any."""
+
     windows: Windows
     fresh: Fresh | None
 
@@ -35,6 +39,7 @@ class WindowLosses(nn.Module):
         self._encode = model.encoder.embed_kept
 
     def forward(self, batch: Batch) -> Tensor:
+        """Loss of each window; texts to encode with gradient take the places they have in the windows first."""
         windows, fresh = batch
         if fresh is not None:
             x = (self._encode(fresh.padded) - fresh.mean) @ fresh.matrix
@@ -47,9 +52,11 @@ class WindowLosses(nn.Module):
 
     @staticmethod
     def _with_gradient(targets: Tensor, fresh: Fresh, x: Tensor) -> Tensor:
-        """Targets keep the index's values, as the items they are contrasted with do, and take the gradient of their own
-        encoding, less its mean over the window: a shift common to all texts would move those other items too, so it
-        must not look like progress."""
+        """Targets with the index's values and the gradient of their own encoding, less its mean over the window.
+
+        The items that targets are contrasted with keep the index's values too. A shift common to all texts would move
+        those other items too, so it must not look like progress.
+        """
         public = ~fresh.own
         window, place = fresh.window[public], fresh.place[public]
         change = x[public] - x[public].detach()

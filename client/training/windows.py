@@ -74,9 +74,12 @@ def rows_of(
     """Look windows up in the catalogue and draw what each is contrasted with.
 
     Args:
+        windows: at least one, of at least one event each.
+        catalogue: public items, in which events and what was offered are looked up.
         negatives: catalogue items drawn uniformly for each window, contrasted with all of its events.
-        likelihood: float64 [items], cumulative chance of each item to be drawn; uniform when None.
         shown: at most so many of the items offered beside an event and not taken, contrasted with that event only.
+        generator: draws what is contrasted.
+        likelihood: float64 [items], cumulative chance of each item to be drawn; uniform when None.
     """
     length = max(len(window.events) for window in windows)
     rows = np.full((len(windows), length), -1, np.int64)

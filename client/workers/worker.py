@@ -39,7 +39,7 @@ class Worker:
         self._turn = threading.Lock()
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
                 [sys.executable, "-c", _CHILD, str(theirs.fileno())],
                 stdin=subprocess.PIPE,  # never written to: the kernel ends the child when it is closed
                 stdout=subprocess.DEVNULL,
@@ -60,6 +60,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
+        """Whether the child still runs."""
         return self._process.poll() is None
 
     @property
@@ -75,6 +76,8 @@ class Worker:
         Args:
             timeout_seconds: after which the child is killed.
             method: of the object's class, or of a protocol it follows: only its name travels.
+            *args: for the method; they are pickled.
+            **named: for the method, by name; they are pickled.
 
         Raises:
             NotYet, Refused, Misconfigured, Corrupt: what the method raised.

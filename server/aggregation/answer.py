@@ -45,6 +45,7 @@ def read_answer(reply: Message, length: int, limit: float) -> PlainSummand | Dec
     """Read one reply to a question for a summand in the open.
 
     Args:
+        reply: the message of one device.
         length: numbers expected in the summand.
         limit: largest absolute value that a number may have.
 

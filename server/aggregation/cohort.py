@@ -114,7 +114,9 @@ def sample_cohort(
     amplification by it. It depends on the stream and the device ids alone, not on node ids or the order of `members`.
 
     Args:
+        members: the devices that may be asked now.
         clients: answers the round wants; `over_selection` times as many are asked, as far as there are.
+        over_selection: devices asked for each answer wanted, 1 and more.
         stream: names the circle.
         asked_before: how many were asked in all rounds before, which says whose turn it is.
     """

@@ -76,6 +76,7 @@ class SecAggServer:
         """Open phase 0.
 
         Args:
+            configuration: what every member of this round is bound to.
             registry: Ed25519 public key of the registry that certifies devices.
             now_seconds: since 1970 UTC.
             event_noise_over_clip: standard deviation of every member's event-level noise over the clipping norm.

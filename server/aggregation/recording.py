@@ -64,6 +64,7 @@ def request_digest(configuration: RoundConfiguration, parameters: bytes) -> str:
     A release that came meanwhile, with more items say, does not make a sum over the same parameters another one.
 
     Args:
+        configuration: of the private sum.
         parameters: float32, little-endian, as they were sent; empty for a count.
     """
     bare = replace(configuration, model_hash=hashlib.sha256(parameters).digest(), registry_hash=bytes(32))

@@ -44,6 +44,12 @@ def unmask(
     """Subtract every mask from `accumulator`, uint32 [d], in place (FEDREC-SA/1 phase 4).
 
     Args:
+        accumulator: uint32 [d], the sum of the masked vectors modulo 2^32; changed in place.
+        roster: the adverts of all members, by place.
+        session: ctx, 32 bytes.
+        ch: hash of the round's configuration, 32 bytes.
+        threshold: shares that rebuild a seed.
+        neighbours: places of the neighbours of each place.
         summed: places whose vectors are in the sum; their own masks come off.
         dropped: places whose neighbours masked for them, but whose vectors are not in it; those pair masks come off.
         revealed: shares by the place that revealed them.

@@ -48,6 +48,8 @@ def add_catalogue(
     """Read items, encode those that are new, and release them. Importing the same file again changes nothing.
 
     Args:
+        home: folder of the server.
+        file: of items, named .jsonl or .csv.
         progress: called with how many texts are encoded, of how many.
         note: called with what was read in another way than it stands in the file.
 

@@ -29,6 +29,8 @@ class EmbeddingFile:
         """The embeddings at `path`.
 
         Args:
+            path: of the file that keeps embeddings from one import to the next.
+            model: whose encoder reads the texts.
             vector: float32 [d], parameters whose adapters the texts are encoded under.
             max_tokens: where a text is cut.
         """
@@ -45,6 +47,7 @@ class EmbeddingFile:
         """Embeddings float32 [texts, width], and how many texts had to be encoded for it.
 
         Args:
+            texts: at least one; each different one is encoded once.
             progress: called with how many of the texts to encode are done, and how many they are.
 
         Raises:

@@ -45,6 +45,7 @@ def check_server(directory: Path, now: datetime | None = None, replay: bool = Tr
     """Everything that is wrong with a server's folder; nothing is changed.
 
     Args:
+        directory: folder of the server.
         now: in which certificates are valid; the clock's when left out.
         replay: do training again from the recorded sums, which takes a while once there are some.
     """

@@ -69,7 +69,11 @@ class Control:
     """
 
     def __init__(self, home: Home) -> None:
-        """
+        """Set a client of the SuperLink up; it connects with its first request.
+
+        Args:
+            home: folder of the server: the SuperLink's address, and the authority whose certificate it must show.
+
         Raises:
             Misconfigured: the authority's certificate cannot be read.
         """

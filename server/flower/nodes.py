@@ -8,6 +8,8 @@ def reconcile_nodes(control: Control, registry: Registry, thoroughly: bool = Fal
     """Register the nodes that are missing, unregister those of revoked devices.
 
     Args:
+        control: the SuperLink, where nodes are registered.
+        registry: the devices, and which node each has.
         thoroughly: ask Flower which nodes it has, as its database may have been lost.
 
     Returns:

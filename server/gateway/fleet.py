@@ -40,10 +40,13 @@ class Fleet:
         patience_seconds: float = 15.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """
+        """Set a client of the SuperLink up; it connects with its first request.
+
         Args:
+            home: folder of the server: the SuperLink's address, and the authority whose certificate it must show.
             transport: instead of the network, in tests.
             patience_seconds: how long a SuperLink that is away is waited for.
+            clock: monotonic seconds.
         """
         self._patience_seconds, self._clock = patience_seconds, clock
         self._client = httpx.AsyncClient(

@@ -40,9 +40,13 @@ class GatewayGuard:
     def __init__(
         self, app: ASGIApp, body_bytes: int, requests_per_minute: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """
+        """Guard an application.
+
         Args:
+            app: gets only what passes the guard.
             body_bytes: the largest body for Flower; all others are small.
+            requests_per_minute: that one caller may make.
+            clock: monotonic seconds.
         """
         self._app = app
         self._body_bytes = body_bytes

@@ -31,8 +31,12 @@ class Enrolment:
     """
 
     def __init__(self, home: Home, registry: Registry, control: Control, clock: Callable[[], float]) -> None:
-        """
+        """Sign what is offered to those who join.
+
         Args:
+            home: folder of the server: its keys, its federation file and its settings.
+            registry: the devices and invitations of this server.
+            control: the SuperLink, where the nodes of devices are registered.
             clock: seconds since 1970 UTC.
 
         Raises:

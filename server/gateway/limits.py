@@ -11,8 +11,10 @@ class RateLimiter:
     """One bucket per caller, each refilled evenly and holding at most a minute's worth. One thread uses it."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float]) -> None:
-        """
+        """Start with a full bucket for everybody.
+
         Args:
+            per_minute: requests that one caller may make in a minute, and the most at once.
             clock: monotonic seconds.
         """
         self._per_minute, self._clock = per_minute, clock

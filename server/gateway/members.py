@@ -29,8 +29,10 @@ class Members:
     """Tells members from strangers. Its methods read the registry, so they belong into a worker thread."""
 
     def __init__(self, registry: Registry, clock: Callable[[], float]) -> None:
-        """
+        """Make a decoy key, which strangers are checked against.
+
         Args:
+            registry: the devices that are members.
             clock: seconds since 1970 UTC.
         """
         self._registry, self._clock = registry, clock

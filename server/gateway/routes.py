@@ -38,9 +38,12 @@ class Gateway:
         superlink: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """
+        """Open the registry and put the routes in place.
+
         Args:
-            control, superlink: instead of the network, in tests.
+            home: folder of the server.
+            control: instead of the network, in tests.
+            superlink: instead of the network, in tests.
             clock: seconds since 1970 UTC.
 
         Raises:
@@ -139,6 +142,7 @@ def make_gateway(home: Home, **instead: Any) -> ASGIApp:
     """The whole ASGI application of one server, guard included.
 
     Args:
+        home: folder of the server.
         instead: as `Gateway` takes them, in tests.
 
     Raises:

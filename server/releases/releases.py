@@ -27,6 +27,7 @@ class Releases:
         """Open the chain of a server.
 
         Args:
+            home: folder of the server: its releases, their chain and the operator's key.
             now: seconds since 1970 UTC.
 
         Raises:
@@ -92,6 +93,8 @@ class Releases:
         """Make a release the one that counts, unless it was published before: then nothing is changed.
 
         Args:
+            release: to be written beside the earlier ones.
+            why: it was made, in words for whoever reads the chain.
             after: number of the publication that it was made from, which must still count; 0 for release zero.
 
         Returns:
@@ -123,7 +126,8 @@ class Releases:
             return self._link(links, digest, federation, entries, why)
 
         link = self._chain.append(following) or _latest(self.all(), digest)
-        assert link is not None
+        if link is None:
+            raise RuntimeError(f"releases: expected a publication of release {digest}, got none")
         log_line("published", number=link.sequence, release=digest[:12], why=why)
         return link
 
@@ -155,7 +159,8 @@ class Releases:
             return self._link(links, chosen.release, chosen.federation, chosen.files, why)
 
         link = self._chain.append(following)
-        assert link is not None
+        if link is None:
+            raise RuntimeError(f"releases: expected a publication of release {name}, got none")
         log_line("published", number=link.sequence, release=link.release[:12], why=link.why)
         return link
 

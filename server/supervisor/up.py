@@ -33,7 +33,9 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
     """Run the server until SIGTERM, SIGINT or `stop`; then every part has ended.
 
     Args:
+        home: folder of the server.
         ready: called once, when devices can reach the gateway and the gateway Flower.
+        stop: ends the server when it is set; left out, only signals do.
 
     Raises:
         NotYet: it is up already.

@@ -77,6 +77,8 @@ class Federation:
         """Start a training, or go on with the one in `folder`.
 
         Args:
+            file: the terms of the federation.
+            layout: of the parameters: each group's place in the vector.
             vector: float32 [d], the parameters to start from.
             items: length of the catalogue.
             folder: where the checkpoint lies.

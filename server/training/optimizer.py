@@ -75,7 +75,7 @@ def rate_in(federation: FederationFile, round_number: int) -> float:
 
 
 def fedavg(group_rates: Mapping[str, float] | None = None) -> ServerOptimizer:
-    """vector += rate * mean (McMahan et al. 2017, with a server rate)."""
+    """FedAvg: vector += rate * mean (McMahan et al. 2017, with a server rate)."""
 
     def direction(group: str, mean: F64Array, noise_variance: float, before: _GroupState) -> _Step:
         return _Step(mean, before)
@@ -84,7 +84,7 @@ def fedavg(group_rates: Mapping[str, float] | None = None) -> ServerOptimizer:
 
 
 def fedavgm(momentum: float, group_rates: Mapping[str, float] | None = None) -> ServerOptimizer:
-    """m = momentum * m + mean; vector += rate * m (Hsu et al. 2019)."""
+    """FedAvgM: m = momentum * m + mean; vector += rate * m (Hsu et al. 2019)."""
 
     def direction(group: str, mean: F64Array, noise_variance: float, before: _GroupState) -> _Step:
         moved = momentum * before.momentum + mean

@@ -27,8 +27,10 @@ def write_progress(home: Home, reports: Sequence["RoundReport"], round_number: i
     """Write training/progress.json and training/rounds.csv.
 
     Args:
+        home: folder of the server.
         reports: of everything done so far.
-        round_number: rounds done, skipped ones included; `rounds` is how many there are in all.
+        round_number: rounds done, skipped ones included.
+        rounds: how many there are in all.
         release: digest of the one that devices work under.
 
     Raises:

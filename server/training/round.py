@@ -107,7 +107,10 @@ def request_for(
     """The question of a round.
 
     Args:
+        federation: the terms of the federation.
+        task: what devices are asked for: an update, statistics or an evaluation.
         release: digest of the release that the devices work under.
+        round_number: training rounds count from 1; 0 comes before training.
         dimension: numbers in a summand.
         registry: Ed25519 public key that certifies devices.
         wanted: answers after which the others are late.

@@ -32,6 +32,7 @@ def novelty(lists: Lists, counts: F64Array) -> F64Array:
     """Mean self-information of each list (Zhou et al. 2010), over that of an item that only one event is about.
 
     Args:
+        lists: int64 [people, n], catalogue rows offered to each.
         counts: float64 [items], events about each item; one is added to each.
 
     Returns:
@@ -46,6 +47,7 @@ def intra_list_diversity(lists: Lists, vectors: NDArray[np.float32]) -> F64Array
     """Mean of one less the cosine over all pairs of a list, float64 [people] (Ziegler et al. 2005).
 
     Args:
+        lists: int64 [people, n], catalogue rows offered to each.
         vectors: float32 [items, m], unit vectors.
     """
     n = lists.shape[1]
@@ -101,6 +103,8 @@ def quality_gap(values: NDArray[np.float64], groups: NDArray[np.str_], seed: int
     Args:
         values: float64 [people].
         groups: names [people].
+        seed: of the bootstrap.
+        samples: how many times the people of both groups are drawn anew.
     """
     names = [str(name) for name in np.unique(groups)]
     members = {name: values[groups == name] for name in names}

@@ -1,5 +1,7 @@
-"""How sure a mean over people is: percentile bootstrap (Efron 1979). It never takes one person's questions for several
-people's."""
+"""How sure a mean over people is: percentile bootstrap (Efron 1979).
+
+It never takes one person's questions for several people's.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,10 @@ def bootstrap_interval(
     """Interval of the mean of `values` [m] under resampling of people. For two models, give their paired differences.
 
     Args:
+        values: float64 [m], one or more for each person.
+        seed: of the draws.
+        confidence: chance that such intervals hold the mean, in (0, 1).
+        samples: how many times the people are drawn anew.
         people: whose value each one is, [m]; a person's values are drawn together. Left out, each is another person's.
 
     Returns:

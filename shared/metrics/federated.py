@@ -38,7 +38,8 @@ def encode_metrics(figures: Mapping[str, float], events: int) -> NDArray[np.floa
 
 
 def decode_metrics(total: NDArray[np.float64], deviation: float) -> dict[str, float]:
-    """What a sum of such numbers says: means by name over the devices that had something to be measured on;
+    """What a sum of such numbers says: means by name over the devices that had something to be measured on.
+
     "ndcg@10, few events" and so on for each group large enough to be told from noise, and "gap" between the best and
     the worst of them, if there are two. Nothing at all where all those devices are too few to be told from noise.
 

@@ -67,9 +67,12 @@ def doubly_robust(
     """Doubly robust (Dudik, Langford and Li 2011): right if the propensities or the reward model are right.
 
     Args:
+        rewards: see `inverse_propensity`.
+        propensities: see `inverse_propensity`.
+        targets: see `inverse_propensity`.
         predicted: float64 [events], the model's reward of what was shown.
         expected: float64 [events], the model's mean reward under the other policy at that moment.
-        rewards, propensities, targets, most: see `inverse_propensity`.
+        most: see `inverse_propensity`.
     """
     weights = _weights(rewards, propensities, targets, most)
     if predicted.shape != rewards.shape or expected.shape != rewards.shape:

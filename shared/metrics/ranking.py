@@ -1,5 +1,8 @@
-"""Ranking metrics of one wanted item, or of a list with several. Ties are taken in expectation: each metric is its mean
-over all orders of the items that score the same, so nobody gains or loses by giving equal scores."""
+"""Ranking metrics of one wanted item, or of a list with several.
+
+Ties are taken in expectation: each metric is its mean over all orders of the items that score the same, so nobody gains
+or loses by giving equal scores.
+"""
 
 from dataclasses import dataclass
 

@@ -76,7 +76,8 @@ class ActivationStore:
             return held
         start, (tokens, width) = self._spilled[key]
         if self._map is None:
-            assert self._file is not None
+            if self._file is None:
+                raise RuntimeError("activations: expected a file that holds those not in memory, got none")
             self._file.flush()
             self._map = np.memmap(self._file, np.float32, mode="r", shape=(self._file_bytes // 4,))
         return np.asarray(self._map[start : start + tokens * width].reshape(tokens, width))

@@ -1,5 +1,7 @@
-"""Finds, verifies and loads the frozen transformer. It loads safetensors only, never a pickle, and never a weight whose
-digest is not the pinned one."""
+"""Finds, verifies and loads the frozen transformer.
+
+It loads safetensors only, never a pickle, and never a weight whose digest is not the pinned one.
+"""
 
 import hashlib
 import importlib.util
@@ -36,6 +38,7 @@ def load_backbone(federation: FederationFile, trainable: bool = True) -> Backbon
     """Load the encoder that the federation file names, in float32, without dropout.
 
     Args:
+        federation: names the encoder, pins its digests and says where texts are cut.
         trainable: take Hugging Face's own classes; without, BERT and its kin run forwards at a fraction of the cost.
 
     Raises:

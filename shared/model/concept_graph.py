@@ -61,11 +61,14 @@ class ConceptGraph(BaseModel):
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Of all concepts, in the graph's order."""
         return tuple(concept.name for concept in self.concepts)
 
     def ties(self, concepts: int) -> NDArray[np.float32]:
-        """M at the start, float32 [concepts, concepts], symmetric: `TIE` between parent and child and between related
-        concepts, zero elsewhere; the graph's concepts come first."""
+        """M at the start, float32 [concepts, concepts], symmetric.
+
+        `TIE` between parent and child and between related concepts, zero elsewhere; the graph's concepts come first.
+        """
         matrix = np.zeros((concepts, concepts), np.float32)
         places = {name: place for place, name in enumerate(self.names)}
         for here, concept in enumerate(self.concepts):
@@ -79,10 +82,13 @@ class ConceptGraph(BaseModel):
         index: NDArray[np.float32],
         read: Callable[[Sequence[str]], NDArray[np.float32]],
     ) -> NDArray[np.float32]:
-        """A unit centre for each concept, float32 [concepts, D]: the mean direction of the items that carry its name as
-        a category, whether written small or not; where there is none, its name as a text.
+        """A unit centre for each concept, float32 [concepts, D].
+
+        The mean direction of the items that carry its name as a category, whether written small or not; where there is
+        none, its name as a text.
 
         Args:
+            catalogue: the items, with their categories.
             index: float32 [items, D], whitened catalogue.
             read: whitens texts.
         """

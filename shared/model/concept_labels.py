@@ -50,6 +50,7 @@ def name_concepts(
     catalogue writes most words so.
 
     Args:
+        catalogue: the items, with their texts and categories.
         shares: float32 [items, K], concept distribution of every item.
         centres: float32 [K, D].
         read: whitens single words.

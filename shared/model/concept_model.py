@@ -105,7 +105,7 @@ class Windows(NamedTuple):
         target_popularity: float32 [W, T], log popularity.
         other_popularity: float32 [W, N], log popularity.
         importance: float32 [W, T], how much each event's loss counts; 1 for all when left out.
-        context: float32 [W, T, 11], the circumstances of each event (`describe`); unknown for all when left out.
+        context: float32 [W, T, 11], the circumstances of each event (`encode_context`); unknown for all when left out.
     """
 
     events: Tensor
@@ -175,6 +175,7 @@ class ConceptModel(nn.Module):
 
     @property
     def views(self) -> tuple[str, ...]:
+        """Those that the federation file asks for: "dense", "concepts" or both."""
         return self._views
 
     def start_concepts(self, centres: NDArray[np.float32], ties: NDArray[np.float32] | None = None) -> None:
@@ -198,7 +199,8 @@ class ConceptModel(nn.Module):
         """Concept distributions float32 [n, K] of whitened texts [n, D], without gradient."""
         with torch.no_grad():
             _, c = self.view(torch.from_numpy(x))
-        assert c is not None, "the model has no concept view"
+        if c is None:
+            raise RuntimeError("concept shares: expected a model with the concept view, got one without")
         return c.numpy()
 
     def view(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -253,7 +255,9 @@ class ConceptModel(nn.Module):
         """sqrt(q)(I + M) + shift, what the concept interest [..., K] leads to.
 
         Args:
-            context: float32 [..., 11], the circumstances of the moment (`describe`).
+            q: float32 [..., K], the concept interest before its course and circumstances count.
+            course: what the events before add, whose shift is taken; none when left out.
+            context: float32 [..., 11], the circumstances of the moment (`encode_context`).
         """
         roots = q.clamp(min=_TINY).sqrt()
         lead = roots + self.transitions(roots)

@@ -16,7 +16,7 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _PLACES = ("home", "work", "travel", "other")
 _DEVICES = ("phone", "tablet", "computer", "tv")
 
-# Where each circumstance stands in the vector that `describe` gives.
+# Where each circumstance stands in the vector that `encode_context` gives.
 CIRCUMSTANCES = MappingProxyType(
     {"hour": slice(0, 2), "weekday": slice(2, 3), "place": slice(3, 7), "device": slice(7, 11)}
 )
@@ -24,8 +24,9 @@ CONTEXT_WIDTH = 11
 
 
 def encode_context(context: Context) -> NDArray[np.float32]:
-    """Float32 [11]: cosine and sine of the hour, 1 or -1 for a day of the weekend or another, one of four places, one
-    of four devices.
+    """Circumstances as numbers, float32 [11].
+
+    Cosine and sine of the hour, 1 or -1 for a day of the weekend or another, one of four places, one of four devices.
 
     Args:
         context: (name, word) pairs such as ("hour", "08"), ("weekday", "sunday"), ("place", "work") and ("device",

@@ -106,7 +106,9 @@ class Encoder:
         """Embeddings [texts, width] under the present adapters, without gradient.
 
         Args:
+            texts: to encode; each different one is encoded once.
             keep: also keep the lower activations, for texts that will be encoded again under other adapters.
+            progress: called after each batch with how many texts it held.
         """
         unique = list(dict.fromkeys(texts))
         rows = {text: row for row, text in enumerate(unique)}

@@ -67,14 +67,17 @@ class Linear(Evolution):
         self._hidden = hidden
 
     def start(self, histories: int) -> State:
+        """Both means zero, float32 [W, 2h]."""
         return (torch.zeros(histories, 2 * self._hidden),)
 
     def step(self, state: State, entered: Tensor) -> State:
+        """Move the short-term and the long-term mean towards the event."""
         short, long = state[0].chunk(2, -1)
         means = torch.cat([_SHORT * short + (1 - _SHORT) * entered, _LONG * long + (1 - _LONG) * entered], -1)
         return (torch.where(_there(entered), means, state[0]),)
 
     def read(self, state: State) -> Tensor:
+        """Both means side by side, float32 [W, 2h]."""
         return state[0]
 
 
@@ -88,9 +91,11 @@ class Gru(Evolution):
         self.kept = nn.Linear(hidden, 3 * hidden, bias=False)
 
     def start(self, histories: int) -> State:
+        """A hidden state of zeros, float32 [W, h]."""
         return (torch.zeros(histories, self._hidden),)
 
     def step(self, state: State, entered: Tensor) -> State:
+        """Mix the state with a new one, each number by its update gate."""
         (before,) = state
         reset, update, new = self.seen(entered).chunk(3, -1)
         reset_kept, update_kept, new_kept = self.kept(before).chunk(3, -1)
@@ -99,6 +104,7 @@ class Gru(Evolution):
         return (torch.where(_there(entered), share * before + (1 - share) * new, before),)
 
     def read(self, state: State) -> Tensor:
+        """The hidden state, float32 [W, h]."""
         return state[0]
 
 
@@ -114,9 +120,11 @@ class Lstm(Evolution):
             self.seen.bias[hidden : 2 * hidden] += 1.0  # remembers at first
 
     def start(self, histories: int) -> State:
+        """Shown state and cell of zeros, float32 [W, h] each."""
         return torch.zeros(histories, self._hidden), torch.zeros(histories, self._hidden)
 
     def step(self, state: State, entered: Tensor) -> State:
+        """Forget part of the cell, take the event in, and show what the output gate lets through."""
         before, cell_before = state
         take, keep, new, give = (self.seen(entered) + self.kept(before)).chunk(4, -1)
         cell = torch.sigmoid(keep) * cell_before + torch.sigmoid(take) * torch.tanh(new)
@@ -125,12 +133,16 @@ class Lstm(Evolution):
         return torch.where(there, shown, before), torch.where(there, cell, cell_before)
 
     def read(self, state: State) -> Tensor:
+        """The shown state, float32 [W, h]."""
         return state[0]
 
 
 class Attention(Evolution):
-    """The latest event asks those up to it (Vaswani et al. 2017), older ones less by 1 over their age (as ALiBi does
-    with a linear slope, Press et al. 2022): of the newest 50, so that a new event costs the same for ever."""
+    """The latest event asks those up to it (Vaswani et al. 2017), of the newest 50.
+
+    Older ones count less by 1 over their age (as ALiBi does with a linear slope, Press et al. 2022); 50, so that a
+    new event costs the same for ever.
+    """
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__(width, hidden, hidden)
@@ -138,13 +150,16 @@ class Attention(Evolution):
         self.asks = nn.Linear(hidden, hidden, bias=False)
 
     def start(self, histories: int) -> State:
+        """Room for the newest 50 events, float32 [W, 50, h], all of it zeros."""
         return (torch.zeros(histories, _ATTENDED, self._hidden),)
 
     def step(self, state: State, entered: Tensor) -> State:
+        """Let the oldest event go and put the new one at the end."""
         moved = torch.cat([state[0][:, 1:], entered.unsqueeze(1)], 1)
         return (torch.where(_there(entered).unsqueeze(1), moved, state[0]),)
 
     def read(self, state: State) -> Tensor:
+        """Mean of the newest events, float32 [W, h], by how well each fits what the latest asks, and by its age."""
         (newest,) = state
         ages = torch.arange(newest.shape[1], 0, -1, dtype=newest.dtype)
         there = _there(newest).squeeze(-1)

@@ -117,6 +117,7 @@ def build_model(federation: FederationFile, memory_bytes: int = 512 * 2**20, tra
     """Load the backbone a federation file names and put the (untrained) heads on it.
 
     Args:
+        federation: names the backbone and says what the heads are.
         memory_bytes: of the lower layers' activations that are kept in memory.
         trainable: the adapters are PEFT's, for training. Without, the model has the same parameters and ranks alike,
             and for BERT and its kin neither PEFT nor Hugging Face's classes are imported.

@@ -27,6 +27,9 @@ def find_concepts(
     time grows with items times K squared.
 
     Args:
+        x: float32 [n, D], whitened catalogue.
+        concepts: K, how many centres.
+        seed: of the sample and of the points k-means starts from.
         items: the n items, for their categories.
         known: float32 [m, D], unit centres known beforehand: they come first and stay, the others settle around them
             (Basu, Banerjee, Mooney 2002, "Semi-supervised clustering by seeding").
@@ -67,8 +70,11 @@ def find_concepts(
 
 
 def _spread(points: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Points to start k-means from, float64 [count, m]: each the best of some drawn by their squared distance from
-    those before (greedy k-means++, Arthur and Vassilvitskii 2007)."""
+    """Points to start k-means from, float64 [count, m].
+
+    Each is the best of some drawn by their squared distance from those before (greedy k-means++, Arthur and
+    Vassilvitskii 2007).
+    """
     squares = np.square(points).sum(1)
     nearest = np.full(len(points), np.inf)
     chosen: list[int] = []

@@ -23,10 +23,12 @@ class Block:
 
     @property
     def size(self) -> int:
+        """Numbers in the tensor."""
         return prod(self.shape)
 
     @property
     def slice(self) -> slice:
+        """Where the tensor lies in the vector."""
         return slice(self.offset, self.offset + self.size)
 
 

@@ -1,5 +1,8 @@
-"""From item counts to a popularity prior. Counts of a private sum carry noise, which texts help to see through; an item
-that came after the count has none, which is not a count of zero."""
+"""From item counts to a popularity prior.
+
+Counts of a private sum carry noise, which texts help to see through; an item that came after the count has none, which
+is not a count of zero.
+"""
 
 import math
 

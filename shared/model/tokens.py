@@ -28,6 +28,7 @@ class TextTokenizer:
         """Read a tokenizer.
 
         Args:
+            path: of the tokenizer's JSON file.
             max_tokens: where a text is cut, the special tokens included.
             padding: id of the padding token.
         """
@@ -39,12 +40,15 @@ class TextTokenizer:
         return f"TextTokenizer({self._tokenizer.get_vocab_size()} tokens)"
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
+        """Token ids and attention mask of the texts, int64 [texts, tokens] each, padded to the longest."""
         cut = self._tokenizer.encode_batch(list(texts))
         return Tokens(torch.tensor([one.ids for one in cut]), torch.tensor([one.attention_mask for one in cut]))
 
     def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Share of each text's tokens that stand for something which is not in the vocabulary, float64 [texts]; 0 for a
-        text without tokens, and for a vocabulary that spells everything out."""
+        """Share of each text's tokens that stand for something not in the vocabulary, float64 [texts].
+
+        0 for a text without tokens, and for a vocabulary that spells everything out.
+        """
         unknown = self._unknown()
         shares = np.zeros(len(texts))
         for start in range(0, len(texts) if unknown is not None else 0, _TOGETHER):

@@ -32,7 +32,10 @@ class Transformer(nn.Module):
         """Put an encoder together.
 
         Args:
+            embeddings: makes states [texts, tokens, width] of token ids.
+            layers: from the lowest to the highest.
             place: name of the module that holds the layers, as the family has it.
+            width: numbers in a state.
         """
         super().__init__()
         self.config = SimpleNamespace(hidden_size=width, num_hidden_layers=len(layers))
@@ -49,9 +52,12 @@ class Transformer(nn.Module):
         """States of the last layer. Takes token ids, or what lower layers made of them.
 
         Args:
+            input_ids: int64 [texts, tokens]; looked at only where `inputs_embeds` is left out.
+            inputs_embeds: float32 [texts, tokens, width], what lower layers made of the tokens.
             attention_mask: int64 [texts, tokens], 0 for padding.
         """
-        assert attention_mask is not None, "a batch has padding"
+        if attention_mask is None:
+            raise RuntimeError("transformer: expected an attention mask, as a batch has padding, got none")
         states = self.embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         mask = attention_mask.bool()[:, None, None, :]
         for layer in self.get_submodule(self._place).layer:  # type: ignore[union-attr]
@@ -63,6 +69,8 @@ def read_transformer(weights: Path, config: Mapping[str, Any], padding: int) -> 
     """The encoder whose safetensors and configuration these are; None if it is none that this file knows.
 
     Args:
+        weights: path of the safetensors file.
+        config: of the encoder, as Hugging Face's config.json has it.
         padding: id of the padding token.
 
     Raises:
@@ -135,6 +143,7 @@ class _Embeddings(nn.Module):
         """Read them.
 
         Args:
+            weights: of the whole encoder.
             padding: the padding token, after whose id RoBERTa begins to count places; None where places begin at 0.
         """
         super().__init__()

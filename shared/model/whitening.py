@@ -28,8 +28,10 @@ class Whitening:
 
     @classmethod
     def fit(cls, embeddings: F32Matrix) -> "Whitening":
-        """Soft whitening: each principal axis divided by the root of its deviation, so that frequent directions lose
-        weight without the rare ones turning into noise; then scaled so that rows have a mean square norm of one.
+        """Soft whitening: each principal axis divided by the root of its deviation.
+
+        So frequent directions lose weight without the rare ones turning into noise. Rows are then scaled so that they
+        have a mean square norm of one.
 
         Args:
             embeddings: float32 [texts, width].
@@ -52,6 +54,7 @@ class Whitening:
 
         Args:
             embeddings: float32 [items, width], of the catalogue's texts.
+            catalogue: the items, with their blocks of features.
             widths: the blocks to read and how wide each is; others of the catalogue are left alone.
 
         Raises:
@@ -72,8 +75,9 @@ class Whitening:
         return cls(text.mean, np.concatenate([before, text.matrix], 1), blocks)
 
     def led_by(self, directions: F32Matrix) -> tuple["Whitening", F32Matrix]:
-        """The same whitening with its text axes turned, so that the first of them span some directions; the others stay
-        in the order of their variance as far as they can. No length and no angle changes.
+        """The same whitening with its text axes turned, so that the first of them span some directions.
+
+        The others stay in the order of their variance as far as they can. No length and no angle changes.
 
         Args:
             directions: float32 [m, width], in the text axes of this whitening.

@@ -97,7 +97,7 @@ def _renyi_epsilon(events: frozenset[tuple[PrivacyEvent, int]], delta: float) ->
 
 @lru_cache(maxsize=16384)
 def _concentrated_epsilon(rho: float, delta: float) -> float:
-    """min over a > 1 of rho a + log(1 - 1/a) - log(delta a) / (a - 1) (Canonne, Kamath, Steinke 2020, Proposition 12).
+    """Least over a > 1: rho a + log(1 - 1/a) - log(delta a) / (a - 1) (Canonne, Kamath, Steinke 2020, Proposition 12).
 
     Its slope is rho + log(delta a) / (a - 1)², which changes sign once, between 1 and 1/delta.
     """

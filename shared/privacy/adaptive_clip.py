@@ -17,6 +17,7 @@ def next_clip(clip_norm: float, fraction_below: float, target_quantile: float, r
     """The clipping norm of the next round: `clip_norm * exp(-rate * (fraction_below - target_quantile))`.
 
     Args:
+        clip_norm: of this round, above 0.
         fraction_below: share of devices whose norm was within the clipping norm; noise may put it outside [0, 1], and
             it is then taken for the end it passed.
         target_quantile: share that should be, in [0, 1]; 0.5 is the median.

@@ -146,11 +146,16 @@ def plan_budget(
     above the largest, where the noise is `noise_over_signal` times as long, asks for more devices or fewer rounds.
 
     Args:
-        epsilon, delta: the promise for a device's whole life.
-        shares: how tasks share it, in rho.
+        epsilon: of the promise for a device's whole life.
+        delta: of the promise for a device's whole life.
+        cohort: the devices of a round, and how many may be corrupt or fall silent.
+        participations: sums of each task that a device answers in its life.
         dimension: length of the vector.
-        population, rounds: for the figure towards readers; each device is then in a round with a chance of
-            cohort / population. The noise counted is that of `honest_survivors`, as if readers colluded too.
+        shares: how tasks share it, in rho.
+        noise_over_signal: length of the noise that is allowed, in clipping norms; gives the largest dimension.
+        population: devices there are, for the figure towards readers; each is then in a round with a chance of cohort /
+            population. The noise counted is that of `honest_survivors`, as if readers colluded too.
+        rounds: of training, for the figure towards readers; both are given or neither counts.
 
     Raises:
         Misconfigured: a number is impossible, or a promise leaves nothing for one of the tasks.

@@ -79,6 +79,7 @@ def sample_discrete_gaussian(stream: RandomBytes, variance: int, length: int) ->
     Args:
         stream: `Keystream` of a fresh key, or `os.urandom`.
         variance: parameter of the law, in units², 1 to 2^28. From 1 on, the variance itself agrees to 1e-6 and better.
+        length: how many are drawn.
 
     Returns:
         int64 [length]. Towards one who knows everything else, within 2^-90 of the true law for a million entries.

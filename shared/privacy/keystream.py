@@ -37,4 +37,5 @@ class Keystream:
         return "Keystream(AES-256-CTR)"
 
     def __call__(self, length: int) -> bytes:
+        """The next `length` bytes of the stream."""
         return self._encryptor.update(bytes(length))

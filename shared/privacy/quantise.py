@@ -19,6 +19,7 @@ def clip(vector: NDArray[np.floating[Any]], clip_norm: float) -> NDArray[np.floa
 
     Args:
         vector: float [d].
+        clip_norm: largest L2 norm, above 0.
 
     Returns:
         float64 [d], a copy.
@@ -50,6 +51,7 @@ def quantise(
 
     Args:
         vector: float [d].
+        clip_norm: largest L2 norm of the vector before it is scaled, above 0.
         scale: units that stand for `clip_norm`.
         squared_norm_bound: largest squared L2 norm of the result, in units², checked in integers.
         stream: each draw takes d little-endian 32-bit words of it.

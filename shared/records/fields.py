@@ -1,5 +1,8 @@
-"""What may stand in one field, and what it is then. Each function takes a value as it was read, JSON or the text of a
-CSV cell, and gives it typed, None where there is nothing; it raises `Wrong`, which never quotes the value."""
+"""What may stand in one field, and what it is then.
+
+Each function takes a value as it was read, JSON or the text of a CSV cell, and gives it typed, None where there is
+nothing; it raises `Wrong`, which never quotes the value.
+"""
 
 import math
 import re
@@ -30,8 +33,10 @@ class Source(Protocol):
 
 
 def identity(name: str) -> str:
-    """An id as it is compared: NFC, without blanks around it, one space for those inside, without what has no width.
-    Ids that look the same are the same."""
+    """An id as it is compared; ids that look the same are the same.
+
+    NFC, without blanks around it, one space for those inside, without what has no width.
+    """
     if name.isascii() and not any(letter.isspace() for letter in name):
         return name
     return " ".join(unicodedata.normalize("NFC", name).translate(_UNSEEN).split())

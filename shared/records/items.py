@@ -30,6 +30,7 @@ def read_items(path: Path, lost: Callable[[int, str], None] | None = None) -> tu
     """The items of a file in its order, and notes on how they were read.
 
     Args:
+        path: of the file, named .jsonl or .csv.
         lost: takes line and reason of what is no item but no fault either (a blank line, an item without id or title);
             when left out, blank lines are passed over and such an item is a fault.
 

@@ -101,11 +101,13 @@ def separator_of(line: str, names: Collection[str]) -> str:
 def table_rows(
     lines: Iterable[str], header: Header, notes: list[str]
 ) -> Iterator[tuple[int, dict[str, str] | str | None]]:
-    """Of each row, the line it begins on, and its cells that are not empty by column; or what is wrong with it; or None
-    for a blank one. Cells come without the blanks around them.
+    """Of each row, the line it begins on, and its cells that are not empty by column.
+
+    Or what is wrong with it; or None for a blank one. Cells come without the blanks around them.
 
     Args:
         lines: with their ends.
+        header: which columns there must and may be.
         notes: what was taken another way than it stands there is added here.
 
     Raises:

@@ -22,6 +22,10 @@ def write_card(
     """Markdown.
 
     Args:
+        federation: whose terms and promises are told.
+        items: in the catalogue.
+        concept_names: in their order; may be empty.
+        round_number: training rounds that are done.
         metrics: what devices measured last, means over a private sum; may be empty.
         measured_round: after which round that was, where it was another.
     """

@@ -156,6 +156,7 @@ class Release:
 
         Args:
             counts: float64, of the first items; what came after the count is predicted from it.
+            noise: standard deviation of the noise in each count; 0 for exact ones.
         """
         counted, later = self.index[: len(counts)], self.index[len(counts) :]
         settings = self.federation.statistics
@@ -184,6 +185,9 @@ def first_release(
     """Fit the whitening, find and name the concepts: release zero, made of public texts and features alone.
 
     Args:
+        federation: the terms, which say what the model is and what it sees.
+        catalogue: public items, with their features.
+        model: of this federation, whose heads start on the concepts found.
         embeddings: float32 [n, width], the model's encoder on the catalogue's texts.
         graph: concepts known beforehand; they come first, keep their names and start M.
 
@@ -228,6 +232,11 @@ def next_release(
     """The release that a finished training gives: new parameters, and a new index if the adapters moved.
 
     Args:
+        release: that the training started from.
+        model: of its federation, which encodes anew where adapters moved.
+        vector: float32 [d], the parameters after training.
+        round_number: training rounds that are done.
+        progress: called with how many texts were encoded since the last call.
         metrics: what devices measured last, for the card.
         measured_round: after which round that was; this one where left out.
     """
@@ -257,6 +266,10 @@ def with_items(
     federation file asks for.
 
     Args:
+        release: that devices have.
+        model: of its federation, which encodes the new texts.
+        items: that came, with their features.
+        progress: called with how many texts were encoded since the last call.
         embeddings: float32 [items, width] of their texts under the adapters of the release, where they are known.
 
     Raises:

@@ -49,7 +49,8 @@ def share_key(shared: bytes, session: bytes, sender: bytes, receiver: bytes) -> 
     Args:
         shared: X25519 of the two encryption keys.
         session: ctx, 32 bytes.
-        sender, receiver: device ids, 16 bytes; the key differs by direction.
+        sender: device id, 16 bytes, of who sends the envelope.
+        receiver: device id, 16 bytes; the key differs by direction.
     """
     return derive(shared, session, LABEL + b"share" + sender + receiver)
 
@@ -60,7 +61,8 @@ def pair_key(shared: bytes, session: bytes, device: bytes, other: bytes) -> byte
     Args:
         shared: X25519 of the two mask keys.
         session: ctx, 32 bytes.
-        device, other: device ids, 16 bytes.
+        device: id of one of the two, 16 bytes.
+        other: id of the other, 16 bytes.
     """
     return derive(shared, session, LABEL + b"pair" + min(device, other) + max(device, other))
 

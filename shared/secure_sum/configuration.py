@@ -107,7 +107,7 @@ class RoundConfiguration:
 
     @property
     def rho(self) -> float:
-        """zCDP charged per participation."""
+        """Charged per participation, as rho of zCDP."""
         return self.rho_units * RHO_UNIT
 
     def encode(self) -> bytes:

@@ -17,7 +17,8 @@ def seal(key: bytes, sender: int, receiver: int, session: bytes, shares: bytes) 
 
     Args:
         key: of this direction between the two (`share_key`).
-        sender, receiver: places in the roster.
+        sender: place in the roster of who holds the secrets that are shared out.
+        receiver: place in the roster of who will hold the shares.
         session: ctx, 32 bytes.
         shares: share of b, then share of the mask seed.
 

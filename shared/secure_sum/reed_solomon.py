@@ -32,8 +32,9 @@ def inverses(values: Sequence[int]) -> list[int]:
 
 
 def correct(word: Mapping[int, int], length: int) -> list[int] | None:
-    """Find the polynomial that most of a word's values lie on (Gao 2003, "A new algorithm for decoding Reed-Solomon
-    codes").
+    """Find the polynomial that most of a word's values lie on.
+
+    Gao 2003, "A new algorithm for decoding Reed-Solomon codes".
 
     Args:
         word: m values by point; up to (m - length) // 2 may be wrong.

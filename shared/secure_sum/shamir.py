@@ -34,6 +34,7 @@ def split_secret(
         secret: in [0, PRIME).
         threshold: shares that rebuild it.
         points: where the polynomial is evaluated, each in [1, 65536] and once.
+        random_bytes: source of the polynomial's other coefficients.
 
     Returns:
         Share by point, in the order of `points`.
@@ -56,6 +57,7 @@ def recover(shares: Mapping[int, int], threshold: int) -> int:
 
     Args:
         shares: share by point.
+        threshold: shares that rebuild it.
 
     Returns:
         The value at 0 of the polynomial through these shares. It is the secret only if all of them are right.
@@ -75,6 +77,7 @@ def recover_checked(
 
     Args:
         shares: m shares by point; up to (m - threshold) // 2 of them may be wrong.
+        threshold: shares that rebuild it, if all of them are right.
         is_right: whether a value is the secret.
 
     Returns:

@@ -47,8 +47,10 @@ def train_centrally(
     windows_per_step: int = 64,
     progress: Callable[[int, float], None] = lambda _epoch, _metric: None,
 ) -> Vector:
-    """The parameters [d] that Adam finds when all logs lie in one place: windows of all people shuffled together, heads
-    only, stopped when `validate` has not risen for `patience` epochs."""
+    """The parameters [d] that Adam finds when all logs lie in one place.
+
+    Windows of all people shuffled together, heads only, stopped when `validate` has not risen for `patience` epochs.
+    """
     groups = release.federation.heads
     length = release.federation.windows.events
     windows = [window for log in logs for window in cut_windows(log, length) if len(window.events) > 1]

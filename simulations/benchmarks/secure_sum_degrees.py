@@ -54,8 +54,10 @@ def smallest_degrees(n: int, corrupt_ppm: int, dropout_ppm: int) -> tuple[int, i
 
 
 def most_marked(population: int, marked: int, draws: int, times: int, bits: int) -> int:
-    """Least c with `times` * P[Hyp(population, marked, draws) > c] <= 2^-bits: `draws` of `population`, `marked` of it
-    marked."""
+    """Least c with `times` * P[Hyp(population, marked, draws) > c] <= 2^-bits.
+
+    `draws` of `population` are drawn, `marked` of which are marked.
+    """
     whole, tail, count = comb(population, draws), 0, min(marked, draws) + 1
     while times * tail << bits <= whole:
         count -= 1

@@ -17,6 +17,8 @@ def quantile_milliseconds(
     """Median and 99 % quantile of the milliseconds of each variant, timed as `median_milliseconds` does.
 
     Args:
+        variants: what to time, by name; each is called with nothing.
+        repeats: timed calls of each, at least 1.
         seconds: reads a clock; that of the process where nothing but its own work is to count.
     """
     for run in variants.values():

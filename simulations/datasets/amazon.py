@@ -1,5 +1,7 @@
-"""Reads Amazon data: review JSON lines, or an item list with sequences. It never reads a reviewer's name into memory
-for longer than the line it stands on."""
+"""Reads Amazon data: review JSON lines, or an item list with sequences.
+
+It never reads a reviewer's name into memory for longer than the line it stands on.
+"""
 
 from pathlib import Path
 

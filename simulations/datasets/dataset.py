@@ -91,13 +91,18 @@ class Dataset:
 
     @property
     def dated(self) -> bool:
-        """Whether times are of a clock. Else they are positions in a sequence, see `Event.dated`: no rule in seconds
-        (bursts, slips, sessions, doubles) applies."""
+        """Whether times are of a clock.
+
+        Else they are positions in a sequence, see `Event.dated`: no rule in seconds (bursts, slips, sessions, doubles)
+        applies.
+        """
         return any(event.dated for person in self.people for event in person.events[-1:])
 
     def digests(self) -> dict[str, str]:
-        """SHA-256 of the "items", and of the "events" with all that is asked about them, in hexadecimal: equal for
-        equal data, wherever it was read."""
+        """SHA-256 of the "items", and of the "events" with all that is asked about them, in hexadecimal.
+
+        Equal for equal data, wherever it was read.
+        """
         events = hashlib.sha256()
         for person in self.people:
             events.update(repr(person.id).encode())

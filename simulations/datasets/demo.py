@@ -46,6 +46,8 @@ def make_world(name: str, seed: int, write: WriteItems) -> Dataset:
     """The people of the demo of `seed` among items of another kind.
 
     Args:
+        name: of the data set.
+        seed: of people and items: the same for the same seed on every machine.
         write: so many items of each subtopic by chance, as (subtopic, item) in mixed order.
     """
     rng = np.random.default_rng([seed, len("demo world")])

@@ -19,6 +19,8 @@ def export_dataset(dataset: Dataset, folder: Path | str, people: int | None = No
     Features of items are left out: the layout has none.
 
     Args:
+        dataset: what is written.
+        folder: new or empty.
         people: how many, those with most events first; all when None.
 
     Returns:

@@ -73,8 +73,9 @@ class EventCollector:
         return len(self._people[person].events)
 
     def people(self, source: Path) -> tuple[Person, ...]:
-        """Everybody in the order they came up, each with events by time, ties in file order, doubles merged and
-        reported. To be called once.
+        """Everybody in the order they came up, each with events by time, ties in file order.
+
+        Doubles are merged and reported. To be called once.
 
         Raises:
             Corrupt: not one event was kept.

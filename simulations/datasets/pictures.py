@@ -28,6 +28,7 @@ def make_pictures(seed: int, missing_share: float = 0.0) -> Dataset:
     """The world of `seed`: the same for the same seed on every machine.
 
     Args:
+        seed: of people, items and pictures.
         missing_share: of the items, drawn by chance, that have no picture: they are left with a text that says nothing.
     """
     looks: dict[str, Image] = {}

@@ -91,8 +91,9 @@ def read_table(
 def csv_records(
     path: Path, tally: LoadCounter, *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and fields by column name of a file with a header and CSV quoting, whatever its separator; an empty
-    field is an empty text. Counts and reports as `read_table`.
+    """Line numbers and fields by column name of a file with a header and CSV quoting, whatever its separator.
+
+    An empty field is an empty text. Counts and reports as `read_table`.
 
     Raises:
         Corrupt: a required column is missing, an unknown one is there, a row has another number of fields, or a

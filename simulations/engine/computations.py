@@ -1,5 +1,7 @@
-"""What simulated devices could compute and what they could not. A simulation may look into its own devices; no server
-can, and what a device could not compute is zeros in its answer. So a fault in every device would pass for a training.
+"""What simulated devices could compute and what they could not.
+
+A simulation may look into its own devices; no server can, and what a device could not compute is zeros in its answer.
+So a fault in every device would pass for a training.
 """
 
 import json
@@ -23,6 +25,8 @@ def note(state: MutableMapping[str, str], request: RoundRequest, failure: str | 
     """Count one computation in a device's own state.
 
     Args:
+        state: of the device, where the count is kept as JSON.
+        request: the round that asked: its task, and the groups it trains.
         failure: kind and place of what went wrong; None when nothing did.
     """
     counted = json.loads(state.get(_KEY, "{}"))

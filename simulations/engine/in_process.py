@@ -51,6 +51,7 @@ class InProcessGrid(Grid):
         """Set up nodes that answer with `client_app`.
 
         Args:
+            client_app: the app of every device.
             devices: how many nodes; each finds its index in its node configuration as "partition-id".
             seed: gives run and node ids.
             fidelity: "copy" hands over copies of records; "wire" serialises every message and state, as a network does.

@@ -72,12 +72,15 @@ class SeededRandomness:
         return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
 
     def numpy(self, purpose: str) -> np.random.Generator:
+        """A generator that seed, device, round and purpose determine."""
         return np.random.default_rng(self._seed(purpose))
 
     def torch(self, purpose: str) -> torch.Generator:
+        """A generator that seed, device, round and purpose determine."""
         return torch.Generator().manual_seed(self._seed(purpose))
 
     def bytes(self, purpose: str) -> RandomBytes:
+        """A keystream whose key seed, device, round and purpose determine."""
         return Keystream(hashlib.sha256(f"{self._words} {purpose} bytes".encode()).digest())
 
 
@@ -110,6 +113,7 @@ class OpenSimulatedDevice:
         self._home, self._seed, self._masks = home, seed, masks
 
     def __call__(self, context: Context) -> Device:
+        """The device of a node, with the log that was written for its "partition-id"."""
         device = int(context.node_config["partition-id"])
         state = cast(MutableMapping[str, str], NodeState(context, "device"))
         return Device(

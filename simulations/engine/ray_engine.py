@@ -124,7 +124,8 @@ def _open_grid(factory: LinkStateFactory, stop: threading.Event) -> "_EngineGrid
     run.primary_task_id, run.federation_id = 1, NOOP_FEDERATION_ID
     TaskIdentity.run_id, TaskIdentity.task_id, TaskIdentity.node_id = _RUN_ID, 1, SUPERLINK_NODE_ID
     state = factory.state()
-    assert isinstance(state, InMemoryLinkState)
+    if not isinstance(state, InMemoryLinkState):
+        raise RuntimeError(f"ray engine: expected Flower's state in memory, got {type(state).__name__}")
     state.run_ids[_RUN_ID] = RunRecord(run=run)
     state.task_store[1] = Task(task_id=1, run_id=_RUN_ID)
     grid = _EngineGrid(factory, stop)
@@ -197,5 +198,6 @@ def _load_app(path: str) -> ClientApp:
     from ray import cloudpickle
 
     app = cloudpickle.loads(Path(path).read_bytes())
-    assert isinstance(app, ClientApp)
+    if not isinstance(app, ClientApp):
+        raise RuntimeError(f"ray engine: expected a ClientApp, got {type(app).__name__}")
     return app

@@ -46,8 +46,10 @@ class RunFolder:
         """Take a folder for a run.
 
         Args:
+            root: the folder.
             identity: what must be equal for a run to go on, by name: data, seed, digests of the federation and of what
                 was read.
+            resume: whether an unfinished run there is to go on.
 
         Raises:
             Misconfigured: the folder holds another run or a finished one, or an unfinished one and `resume` is off, or

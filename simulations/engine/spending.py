@@ -31,6 +31,10 @@ def spending(
     """What the device that spent most has spent, at each level.
 
     Args:
+        settings: the terms, with what was promised.
+        states: what the devices keep, their ledgers among it.
+        devices: how many there are.
+        reports: of every round; their answers say how much noise covers a window.
         first_only: only the first sum of each task was masked.
     """
     privacy = settings.privacy
@@ -66,7 +70,8 @@ def spending(
             "against": "a server that saw each single update; counts and evaluations have no such noise",
         }
     if privacy.level == "both":
-        assert user is not None
+        if user is None:
+            raise RuntimeError('spending: expected a promise to users at level "both", got none')
         event = {
             "epsilon": max((ledger.epsilon("event") for ledger in ledgers), default=0.0),
             "delta": privacy.event_delta,
@@ -76,7 +81,8 @@ def spending(
             "local_noise": local,
         }
     elif privacy.level == "event":
-        assert local is not None
+        if local is None:
+            raise RuntimeError('spending: expected local noise at level "event", got none')
         event = {
             "epsilon": local["epsilon"],
             "epsilon, readers of a release": _towards_readers(ledgers, reports, privacy.event_delta),

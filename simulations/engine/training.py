@@ -78,6 +78,13 @@ def train_federation(
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
 
     Args:
+        world: the people, their logs split, and what they choose from.
+        settings: the terms of the federation.
+        folder: where the run keeps its work and its release.
+        engine: local (this process) or ray (Flower's engine).
+        seed: of cohorts and of devices' chance.
+        progress: where stages are shown.
+        prior: concepts known beforehand, and names for them; none when left out.
         ask_untrained: what the model is asked before anybody taught it anything.
         mask_first_only: see `FirstMasked`; for secure sums over devices of this process.
     """
@@ -166,8 +173,9 @@ def _check_windows(settings: FederationFile, dimension: int) -> None:
 
 
 def check_moved(layout: Layout, start: Vector, federation: Federation) -> None:
-    """See that training moved every group it was to train: one that took no gradient in any round is a fault of ours,
-    which no device may tell a server.
+    """See that training moved every group it was to train.
+
+    One that took no gradient in any round is a fault of ours, which no device may tell a server.
 
     Raises:
         RuntimeError: naming the groups.

@@ -26,8 +26,11 @@ class ConceptScorer:
         """Encode once what stays the same while the heads are trained.
 
         Args:
+            release: whose catalogue is ranked, under its parameters at first.
+            model: of its federation, which reads words.
             logs: every person's whole log; the scorer only ever uses the events before those it is asked to rank, and
                 of them, as training does, those that show interest.
+            progress: called with how many texts were encoded since the last call.
         """
         logs = [positive_events(log) for log in logs]
         self._release, self._model = release, model

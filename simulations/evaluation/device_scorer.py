@@ -83,6 +83,8 @@ def breadth(
     """How wide, unusual, unlike, calibrated and fair the top tens are that devices offer.
 
     Args:
+        scorer: makes the lists, as devices do.
+        questions: m of them: whose list, and after which events.
         quality: float64 [m], nDCG@10 of each question, NaN where it was not asked; its gap between people with short
             and long histories is told.
         counts: float64 [items], training events about each.

@@ -124,8 +124,10 @@ def validation_event(events: Sequence[Event], catalogue: Catalogue, held_back: i
 
 @dataclass(frozen=True, slots=True)
 class _Choices:
-    """What of one person's events may be asked: catalogue rows of all choices, which of them are of a new item, and
-    where in the log they stand."""
+    """What of one person's events may be asked.
+
+    Catalogue rows of all choices, which of them are of a new item, and where in the log they stand.
+    """
 
     rows: Rows
     new: list[int]
@@ -136,6 +138,7 @@ def split(dataset: Dataset, seed: int) -> Split:
     """Split a data set.
 
     Args:
+        dataset: the people with their events, and what they were shown, where that is known.
         seed: of the sampled negatives, where the data set does not fix them.
     """
     catalogue = dataset.catalogue

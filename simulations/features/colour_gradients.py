@@ -14,9 +14,11 @@ _HUES, _GREYS, _DIRECTIONS = 12, 4, 12
 
 @dataclass(frozen=True, slots=True)
 class ColourGradients:
-    """Three histograms side by side, the root of each share (so that cosines are Bhattacharyya coefficients): hues
-    weighted by how colourful a pixel is, brightness, and directions of gradients modulo 180 degrees weighted by their
-    length (Dalal and Triggs 2005, over the whole picture)."""
+    """Three histograms side by side, the root of each share (so that cosines are Bhattacharyya coefficients).
+
+    Hues weighted by how colourful a pixel is, brightness, and directions of gradients modulo 180 degrees weighted by
+    their length (Dalal and Triggs 2005, over the whole picture).
+    """
 
     name: str = "image"
     width: int = _HUES + _GREYS + _DIRECTIONS

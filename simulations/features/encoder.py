@@ -38,6 +38,8 @@ def with_features(
     """The catalogue with one more block of features for those items that have an input.
 
     Args:
+        catalogue: whose items with an input gain the block.
+        encoder: makes the block, and names it.
         inputs: item id to what the encoder reads; items left out lack the block.
         batch: inputs encoded at once.
 

@@ -1,0 +1,1 @@
+"""Federation files for each kind of data, and concept graphs for some."""

@@ -187,8 +187,11 @@ class RunResult:
         return json.dumps(self.to_record(), ensure_ascii=False, allow_nan=False)
 
     def table(self) -> list[dict[str, Any]]:
-        """One row per model, and what it gets to see: this run, where it started, the same without privacy where there
-        was such a run, then the baselines; columns without any figure are left out."""
+        """One row per model, and what it gets to see.
+
+        This run, where it started, the same without privacy where there was such a run, then the baselines; columns
+        without any figure are left out.
+        """
         record = self.to_record()
         models = {"hushrec": {**record["metrics"], "impressions": record.get("impressions")}}
         models["untrained"] = record["untrained"]

@@ -37,8 +37,11 @@ class _Variant:
 
 
 def measure_ablations(trials: StudyRuns) -> list[dict[str, Any]]:
-    """A row per part: the figure without it, what everything gains over it, with a 95 % bootstrap interval over the
-    same people; and a row for each other way in which interest may move, and for learnt circumstances."""
+    """A row per part: the figure without it, and what everything gains over it.
+
+    The gain comes with a 95 % bootstrap interval over the same people. And a row for each other way in which interest
+    may move, and for learnt circumstances.
+    """
     trained = trials.train()
     release = trained.release
     model = build_model(release.federation)

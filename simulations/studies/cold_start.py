@@ -55,8 +55,10 @@ def cold_start_curve(world: World, trained: Trained) -> list[dict[str, Any]]:
 
 
 def without_items(world: World, gone: NDArray[np.bool_]) -> World:
-    """The world before some items came, bool [items]: no row, no event, no list shows them, and nothing kept for the
-    test is left. Its validation asks what it asked before, about the other items.
+    """The world before some items came, bool [items].
+
+    No row, no event, no list shows them, and nothing kept for the test is left. Its validation asks what it asked
+    before, about the other items.
     """
     catalogue = world.dataset.catalogue
     rows = np.cumsum(~gone) - 1
@@ -89,8 +91,10 @@ def without_items(world: World, gone: NDArray[np.bool_]) -> World:
 
 
 def _item_rows(trials: StudyRuns, trained: Trained) -> list[dict[str, Any]]:
-    """One item in ten comes after the training. Every model is asked the ordinary test questions; new items may stand
-    in the histories, whose texts a device reads like any other.
+    """One item in ten comes after the training.
+
+    Every model is asked the ordinary test questions; new items may stand in the histories, whose texts a device reads
+    like any other.
 
     `not held out` is what the ordinary training makes of the very same questions: new and warm targets may differ in
     difficulty, these do not.

@@ -22,8 +22,10 @@ _FEWEST_EVENTS = 20
 
 
 def measure_recovered(trials: StudyRuns) -> list[dict[str, Any]]:
-    """Cosines between what devices make of their people and what is true of them, for people of at least 20 events; and
-    how much concepts and hidden subtopics say of each other (normalised mutual information).
+    """Cosines between what devices make of their people and what is true of them.
+
+    For people of at least 20 events; and how much concepts and hidden subtopics say of each other (normalised mutual
+    information).
 
     Concepts are read as mixtures of subtopics by the catalogue alone: what their items are about.
 
@@ -48,7 +50,8 @@ def measure_recovered(trials: StudyRuns) -> list[dict[str, Any]]:
     with trials.progress.stage("interests", total=len(people)) as stage:
         for person in people:
             mix = ranker.profile(person.events).mix()
-            assert mix is not None
+            if mix is None:
+                raise RuntimeError("compare interests: expected a mix of concepts, got none")
             cosines.append(_cosine(mix @ meaning, _own(truth, person)))
             stage.advance()
     low, high = bootstrap_interval(np.array(cosines), seed=0)
