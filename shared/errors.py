@@ -86,6 +86,7 @@ class Refused(HushrecError):
         self.code = code
 
     def bare(self) -> Self:
+        """See `HushrecError.bare`."""
         return type(self)(*self.args, code=self.code)
 
     def __reduce__(self) -> tuple[Callable[[], Self], tuple[()]]:
