@@ -1,16 +1,21 @@
-"""Whole federations on one machine. `simulate` is loaded when first used: it brings torch and Flower with it."""
+"""Whole federations on one machine. What is named here is stable; it is loaded when first used, and torch with it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from simulations.datasets import Dataset, load
+    from simulations.report import RunResult
     from simulations.run import simulate
 
-__all__ = ["simulate"]
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "simulations.datasets": ("Dataset", "load"),
+        "simulations.report": ("RunResult",),
+        "simulations.run": ("simulate",),
+    },
+)
 
-
-def __getattr__(name: str) -> Any:
-    if name == "simulate":
-        from simulations.run import simulate
-
-        return simulate
-    raise AttributeError(f"module 'simulations' has no attribute {name!r}")
+__all__ = ["Dataset", "RunResult", "load", "simulate"]

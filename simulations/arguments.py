@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from shared.errors import Misconfigured
@@ -47,6 +48,6 @@ def check_arguments(
             raise Misconfigured(f"{name}: expected a whole number of at least {least}, got {number!r}")
 
 
-def path_of(place: Path | str | None) -> Path | None:
+def path_of(place: str | PathLike[str] | None) -> Path | None:
     """A path that was given as text or as one."""
     return None if place is None else Path(place).expanduser()

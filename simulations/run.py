@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ _EXAMPLE_EVENTS = 5
 
 
 def simulate(
-    data: str | Path = "demo",
+    data: str | PathLike[str] | Dataset = "demo",
     *,
-    federation: Path | str | None = None,
+    federation: str | PathLike[str] | None = None,
     set: Sequence[str] = (),
     rounds: int | None = None,
     clients_per_round: int | None = None,
@@ -40,19 +41,19 @@ def simulate(
     privacy: Privacy = "both",
     aggregation: Aggregation = "checked",
     seed: int = 0,
-    out: Path | str | None = None,
+    out: str | PathLike[str] | None = None,
     resume: bool = False,
     compare: bool = False,
     baselines: Which = "fast",
-    concept_graph: Path | str | None = None,
-    concept_names: Path | str | None = None,
+    concept_graph: str | PathLike[str] | None = None,
+    concept_names: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run one whole federation and measure it.
 
     Args:
-        data: demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR; or the path of a folder whose files
-            show which layout it is.
+        data: demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR; the path of a folder whose files show
+            which layout it is; or a `Dataset`, such as `Dataset.of` makes of one's own objects.
         federation: file to use instead of the shipped default and the preset for this kind of data.
         set: single settings, "section.key=value".
         rounds: instead of the federation file's.
@@ -73,18 +74,25 @@ def simulate(
     Raises:
         Misconfigured, Corrupt: the input is wrong; nothing is left half-written.
         NotYet: the data is too little to ask anybody anything, or its items cannot be told apart.
+
+    Example:
+        result = simulate("demo", rounds=20, privacy="both", seed=0)
+        print(result.metrics["sampled"]["ndcg@10"], result.privacy["user"]["epsilon"])
     """
     check_arguments(
         settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy=privacy,
         aggregation=aggregation, seed=seed, baselines=baselines,
     )  # fmt: skip
-    data, federation = spec_of(data), path_of(federation)
+    given, federation = (
+        (data, path_of(federation)) if isinstance(data, Dataset) else (spec_of(data), path_of(federation))
+    )
     if out is None:
         with tempfile.TemporaryDirectory(prefix="hushrec-run-") as place:
             result = simulate(
-                data, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine,
-                privacy=privacy, aggregation=aggregation, seed=seed, out=Path(place) / "run", compare=compare,
-                baselines=baselines, concept_graph=concept_graph, concept_names=concept_names, progress=progress,
+                given, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round,
+                engine=engine, privacy=privacy, aggregation=aggregation, seed=seed, out=Path(place) / "run",
+                compare=compare, baselines=baselines, concept_graph=concept_graph, concept_names=concept_names,
+                progress=progress,
             )  # fmt: skip
             return replace(result, out=None)
     started = time.perf_counter()
@@ -93,18 +101,20 @@ def simulate(
     shown = progress or Progress()
     prior = Prior.read(path_of(concept_graph), path_of(concept_names))
     with shown.stage("loading"):
-        world = World.of(load(data, seed), seed)
+        dataset = given if isinstance(given, Dataset) else load(given, seed)
+        world = World.of(dataset, seed)
+    spec = f"events:{dataset.name}" if isinstance(given, Dataset) else given
     settings = resolve(
-        data, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
+        spec, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
     )
-    identity = _identity(data, world.dataset, seed, settings.digest(), prior.digest())
+    identity = _identity(spec, world.dataset, seed, settings.digest(), prior.digest())
     folder = RunFolder.open(Path(out), identity, resume)
     first_only = aggregation == "checked" and settings.sum.mode == "secure" and engine == "local"
     trained = train_federation(world, settings, folder, engine, seed, shown, prior, world.split.test, first_only)
-    result = _measured(world, trained, data, baselines, seed, shown, first_only)
+    result = _measured(world, trained, spec, baselines, seed, shown, first_only)
     if compare:
         openly = resolve(
-            data, world.events, len(world.members), federation, set, rounds, clients_per_round, "none", "plain"
+            spec, world.events, len(world.members), federation, set, rounds, clients_per_round, "none", "plain"
         )
         result = replace(result, without_privacy=_without_privacy(world, openly, folder, engine, seed, shown, prior))
     with shown.stage("writing the report"):

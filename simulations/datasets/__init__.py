@@ -1,6 +1,6 @@
 """The data sets a federation can be simulated on: four real layouts and a made-up world whose truth is known."""
 
-from simulations.datasets.dataset import Dataset, Impression, LoadReport, Loss, Person
+from simulations.datasets.dataset import Dataset, Impression, LoadReport, Person, SkippedRows
 from simulations.datasets.demo_truth import DemoTruth, Habit
 from simulations.datasets.export import export_dataset
 from simulations.datasets.loading import load, spec_of
@@ -11,8 +11,8 @@ __all__ = [
     "Habit",
     "Impression",
     "LoadReport",
-    "Loss",
     "Person",
+    "SkippedRows",
     "export_dataset",
     "load",
     "spec_of",

@@ -4,12 +4,13 @@ Simulation only: on a real device nobody holds the events of more than one perso
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.behaviour import Event, event_to_fields
-from shared.catalogue import Catalogue
+from shared.catalogue import Catalogue, Item
+from shared.errors import Misconfigured
 from simulations.datasets.demo_truth import DemoTruth
 
 
@@ -47,7 +48,7 @@ class Impression:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class SkippedRows:
     """Records left out for one reason; `examples` are "file:line", never a person's text."""
 
     reason: str
@@ -65,8 +66,12 @@ class LoadReport:
 
     rows_read: int
     rows_kept: int
-    losses: tuple[Loss, ...]
+    losses: tuple[SkippedRows, ...]
     notes: tuple[str, ...] = ()
+
+
+def _moment(event: Event) -> float:
+    return event.time_seconds
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,40 @@ class Dataset:
     impressions: tuple[Impression, ...] = ()
     truth: DemoTruth | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, name: str, items: Iterable[Item], people: Mapping[str, Sequence[Event]]) -> "Dataset":
+        """A data set of one's own objects, to be given to `simulate`.
+
+        Args:
+            name: in reports.
+            items: the public catalogue.
+            people: events by person, in any order.
+
+        Raises:
+            Misconfigured: an item stands twice, an event is none or is about an unknown item, or nobody is there.
+
+        Example:
+            >>> from shared.behaviour import EventKind
+            >>> items = [Item("a", "Roses", "Growing roses"), Item("b", "Tulips", "Growing tulips")]
+            >>> events = [Event(2.0, EventKind.CLICK, "b"), Event(1.0, EventKind.CLICK, "a")]
+            >>> own = Dataset.of("garden", items, {"ann": events})
+            >>> [event.item for event in own.people[0].events]
+            ['a', 'b']
+        """
+        catalogue = Catalogue(items)
+        if not people:
+            raise Misconfigured(f"data {name!r}: expected at least one person, got none")
+        for person, events in people.items():
+            for place, event in enumerate(events):
+                where = f"data {name!r}: person {person!r}, event {place}"
+                if not isinstance(event, Event):
+                    raise Misconfigured(f"{where}: expected an Event, got {type(event).__name__}")
+                if event.item is not None and event.item not in catalogue:
+                    raise Misconfigured(f"{where}: expected an item of the catalogue, got {event.item!r}")
+        kept = tuple(Person(person, tuple(sorted(events, key=_moment))) for person, events in people.items())
+        rows = len(catalogue) + sum(len(person.events) for person in kept)
+        return cls(name, catalogue, kept, LoadReport(rows, rows, ()))
 
     @property
     def dated(self) -> bool:

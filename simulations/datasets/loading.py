@@ -1,6 +1,7 @@
 """Turns a data set's specification ("movielens:DIR", say) into a loaded data set. It knows names, no file layout."""
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -30,7 +31,7 @@ _SIGNS = {
 _MAKERS: dict[str, Callable[[int], Dataset]] = {"demo": make_demo, "pictures": make_pictures}
 
 
-def spec_of(data: str | Path) -> str:
+def spec_of(data: str | PathLike[str]) -> str:
     """The specification of a data set: a text as it is, and for a path its layout before it, told by its files.
 
     Raises:
@@ -38,7 +39,10 @@ def spec_of(data: str | Path) -> str:
     """
     if isinstance(data, str) or str(data) in _MAKERS or str(data).partition(":")[0] in _LOADERS:
         return str(data)
-    if not isinstance(data, Path) or not data.expanduser().is_dir():
+    if not isinstance(data, PathLike):
+        raise Misconfigured(f"data: expected {_EXPECTED}, a path or a Dataset, got {type(data).__name__}")
+    data = Path(data)
+    if not data.expanduser().is_dir():
         raise Misconfigured(f"data: expected {_EXPECTED}, or a path of an existing folder, got {str(data)!r}")
     folder = data.expanduser()
     fitting = [name for name, signs in _SIGNS.items() if any(next(folder.glob(sign), None) for sign in signs)]
@@ -50,7 +54,7 @@ def spec_of(data: str | Path) -> str:
     return f"{fitting[0]}:{data}"
 
 
-def load(data: str | Path, seed: int = 0) -> Dataset:
+def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
     """Load or make the data set that `data` names.
 
     Args:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulations.datasets.dataset import LoadReport, Loss
+from simulations.datasets.dataset import LoadReport, SkippedRows
 
 EXAMPLES_PER_LOSS = 5
 
@@ -37,5 +37,7 @@ class LoadCounter:
         lost = sum(self._lost.values())
         if self.read != self.kept + lost:
             raise AssertionError(f"a loader lost count: {self.read} read, {self.kept} kept, {lost} reported")
-        losses = tuple(Loss(reason, count, tuple(self._examples[reason])) for reason, count in self._lost.items())
+        losses = tuple(
+            SkippedRows(reason, count, tuple(self._examples[reason])) for reason, count in self._lost.items()
+        )
         return LoadReport(self.read, self.kept, losses, tuple(self._notes))

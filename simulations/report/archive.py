@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
-from simulations.datasets import Loss
+from simulations.datasets import SkippedRows
 from simulations.report.curve import of_headline, picture
 from simulations.report.page import render
 from simulations.report.result import (
@@ -81,7 +81,9 @@ def read_result(directory: Path) -> RunResult:
             curve=[CurvePoint.from_json(point) for point in details["curve"]],
             cold_start_curve=details["cold_start_curve"],
             rounds_table=[{column: _value(cell) for column, cell in row.items()} for row in rows],
-            load_losses=[Loss(**loss | {"examples": tuple(loss["examples"])}) for loss in details["load_losses"]],
+            load_losses=[
+                SkippedRows(**loss | {"examples": tuple(loss["examples"])}) for loss in details["load_losses"]
+            ],
             examples=[_person(person) for person in details["examples"]],
             federation_toml=_read(directory, "federation.toml"),
             notes=details["notes"],

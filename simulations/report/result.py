@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Misconfigured
-from simulations.datasets import Loss
+from simulations.datasets import SkippedRows
 
 SAMPLED = ("hr@10", "ndcg@10", "auc", "mrr")
 FULL = ("hr@10", "ndcg@10", "mrr")
@@ -137,7 +137,7 @@ class RunResult:
     curve: Sequence[CurvePoint] = field(default=(), repr=False)
     cold_start_curve: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     rounds_table: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
-    load_losses: Sequence[Loss] = field(default=(), repr=False)
+    load_losses: Sequence[SkippedRows] = field(default=(), repr=False)
     examples: Sequence[ExamplePerson] = field(default=(), repr=False)
     federation_toml: str = field(default="", repr=False)
     notes: Sequence[str] = field(default=(), repr=False)

@@ -5,7 +5,7 @@ from typing import Any
 
 from server import RoundReport
 from shared.privacy import Task
-from simulations.datasets import Loss
+from simulations.datasets import SkippedRows
 from simulations.report import CurvePoint, ExampleEvent, ExamplePerson, ExampleRecommendation, RunResult
 
 TITLE = 'Men & <script>alert("x")</script> http://example.org/film'
@@ -75,7 +75,7 @@ def sample(**changes: Any) -> RunResult:
         },
         "moved": {"dense": 4.5, "scales": 0.25},
         "rounds_table": [row(1, 90), row(2, 3, skipped=True), row(3, 95), row(3, 70, task="evaluation")],
-        "load_losses": [Loss("a line without a time", 12, ("events.csv:4", "events.csv:9"))],
+        "load_losses": [SkippedRows("a line without a time", 12, ("events.csv:4", "events.csv:9"))],
         "examples": [
             ExamplePerson(
                 "Person 12",

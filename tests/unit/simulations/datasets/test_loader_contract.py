@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from shared.errors import Corrupt, Misconfigured
-from simulations.datasets import Dataset, Loss, load
+from simulations.datasets import Dataset, SkippedRows, load
 
 
 class DatasetContract:
@@ -71,7 +71,7 @@ class LoaderContract(DatasetContract):
     def change(self, folder: Path, name: str, content: bytes) -> None:
         (folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
 
-    def with_row(self, folder: Path, row: bytes) -> tuple[Loss, ...]:
+    def with_row(self, folder: Path, row: bytes) -> tuple[SkippedRows, ...]:
         """The losses after adding one row to the events; the balance must hold."""
         self.change(folder, self.events_file, self.files[self.events_file] + row)
         dataset = self.load(folder)
@@ -106,7 +106,7 @@ class LoaderContract(DatasetContract):
         assert (loss.count, loss.examples) == (1, (self.place_of_added_row(),))
 
     def test_a_blank_line_is_reported_with_its_line(self, folder: Path) -> None:
-        assert self.with_row(folder, b"\n") == (Loss("blank line", 1, (self.place_of_added_row(),)),)
+        assert self.with_row(folder, b"\n") == (SkippedRows("blank line", 1, (self.place_of_added_row(),)),)
 
     def test_a_missing_directory_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(Misconfigured, match="expected an existing directory"):
@@ -148,7 +148,7 @@ class CatalogueFileContract(LoaderContract):
 
     def test_an_event_of_an_unknown_item_is_reported_with_its_line(self, folder: Path) -> None:
         losses = self.with_row(folder, self.unknown)
-        assert losses[0] == Loss("item not in the catalogue", 1, (self.place_of_added_row(),))
+        assert losses[0] == SkippedRows("item not in the catalogue", 1, (self.place_of_added_row(),))
 
     def test_events_of_unknown_items_only_are_an_error(self, folder: Path) -> None:
         self.change(folder, self.items_file, self.other_items)
@@ -275,10 +275,10 @@ class TestMind(CatalogueFileContract):
     def test_a_valid_directory_loses_nothing(self, dataset: Dataset) -> None:
         """The second row of U1 by time repeats the person's history, which is reported, so this one is not without."""
         assert dataset.report.losses == (
-            Loss("history given again by a later row of the person", 2, ("behaviors.tsv:1",)),
+            SkippedRows("history given again by a later row of the person", 2, ("behaviors.tsv:1",)),
         )
 
-    def with_row(self, folder: Path, row: bytes) -> tuple[Loss, ...]:
+    def with_row(self, folder: Path, row: bytes) -> tuple[SkippedRows, ...]:
         losses = super().with_row(folder, row)
         return tuple(loss for loss in losses if "history given again" not in loss.reason)
 
@@ -365,7 +365,7 @@ class TestEventsJsonl(CatalogueFileContract):
 
     def test_an_unknown_item_shown_is_reported(self, folder: Path) -> None:
         row = b'{"person": "x", "time_seconds": 9, "kind": "click", "item": "a", "shown": ["b", "z"]}\n'
-        assert self.with_row(folder, row) == (Loss("item not in the catalogue", 1, ("events.jsonl:4",)),)
+        assert self.with_row(folder, row) == (SkippedRows("item not in the catalogue", 1, ("events.jsonl:4",)),)
 
 
 class TestEventsCsv(CatalogueFileContract):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Misconfigured
-from simulations.datasets import Impression, Loss, load
+from simulations.datasets import Impression, SkippedRows, load
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_mandarin_titles_take_the_place_of_the_english_ones(news: Path) -> None:
         ("三", ("food",)),
     ]
     assert set(dataset.report.losses) == {
-        Loss("news without a Mandarin title", 1, ("news_titles.tsv:5",)),
-        Loss("item not in the catalogue", 2, ("behaviors.tsv:2", "behaviors.tsv:1")),
-        Loss("shown in an impression without a known click", 2, ("behaviors.tsv:2",)),
-        Loss("test impression without both a click and a known item passed over", 3, ("behaviors.tsv:1",)),
+        SkippedRows("news without a Mandarin title", 1, ("news_titles.tsv:5",)),
+        SkippedRows("item not in the catalogue", 2, ("behaviors.tsv:2", "behaviors.tsv:1")),
+        SkippedRows("shown in an impression without a known click", 2, ("behaviors.tsv:2",)),
+        SkippedRows("test impression without both a click and a known item passed over", 3, ("behaviors.tsv:1",)),
     }
     assert len(dataset.impressions) == 2
 

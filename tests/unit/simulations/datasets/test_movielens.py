@@ -6,7 +6,7 @@ import pytest
 
 from shared.behaviour import EventKind
 from shared.errors import Corrupt, Misconfigured
-from simulations.datasets import Loss, load
+from simulations.datasets import SkippedRows, load
 from simulations.datasets.film_texts import natural_title
 
 
@@ -53,16 +53,16 @@ def test_published_negatives_lose_the_test_item_and_unknown_films(films: Path) -
     dataset = load(f"movielens:{films}")
     assert dataset.negatives == {"1": ("12", "10"), "2": ("11", "12")}
     assert set(dataset.report.losses) == {
-        Loss("negative is the person's own test item", 1, ("ml-1m.test.negative:1",)),
-        Loss("negative not in the catalogue", 1, ("ml-1m.test.negative:2",)),
+        SkippedRows("negative is the person's own test item", 1, ("ml-1m.test.negative:1",)),
+        SkippedRows("negative not in the catalogue", 1, ("ml-1m.test.negative:2",)),
     }
 
 
 def test_a_test_item_never_rated_is_reported(films: Path) -> None:
     (films / "ml-1m.test.rating").write_text("0\t1\t4\t100\n1\t2\t2\t100\n")
     losses = load(f"movielens:{films}").report.losses
-    assert Loss("fixed test item the person never rated", 1, ("ml-1m.test.rating:2",)) in losses
-    assert Loss("negatives of another test item, or given twice", 4, ("ml-1m.test.negative:2",)) in losses
+    assert SkippedRows("fixed test item the person never rated", 1, ("ml-1m.test.rating:2",)) in losses
+    assert SkippedRows("negatives of another test item, or given twice", 4, ("ml-1m.test.negative:2",)) in losses
 
 
 def test_test_items_without_the_translation_of_their_numbers_are_refused(films: Path) -> None:
@@ -90,5 +90,5 @@ def test_film_texts_go_from_title_to_genres_to_plot_to_people(films: Path) -> No
         "Up. Drama.",
     ]
     assert dataset.catalogue[0].categories == ("Crime",)
-    assert Loss("film text without words", 1, ("movies_extrainfos.dat:2",)) in dataset.report.losses
-    assert Loss("text of an unknown film", 1, ("movies_extrainfos.dat:3",)) in dataset.report.losses
+    assert SkippedRows("film text without words", 1, ("movies_extrainfos.dat:2",)) in dataset.report.losses
+    assert SkippedRows("text of an unknown film", 1, ("movies_extrainfos.dat:3",)) in dataset.report.losses
