@@ -1,7 +1,7 @@
 """`hushrec-device`: turns options into calls and answers into tables, JSON and exit statuses. Nothing is decided here.
 
-What needs more than the desk (joining, running the device) is imported by the command that uses it, so that the others
-start at once.
+What needs more than the facade (joining, running the device) is imported by the command that uses it, so that the
+others start at once.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from client.cli import tables
-from client.cli.connection import desk_of
+from client.cli.connection import connect
 from client.cli.event_files import read_events_file
 from client.cli.terminal import ask, checked, circumstance, parts, show
 from client.facade import EventRecord, RecommendRequest
@@ -146,10 +146,10 @@ def log(
             }
             records = [checked(EventRecord, fields)]
         answers = []
-        with desk_of(Home.open(directory)) as desk, progress_bar("events") as progress:
+        with connect(Home.open(directory)) as facade, progress_bar("events") as progress:
             done = 0
             for part in parts(records):
-                answers.append(desk.log(part))
+                answers.append(facade.log(part))
                 done += len(part)
                 progress(done, len(records))
         ids, new = [row for answer in answers for row in answer["ids"]], sum(answer["new"] for answer in answers)
@@ -194,8 +194,8 @@ def recommend(
             "context": context or [],
         }
         wish = checked(RecommendRequest, fields)
-        with desk_of(Home.open(directory)) as desk:
-            answer = desk.recommend(wish)
+        with connect(Home.open(directory)) as facade:
+            answer = facade.recommend(wish)
         show(answer, tables.recommendations, as_json)
 
 
@@ -208,8 +208,8 @@ def explain(
 ) -> None:
     """Why an item ranks where it does, and without which events it would not."""
     with exit_on_error(_PROGRAM, debug):
-        with desk_of(Home.open(directory)) as desk:
-            answer = desk.explain(item)
+        with connect(Home.open(directory)) as facade:
+            answer = facade.explain(item)
         show(answer, tables.explanation, as_json)
 
 
@@ -224,14 +224,14 @@ def interests(
 ) -> None:
     """What the device makes of the events, and what is to count more or not at all."""
     with exit_on_error(_PROGRAM, debug):
-        with desk_of(Home.open(directory)) as desk:
+        with connect(Home.open(directory)) as facade:
             for name in mute or ():
-                desk.decide(name, "mute")
+                facade.decide(name, "mute")
             for name in boost or ():
-                desk.decide(name, "boost")
+                facade.decide(name, "boost")
             for name in clear or ():
-                desk.decide(name, "clear")
-            answer = desk.interests()
+                facade.decide(name, "clear")
+            answer = facade.interests()
         show(answer, tables.print_interests, as_json)
 
 
@@ -239,8 +239,8 @@ def interests(
 def privacy(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """What was promised, and what of it is spent."""
     with exit_on_error(_PROGRAM, debug):
-        with desk_of(Home.open(directory)) as desk:
-            answer = desk.privacy()
+        with connect(Home.open(directory)) as facade:
+            answer = facade.privacy()
         show(answer, tables.print_privacy, as_json)
 
 
@@ -259,8 +259,8 @@ def forget(
         home = Home.open(directory)
         what = "all events" if event is None else f"{len(event)} events"
         ask(f"Delete {what} for good?", yes, "nothing was deleted")
-        with desk_of(home) as desk:
-            answer = desk.forget(event)
+        with connect(home) as facade:
+            answer = facade.forget(event)
         if as_json:
             return print_json(answer)
         print(f"{answer['deleted']} events are gone")
@@ -277,8 +277,8 @@ def export(
     with exit_on_error(_PROGRAM, debug):
         if out is not None and out.exists():
             raise Misconfigured(f"{out}: expected a new file, found one; choose another")
-        with desk_of(Home.open(directory)) as desk:
-            answer = desk.export()
+        with connect(Home.open(directory)) as facade:
+            answer = facade.export()
         if out is None:
             return print_json(answer)
         write_atomically(out, (json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n").encode())

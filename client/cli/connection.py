@@ -1,4 +1,4 @@
-"""Who answers a command: the device that is up, through its local API, or else the desk opened here for a moment."""
+"""Who answers a command: the device that is up, through its local API, or else the facade opened here for a moment."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from client.home import Home
 from shared.arrays import JsonObject
 
 
-class AnyDesk(Protocol):
+class ConnectedDevice(Protocol):
     """What both can do; see `client.facade.DeviceFacade`."""
 
     def log(self, records: Sequence[EventRecord]) -> JsonObject:
@@ -41,8 +41,8 @@ class AnyDesk(Protocol):
 
 
 @contextmanager
-def desk_of(home: Home) -> Iterator[AnyDesk]:
-    """The desk of a device, up or not.
+def connect(home: Home) -> Iterator[ConnectedDevice]:
+    """The facade of a device, up or not.
 
     Raises:
         NotYet: the device is just starting or stopping.
@@ -52,8 +52,8 @@ def desk_of(home: Home) -> Iterator[AnyDesk]:
     if remote is not None:
         yield remote
         return
-    with open_facade(home) as desk:
-        yield desk
+    with open_facade(home) as facade:
+        yield facade
 
 
 def _running(home: Home) -> RemoteDesk | None:

@@ -1,4 +1,4 @@
-"""The desk of a device that is up, reached through its local API. It speaks to loopback only."""
+"""The facade of a device that is up, reached through its local API. It speaks to loopback only."""
 
 import http.client
 import json

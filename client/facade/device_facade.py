@@ -80,7 +80,7 @@ class DeviceFacade:
     def __init__(
         self, store: EventStore, ranking: RankingService, spent: Callable[[], JsonObject], now: Callable[[], float]
     ) -> None:
-        """Open the desk.
+        """Open the facade.
 
         Args:
             store: keeps the person's events and decisions.

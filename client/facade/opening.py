@@ -1,4 +1,4 @@
-"""Opens the desk of a device's folder: its store, which then has one writer, and its ranking, a process of its own."""
+"""Opens the facade of a device's folder: its store, which then has one writer, and its ranking in another process."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from client.store import Store
 
 @contextmanager
 def open_facade(home: Home) -> Iterator[DeviceFacade]:
-    """The desk of a device, as long as the context lasts.
+    """The facade of a device, as long as the context lasts.
 
     Raises:
         NotYet: another process writes to the store, or the keyring cannot be asked.

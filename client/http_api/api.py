@@ -1,4 +1,4 @@
-"""The local API: routes, and nothing but routes. What they do is the desk's, who may ask is the guard's."""
+"""The local API: routes, and nothing but routes. What they do is the facade's, who may ask is the guard's."""
 
 import logging
 from collections.abc import Iterator, Sequence, Set
@@ -78,11 +78,11 @@ _WORDS: dict[type[HushrecError], Refusal] = {
 }
 
 
-def make_api(desk: DeviceFacade, token: str, hosts: Set[str]) -> ASGIApp:
+def make_api(facade: DeviceFacade, token: str, hosts: Set[str]) -> ASGIApp:
     """The whole local API behind its guard.
 
     Args:
-        desk: answers what passes the guard.
+        facade: answers what passes the guard.
         token: what the header `Authorization: Bearer ...` must hold.
         hosts: what the header Host may say, such as "127.0.0.1:8787".
     """
@@ -94,7 +94,7 @@ def make_api(desk: DeviceFacade, token: str, hosts: Set[str]) -> ASGIApp:
         redoc_url=None,
         redirect_slashes=False,
     )
-    api.include_router(_routes(desk))
+    api.include_router(_routes(facade))
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(HushrecError, _ours)
@@ -102,7 +102,7 @@ def make_api(desk: DeviceFacade, token: str, hosts: Set[str]) -> ASGIApp:
     return ApiGuard(api, token, hosts)
 
 
-def _routes(desk: DeviceFacade) -> APIRouter:
+def _routes(facade: DeviceFacade) -> APIRouter:
     refusals: dict[int | str, dict[str, Any]] = {kind: {"model": schemas.Refusal} for kind in ("4XX", "5XX")}
     router = APIRouter(prefix="/v1", responses=refusals)
     guarded = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])  # for the document; the guard has looked
@@ -115,49 +115,49 @@ def _routes(desk: DeviceFacade) -> APIRouter:
     @guarded.post("/events", response_model=None, responses={200: {"model": schemas.Logged}})
     def log(batch: EventBatch) -> JsonObject:
         """Write events. When this answers, they are on disk; the same `key` again changes nothing."""
-        return desk.log(batch.events)
+        return facade.log(batch.events)
 
     @guarded.delete("/events", response_model=None, responses={200: {"model": schemas.Deleted}})
     def forget(chosen: Annotated[Deletion, Query()]) -> JsonObject:
         """Delete the given events for good, or all of them. The next answer no longer rests on them."""
-        return desk.forget(chosen.ids)
+        return facade.forget(chosen.ids)
 
     @guarded.get("/recommendations", response_model=None, responses={200: {"model": schemas.Recommendations}})
     def recommend(wish: Annotated[RecommendRequest, Query()]) -> JsonObject:
         """The items that suit the person best, each with its reasons."""
-        return desk.recommend(wish)
+        return facade.recommend(wish)
 
     @guarded.post("/feedback", response_model=None, responses={200: {"model": schemas.Written}})
     def feedback(batch: FeedbackBatch) -> JsonObject:
         """Say what became of recommended items. The next recommendation already knows."""
-        return desk.feedback(batch.feedback)
+        return facade.feedback(batch.feedback)
 
     @guarded.get("/items/{item:path}/explanation", response_model=None, responses={200: {"model": schemas.Explanation}})
     def explain(item: Annotated[ItemId, Path()]) -> JsonObject:
         """Why an item ranks where it does."""
         with _absent():
-            return desk.explain(item)
+            return facade.explain(item)
 
     @guarded.get("/interests", response_model=None, responses={200: {"model": schemas.InterestsResponse}})
     def interests() -> JsonObject:
         """What the device makes of what the person did."""
-        return desk.interests()
+        return facade.interests()
 
     @guarded.post("/interests/{name:path}", response_model=None, responses={200: {"model": schemas.InterestsResponse}})
     def decide(name: Annotated[Word, Path()], decision: DecisionRecord) -> JsonObject:
         """Mute or boost a concept, or take that back: it holds from the next recommendation on."""
         with _absent():
-            return desk.decide(name, decision.action)
+            return facade.decide(name, decision.action)
 
     @guarded.get("/privacy", response_model=None, responses={200: {"model": schemas.PrivacyResponse}})
     def privacy() -> JsonObject:
         """What was promised to the person, and what of it is spent."""
-        return desk.privacy()
+        return facade.privacy()
 
     @guarded.get("/export", response_model=None, responses={200: {"model": schemas.Everything}})
     def export() -> JsonObject:
         """All that the device keeps of the person."""
-        return desk.export()
+        return facade.export()
 
     router.include_router(guarded)
     return router

@@ -30,10 +30,10 @@ def serve_api(home: Home) -> None:
         Misconfigured, Corrupt: the device's files are not what they must be.
     """
     token = home.keys.token()
-    with open_facade(home) as desk, _listener(home.settings.host, home.settings.port) as listener:
+    with open_facade(home) as facade, _listener(home.settings.host, home.settings.port) as listener:
         host, port = listener.getsockname()[:2]
         named = f"[{host}]" if ":" in host else host
-        api = make_api(desk, token, {f"{name}:{port}" for name in (named, "localhost")})
+        api = make_api(facade, token, {f"{name}:{port}" for name in (named, "localhost")})
         config = uvicorn.Config(
             api,
             http="h11",

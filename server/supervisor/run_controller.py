@@ -87,7 +87,7 @@ class RunController:
         """
         now = time.monotonic()
         if not self._adopted:
-            self._stop_strays()
+            self._stop_orphans()
         if now >= self._settle_due:
             reconcile_nodes(self._control, self._registry, self._thorough)
             self._settle_due, self._thorough = now + _SETTLE_SECONDS, False
@@ -99,7 +99,7 @@ class RunController:
             self._watch(self._run, now)
         self.state = RunState(self._order, self._run, self._serverapp, self._runs, self._failures, self._why)
 
-    def _stop_strays(self) -> None:
+    def _stop_orphans(self) -> None:
         """Runs of an earlier start have lost their ServerApp with it."""
         for run in self._control.runs():
             if not run.ended:

@@ -40,7 +40,7 @@ class RoundReport:
     Attributes:
         number: 1-based; 0 for the count that comes before training. An evaluation has that of the update before it.
         groups: parameter groups trained.
-        selected, answered, not_yet, refused, rejected, late: devices, see `Tally`.
+        selected, answered, not_yet, refused, rejected, late: devices, see `CohortCounts`.
         failed: devices by Flower's error code.
         skipped: too few answered, so nothing changed.
         seconds: wall clock of the round.

@@ -234,3 +234,11 @@ def test_commands_are_found_between_what_belongs_to_the_shell():
 def test_an_example_that_imports_what_is_gone_is_noticed():
     source = "import time\nfrom client import install, load_release\nfrom shared.nowhere import x\n"
     assert list(missing_imports(source)) == ["client.install", "shared.nowhere.x"]
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=str)
+def test_every_file_of_ours_that_is_named_is_there(document: Path) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:client|server|shared|simulations|tests)/[\w/.-]+\.(?:py|toml|md|json|csv))`", text))
+    examples = {name for name in named if "NAME" in name or "NEW" in name}
+    assert sorted(name for name in named - examples if not (ROOT / name).is_file()) == []

@@ -25,7 +25,7 @@ def charges(file, task):
     return derive_round_parameters(file, task, 1, 1000, bytes(32), bytes(32)).charges
 
 
-def afford(promises, file, task):
+def check(promises, file, task):
     promises.check(file, task, charges(file, task))
 
 
@@ -53,7 +53,7 @@ def promises(tmp_path):
 
 
 def test_a_charge_is_in_the_ledgers_file_with_its_round_before_pay_returns(promises, tmp_path):
-    afford(promises, federation(), "update")
+    check(promises, federation(), "update")
     assert not (tmp_path / "ledger.jsonl").exists()
     pay(promises, federation(), "update", 7)
     held = read_charges(tmp_path / "ledger.jsonl")
@@ -66,11 +66,11 @@ def test_a_file_and_a_mapping_refuse_at_the_same_answer(promises, tmp_path):
     simulated = BudgetGuard(state)
     for number in (1, 2, 3):
         for one in (promises, simulated):
-            afford(one, federation(), "update")
+            check(one, federation(), "update")
             pay(one, federation(), "update", number)
     before = (tmp_path / "ledger.jsonl").read_bytes()
     for one in (promises, simulated):
-        for call in (lambda: afford(one, federation(), "update"), lambda: pay(one, federation(), "update", 4)):  # noqa: B023
+        for call in (lambda: check(one, federation(), "update"), lambda: pay(one, federation(), "update", 4)):  # noqa: B023
             with pytest.raises(Refused, match="budget"):
                 call()
     assert (tmp_path / "ledger.jsonl").read_bytes() == before
@@ -86,7 +86,7 @@ def test_another_federation_finds_what_was_spent_under_the_first(promises):
     for number in (1, 2, 3):
         pay(promises, federation(), "update", number)
     with pytest.raises(Refused, match="budget"):
-        afford(promises, federation("name=another"), "update")
+        check(promises, federation("name=another"), "update")
 
 
 def test_a_torn_ledger_stops_every_answer_and_is_left_as_it_lies(promises, tmp_path):
@@ -95,7 +95,7 @@ def test_a_torn_ledger_stops_every_answer_and_is_left_as_it_lies(promises, tmp_p
     path = tmp_path / "ledger.jsonl"
     torn = path.read_bytes().replace(b'"round": 1', b'"round": 2')
     path.write_bytes(torn)
-    for call in (afford, lambda *asked: pay(*asked, 3)):
+    for call in (check, lambda *asked: pay(*asked, 3)):
         with pytest.raises(Corrupt, match=r"ledger\.jsonl: line 1"):
             call(promises, federation("privacy.level=user"), "update")
     assert path.read_bytes() == torn

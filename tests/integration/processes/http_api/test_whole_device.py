@@ -15,8 +15,8 @@ def api(tmp_path_factory, tiny):
     """With three clicks on garden items; tests add to them, and only one deletes, as ranking then starts anew."""
     place = make_place(tmp_path_factory.mktemp("devices") / "device")
     place.install(tiny.moved()[0])
-    with open_facade(place.home) as desk:
-        asking = Asking(make_api(desk, TOKEN, {HOST}))
+    with open_facade(place.home) as facade:
+        asking = Asking(make_api(facade, TOKEN, {HOST}))
         asking.place = place
         clicks = [{"kind": "click", "item": f"garden-{n}", "time_seconds": 1_700_000_000 + n} for n in range(3)]
         assert asking.ask("POST", "/v1/events", {"events": clicks}).status == 200

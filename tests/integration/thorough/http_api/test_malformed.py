@@ -69,10 +69,10 @@ def said_in_fixed_words(status, body):
 @pytest.fixture
 def api(tmp_path):
     with Store.open(tmp_path / "store.sqlite", b"k" * 32) as store:
-        desk = DeviceFacade(store, FakeRanking(store), lambda: {"note": IN_STORE}, lambda: 1_800_000_000.0)
+        facade = DeviceFacade(store, FakeRanking(store), lambda: {"note": IN_STORE}, lambda: 1_800_000_000.0)
         store.append([Event(1.0, EventKind.SEARCH, IN_STORE, IN_STORE)])
         store.controls["interests"] = IN_STORE
-        asking = Asking(make_api(desk, TOKEN, {HOST}))
+        asking = Asking(make_api(facade, TOKEN, {HOST}))
         yield Watched(asking)
         asking.close()
 

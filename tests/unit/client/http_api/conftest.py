@@ -22,7 +22,7 @@ def ranking(store: FakeStore) -> FakeRanking:
 
 @pytest.fixture
 def api(store: FakeStore, ranking: FakeRanking) -> Iterator[Asking]:
-    desk = DeviceFacade(store, ranking, lambda: {"user": {"epsilon": 1.5}}, lambda: 1_800_000_000.0)
-    asking = Asking(make_api(desk, TOKEN, {HOST}))
+    facade = DeviceFacade(store, ranking, lambda: {"user": {"epsilon": 1.5}}, lambda: 1_800_000_000.0)
+    asking = Asking(make_api(facade, TOKEN, {HOST}))
     yield asking
     asking.close()

@@ -231,10 +231,10 @@ def test_a_fault_of_ours_is_one_word_and_its_log_line_names_no_text(api, ranking
 def test_two_clients_at_once_lose_nothing_and_get_ids_of_their_own(store):
     from client.facade import DeviceFacade
 
-    desk = DeviceFacade(store, FakeRanking(store), dict, lambda: 1_800_000_000.0)
+    facade = DeviceFacade(store, FakeRanking(store), dict, lambda: 1_800_000_000.0)
 
     def one(client):
-        asking = Asking(make_api(desk, TOKEN, {HOST}))
+        asking = Asking(make_api(facade, TOKEN, {HOST}))
         ids = []
         for number in range(40):
             ids += write(asking, {"kind": "click", "item": f"{client}-{number}"})
