@@ -170,8 +170,14 @@ def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
     charged: Counter[PrivacyEvent] = Counter()
     for task in TASKS:
         if privacy.level == "both" and shares[task]:
-            heads = derive_round_parameters(federation, task, 1, dimension, bytes(32), bytes(32)).charges
-            charged[heads[1]] += int(getattr(privacy, f"{task}_participations"))
+            answers = int(getattr(privacy, f"{task}_participations"))
+            training = federation.training
+            adapting = training.adapter_rounds if task == "update" and "adapters" in training.groups else 0
+            # Rounds of the adapters see fewer windows, so that one of these moves an answer further.
+            for count, number in ((min(adapting, answers), training.rounds), (max(answers - adapting, 0), 1)):
+                if count:
+                    derived = derive_round_parameters(federation, task, number, dimension, bytes(32), bytes(32))
+                    charged[derived.charges[1]] += count
     return ConcentratedAccountant().epsilon(charged, privacy.event_delta) if charged else None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.aggregation.unmasking import Culprit, unmask
-from shared.errors import Corrupt, NotYet, Refused
+from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import (
     Advert,
     Agreements,
@@ -141,7 +141,11 @@ class SecAggServer:
                 f"private sum: expected at least {self._configuration.minimum_cohort} members, "
                 f"got {len(self._adverts)}; wait for more devices"
             )
-        self._parameters = self._configuration.for_cohort(len(self._adverts), self._event_noise)
+        try:
+            self._parameters = self._configuration.for_cohort(len(self._adverts), self._event_noise)
+        except Misconfigured:
+            self._abort()
+            raise
         roster = Roster(tuple(self._adverts[device] for device in sorted(self._adverts)))
         self._roster, self._session = roster, roster.session(self._ch)
         self._ring = Ring(self._session, len(roster), self._parameters.degree)

@@ -16,6 +16,7 @@ RHO_UNIT = 2.0**-40
 _LAYOUT = struct.Struct("<B16sQ32s32sIdQHHIIBB")
 _VERSION = 1
 _LARGEST_SCALE = 65536
+_LARGEST_VARIANCE = 2**28  # of the sampler, `shared.privacy.discrete_gaussian`
 _SMALLEST_SCALE = 256
 _SMALLEST_VARIANCE = 256
 _MODULUS_HALF = 2**31
@@ -217,4 +218,9 @@ class RoundConfiguration:
             raise Misconfigured(
                 f"cohort of {n}: the noise of {variance} + {event_noise_variance:g} squared units each could wrap the "
                 "32-bit sum; expected a larger rho, a lower dimension or less event-level noise"
+            )
+        if variance > _LARGEST_VARIANCE:  # said here, before anybody has paid for a vector that cannot be noised
+            raise Misconfigured(
+                f"cohort of {n}: expected a noise of at most {_LARGEST_VARIANCE} squared units each, as more cannot be "
+                f"drawn exactly, got {variance}; expected a larger rho, a lower dimension or a larger cohort"
             )

@@ -1,6 +1,7 @@
 """What one answer is charged, at each level."""
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.errors import Misconfigured
 from shared.federation import read_federation
-from shared.privacy import SampledGaussian, SummedGaussian, SummedWindow
-from shared.round_parameters import charges_of, derive_round_parameters
+from shared.privacy import ConcentratedAccountant, SampledGaussian, SummedGaussian, SummedWindow
+from shared.round_parameters import charges_of, derive_round_parameters, window_epsilon
 
 BOTH = ("privacy.level=both", "round.minimum_answers=50")
 
@@ -73,3 +74,23 @@ def test_emptying_a_window_never_silences_the_others():
 def test_the_event_level_alone_needs_noise():
     with pytest.raises(Misconfigured, match="event_noise_multiplier: expected above 0"):
         read_federation(settings=["privacy.level=event", "sum.mode=plain"])
+
+
+def test_what_is_planned_for_a_window_counts_rounds_of_the_adapters_as_they_are_charged():
+    """The ledger's own sum, answer by answer, for a device that is asked in the last rounds, which cost most."""
+    rounds = ["training.rounds=8", "training.adapter_rounds=3", "training.adapter_windows=1", "windows.per_device=8"]
+    file = read_federation(
+        settings=[*BOTH, *rounds, "privacy.update_participations=5", "privacy.evaluation_participations=1"]
+    )
+    charges = [
+        derive_round_parameters(file, "update", number, 1000, bytes(32), bytes(32)).charges[1] for number in range(4, 9)
+    ]
+    charges += [
+        derive_round_parameters(file, task, 1, 1000, bytes(32), bytes(32)).charges[1]
+        for task in ("statistics", "evaluation")
+        for _ in range(getattr(file.privacy, f"{task}_participations"))
+        if getattr(file.privacy, f"{task}_share")
+    ]
+    spent = ConcentratedAccountant().epsilon(Counter(charges), file.privacy.event_delta)
+    assert window_epsilon(file, 1000) == pytest.approx(spent)
+    assert charges[0].rho < charges[4].rho

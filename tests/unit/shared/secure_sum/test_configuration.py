@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Corrupt, Misconfigured
+from shared.privacy.discrete_gaussian import MAXIMUM_VARIANCE
 from shared.secure_sum import RoundConfiguration, SumParameters
+from shared.secure_sum.configuration import _LARGEST_VARIANCE
 
 PLAIN = RoundConfiguration(
     task_id=bytes(16),
@@ -190,6 +192,14 @@ def test_event_level_noise_takes_its_room_in_the_modulus():
     for impossible in (math.nan, math.inf, -1.0):
         with pytest.raises(Misconfigured, match="event_noise_over_clip"):
             PLAIN.for_cohort(100, event_noise_over_clip=impossible)
+
+
+def test_noise_that_no_device_could_draw_is_refused_before_anybody_pays_for_it():
+    assert _LARGEST_VARIANCE == MAXIMUM_VARIANCE
+    thin = replace(PLAIN, rho_units=2**40 // 10**6)
+    with pytest.raises(Misconfigured, match="at most 268435456 squared units each"):
+        thin.for_cohort(60)
+    assert PLAIN.for_cohort(60).variance <= MAXIMUM_VARIANCE
 
 
 def test_without_noise_all_else_stays():
