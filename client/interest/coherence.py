@@ -2,11 +2,8 @@
 
 import numpy as np
 
+from client.interest.settings import SETTINGS
 from shared.arrays import F32Vector
-
-_COMPANY = 2  # most alike events that are looked at
-_ENOUGH = 4  # met events before an opinion is formed
-_ALONE = 0.7  # what an event without any company still counts
 
 
 class Coherence:
@@ -22,7 +19,7 @@ class Coherence:
         """
         self._content = content
         self._strange, self._kin = strange, max(kin, strange + 1e-6)
-        self._nearest = np.full(_COMPANY, -1.0)
+        self._nearest = np.full(SETTINGS.coherence_neighbours, -1.0)
         self._met = 0
 
     def __repr__(self) -> str:
@@ -39,7 +36,9 @@ class Coherence:
     @property
     def factor(self) -> float:
         """From 0.7 (as alone as a random text) to 1; 1 while there is too little to judge by."""
-        if self._met < _ENOUGH:
+        if self._met < SETTINGS.coherence_least_events:
             return 1.0
-        company = (sum(self._nearest.tolist()) / _COMPANY - self._strange) / (self._kin - self._strange)
-        return _ALONE + (1.0 - _ALONE) * min(1.0, max(0.0, company))
+        company = (sum(self._nearest.tolist()) / SETTINGS.coherence_neighbours - self._strange) / (
+            self._kin - self._strange
+        )
+        return SETTINGS.incoherent_weight + (1.0 - SETTINGS.incoherent_weight) * min(1.0, max(0.0, company))

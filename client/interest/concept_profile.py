@@ -2,17 +2,15 @@
 
 A choice is the person's own, or a step on from the last one that everybody tends to take, or chance. The release's M
 knows those steps, so they need not be taken for interests (a mixture, told apart by expectation and maximisation).
-The constants were chosen on the demo's people with even numbers; `compare interests` asks the others.
+Its settings stand in `InterestSettings`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from client.interest.settings import SETTINGS
 from shared.arrays import FloatingArray
 
-_LED = 0.45  # chance that a choice follows from the last one
-_CHANCE = 0.1
-_SHARPENED = 4.0  # M is learnt beside all that went before; the last choice alone leads further than its part of that
 _STEPS = 30
 
 
@@ -23,7 +21,7 @@ def transition_probabilities(moves: FloatingArray, common: FloatingArray) -> NDA
         moves: [K, K], what M adds to the score of an item of concept j (row) after one of concept k (column).
         common: [K], shares of the concepts in the catalogue: what is likely where M says nothing.
     """
-    logits = _SHARPENED * np.asarray(moves, np.float64).T + np.log(np.maximum(common, 1e-12))
+    logits = SETTINGS.transition_sharpness * np.asarray(moves, np.float64).T + np.log(np.maximum(common, 1e-12))
     likely = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
     return likely / likely.sum(1, keepdims=True)
 
@@ -42,12 +40,12 @@ def estimate_profile(
     if not len(concepts):
         return np.zeros(len(common))
     rare = 1.0 / np.maximum(common[concepts], 1e-12)  # everything is weighed against an item drawn from the catalogue
-    led = np.append(0.0, _LED * steps[concepts[:-1], concepts[1:]]) * rare
-    own_chance = 1.0 - _CHANCE - np.where(np.arange(len(concepts)), _LED, 0.0)
+    led = np.append(0.0, SETTINGS.transition_share * steps[concepts[:-1], concepts[1:]]) * rare
+    own_chance = 1.0 - SETTINGS.random_share - np.where(np.arange(len(concepts)), SETTINGS.transition_share, 0.0)
     mix = np.full(len(common), 1.0 / len(common))
     for _ in range(_STEPS):
         own = own_chance * mix[concepts] * rare
-        counts = np.bincount(concepts, evidence * own / (own + led + _CHANCE), len(common))
+        counts = np.bincount(concepts, evidence * own / (own + led + SETTINGS.random_share), len(common))
         mix = counts / counts.sum()
     return mix
 

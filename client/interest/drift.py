@@ -1,14 +1,12 @@
 """Notices that interest has moved, and shortens the memory while it has: what lies before the change counts less.
 
-The three constants were chosen on one half of the demo's people; `hushrec-simulate compare changes` measures the other.
+Its three settings stand in `InterestSettings`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-_NOTICED = 0.5  # drift from which memory is shortened
-_CERTAIN = 1.0  # drift at which it is shortened most
-_LEAST_KEPT = 0.1
+from client.interest.settings import SETTINGS
 
 
 def drift(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
@@ -21,4 +19,13 @@ def drift(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
 
 def kept_share(moved: float) -> float:
     """How much of the older interest still counts after a drift: 1 below 0.5, falling to 0.1 at 1."""
-    return float(np.clip(1.0 - (1.0 - _LEAST_KEPT) * (moved - _NOTICED) / (_CERTAIN - _NOTICED), _LEAST_KEPT, 1.0))
+    return float(
+        np.clip(
+            1.0
+            - (1.0 - SETTINGS.least_kept_share)
+            * (moved - SETTINGS.drift_noticed)
+            / (SETTINGS.drift_certain - SETTINGS.drift_noticed),
+            SETTINGS.least_kept_share,
+            1.0,
+        )
+    )

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from client.interest.settings import SETTINGS
 from shared.behaviour import Event, EventKind, seconds_between
 
 # A purchase costs money, a click a moment; turning away says where interest ends, far less surely than choosing.
@@ -24,12 +25,6 @@ KIND_WEIGHTS = MappingProxyType(
 )
 # Only what a machine or a slipped finger can do by the hundred; people enter a whole shelf of ratings in one sitting.
 _QUICK = frozenset({EventKind.VIEW, EventKind.CLICK, EventKind.SEARCH})
-_BURST_SECONDS = 60.0
-_BURST_EVENTS = 5.0  # quick events within about a minute that still count in full
-_BOUNCE_SECONDS = 3.0
-_BOUNCED = 0.3  # left again within three seconds
-_RATING_SPREAD = 0.2  # a rating one deviation above the person's mean counts this much more
-_LEAST_RATED = 0.2
 
 
 @dataclass(slots=True)
@@ -60,12 +55,12 @@ class EventWeigher:
         factor = 1.0
         if self.ratings >= 2:
             deviation = math.sqrt(max(self.rating_squares / self.ratings, 1e-6))
-            factor = 1.0 + _RATING_SPREAD * max(-2.0, min(2.0, (event.value - self.rating_mean) / deviation))
+            factor = 1.0 + SETTINGS.rating_spread * max(-2.0, min(2.0, (event.value - self.rating_mean) / deviation))
         self.ratings += 1
         off = event.value - self.rating_mean
         self.rating_mean += off / self.ratings
         self.rating_squares += off * (event.value - self.rating_mean)
-        return max(_LEAST_RATED, factor)
+        return max(SETTINGS.least_rating_weight, factor)
 
     def _repeated(self, event: Event) -> float:
         """The n-th event about the same thing counts 1/n: together they grow as a logarithm."""
@@ -78,13 +73,13 @@ class EventWeigher:
         if event.kind not in _QUICK or not event.dated:
             return 1.0
         elapsed = max(0.0, event.time_seconds - self.rush_seconds)
-        self.rush = self.rush * math.exp(-elapsed / _BURST_SECONDS) + 1.0
+        self.rush = self.rush * math.exp(-elapsed / SETTINGS.burst_seconds) + 1.0
         self.rush_seconds = event.time_seconds
-        return 1.0 if self.rush <= _BURST_EVENTS else (_BURST_EVENTS / self.rush) ** 2
+        return 1.0 if self.rush <= SETTINGS.burst_events else (SETTINGS.burst_events / self.rush) ** 2
 
 
 def bounced(event: Event, following: Event) -> float:
     """Factor of a quick event that the person left for another at once."""
     apart = seconds_between(event, following)
-    hasty = event.kind in _QUICK and apart is not None and 0.0 <= apart < _BOUNCE_SECONDS
-    return _BOUNCED if hasty and following.item != event.item else 1.0
+    hasty = event.kind in _QUICK and apart is not None and 0.0 <= apart < SETTINGS.bounce_seconds
+    return SETTINGS.bounced_weight if hasty and following.item != event.item else 1.0

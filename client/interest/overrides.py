@@ -12,13 +12,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from client.interest.settings import SETTINGS
 from shared.arrays import F32Vector
 from shared.errors import Corrupt, Misconfigured
 
 Decision = Literal["mute", "boost"]
-
-_BOOST = 3.0
-_NEAR = 0.5  # cosine below which a concept of a new release is another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +134,14 @@ class Controls:
             return None  # of a release over other features
         likeness = self._centres @ np.asarray(ruling.centre, np.float32)
         place = int(likeness.argmax())
-        return place if likeness[place] >= _NEAR else None
+        return place if likeness[place] >= SETTINGS.same_concept_cosine else None
 
     def _factors(self) -> F32Vector:
         factors = np.ones(len(self._names), np.float32)
         for ruling in self._rulings:
             place = self._place(ruling)
             if place is not None:
-                factors[place] = 0.0 if ruling.decision == "mute" else _BOOST
+                factors[place] = 0.0 if ruling.decision == "mute" else SETTINGS.boost
         return factors
 
 

@@ -21,13 +21,13 @@ from client.interest.exponential_sum import Decay, ExponentialSum
 from client.interest.interest import Attribution, Interest
 from client.interest.levels import Levels
 from client.interest.reader import TextReader
+from client.interest.settings import SETTINGS
 from shared.arrays import F32Vector, FloatingArray
 from shared.behaviour import Event, seconds_between
 from shared.model import Context
 
 FRESH = 16  # newest events whose evidence may still change with what follows
 RECENT = 8  # of these, the ones that tell where interest is now
-_SESSION_GAP_SECONDS = 1800.0
 _ROUNDING = 1e-9  # of weighted sums
 _UNITS_ROUNDING = 1e-6  # of sums of the levels' unit vectors, which are float32
 
@@ -124,7 +124,7 @@ class Profile:
         if sentence is None:
             return
         ages = KIND_WEIGHTS[event.kind] > 0
-        if self._kept and (seconds_between(self._kept[-1].event, event) or 0.0) > _SESSION_GAP_SECONDS:
+        if self._kept and (seconds_between(self._kept[-1].event, event) or 0.0) > SETTINGS.session_gap_seconds:
             self._sessions += 1
             self._session = np.zeros_like(self._session)
         base, support = float(ages), None

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from client.interest.concept_profile import transition_probabilities
 from client.interest.levels import Levels
 from client.interest.sequence import SequenceEncoder
+from client.interest.settings import SETTINGS
 from shared.arrays import F32Matrix
 from shared.behaviour import Event
 from shared.model import ConceptModel, GlobalModel
 from shared.release import Release
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_TELLING = 8  # words of a text that count: its rarest
-_COMMON_SHARE = 0.1  # a word in more than this share of the catalogue tells nothing
 _REMEMBERED = 4096
 _SAMPLE, _BESIDE = 400, 16  # texts drawn, and others beside each, to learn how alike strangers are
 
@@ -114,8 +113,12 @@ class TextReader:
             self._holding = _postings(self.release.catalogue.texts)
         items, total = len(self.items), np.zeros(self.width, np.float32)
         held = {word: self._holding.get(word, ()) for word in set(_WORD.findall(text.casefold()))}
-        telling = [(len(rows), word) for word, rows in held.items() if 0 < len(rows) <= max(1, _COMMON_SHARE * items)]
-        for count, word in sorted(telling)[:_TELLING]:
+        telling = [
+            (len(rows), word)
+            for word, rows in held.items()
+            if 0 < len(rows) <= max(1, SETTINGS.common_word_share * items)
+        ]
+        for count, word in sorted(telling)[: SETTINGS.telling_words]:
             total += np.log(items / count) * self.items[list(held[word])].mean(0)
         return total
 
