@@ -110,21 +110,26 @@ def test_without_json_a_table_is_printed(simulated: list[dict[str, Any]]) -> Non
     assert "here/report.html" in answer.stdout
 
 
+WRONG = "events.csv:3: expected five columns, got four; add the time"
+
+
 @pytest.mark.parametrize(
-    ("error", "status"), [(Misconfigured, 2), (Corrupt, 2), (Refused, 3), (NotYet, 4)], ids=lambda part: str(part)
+    ("error", "status"),
+    [(Misconfigured(WRONG), 2), (Corrupt(WRONG), 2), (Refused(WRONG, code="policy"), 3), (NotYet(WRONG), 4)],
+    ids=["misconfigured", "corrupt", "refused", "not yet"],
 )
 def test_each_kind_of_error_has_its_exit_status(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[HushrecError], status: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: HushrecError, status: int
 ) -> None:
     def simulate(**_: Any) -> Any:
-        raise error("events.csv:3: expected five columns, got four; add the time")
+        raise error
 
     _stand_in(monkeypatch, "simulations.run", simulate=simulate)
     monkeypatch.chdir(tmp_path)
     answer = call("run", "--json")
     assert answer.exit_code == status
-    assert answer.stdout == ""
-    assert answer.stderr == "hushrec-simulate: events.csv:3: expected five columns, got four; add the time\n"
+    assert json.loads(answer.stdout) == {"error": {"code": error.code, "message": WRONG}}
+    assert answer.stderr == f"hushrec-simulate: {WRONG}\n"
 
 
 def test_a_fault_of_ours_asks_for_a_report_and_keeps_its_message_for_debug(

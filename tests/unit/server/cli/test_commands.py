@@ -373,10 +373,15 @@ def test_a_name_that_fits_no_other_release_changes_nothing(home, released, comma
     assert len(answer("releases", home.directory)["releases"]) == 2
 
 
-@pytest.mark.parametrize(("error", "status"), [(Misconfigured, 2), (Corrupt, 2), (Refused, 3), (NotYet, 4)])
-def test_each_kind_of_no_has_its_exit_status_and_its_message(home, stand_in, error: type[HushrecError], status: int):
+NO = "this: expected that, got another; do so"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Misconfigured(NO), 2), (Corrupt(NO), 2), (Refused(NO, code="policy"), 3), (NotYet(NO), 4)]
+)
+def test_each_kind_of_no_has_its_exit_status_and_its_message(home, stand_in, error: HushrecError, status: int):
     def up(*_):
-        raise error("this: expected that, got another; do so")
+        raise error
 
     stand_in("server.supervisor", run_server=up)
     result = call("up", home.directory)
