@@ -6,13 +6,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import click
 import typer
 
-from shared.errors import HushrecError, Misconfigured
+from shared.errors import HushrecError, Misconfigured, kind_and_place
 
 
 def _say_version(wanted: bool) -> None:
@@ -89,10 +88,9 @@ def exit_on_error(program: str, debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        place = traceback.extract_tb(error.__traceback__)[-1]
         print(
-            f"{program}: a fault of ours, not of your input: {type(error).__name__} at "
-            f"{Path(place.filename).name}:{place.lineno}; please report it with what --debug prints",
+            f"{program}: a fault of ours, not of your input: {kind_and_place(error)}; please report it with what "
+            "--debug prints",
             file=sys.stderr,
         )
         raise typer.Exit(1) from None

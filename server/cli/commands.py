@@ -237,14 +237,14 @@ def status(
     """Say how the server is: whether it is up, who takes part, how far training and releases are."""
     with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
-        from server.cli.status import print_standing, server_status
+        from server.cli.status import print_status, server_status
 
         if wait:
             from server.health import wait_until_up
 
             wait_until_up(home, wait)
         found = server_status(home, time.time())
-        print_json(found) if as_json else print_standing(found)
+        print_json(found) if as_json else print_status(found)
 
 
 @app.command()

@@ -53,7 +53,7 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
     }
 
 
-def print_standing(found: dict[str, Any]) -> None:
+def print_status(found: dict[str, Any]) -> None:
     """The same for a person."""
     state = "up" if found["up"] else "not up"
     print(f"{found['name']} at {found['url']}: {state}")

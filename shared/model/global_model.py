@@ -94,10 +94,10 @@ class GlobalModel:
             Misconfigured: the vector has another length.
             RuntimeError: nobody is inside `at`: the parameters would stay for whoever comes next.
         """
-        if not self._uses:
-            raise RuntimeError("parameters are put in place inside `with model.at(vector)` alone")
         self._check(vector)
-        with torch.no_grad():
+        with self._turn, torch.no_grad():  # another thread's `at` is not this one's: it is waited for, and then refused
+            if not self._uses:
+                raise RuntimeError("parameters are put in place inside `with model.at(vector)` alone")
             for block, parameter in zip(self.layout.blocks, self._parameters, strict=True):
                 parameter.copy_(torch.from_numpy(vector[block.slice].reshape(block.shape)))
 

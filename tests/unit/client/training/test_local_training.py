@@ -391,13 +391,14 @@ def test_training_in_one_thread_leaves_what_another_ranks_by_as_it_is(tiny):
     thread = threading.Thread(target=train)
     thread.start()
     try:
-        while len(trained) < 4:
+        while len(trained) < 4 and thread.is_alive():
             fresh = Recommender(release, model)
             assert [offer.item for offer in fresh.recommend(fresh.profile(asked), 5)] == expected
             assert [offer.item for offer in ranker.recommend(ranker.profile(asked), 5)] == expected
     finally:
         stop.set()
         thread.join(60)
+    assert len(trained) >= 4
     assert any(signal.any() for signal in trained)
 
 
@@ -413,3 +414,22 @@ def test_parameters_cannot_be_left_behind_in_a_model(tiny):
     with model.at(release.vector * 0):
         assert any(parameter.any() for parameter in heads.parameters())
         assert not any(parameter.requires_grad for parameter in heads.parameters())
+
+
+def test_another_threads_context_lets_nobody_else_put_parameters_in_place(tiny):
+    release, model = tiny.moved()
+    refused = []
+
+    def intrude():
+        try:
+            model.load(release.vector * 0)
+        except RuntimeError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=intrude)
+    with model.at(release.vector):
+        thread.start()
+        thread.join(0.2)
+        assert np.array_equal(model.vector(), release.vector)
+    thread.join(60)
+    assert len(refused) == 1
