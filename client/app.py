@@ -13,7 +13,7 @@ from flwr.clientapp import ClientApp
 from client.secagg import RoundRequest, Value
 from shared.arrays import F32Vector
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
-from shared.privacy import TASKS
+from shared.tasks import TASKS
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -14,16 +14,8 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.locks import exclusive
-from shared.privacy import (
-    TASKS,
-    Ledger,
-    LedgerBudget,
-    LedgerFile,
-    PrivacyEvent,
-    Task,
-    TaskShares,
-    read_charges,
-)
+from shared.privacy import Ledger, LedgerBudget, LedgerFile, PrivacyEvent, read_charges
+from shared.tasks import TASKS, Task
 
 LEDGER = "ledger"  # key of the ledger in a simulated device's state
 ROUNDS = "rounds"  # key of the last round answered of each task
@@ -171,9 +163,7 @@ def budget(federation: FederationFile) -> LedgerBudget:
         event_epsilon=privacy.event_epsilon if privacy.level == "both" else 0.0,
         event_delta=privacy.event_delta,
         local_epsilon=privacy.local_epsilon if privacy.local else 0.0,
-        shares=TaskShares(
-            1 - privacy.statistics_share - privacy.evaluation_share, privacy.statistics_share, privacy.evaluation_share
-        ),
+        shares={task: privacy.share(task) for task in privacy.tasks},
     )
 
 

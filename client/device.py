@@ -30,11 +30,11 @@ from client.secagg import (
 from shared.behaviour import BehaviourLog
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
-from shared.metrics import MEASURES
 from shared.model import Vector
 from shared.privacy import RandomBytes
 from shared.round_parameters import RoundParameters, charges_of, derive_round_parameters, round_binding
 from shared.secure_sum import RoundConfiguration
+from shared.tasks import TASK_ROWS
 
 
 class Device:
@@ -290,14 +290,13 @@ class Device:
 
 def _dimension(request: RoundRequest, installed: LoadedRelease) -> int:
     """Numbers that a task's summand has."""
-    if request.task == "update":
-        return installed.model.layout.select(request.groups).size
-    return len(installed.release.catalogue) if request.task == "statistics" else MEASURES
+    trained = installed.model.layout.select(request.groups).size
+    return TASK_ROWS[request.task].dimension(len(installed.release.catalogue), trained)
 
 
 def _parameters(request: RoundRequest, installed: LoadedRelease, vector: Vector | None) -> Vector:
     """The parameters that a task works under; none for a count. Seen to fit before the log is opened."""
-    if request.task == "statistics":
+    if not TASK_ROWS[request.task].takes_parameters:
         return np.zeros(0, np.float32)
     size = installed.model.layout.size
     if vector is None:

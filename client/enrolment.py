@@ -15,16 +15,10 @@ from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRe
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.metrics import MEASURES
-from shared.privacy import ConcentratedAccountant, Task
+from shared.privacy import ConcentratedAccountant
 from shared.round_parameters import user_charge
 from shared.secure_sum import Certificate, verify_certificate
-
-_TASKS: dict[Task, str] = {
-    "update": "how the model should change, learnt from your events",
-    "statistics": "which items you have met, for a count of all people's",
-    "evaluation": f"how well the ranking foresaw your next choice, and how broad it is: {MEASURES} numbers",
-}
+from shared.tasks import TASK_ROWS, Task
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -142,16 +136,11 @@ def _invited(ask: Callable[[], bytes]) -> bytes:
 def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple[str, ...]:
     """What a person should know before saying yes."""
     privacy = federation.privacy
-    times: dict[Task, int] = {
-        "update": privacy.update_participations,
-        "statistics": privacy.statistics_participations if privacy.statistics_share else 0,
-        "evaluation": privacy.evaluation_participations if privacy.evaluation_share else 0,
-    }
     leaves = [
-        f"  {task}: {_TASKS[task]}; at most {count} times in this device's life, "
+        f"  {task}: {TASK_ROWS[task].sends}; at most {privacy.most_answers(task)} times in this device's life, "
         f"epsilon {_epsilon_each(federation, task):.3g} each time"
-        for task, count in times.items()
-        if count and task in policy.tasks
+        for task in privacy.tasks
+        if task in policy.tasks
     ]
     window = f"for every {federation.windows.events} events in a row: epsilon"
     event = [f"  Besides, {window} {privacy.event_epsilon:g} at delta {privacy.event_delta:g}, against the same."]

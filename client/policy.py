@@ -15,9 +15,10 @@ from client.settings_file import SettingsFile, parse, read_settings, with_values
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import TASKS, ConcentratedAccountant, SummedGaussian, Task
+from shared.privacy import ConcentratedAccountant, SummedGaussian
 from shared.round_parameters import user_charge
 from shared.secure_sum import RHO_UNIT, RoundConfiguration
+from shared.tasks import Task
 
 Epsilon = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -119,9 +120,7 @@ class Policy(SettingsFile):
 
     def _asked(self, federation: FederationFile) -> list[Task]:
         """The tasks that this device would answer and that the federation has a share of the budget for."""
-        privacy = federation.privacy
-        left_out = {"statistics": not privacy.statistics_share, "evaluation": not privacy.evaluation_share}
-        return [task for task in TASKS if task in self.tasks and not left_out.get(task, False)]
+        return [task for task in federation.privacy.tasks if task in self.tasks]
 
     def _check_cohort(self, smallest: int) -> None:
         if smallest < self.smallest_cohort:

@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Any
 
 from client.home import Home
-from shared.privacy import LEVELS, TASKS, Ledger, LedgerBudget, read_charges
+from shared.privacy import LEVELS, Ledger, LedgerBudget, read_charges
+from shared.tasks import TASKS
 
 
 def spent_privacy(home: Home) -> dict[str, Any]:

@@ -8,18 +8,16 @@ from dataclasses import dataclass
 
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
-from shared.metrics import MEASURES_NORM
 from shared.privacy import (
-    TASKS,
     ConcentratedAccountant,
     PrivacyEvent,
     SampledGaussian,
     SummedGaussian,
     SummedWindow,
-    Task,
     rho_for,
 )
 from shared.secure_sum import RHO_UNIT, RoundConfiguration, digest
+from shared.tasks import TASK_ROWS, Task
 
 _NO_NOISE_RHO_UNITS = 2**50
 
@@ -67,7 +65,7 @@ def derive_round_parameters(
         model_hash=subject,
         registry_hash=hashlib.sha256(registry).digest(),
         dimension=dimension + adaptive,
-        clip_norm=clip_norm if adaptive and clip_norm is not None else _clip_norm(federation, task),
+        clip_norm=clip_norm if adaptive and clip_norm is not None else TASK_ROWS[task].clip_norm(federation),
         rho_units=_NO_NOISE_RHO_UNITS if charge is None else round(charge.rho / RHO_UNIT),
         minimum_cohort=federation.round.minimum_answers,
         maximum_cohort=federation.sum.maximum_cohort,
@@ -113,17 +111,13 @@ def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None
     privacy = federation.privacy
     if not privacy.user:
         return None
-    share, participations = {
-        "update": (1 - privacy.statistics_share - privacy.evaluation_share, privacy.update_participations),
-        "statistics": (privacy.statistics_share, privacy.statistics_participations),
-        "evaluation": (privacy.evaluation_share, privacy.evaluation_participations),
-    }[task]
+    share, participations = privacy.share(task), privacy.participations.get(task, 1)
     units = math.floor(share * rho_for(privacy.user_epsilon, privacy.user_delta) / participations / RHO_UNIT)
     if not units:
         raise Misconfigured(
             f"privacy.user_epsilon = {privacy.user_epsilon:g}: expected enough for {participations} answers of {task} "
             f"with {share:.3g} of the budget, got less than the smallest step there is; raise it, give {task} a larger "
-            f"share, or set privacy.{task}_participations to fewer"
+            f"share, or set privacy.participations.{task} to fewer"
         )
     return SummedGaussian(task, units * RHO_UNIT)
 
@@ -166,11 +160,10 @@ def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
         epsilon against readers of sums; None where windows are promised nothing by them.
     """
     privacy = federation.privacy
-    shares = {"update": 1.0, "statistics": privacy.statistics_share, "evaluation": privacy.evaluation_share}
     charged: Counter[PrivacyEvent] = Counter()
-    for task in TASKS:
-        if privacy.level == "both" and shares[task]:
-            answers = int(getattr(privacy, f"{task}_participations"))
+    for task in privacy.tasks:
+        if privacy.level == "both":
+            answers = privacy.most_answers(task)
             training = federation.training
             adapting = training.adapter_rounds if task == "update" and "adapters" in training.groups else 0
             # Rounds of the adapters see fewer windows, so that one of these moves an answer further.
@@ -193,27 +186,8 @@ def _window_share(federation: FederationFile, task: Task, number: int, configura
     """
     scale, dimension = configuration.smallest_scale, configuration.dimension
     longest = scale**2 + scale + dimension // 4 + math.isqrt(dimension) // 2
-    distance = _window_distance_over_clip(federation, task, number) * scale + 2 * math.sqrt(dimension)
+    distance = TASK_ROWS[task].window_distance_over_clip(federation, number) * scale + 2 * math.sqrt(dimension)
     return min(4.0, distance**2 / longest)
-
-
-def _window_distance_over_clip(federation: FederationFile, task: Task, round_number: int) -> float:
-    """How far emptying one window moves a summand at most, over its clipping norm."""
-    if task == "statistics":
-        return math.sqrt(2)  # two vectors without negative entries are never at more than a right angle
-    if task == "evaluation":
-        return 2.0
-    clipping = federation.clipping
-    one_window = federation.training.local_learning_rate * clipping.window_norm
-    return min(2.0, one_window / expected_windows(federation, round_number) / clipping.update_norm)
-
-
-def expected_windows(federation: FederationFile, round_number: int) -> float:
-    """How many windows a device trains on in a round (1-based), in expectation."""
-    windows = federation.windows
-    adapting = federation.adapters_train_in(round_number)
-    newest = federation.training.adapter_windows if adapting else windows.per_device
-    return newest * windows.sampling_probability
 
 
 def group_norms(federation: FederationFile, groups: Sequence[str]) -> dict[str, float]:
@@ -229,11 +203,4 @@ def event_noise_deviation(federation: FederationFile, round_number: int) -> floa
     if not federation.privacy.local:
         return 0.0
     on_the_sum = federation.privacy.event_noise_multiplier * federation.clipping.window_norm
-    return federation.training.local_learning_rate * on_the_sum / expected_windows(federation, round_number)
-
-
-def _clip_norm(federation: FederationFile, task: Task) -> float:
-    """L2 norm of one device's summand: for counts and metrics, the largest there is."""
-    if task == "statistics":
-        return math.sqrt(federation.statistics.items_per_device)
-    return federation.clipping.update_norm if task == "update" else MEASURES_NORM
+    return federation.training.local_learning_rate * on_the_sum / federation.expected_windows(round_number)

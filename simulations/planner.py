@@ -6,7 +6,7 @@ from typing import Any
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import build_model
-from shared.privacy import Cohort, Participations, TaskShares, plan_budget
+from shared.privacy import Cohort, plan_budget
 from shared.round_parameters import window_epsilon
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -63,18 +63,15 @@ def plan_table(
 
 def _row(file: FederationFile, epsilon: float, population: int, answers: int, dimension: int) -> dict[str, Any]:
     privacy, training = file.privacy, file.training
-    shares = TaskShares(
-        1 - privacy.statistics_share - privacy.evaluation_share, privacy.statistics_share, privacy.evaluation_share
-    )
     planned = plan_budget(
         epsilon=epsilon,
         delta=privacy.user_delta,
         cohort=Cohort(
             training.clients_per_round, file.sum.corrupt_share, file.sum.dropout_share, file.round.minimum_answers
         ),
-        participations=Participations(answers, privacy.statistics_participations, privacy.evaluation_participations),
+        participations={task: privacy.most_answers(task) for task in privacy.tasks} | {"update": answers},
         dimension=dimension,
-        shares=shares,
+        shares={task: privacy.share(task) for task in privacy.tasks},
         population=population,
         rounds=training.rounds,
     )
@@ -82,7 +79,7 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
         raise RuntimeError("plan: expected a figure towards readers, got none")
     return {
         "epsilon": epsilon,
-        "rho of an update": planned.rho,
+        "rho of an update": planned.rho["update"],
         "noise of a coordinate / C": planned.noise_per_coordinate,
         "noise of the mean / C": planned.noise_norm,
         "epsilon of a window": _window_epsilon(file, epsilon, answers, dimension),
@@ -93,5 +90,7 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
 
 def _window_epsilon(file: FederationFile, epsilon: float, answers: int, dimension: int) -> float | None:
     """What the same noise promises to one window of events over a device's whole life; None without that level."""
-    promised = file.privacy.model_copy(update={"user_epsilon": epsilon, "update_participations": answers})
+    promised = file.privacy.model_copy(
+        update={"user_epsilon": epsilon, "participations": file.privacy.participations | {"update": answers}}
+    )
     return window_epsilon(file.model_copy(update={"privacy": promised}), dimension)

@@ -16,9 +16,10 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
+from shared.tasks import TASK_ROWS
 from simulations.arguments import check_arguments, path_of
 from simulations.datasets import Dataset, load, spec_of
-from simulations.engine import Prior, RunFolder, Trained, first_rounds, train_federation
+from simulations.engine import Prior, RunFolder, Trained, train_federation
 from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
 from simulations.options import Aggregation, Engine, Privacy, Which
 from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
@@ -219,8 +220,9 @@ def _masked_rounds(trained: Trained, first_only: bool) -> int:
     federation = trained.release.federation
     if federation.sum.mode != "secure":
         return 0
-    first = first_rounds(federation)
-    return sum(not first_only or report.number == first[report.task] for report in trained.reports)
+    return sum(
+        not first_only or report.number == TASK_ROWS[report.task].first_round(federation) for report in trained.reports
+    )
 
 
 def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any]]:

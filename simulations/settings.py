@@ -92,4 +92,4 @@ def _participations(file: FederationFile, devices: int) -> list[str]:
         "evaluation": math.ceil(evaluated * file.round.over_selection / devices),
     }
     most = {"update": training.rounds, "evaluation": heads // every if every else 1}
-    return [f"privacy.{task}_participations={max(1, min(count, most[task]))}" for task, count in counts.items()]
+    return [f"privacy.participations.{task}={max(1, min(count, most[task]))}" for task, count in counts.items()]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from client.secagg.state import Agreed, Joined, Masked, Prepared, RoleState, Shared, Value, state_from, state_to
 from shared.errors import Refused
-from shared.privacy import Task
 from shared.secure_sum import RoundConfiguration
+from shared.tasks import Task
 
 _TURNS = {"reveal": Prepared, "share": Joined, "mask": Shared, "agree": Masked, "unmask": Agreed}
 _HEADER = "header"

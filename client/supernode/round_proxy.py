@@ -20,7 +20,7 @@ from client.workers import Worker
 from shared.arrays import F32Vector
 from shared.errors import HushrecError, Misconfigured, Refused
 from shared.federation import read_federation
-from shared.privacy import Task
+from shared.tasks import Task
 
 _LOGGER = logging.getLogger("client.supernode")
 _MARGIN_SECONDS = 5.0

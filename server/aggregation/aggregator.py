@@ -15,8 +15,8 @@ from server.aggregation.cohort import CohortMember
 from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt
-from shared.privacy import Task
 from shared.round_parameters import RoundParameters
+from shared.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)

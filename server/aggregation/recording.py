@@ -25,8 +25,8 @@ from server.aggregation.exchange import Clock
 from server.logs import log_line
 from shared.errors import Corrupt
 from shared.files import write_atomically
-from shared.privacy import Task
 from shared.secure_sum import RoundConfiguration
+from shared.tasks import Task
 
 _FORMAT = "hushrec-sum/1"
 

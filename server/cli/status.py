@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from server.cli.terminal import moment, print_table
 from server.home import Home
@@ -10,9 +10,9 @@ from server.registry import DeviceRow
 from server.training import Row, pending_job, read_progress, read_rounds
 from server.uplock import is_up
 from shared.errors import Corrupt
+from shared.tasks import TASK_ROWS, Task
 
 _SHOWN = 6  # sums in the table of a status
-_GAVE = {"update": "a step", "statistics": "the popularity prior", "evaluation": "no figure clear of the noise"}
 
 
 def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
@@ -96,11 +96,17 @@ def print_rounds(rows: Sequence[Row]) -> None:
                 row["refused"],
                 int(row["failed"]) + int(row["rejected"]) + int(row["late"]),
                 f"{row['seconds']:.0f}",
-                "nothing: too few answered" if row["skipped"] else row["metrics"] or _GAVE[str(row["task"])],
+                _outcome(row),
             )
             for row in rows
         ],
     )
+
+
+def _outcome(row: Row) -> Any:
+    if row["skipped"]:
+        return "nothing: too few answered"
+    return row["metrics"] or TASK_ROWS[cast(Task, row["task"])].brings
 
 
 def _state(row: DeviceRow, now_seconds: float) -> str:

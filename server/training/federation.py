@@ -34,7 +34,7 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.metrics import MEASURES, decode_metrics
 from shared.model import Layout, Vector
-from shared.privacy import Task
+from shared.tasks import Task
 
 Counts = NDArray[np.float64]
 Publish = Callable[[Counts | None, float], str]

@@ -12,8 +12,9 @@ from server.aggregation import SumRequest, SumResult
 from server.training.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
-from shared.privacy import Task, next_clip, read_indicator
+from shared.privacy import next_clip, read_indicator
 from shared.round_parameters import derive_round_parameters, event_noise_deviation, round_binding
+from shared.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The table of parameter groups: what is trained, clipped and stepped together. A new group is one row here.
 
-Shares of the clipping norm and rates of the server's step stand in the federation file, by the group's name.
+Shares of the clipping norm and rates of the server's step stand in the federation file, by the group's name, as its
+digest is what devices and the server agree on; both are 1 for a group that the file does not name.
 """
 
 from collections.abc import Callable

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.federation.groups import PARAMETER_GROUPS, Group
+from shared.tasks import TASKS, Task
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -158,11 +159,8 @@ class PrivacySettings(_Section):
     level: Literal["none", "event", "user", "both"]
     user_epsilon: Positive
     user_delta: Annotated[float, Field(gt=0, lt=0.1)]
-    update_participations: Annotated[int, Field(ge=1)]
-    statistics_participations: Annotated[int, Field(ge=1)]
-    statistics_share: Share
-    evaluation_participations: Annotated[int, Field(ge=1)]
-    evaluation_share: Share
+    participations: Annotated[dict[Task, Annotated[int, Field(ge=1)]], Field(default_factory=dict)]
+    shares: Annotated[dict[Task, Share], Field(default_factory=dict)]
     event_epsilon: Positive
     event_delta: Annotated[float, Field(gt=0, lt=0.1)]
     event_noise_multiplier: Annotated[float, Field(ge=0)]
@@ -170,10 +168,12 @@ class PrivacySettings(_Section):
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
-        if self.statistics_share + self.evaluation_share >= 1:
+        if "update" in self.shares:
+            raise ValueError("expected no shares.update, as updates have what the other tasks leave; leave it out")
+        if sum(self.shares.values()) >= 1:
             raise ValueError(
-                "statistics_share + evaluation_share: expected less than 1, the rest being the updates' share, got "
-                f"{self.statistics_share + self.evaluation_share:g}"
+                "shares: expected less than 1 together, the rest being the updates' share, got "
+                f"{sum(self.shares.values()):g}"
             )
         return self
 
@@ -185,6 +185,19 @@ class PrivacySettings(_Section):
                 "take level = 'both' for noise that is shared over the cohort"
             )
         return self
+
+    def share(self, task: Task) -> float:
+        """Share of the user-level budget, in rho, that a task has: updates have what the others leave."""
+        return 1 - sum(self.shares.values()) if task == "update" else self.shares.get(task, 0.0)
+
+    def most_answers(self, task: Task) -> int:
+        """How often a device answers a task in its life, at most; 0 where the task has no share of the budget."""
+        return self.participations.get(task, 1) if self.share(task) else 0
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that have a share of the budget."""
+        return tuple(task for task in TASKS if self.share(task))
 
     @property
     def user(self) -> bool:
@@ -318,6 +331,12 @@ class FederationFile(_Section):
         Never both: the few devices that can pay for the encoder would make the heads noisier than they were.
         """
         return ("adapters",) if self.adapters_train_in(round_number) else self.heads
+
+    def expected_windows(self, round_number: int) -> float:
+        """How many windows a device trains on in a round (1-based), in expectation."""
+        adapting = self.adapters_train_in(round_number)
+        newest = self.training.adapter_windows if adapting else self.windows.per_device
+        return newest * self.windows.sampling_probability
 
     def adapters_train_in(self, round_number: int) -> bool:
         """Whether the LoRA adapters move in this round (1-based)."""

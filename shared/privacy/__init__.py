@@ -2,11 +2,10 @@
 
 from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant, spent_epsilon
 from shared.privacy.adaptive_clip import next_clip, read_indicator, with_indicator
-from shared.privacy.budget import LedgerBudget, TaskShares
+from shared.privacy.budget import LedgerBudget
 from shared.privacy.calibration import (
     READERS_CONDITION,
     Cohort,
-    Participations,
     Plan,
     ReadersEpsilon,
     allot,
@@ -17,13 +16,11 @@ from shared.privacy.calibration import (
 from shared.privacy.discrete_gaussian import GaussianTable, sample_discrete_gaussian
 from shared.privacy.events import (
     LEVELS,
-    TASKS,
     Level,
     PrivacyEvent,
     SampledGaussian,
     SummedGaussian,
     SummedWindow,
-    Task,
 )
 from shared.privacy.keystream import Keystream, RandomBytes
 from shared.privacy.ledger import Ledger
@@ -33,7 +30,6 @@ from shared.privacy.quantise import clip, quantise, squared_norm
 __all__ = [
     "LEVELS",
     "READERS_CONDITION",
-    "TASKS",
     "Accountant",
     "Charge",
     "Cohort",
@@ -44,7 +40,6 @@ __all__ = [
     "LedgerBudget",
     "LedgerFile",
     "Level",
-    "Participations",
     "Plan",
     "PrivacyEvent",
     "RandomBytes",
@@ -53,8 +48,6 @@ __all__ = [
     "SampledGaussian",
     "SummedGaussian",
     "SummedWindow",
-    "Task",
-    "TaskShares",
     "allot",
     "clip",
     "next_clip",

@@ -1,31 +1,11 @@
 """What a device may spend over its whole life, at each level, and how tasks share it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Misconfigured
-from shared.privacy.events import LEVELS, TASKS, Level, Task
-
-
-@dataclass(frozen=True, slots=True)
-class TaskShares:
-    """How the tasks of private sums share the user-level rho of a device.
-
-    Attributes:
-        update, statistics, evaluation: shares of at least 0, together at most 1.
-    """
-
-    update: float
-    statistics: float = 0.0
-    evaluation: float = 0.0
-
-    def __post_init__(self) -> None:
-        shares = [self.of(task) for task in TASKS]
-        if not all(share >= 0 for share in shares) or not sum(shares) <= 1 + 1e-12:
-            raise Misconfigured(f"task shares: expected at least 0 and together at most 1, got {shares}")
-
-    def of(self, task: Task) -> float:
-        """The share of a task."""
-        return float(getattr(self, task))
+from shared.privacy.events import LEVELS, Level
+from shared.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +16,8 @@ class LedgerBudget:
         user_epsilon, user_delta: towards a server that sees private sums; unit one person.
         event_epsilon, event_delta: towards the same server; unit one window of events.
         local_epsilon: towards a server that sees a single update, at `event_delta`; unit one window of events.
-        shares: bounds of each task within the user level, in rho; None where tasks need no bounds of their own.
+        shares: bound of each task within the user level, as a share of its rho: 0 where it is not named. None for no
+            such bounds.
     """
 
     user_epsilon: float = 0.0
@@ -44,7 +25,7 @@ class LedgerBudget:
     event_epsilon: float = 0.0
     event_delta: float = 1e-6
     local_epsilon: float = 0.0
-    shares: TaskShares | None = None
+    shares: Mapping[Task, float] | None = None
 
     def __post_init__(self) -> None:
         for level in LEVELS:
@@ -53,6 +34,8 @@ class LedgerBudget:
                 raise Misconfigured(f"{level}-level budget: expected an epsilon of at least 0, got {epsilon}")
             if not 0 < delta < 1:
                 raise Misconfigured(f"{level}-level budget: expected a delta in (0, 1), got {delta}")
+        if self.shares is not None:
+            check_shares(self.shares)
 
     def of(self, level: Level) -> tuple[float, float]:
         """Epsilon and delta of a level."""
@@ -61,3 +44,13 @@ class LedgerBudget:
             "event": (self.event_epsilon, self.event_delta),
             "local": (self.local_epsilon, self.event_delta),
         }[level]
+
+
+def check_shares(shares: Mapping[Task, float]) -> None:
+    """See that tasks can share a budget so.
+
+    Raises:
+        Misconfigured: a share is below 0 or not a number, or together they are above 1.
+    """
+    if not all(share >= 0 for share in shares.values()) or not sum(shares.values()) <= 1 + 1e-12:
+        raise Misconfigured(f"task shares: expected at least 0 and together at most 1, got {dict(shares)}")

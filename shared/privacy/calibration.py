@@ -1,42 +1,21 @@
 """From a promise for a device's whole life to the noise of one private sum, and what that noise costs."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from shared.errors import Misconfigured
 from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant
-from shared.privacy.budget import TaskShares
-from shared.privacy.events import TASKS, SampledGaussian, SummedGaussian, Task
+from shared.privacy.budget import check_shares
+from shared.privacy.events import SampledGaussian, SummedGaussian
+from shared.tasks import Task
 
 READERS_CONDITION = "towards readers of releases only, if the operator samples uniformly and keeps it secret"
 
 _CONCENTRATED = ConcentratedAccountant()
-_UPDATES_ONLY = TaskShares(1.0)
+_UPDATES_ONLY: Mapping[Task, float] = {"update": 1.0}
 _RHO_STEP = 2.0**-40  # messages carry rho in these steps; sums of them are exact in floating point
-
-
-@dataclass(frozen=True, slots=True)
-class Participations:
-    """How often one device answers, at most, in its whole life: a bound that the device itself enforces.
-
-    Nothing smaller may be counted on: a server can pick the same device in every round.
-
-    Attributes:
-        update, statistics, evaluation: number of private sums of each task.
-    """
-
-    update: int
-    statistics: int = 0
-    evaluation: int = 0
-
-    def __post_init__(self) -> None:
-        if any(type(getattr(self, task)) is not int or getattr(self, task) < 0 for task in TASKS):
-            raise Misconfigured(f"participations: expected whole numbers of at least 0, got {self}")
-
-    def of(self, task: Task) -> int:
-        """The bound of a task."""
-        return int(getattr(self, task))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +81,7 @@ class Plan:
     Attributes:
         epsilon, delta: the user-level promise for a device's whole life.
         rho_total: all a device may spend.
-        rho: of one `update`.
-        rho_statistics, rho_evaluation: of one such sum; 0 where there is none.
+        rho: of one sum of each task that a device takes part in.
         honest_survivors: devices the noise is calibrated to.
         noise_per_coordinate: standard deviation.
         noise_norm: root mean square of the noise's L2 norm, `noise_per_coordinate * sqrt(dimension)`.
@@ -114,9 +92,7 @@ class Plan:
     epsilon: float
     delta: float
     rho_total: float
-    rho: float
-    rho_statistics: float
-    rho_evaluation: float
+    rho: Mapping[Task, float]
     honest_survivors: int
     noise_per_coordinate: float
     noise_norm: float
@@ -129,9 +105,9 @@ def plan_budget(
     epsilon: float,
     delta: float,
     cohort: Cohort,
-    participations: Participations,
+    participations: Mapping[Task, int],
     dimension: int,
-    shares: TaskShares = _UPDATES_ONLY,
+    shares: Mapping[Task, float] = _UPDATES_ONLY,
     noise_over_signal: float = 1.0,
     population: int | None = None,
     rounds: int | None = None,
@@ -149,7 +125,8 @@ def plan_budget(
         epsilon: of the promise for a device's whole life.
         delta: of the promise for a device's whole life.
         cohort: the devices of a round, and how many may be corrupt or fall silent.
-        participations: sums of each task that a device answers in its life.
+        participations: most sums of each task that a device answers in its life, which the device enforces: a server
+            can pick the same device in every round.
         dimension: length of the vector.
         shares: how tasks share it, in rho.
         noise_over_signal: length of the noise that is allowed, in clipping norms; gives the largest dimension.
@@ -178,9 +155,7 @@ def plan_budget(
         epsilon=epsilon,
         delta=delta,
         rho_total=rho_total,
-        rho=rho["update"],
-        rho_statistics=rho.get("statistics", 0.0),
-        rho_evaluation=rho.get("evaluation", 0.0),
+        rho=rho,
         honest_survivors=honest,
         noise_per_coordinate=noise,
         noise_norm=noise * math.sqrt(dimension),
@@ -210,20 +185,25 @@ def rho_for(epsilon: float, delta: float, accountant: Accountant = _CONCENTRATED
     return low
 
 
-def allot(rho_total: float, shares: TaskShares, participations: Participations) -> dict[Task, float]:
+def allot(rho_total: float, shares: Mapping[Task, float], participations: Mapping[Task, int]) -> dict[Task, float]:
     """Rho of one private sum of each task that a device takes part in, rounded down to steps of 2^-40.
 
     Raises:
-        Misconfigured: a task has participations and nothing to spend on them.
+        Misconfigured: a task has participations and nothing to spend on them; or shares or participations are
+            impossible.
     """
+    check_shares(shares)
+    if any(type(times) is not int or times < 0 for times in participations.values()):
+        raise Misconfigured(f"participations: expected whole numbers of at least 0, got {dict(participations)}")
     rho: dict[Task, float] = {}
-    for task in TASKS:
-        if times := participations.of(task):
-            rho[task] = math.floor(rho_total * shares.of(task) / times / _RHO_STEP) * _RHO_STEP
+    for task, times in participations.items():
+        if times:
+            share = shares.get(task, 0.0)
+            rho[task] = math.floor(rho_total * share / times / _RHO_STEP) * _RHO_STEP
             if not rho[task] > 0:
                 raise Misconfigured(
                     f"task {task!r}: expected a share that leaves some rho for each of {times} participations, "
-                    f"got {shares.of(task):g} of {rho_total:.3g}; raise the share or lower the participations"
+                    f"got {share:g} of {rho_total:.3g}; raise the share or lower the participations"
                 )
     return rho
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from shared.errors import Misconfigured
+from shared.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from dp_accounting import DpEvent
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 # What is protected, against whom: everything of a person or one window of events, against all who see private sums or
 # releases; or one window of events, against a server that saw a single update.
 Level = Literal["user", "event", "local"]
-Task = Literal["update", "statistics", "evaluation"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
-TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from shared.privacy.budget import LedgerBudget
 from shared.privacy.calibration import rho_for
 from shared.privacy.events import (
     LEVELS,
-    TASKS,
     Level,
     PrivacyEvent,
     SummedGaussian,
     privacy_event_from_fields,
     privacy_event_to_fields,
 )
+from shared.tasks import TASKS
 
 _ACCOUNTANTS: Mapping[Level, Accountant] = {
     "user": ConcentratedAccountant(),
@@ -114,9 +114,10 @@ class Ledger:
                     for event, count in self._charged.items()
                     if isinstance(event, SummedGaussian) and event.level == level and event.task == task
                 )
-                if rho > whole * self.budget.shares.of(task):
+                share = self.budget.shares.get(task, 0.0)
+                if rho > whole * share:
                     raise Refused(
                         f"user-level budget of task {task!r}: rho {rho:.3g} would exceed its share "
-                        f"{self.budget.shares.of(task):g} of {whole:.3g}; this device answers no more such rounds",
+                        f"{share:g} of {whole:.3g}; this device answers no more such rounds",
                         code="budget-spent",
                     )

@@ -15,8 +15,9 @@ from typing import Self
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.locks import try_lock
 from shared.privacy.budget import LedgerBudget
-from shared.privacy.events import Level, PrivacyEvent, Task, privacy_event_from_fields, privacy_event_to_fields
+from shared.privacy.events import Level, PrivacyEvent, privacy_event_from_fields, privacy_event_to_fields
 from shared.privacy.ledger import Ledger
+from shared.tasks import Task
 
 _FIRST = hashlib.sha256(b"hushrec ledger 1").hexdigest()  # seal before the first line; says the version
 

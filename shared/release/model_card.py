@@ -67,10 +67,10 @@ def _promises(federation: FederationFile) -> list[str]:
     )
     lines = [masked]
     if privacy.user:
+        answers = ", ".join(f"{task} {privacy.most_answers(task)}" for task in privacy.tasks)
         lines.append(
             f"Differential privacy of {_USER}: epsilon {privacy.user_epsilon:g} at delta {privacy.user_delta:g} over a "
-            f"device's whole life, for at most {privacy.update_participations} updates, "
-            f"{privacy.statistics_participations} counts and {privacy.evaluation_participations} evaluations."
+            f"device's whole life, at most so often: {answers}."
         )
     if privacy.level == "both":
         lines.append(

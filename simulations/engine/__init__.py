@@ -3,7 +3,6 @@
 from simulations.engine.device_states import DeviceStates, StateJournal
 from simulations.engine.dropouts import Dropouts
 from simulations.engine.embedding_cache import embed_catalogue
-from simulations.engine.first_masked import first_rounds
 from simulations.engine.in_process import Fidelity, InProcessGrid
 from simulations.engine.local_engine import run_local, simulated_clock
 from simulations.engine.population import (
@@ -21,6 +20,6 @@ from simulations.engine.training import Trained, one_thread, train_federation
 
 __all__ = [
     "HELD_OUT", "POPULATION", "DeviceStates", "Dropouts", "Fidelity", "InProcessGrid", "OpenSimulatedDevice",
-    "Prior", "RunFolder", "SeededRandomness", "StateJournal", "Trained", "embed_catalogue", "first_rounds",
+    "Prior", "RunFolder", "SeededRandomness", "StateJournal", "Trained", "embed_catalogue",
     "one_thread", "registry_key", "run_local", "run_ray", "simulated_clock", "train_federation", "write_logs",
 ]  # fmt: skip

@@ -11,13 +11,8 @@ from flwr.serverapp import Grid
 
 from server import Clock, CohortMember, IdealSum, SecureSum, SumRequest, SumResult
 from shared.federation import FederationFile
-from shared.privacy import Task
+from shared.tasks import TASK_ROWS
 from simulations.engine.device_states import DeviceStates
-
-
-def first_rounds(federation: FederationFile) -> dict[Task, int]:
-    """The number of the first round of each task."""
-    return {"statistics": 0, "update": 1, "evaluation": federation.evaluation.every_rounds}
 
 
 class FirstMasked:
@@ -30,7 +25,7 @@ class FirstMasked:
     def __init__(self, federation: FederationFile, registry: bytes, states: DeviceStates) -> None:
         """Sum over the devices of a registry (an Ed25519 public key), whose states are these."""
         self.masking = False
-        self._first = first_rounds(federation)
+        self._federation = federation
         self._secure, self._ideal = SecureSum(registry), IdealSum()
         self._states = states
 
@@ -40,7 +35,7 @@ class FirstMasked:
         Raises:
             RuntimeError: the masked sum is not the ideal one, word for word.
         """
-        if request.round_number != self._first[request.task]:
+        if request.round_number != TASK_ROWS[request.task].first_round(self._federation):
             return self._ideal.sum(grid, cohort, request, clock)
         before = self._states.snapshot()
         self.masking = True

@@ -168,7 +168,7 @@ def _check_windows(settings: FederationFile, dimension: int) -> None:
         raise Misconfigured(
             f"privacy.event_epsilon: expected at least {planned:.2f}, which the answers of a device's life come to for "
             f"one window of events, got {settings.privacy.event_epsilon:g}; lower clipping.window_norm, "
-            "privacy.statistics_share or privacy.evaluation_share, raise windows.per_device, or take --privacy user"
+            "or the entries of privacy.shares, raise windows.per_device, or take --privacy user"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from shared.tasks import TASK_ROWS, TASKS
 from simulations.report import curve, formatting
 from simulations.report.result import CurvePoint, RunResult
 
@@ -86,13 +87,13 @@ def _best(rows: Sequence[Mapping[str, Any]], column: str) -> float | None:
 def _rounds(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What happened in the private sums of each task, in a few figures."""
     summary: list[tuple[str, str]] = []
-    for task, name in (("statistics", "counts"), ("update", "rounds of training"), ("evaluation", "evaluations")):
+    for task in TASKS:
         held = [row for row in rows if row["task"] == task]
         if held:
             answers = [row["answered"] for row in held]
             low, middle, high = (formatting.cell(round(n)) for n in (min(answers), median(answers), max(answers)))
             skipped = sum(bool(row["skipped"]) for row in held)
-            summary.append((name, formatting.cell(len(held))))
+            summary.append((TASK_ROWS[task].plural, formatting.cell(len(held))))
             summary.append(("answers in each: fewest, median, most", f"{low}, {middle}, {high}"))
             if skipped:
                 summary.append(("skipped, too few answers", formatting.cell(skipped)))

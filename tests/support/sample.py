@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from server import RoundReport
-from shared.privacy import Task
+from shared.tasks import Task
 from simulations.datasets import SkippedRows
 from simulations.report import CurvePoint, ExampleEvent, ExamplePerson, ExampleRecommendation, RunResult
 

@@ -36,9 +36,9 @@ SETTINGS = (
     f"round.minimum_answers={COHORT}",
     f"training.clients_per_round={COHORT}",
     "windows.sampling_probability=1.0",
-    "privacy.update_participations=100",
-    "privacy.statistics_participations=100",
-    "privacy.evaluation_participations=100",
+    "privacy.participations.update=100",
+    "privacy.participations.statistics=100",
+    "privacy.participations.evaluation=100",
     "privacy.event_epsilon=1000.0",
 )
 GROUPS = ("dense",)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import client.device
 from client.contributing import Contributor
 from shared.behaviour import Event, EventKind
-from shared.privacy import TASKS
 from shared.release.release import Release
+from shared.tasks import TASKS
 from tests.integration.audits.server import Seen, Server, Victim, found_by_halving
 from tests.support.tiny import Log, Tiny, events
 

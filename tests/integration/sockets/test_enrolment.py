@@ -84,9 +84,9 @@ def test_the_promise_says_what_leaves_how_often_under_which_noise_and_what_never
     privacy = read_federation().privacy
     assert f"epsilon {privacy.user_epsilon:g} at delta {privacy.user_delta:g} over this device's whole life" in text
     for task, times in (
-        ("update", privacy.update_participations),
-        ("statistics", privacy.statistics_participations),
-        ("evaluation", privacy.evaluation_participations),
+        ("update", privacy.most_answers("update")),
+        ("statistics", privacy.most_answers("statistics")),
+        ("evaluation", privacy.most_answers("evaluation")),
     ):
         assert any(line.strip().startswith(f"{task}:") and f"at most {times} times" in line for line in lines)
     assert "at most 10 % of a round's devices" in text

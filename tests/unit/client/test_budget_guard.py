@@ -17,7 +17,7 @@ from shared.round_parameters import derive_round_parameters
 
 def federation(*settings):
     return read_federation(
-        settings=["privacy.update_participations=3", "privacy.event_noise_multiplier=2.0", *settings]
+        settings=["privacy.participations.update=3", "privacy.event_noise_multiplier=2.0", *settings]
     )
 
 
@@ -195,10 +195,10 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
 def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
     file = read_federation()
     promises = BudgetGuard({})
-    for number in range(1, file.privacy.update_participations + 1):
+    for number in range(1, file.privacy.most_answers("update") + 1):
         pay(promises, file, "update", number)
-    for number in range(1, file.privacy.evaluation_participations + 1):
+    for number in range(1, file.privacy.most_answers("evaluation") + 1):
         pay(promises, file, "evaluation", number)
     pay(promises, file, "statistics", 0)
     with pytest.raises(Refused):
-        pay(promises, file, "update", file.privacy.update_participations + 1)
+        pay(promises, file, "update", file.privacy.most_answers("update") + 1)

@@ -249,7 +249,7 @@ def test_a_device_prints_its_public_id_and_no_more(tiny):
     assert repr(home.device) == f"Device({MEMBER.identity.device.hex()[:8]})"
 
 
-PRIVATE = ("privacy.level=user", "sum.mode=ideal", "privacy.update_participations=3")
+PRIVATE = ("privacy.level=user", "sum.mode=ideal", "privacy.participations.update=3")
 
 
 def test_a_sum_goes_out_as_the_federation_file_says_and_in_no_other_way(tiny):

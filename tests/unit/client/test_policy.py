@@ -63,8 +63,8 @@ def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path)
         ),
         (["privacy.level=none"], "largest_epsilon_in_life: allows 8.0, got no promise at user level"),
         (["privacy.user_delta=1.1e-6"], "largest_delta: allows 1e-06, got 1.1e-06"),
-        (["privacy.update_participations=5"], "largest_epsilon_per_round: allows 2.0, got 3.04 for update"),
-        (["privacy.statistics_share=0.1"], "largest_epsilon_per_round: allows 2.0, got 2.2 for statistics"),
+        (["privacy.participations.update=5"], "largest_epsilon_per_round: allows 2.0, got 3.04 for update"),
+        (["privacy.shares.statistics=0.1"], "largest_epsilon_per_round: allows 2.0, got 2.2 for statistics"),
         (["sum.dropout_share=0.04"], "smallest_dropout_share: allows 0.05 and more, got 0.04"),
         (["sum.corrupt_share=0.04"], "smallest_corrupt_share: allows 0.05 and more, got 0.04"),
         (["sum.mode=ideal"], "secure sum: allows summands that are masked end to end, got sum.mode = ideal"),
@@ -82,7 +82,7 @@ def test_a_federation_that_breaks_a_rule_is_refused_by_the_rules_name(path, sett
 
 def test_what_one_round_costs_is_computed_as_another_way_does(path):
     """A rho is worth the epsilon whose own rho it is: the calibration, which searches the other way round."""
-    file = federation("privacy.update_participations=5")
+    file = federation("privacy.participations.update=5")
     with pytest.raises(Refused, match=r"got 3\.04 for update"):
         Policy.load(path).check_federation(file)
     rho = configuration(file).rho_units * RHO_UNIT
@@ -121,7 +121,7 @@ def test_a_task_that_is_not_allowed_is_refused_and_what_it_would_cost_does_not_c
 
 
 def test_a_task_the_federation_has_no_budget_for_is_no_reason_to_refuse_it(path):
-    Policy.load(path).check_federation(federation("privacy.evaluation_share=0", "evaluation.every_rounds=0"))
+    Policy.load(path).check_federation(federation("privacy.shares.evaluation=0", "evaluation.every_rounds=0"))
 
 
 def test_joining_pins_keys_and_digests_and_leaves_the_rest_of_the_file(path):

@@ -80,7 +80,7 @@ def test_what_is_planned_for_a_window_counts_rounds_of_the_adapters_as_they_are_
     """The ledger's own sum, answer by answer, for a device that is asked in the last rounds, which cost most."""
     rounds = ["training.rounds=8", "training.adapter_rounds=3", "training.adapter_windows=1", "windows.per_device=8"]
     file = read_federation(
-        settings=[*BOTH, *rounds, "privacy.update_participations=5", "privacy.evaluation_participations=1"]
+        settings=[*BOTH, *rounds, "privacy.participations.update=5", "privacy.participations.evaluation=1"]
     )
     charges = [
         derive_round_parameters(file, "update", number, 1000, bytes(32), bytes(32)).charges[1] for number in range(4, 9)
@@ -88,8 +88,7 @@ def test_what_is_planned_for_a_window_counts_rounds_of_the_adapters_as_they_are_
     charges += [
         derive_round_parameters(file, task, 1, 1000, bytes(32), bytes(32)).charges[1]
         for task in ("statistics", "evaluation")
-        for _ in range(getattr(file.privacy, f"{task}_participations"))
-        if getattr(file.privacy, f"{task}_share")
+        for _ in range(file.privacy.most_answers(task))
     ]
     spent = ConcentratedAccountant().epsilon(Counter(charges), file.privacy.event_delta)
     assert window_epsilon(file, 1000) == pytest.approx(spent)

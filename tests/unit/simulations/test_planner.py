@@ -10,7 +10,7 @@ from simulations.planner import plan_table
 
 
 def test_the_table_agrees_with_the_closed_form() -> None:
-    settings = ["privacy.statistics_share=0.3", "privacy.evaluation_share=0.1", "round.minimum_answers=50"]
+    settings = ["privacy.shares.statistics=0.3", "privacy.shares.evaluation=0.1", "round.minimum_answers=50"]
     record = plan_table(20_000, epsilon=8.0, settings=settings, clients_per_round=1000, rounds=50)
     (row,) = record["rows"]
     assert record["answers a device"] == 3  # 50,000 answers from 20,000 devices

@@ -81,7 +81,7 @@ def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
         ("clipping.window_norm=nan", "clipping.window_norm", "got nan"),
         ("privacy.event_delta=1.0", "privacy.event_delta", "got 1.0"),
         ("privacy.level=all", "privacy.level", "got 'all'"),
-        ("privacy.evaluation_share=0.96", "privacy", "expected less than 1"),
+        ("privacy.shares.evaluation=0.96", "privacy", "expected less than 1"),
         ("sum.mode=plain", "file", "sum.mode: expected secure (or ideal, in simulations)"),
         ("clipping.adaptive_quantile=0.5", "file", "clipping.adaptive_quantile: expected 0 with event-level privacy"),
         ("sum.maximum_cohort=5000", "sum.maximum_cohort", "got 5000"),

@@ -13,11 +13,9 @@ from shared.privacy import (
     READERS_CONDITION,
     Cohort,
     ConcentratedAccountant,
-    Participations,
     ReadersEpsilon,
     RenyiAccountant,
     SummedGaussian,
-    TaskShares,
     allot,
     plan_budget,
     readers_epsilon,
@@ -52,24 +50,25 @@ def test_an_impossible_epsilon_is_refused(epsilon):
 
 
 def test_tasks_get_their_shares_in_steps_a_message_can_carry():
-    shares, times = TaskShares(0.8, 0.15, 0.05), Participations(update=60, statistics=1, evaluation=7)
-    rho = allot(1.0, shares, times)
-    assert {task: value * times.of(task) for task, value in rho.items()} == pytest.approx(
-        {"update": 0.8, "statistics": 0.15, "evaluation": 0.05}, abs=1e-9
+    shares, times = (
+        {"update": 0.8, "statistics": 0.15, "evaluation": 0.05},
+        {"update": 60, "statistics": 1, "evaluation": 7},
     )
+    rho = allot(1.0, shares, times)
+    assert {task: value * times[task] for task, value in rho.items()} == pytest.approx(shares, abs=1e-9)
     assert all(value * 2**40 == int(value * 2**40) for value in rho.values())
-    assert sum(value * times.of(task) for task, value in rho.items()) <= 1.0
+    assert sum(value * times[task] for task, value in rho.items()) <= 1.0
 
 
 def test_a_task_nobody_asks_for_gets_nothing():
-    assert allot(1.0, TaskShares(1.0), Participations(update=4)) == {"update": 0.25}
+    assert allot(1.0, {"update": 1.0}, {"update": 4}) == {"update": 0.25}
 
 
 def test_a_task_without_a_share_cannot_be_asked_for():
     with pytest.raises(Misconfigured, match=r"task 'statistics': expected a share .* raise the share or lower"):
-        allot(1.0, TaskShares(1.0), Participations(update=4, statistics=1))
+        allot(1.0, {"update": 1.0}, {"update": 4, "statistics": 1})
     with pytest.raises(Misconfigured, match="task 'update'"):
-        allot(1e-9, TaskShares(1.0), Participations(update=100_000))
+        allot(1e-9, {"update": 1.0}, {"update": 100_000})
 
 
 # Figures of FEDREC-SA/1: u_min = n - n * dropout, h_min = u_min - n * corrupt, whole numbers.
@@ -104,10 +103,10 @@ def test_noise_is_what_was_published(devices, dimension, noise):
         epsilon=epsilon,
         delta=DELTA,
         cohort=Cohort(devices, 0.1, 0.1),
-        participations=Participations(1),
+        participations={"update": 1},
         dimension=dimension,
     )
-    assert planned.rho == pytest.approx(0.05, rel=1e-6)
+    assert planned.rho["update"] == pytest.approx(0.05, rel=1e-6)
     assert planned.noise_norm == pytest.approx(noise, rel=0.03)
 
 
@@ -116,20 +115,20 @@ def test_a_plan_holds_together():
         epsilon=8.0,
         delta=DELTA,
         cohort=Cohort(1000, 0.1, 0.1),
-        participations=Participations(60, 1, 5),
-        shares=TaskShares(0.9, 0.05, 0.05),
+        participations={"update": 60, "statistics": 1, "evaluation": 5},
+        shares={"update": 0.9, "statistics": 0.05, "evaluation": 0.05},
         dimension=50_000,
         noise_over_signal=0.5,
         population=10_000,
         rounds=60,
     )
     assert epsilon_of(planned.rho_total) == pytest.approx(8.0, rel=1e-9)
-    spent = 60 * planned.rho + planned.rho_statistics + 5 * planned.rho_evaluation
+    spent = 60 * planned.rho["update"] + planned.rho["statistics"] + 5 * planned.rho["evaluation"]
     assert spent == pytest.approx(planned.rho_total, rel=1e-9)
     assert spent <= planned.rho_total
     assert planned.honest_survivors == 800
     # By hand: 1000 shares, of which 800 have a variance of 1 / (2 rho) together, over 1000.
-    assert planned.noise_per_coordinate == pytest.approx(math.sqrt(1000 / 800 / (2 * planned.rho)) / 1000)
+    assert planned.noise_per_coordinate == pytest.approx(math.sqrt(1000 / 800 / (2 * planned.rho["update"])) / 1000)
     assert planned.noise_norm == pytest.approx(planned.noise_per_coordinate * math.sqrt(50_000))
     edge = planned.largest_dimension
     assert planned.noise_per_coordinate * math.sqrt(edge) <= 0.5 < planned.noise_per_coordinate * math.sqrt(edge + 1)
@@ -139,17 +138,17 @@ def test_a_plan_holds_together():
 
 def test_noise_is_as_long_as_told():
     planned = plan_budget(
-        epsilon=4.0, delta=DELTA, cohort=Cohort(50, 0.1, 0.1), participations=Participations(3), dimension=20_000
+        epsilon=4.0, delta=DELTA, cohort=Cohort(50, 0.1, 0.1), participations={"update": 3}, dimension=20_000
     )
     generator = np.random.default_rng(0)
-    shares = math.sqrt(1 / (2 * planned.rho * planned.honest_survivors))
+    shares = math.sqrt(1 / (2 * planned.rho["update"] * planned.honest_survivors))
     mean = sum(generator.normal(0, shares, 20_000) for _ in range(50)) / 50
     assert np.linalg.norm(mean) == pytest.approx(planned.noise_norm, rel=0.02)
 
 
 def test_without_a_population_nothing_is_said_of_readers():
     planned = plan_budget(
-        epsilon=8.0, delta=DELTA, cohort=Cohort(100, 0.1, 0.1), participations=Participations(9), dimension=9
+        epsilon=8.0, delta=DELTA, cohort=Cohort(100, 0.1, 0.1), participations={"update": 9}, dimension=9
     )
     assert planned.readers is None
 
@@ -170,7 +169,7 @@ def test_readers_learn_no_more_than_the_server():
         epsilon=1.0,
         delta=DELTA,
         cohort=Cohort(90, 0.1, 0.1),
-        participations=Participations(1),
+        participations={"update": 1},
         dimension=9,
         population=100,
         rounds=1000,
@@ -183,9 +182,9 @@ def test_a_population_smaller_than_its_cohort_is_refused():
         readers_epsilon(0.02, 100, 99, 60, DELTA)
 
 
-@pytest.mark.parametrize("wrong", [{"dimension": 0}, {"noise_over_signal": 0.0}, {"participations": Participations(0)}])
+@pytest.mark.parametrize("wrong", [{"dimension": 0}, {"noise_over_signal": 0.0}, {"participations": {"update": 0}}])
 def test_an_impossible_plan_is_refused(wrong):
-    possible = {"cohort": Cohort(10, 0.1, 0.1), "participations": Participations(1), "dimension": 9}
+    possible = {"cohort": Cohort(10, 0.1, 0.1), "participations": {"update": 1}, "dimension": 9}
     with pytest.raises(Misconfigured, match="plan: expected"):
         plan_budget(epsilon=8.0, delta=DELTA, **(possible | wrong))
 
@@ -193,4 +192,4 @@ def test_an_impossible_plan_is_refused(wrong):
 @pytest.mark.parametrize("times", [-1, 1.0, True])
 def test_impossible_participations_are_refused(times):
     with pytest.raises(Misconfigured, match="participations: expected whole numbers"):
-        Participations(times)
+        allot(1.0, {"update": 1.0}, {"update": times})

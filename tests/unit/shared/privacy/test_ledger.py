@@ -17,10 +17,10 @@ from shared.privacy import (
     LedgerFile,
     SampledGaussian,
     SummedGaussian,
-    TaskShares,
     rho_for,
     spent_epsilon,
 )
+from shared.tasks import TASKS
 
 DELTA = 1e-6
 STEP = SampledGaussian(0.5, 0.8)
@@ -170,7 +170,7 @@ def test_what_one_task_has_spent_counts_against_another(start):
 
 def test_a_task_stays_within_its_share(start):
     epsilon = ConcentratedAccountant().epsilon({SummedGaussian("update", 1.001): 1}, DELTA)
-    ledger = start(LedgerBudget(epsilon, shares=TaskShares(update=0.75, statistics=0.25)))
+    ledger = start(LedgerBudget(epsilon, shares={"update": 0.75, "statistics": 0.25}))
     for _ in range(6):
         ledger.charge(UPDATE)
     with pytest.raises(Refused, match=r"task 'update': rho 0.875 would exceed its share 0.75 of 1\b"):
@@ -184,7 +184,7 @@ def test_a_task_stays_within_its_share(start):
 @given(st.floats(0.1, 20), st.integers(1, 500))
 def test_the_planned_participations_fit_and_one_more_does_not(epsilon, times):
     step = SummedGaussian("update", np.floor(rho_for(epsilon, DELTA) / times * 2**40) / 2**40)
-    ledger = Ledger(LedgerBudget(epsilon, shares=TaskShares(1.0)), {step: times - 1} if times > 1 else {})
+    ledger = Ledger(LedgerBudget(epsilon, shares={"update": 1.0}), {step: times - 1} if times > 1 else {})
     ledger.charge(step)
     with pytest.raises(Refused):
         ledger.charge(step)
@@ -252,7 +252,7 @@ def test_an_impossible_budget_is_refused(values):
 @pytest.mark.parametrize("shares", [(0.8, 0.3), (1.1,), (-0.1, 0.5), (float("nan"),)])
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(Misconfigured, match="task shares: expected"):
-        TaskShares(*shares)
+        LedgerBudget(8.0, shares=dict(zip(TASKS, shares, strict=False)))
 
 
 def test_a_ledger_prints_how_many_charges_it_holds_and_no_more():
