@@ -87,7 +87,7 @@ class Device:
             )
         self._member = membership
         self._find_release = find_release
-        self._promises = BudgetGuard(state)
+        self._budget = BudgetGuard(state)
         self._session = RoundState(session)
         self._randomness = randomness or (lambda _: SystemRandomness())
         self._contributor = Contributor(log, self._randomness, observe)
@@ -116,10 +116,10 @@ class Device:
         self._check_mode(federation, "plain")
         parameters = _parameters(request, installed, vector)
         charges = charges_of(federation, request.task, request.number, None)
-        self._promises.check(federation, request.task, charges)
+        self._budget.check(federation, request.task, charges)
         dimension = _dimension(request, installed)
         contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
-        self._promises.charge_round(federation, request.task, charges, request.number)
+        self._budget.charge_round(federation, request.task, charges, request.number)
         if not len(contribution.event_noise):
             return contribution.vector
         return contribution.vector + contribution.event_noise
@@ -160,8 +160,8 @@ class Device:
                 code="no-noise",
             )
         self._ask_policy(federation, terms.configuration, request)
-        self._promises.check(federation, request.task, terms.charges)
-        self._promises.reserve_round(request.task, request.number)
+        self._budget.check(federation, request.task, terms.charges)
+        self._budget.reserve_round(request.task, request.number)
         contribution = self._contributor.contribution(
             request, installed, parameters, terms.configuration.dimension, clip_norm
         )
@@ -234,7 +234,7 @@ class Device:
     def _pay(self, turn: RoundCheckpoint, federation: FederationFile) -> None:
         task, number = turn.request.task, turn.request.number
         configuration = RoundConfiguration.decode(turn.state.configuration)
-        self._promises.charge_round(federation, task, charges_of(federation, task, number, configuration), number)
+        self._budget.charge_round(federation, task, charges_of(federation, task, number, configuration), number)
 
     def _role(self, request: RoundRequest, phase: str, event_noise_over_clip: float) -> SecAggClient:
         return SecAggClient(self._member, self._secrets(request, phase), self._now_seconds, event_noise_over_clip)

@@ -9,7 +9,7 @@ from typing import Self
 import httpx
 
 from server.home import Home
-from server.uplock import is_up
+from server.instance_lock import is_up
 from shared.errors import NotYet
 
 _ASK_SECONDS = 0.3

@@ -1,7 +1,6 @@
 """Where a person or a host app deals with the device, without HTTP: what is handed in, and what is answered."""
 
-from client.facade.device_facade import Decision, DeviceFacade, EventStore, RankingService, record_of
-from client.facade.opening import open_facade
+from client.facade.device_facade import Decision, DeviceFacade, EventStore, RankingService, open_facade, record_of
 from client.facade.records import (
     MOST_EVENTS,
     MOST_OFFERS,

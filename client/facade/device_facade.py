@@ -5,12 +5,18 @@ that JSON can hold.
 """
 
 import threading
-from collections.abc import Callable, MutableMapping, Sequence
+import time
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, Literal, Protocol
 
 from client.facade.impressions import ImpressionLog
 from client.facade.records import EventRecord, FeedbackRecord, RecommendRequest
+from client.home import Home
+from client.privacy_report import spent_privacy
+from client.ranking import RankingClient
 from client.recommender import RecommendOptions
+from client.store import Store
 from shared.arrays import JsonObject
 from shared.behaviour import Event
 from shared.errors import Misconfigured
@@ -221,3 +227,16 @@ def record_of(event: Event) -> JsonObject:
         "context": dict(event.context),
     }
     return {name: value for name, value in record.items() if value not in (None, "", [], {})}
+
+
+@contextmanager
+def open_facade(home: Home) -> Iterator[DeviceFacade]:
+    """The facade of a device, as long as the context lasts.
+
+    Raises:
+        NotYet: another process writes to the store, or the keyring cannot be asked.
+        Misconfigured, Corrupt: the keys or the store are not what they must be; all of it stays as it is.
+    """
+    key = home.keys.data_key()
+    with Store.open(home.store, key) as store, closing(RankingClient(home, key, store.controls)) as ranking:
+        yield DeviceFacade(store, ranking, lambda: spent_privacy(home), time.time)

@@ -5,18 +5,16 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from client.interest.interest import Attribution, Interest
-    from client.interest.levels import CANDIDATES, Levels
     from client.interest.overrides import Controls, Ruling
     from client.interest.profile import Profile
     from client.interest.reader import TextReader
+    from client.interest.types import CANDIDATES, Attribution, Interest, Levels
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.interest.overrides": ("Controls", "Ruling"),
-        "client.interest.interest": ("Attribution", "Interest"),
-        "client.interest.levels": ("CANDIDATES", "Levels"),
+        "client.interest.types": ("CANDIDATES", "Attribution", "Interest", "Levels"),
         "client.interest.profile": ("Profile",),
         "client.interest.reader": ("TextReader",),
     },

@@ -7,6 +7,9 @@ import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from client.interest.settings import SETTINGS
 from shared.behaviour import Event, EventKind, seconds_between
 
@@ -83,3 +86,25 @@ def bounced(event: Event, following: Event) -> float:
     apart = seconds_between(event, following)
     hasty = event.kind in _QUICK and apart is not None and 0.0 <= apart < SETTINGS.bounce_seconds
     return SETTINGS.bounced_weight if hasty and following.item != event.item else 1.0
+
+
+def drift(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
+    """One less the cosine between the latest interest and the one before, unit vectors: 0 the same, 1 unrelated.
+
+    Zeros on either side (nothing before, or no interest at all) are no drift.
+    """
+    return 1.0 - float(now @ before) if now.any() and before.any() else 0.0
+
+
+def kept_share(moved: float) -> float:
+    """How much of the older interest still counts after a drift: 1 below 0.5, falling to 0.1 at 1."""
+    return float(
+        np.clip(
+            1.0
+            - (1.0 - SETTINGS.least_kept_share)
+            * (moved - SETTINGS.drift_noticed)
+            / (SETTINGS.drift_certain - SETTINGS.drift_noticed),
+            SETTINGS.least_kept_share,
+            1.0,
+        )
+    )

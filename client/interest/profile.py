@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 
 from client.interest.coherence import Coherence
 from client.interest.concept_profile import estimate_profile, uncertainty
-from client.interest.daytime import Clock, alike, clock
-from client.interest.drift import drift, kept_share
-from client.interest.evidence import KIND_WEIGHTS, EventWeigher, bounced
+from client.interest.evidence import KIND_WEIGHTS, EventWeigher, bounced, drift, kept_share
 from client.interest.exponential_sum import Decay, ExponentialSum
-from client.interest.interest import Attribution, Interest
-from client.interest.levels import Levels
 from client.interest.reader import TextReader
 from client.interest.settings import SETTINGS
+from client.interest.types import Attribution, Interest, Levels
 from shared.arrays import F32Vector, FloatingArray
 from shared.behaviour import Event, seconds_between
-from shared.model import Context
+from shared.model import Context, HourPoint, hour_point, hour_similarity
 
 FRESH = 16  # newest events whose evidence may still change with what follows
 RECENT = 8  # of these, the ones that tell where interest is now
@@ -62,7 +59,7 @@ class _Kept:
     ages: bool
     session: int
     support: Coherence | None
-    clock: Clock
+    hour: HourPoint
     bounce: float = 1.0
 
     @property
@@ -133,10 +130,10 @@ class Profile:
             support = self._met_by(event, sentence) if ages else None
         words = self._reader.words(event) if self.levels.word else np.zeros_like(sentence)
         views = np.concatenate([sentence, words]).astype(np.float64)
-        self._kept.append(_Kept(event, views, base, ages, self._sessions, support, clock(event.context)))
+        self._kept.append(_Kept(event, views, base, ages, self._sessions, support, hour_point(event.context)))
         if len(self._kept) > FRESH:
             settled = self._kept[-FRESH - 1]
-            hours = (1.0, *settled.clock)
+            hours = (1.0, *settled.hour)
             self._older.take(np.concatenate([settled.evidence * hour * settled.views for hour in hours]), settled.ages)
             self._course = self._reader.course.after(self._course, self._in_course([settled]))
         told = base * views[: self._reader.width]
@@ -163,7 +160,7 @@ class Profile:
 
     def interests(self, tried: Sequence[Levels], context: Context = ()) -> list[Interest]:
         """The interest under each of several weights of the levels: quicker than asking for one after the other."""
-        now = clock(context)
+        now = hour_point(context)
         by_hour = {hour: self._sums(now, hour) for hour in {levels.hour for levels in tried}}
         parts = {hour: self._parts(sums) for hour, sums in by_hour.items()}
         mixed = np.stack([_mixed(parts[levels.hour], levels) for levels in tried])
@@ -176,7 +173,7 @@ class Profile:
 
         Unlike `interest`, it takes time that grows with the history.
         """
-        now = clock(context)
+        now = hour_point(context)
         sums = self._sums(now, self.levels.hour)
         width, k = self._reader.width, self._reader.dense_width
         if not k:
@@ -247,7 +244,7 @@ class Profile:
         width = self._reader.width
         return np.array([kept.evidence * kept.views[:width] for kept in events]).reshape(len(events), width)
 
-    def _sums(self, now: Clock, hour: float) -> _Sums:
+    def _sums(self, now: HourPoint, hour: float) -> _Sums:
         width = self._reader.width
         fresh = self._kept[-FRESH:]
         newer = np.cumsum([0, *(kept.ages for kept in reversed(fresh))])
@@ -285,9 +282,9 @@ def _mixed(parts: FloatingArray, levels: Levels) -> FloatingArray:
     return _cancelled(np.array([levels.word, levels.sentence, levels.history]) @ parts, _UNITS_ROUNDING)
 
 
-def _suits(kept: _Kept, now: Clock, hour: float) -> float:
+def _suits(kept: _Kept, now: HourPoint, hour: float) -> float:
     """What an event counts at this hour of the day."""
-    return 1.0 + hour * alike(kept.clock, now)
+    return 1.0 + hour * hour_similarity(kept.hour, now)
 
 
 def _cancelled(sums: FloatingArray, rounding: float = _ROUNDING) -> FloatingArray:

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from client.interest.concept_profile import transition_probabilities
-from client.interest.levels import Levels
 from client.interest.sequence import SequenceEncoder
 from client.interest.settings import SETTINGS
+from client.interest.types import Levels
 from shared.arrays import F32Matrix
 from shared.behaviour import Event
 from shared.model import ConceptModel, GlobalModel

@@ -3,6 +3,8 @@
 It reads the store and never writes; nothing it learns of the person leaves but as an answer to them.
 """
 
+import ctypes
+import gc
 from collections.abc import Sequence
 from dataclasses import asdict
 from heapq import nlargest
@@ -11,7 +13,6 @@ from client.home import Home
 from client.interest import Controls
 from client.ranking.current_release import CurrentRelease
 from client.ranking.history import History
-from client.ranking.memory import trim_memory
 from client.ranking.protocol import DECISIONS, Action
 from client.recommender import Reason, Recommendation, Recommender, RecommendOptions, in_words
 from client.store import Store
@@ -134,3 +135,11 @@ def _plain(recommender: Recommender, offer: Recommendation) -> JsonObject:
 
 def _told(reasons: Sequence[Reason]) -> list[JsonObject]:
     return [{"kind": reason.kind, "name": reason.name, "part": reason.part} for reason in reasons]
+
+
+def trim_memory() -> None:
+    """Let go of freed memory that the C library keeps for later; without effect where it knows no way."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

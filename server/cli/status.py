@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from server.cli.terminal import moment, print_table
 from server.home import Home
+from server.instance_lock import is_up
 from server.registry import DeviceRow
 from server.training import Row, pending_job, read_progress, read_rounds
-from server.uplock import is_up
 from shared.errors import Corrupt
 from shared.tasks import TASK_ROWS, Task
 

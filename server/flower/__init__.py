@@ -1,8 +1,6 @@
 """Flower's SuperLink as the server's own parts talk to it, over loopback. Devices never come near any of this."""
 
-from server.flower.control import Control, Run
-from server.flower.environment import HOST, flower_environment, superlink_address
-from server.flower.nodes import reconcile_nodes
+from server.flower.control import HOST, Control, Run, flower_environment, reconcile_nodes, superlink_address
 from server.flower.serverapp import hold_serverapp, serverapp_pid
 
 __all__ = [

@@ -1,8 +1,14 @@
-"""The SuperLink's Control API: registers nodes, starts and stops runs. Only this machine can reach it."""
+"""The SuperLink: the environment of its processes, its Control API, and nodes that agree with the registry.
 
+The Control API registers nodes, starts and stops runs. Only this machine can reach it.
+"""
+
+import os
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -29,10 +35,38 @@ from flwr.supercore.fab import Fab
 from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
-from server.flower.environment import superlink_address
 from server.home import Home
+from server.registry import Registry
 from shared.bundle import bundle_bytes, bundle_hash
 from shared.errors import Misconfigured, NotYet
+
+HOST = "127.0.0.1"  # the Control API knows no passwords: nothing but this machine may reach it
+TASK_POLL_SECONDS = 0.2
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+def superlink_address(home: Home) -> str:
+    """HOST:PORT of the SuperLink."""
+    return f"{HOST}:{home.settings.superlink_port}"
+
+
+def flower_environment(home: Home) -> dict[str, str]:
+    """The whole environment of a process that belongs to this server."""
+    kept = {key: value for key, value in os.environ.items() if key.lower() not in _PROXIES}  # loopback needs none
+    beside_python = str(Path(sys.executable).parent)  # Flower's commands start each other by name
+    return {
+        **kept,
+        "PATH": os.pathsep.join([beside_python, kept.get("PATH", os.defpath)]),
+        "PYTHONUNBUFFERED": "1",
+        "FLWR_LOG_LEVEL": "WARNING",  # else a line for every poll of every device
+        "FLWR_HOME": str(home.flower_home),
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": str(TASK_POLL_SECONDS),
+    }
+
 
 _TIMEOUT_SECONDS = 20.0
 _UNREGISTERED = "unregistered"
@@ -233,3 +267,33 @@ def _pem(line: str) -> bytes:
     """A public key as Flower spells it."""
     key = serialization.load_ssh_public_key(line.encode())
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def reconcile_nodes(control: Control, registry: Registry, thoroughly: bool = False) -> list[str]:
+    """Register the nodes that are missing, unregister those of revoked devices.
+
+    Args:
+        control: the SuperLink, where nodes are registered.
+        registry: the devices, and which node each has.
+        thoroughly: ask Flower which nodes it has, as its database may have been lost.
+
+    Returns:
+        ids of the devices whose node changed.
+
+    Raises:
+        NotYet: the SuperLink does not answer; what was settled stays settled.
+        Misconfigured: it says no.
+    """
+    known = control.nodes() if thoroughly else None
+    changed = []
+    for row in registry.devices():
+        lost = known is not None and row.node_id is not None and row.node_id not in known
+        if row.revoked_seconds is None and (row.node_id is None or lost):
+            registry.set_node(row.device, control.register(row.node_key))
+        elif row.revoked_seconds is not None and row.node_id is not None:
+            control.unregister(row.node_id)
+            registry.set_node(row.device, None)
+        else:
+            continue
+        changed.append(row.device)
+    return changed

@@ -1,6 +1,5 @@
 """Who may take part: one-time invitations, devices and their certificates, revocations."""
 
-from server.registry.registry import Registry
-from server.registry.rows import DeviceRow, InvitationRow
+from server.registry.registry import DeviceRow, InvitationRow, Registry
 
 __all__ = ["DeviceRow", "InvitationRow", "Registry"]

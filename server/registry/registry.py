@@ -8,15 +8,60 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from server.registry.database import RegistryFile, create_registry
-from server.registry.rows import DeviceRow, InvitationRow
 from shared.enrolment import CODE_BYTES
 from shared.errors import Misconfigured, Refused
 from shared.secure_sum import Certificate, device_id
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DeviceRow:
+    """One device that joined.
+
+    Attributes:
+        device: id, 32 hexadecimal digits.
+        public_key: Ed25519, 32 bytes.
+        node_key: P-384 public key, one OpenSSH line.
+        node_id: Flower's number for it, None while it has none.
+        certificate: `shared.secure_sum.Certificate`, encoded, 72 bytes.
+        joined_seconds: since 1970 UTC.
+        expiry_seconds: end of the certificate.
+        revoked_seconds: since when it takes no part, None while it may.
+    """
+
+    device: str
+    public_key: bytes
+    node_key: str
+    node_id: int | None
+    certificate: bytes
+    joined_seconds: int
+    expiry_seconds: int
+    revoked_seconds: int | None
+
+    def __repr__(self) -> str:
+        return f"DeviceRow({self.device})"
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRow:
+    """One invitation, used or not.
+
+    Attributes:
+        created_seconds, expires_seconds: since 1970 UTC.
+        note: the operator's own words.
+        device: id of the device that used it, 32 hexadecimal digits, or None.
+    """
+
+    created_seconds: int
+    expires_seconds: int
+    note: str
+    device: str | None
+
 
 Sign = Callable[[bytes, int], Certificate]
 """Certificate for a device's public key (32 bytes) until a second; `issue_certificate` with the registry's key."""

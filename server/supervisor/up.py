@@ -6,22 +6,54 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from server.flower import HOST, Control
+from server.flower import HOST, Control, flower_environment, superlink_address
 from server.health import Health
 from server.home import Home
+from server.instance_lock import instance_lock
 from server.logs import log_line
-from server.supervisor.parts import server_parts
 from server.supervisor.run_controller import RunController, RunState
-from server.uplock import holding_up_lock
 from shared.errors import Misconfigured
 from shared.files import write_atomically
-from shared.processes import STEP_SECONDS, PartStatus, Supervisor
+from shared.processes import STEP_SECONDS, Part, PartStatus, Supervisor
+
+SUPERLINK, SUPEREXEC, GATEWAY = "superlink", "superexec", "gateway"
+
+
+def server_parts(home: Home) -> tuple[Part, ...]:
+    """What has to run, in the order of starting."""
+    environment = flower_environment(home)
+    secret = ("--superexec-auth-secret-file", str(home.superexec_secret_path))
+    superlink = (
+        *(sys.executable, "-m", "server.flower.superlink"),
+        *("--host", HOST, "--port", str(home.settings.superlink_port)),
+        *("--ssl-ca-certfile", str(home.authority_path)),
+        *("--ssl-certfile", str(home.server_certificate_path)),
+        *("--ssl-keyfile", str(home.server_key_path)),
+        *("--database", str(home.superlink_database)),
+        *("--isolation", "process", *secret),  # else whoever reaches the port is handed the ServerApp
+        "--enable-supernode-auth",
+        "--disable-runtime-dependency-installation",
+    )
+    superexec = (
+        "flower-superexec",
+        *("--runtime-api-address", superlink_address(home)),
+        *("--root-certificates", str(home.authority_path)),
+        *secret,
+    )
+    gateway = (sys.executable, "-m", "server.gateway", str(home.directory))
+    return (
+        Part(SUPERLINK, superlink, home.flower, environment),
+        Part(SUPEREXEC, superexec, home.flower, environment),
+        Part(GATEWAY, gateway, home.flower, environment),
+    )
+
 
 _STARTING_SECONDS = 120.0
 _ATTEMPTS = 4
@@ -45,7 +77,7 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
     stop = stop or threading.Event()
     home.federation()
     home.operator_key()
-    with holding_up_lock(home), Control(home) as control, home.registry() as registry, _told_to(stop):
+    with instance_lock(home), Control(home) as control, home.registry() as registry, _told_to(stop):
         watch = Supervisor(server_parts(home), home.run / "parts", home.logs)
         watch.clear()
         for name, host, port in (

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.home import Home
-from server.uplock import is_up
+from server.instance_lock import is_up
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
 

@@ -4,7 +4,7 @@ from shared.model.activations import ActivationStore
 from shared.model.concept_graph import ConceptGraph, read_graph
 from shared.model.concept_labels import name_concepts, read_names, rename
 from shared.model.concept_model import ConceptModel, Concepts, EventSequence, Forgetting, Scales, Windows, age_ranks
-from shared.model.context import CONTEXT_WIDTH, Context, encode_context
+from shared.model.context import CONTEXT_WIDTH, Context, HourPoint, encode_context, hour_point, hour_similarity
 from shared.model.encoder import Encoder, Padded, Progress
 from shared.model.evolution import Evolution, State, build_evolution
 from shared.model.gates import Gates
@@ -29,6 +29,7 @@ __all__ = [
     "Forgetting",
     "Gates",
     "GlobalModel",
+    "HourPoint",
     "Layout",
     "Padded",
     "Progress",
@@ -43,6 +44,8 @@ __all__ = [
     "check_readable",
     "encode_context",
     "find_concepts",
+    "hour_point",
+    "hour_similarity",
     "log_popularity",
     "name_concepts",
     "predicted_log_popularity",

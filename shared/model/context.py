@@ -45,3 +45,20 @@ def encode_context(context: Context) -> NDArray[np.float32]:
         elif name == "device" and word in _DEVICES:
             vector[CIRCUMSTANCES["device"].start + _DEVICES.index(word)] = 1.0
     return vector
+
+
+HourPoint = tuple[float, float]
+
+
+def hour_point(context: Context) -> HourPoint:
+    """Cosine and sine of the hour in ("hour", "08"); zeros where it is absent or no hour of a day.
+
+    The product of two such points is 1 at the same hour, -1 twelve hours apart, 0 where either is unknown.
+    """
+    cosine, sine = encode_context(context)[:2].tolist()
+    return cosine, sine
+
+
+def hour_similarity(one: HourPoint, other: HourPoint) -> float:
+    """Product of two such points, -1 to 1; see `hour_point`."""
+    return one[0] * other[0] + one[1] * other[1]

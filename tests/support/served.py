@@ -79,5 +79,5 @@ if __name__ == "__main__":
     from client.http_api.__main__ import main
     from tests.support.fakes import RankingOfHome
 
-    with patch("client.facade.opening.RankingClient", RankingOfHome):
+    with patch("client.facade.device_facade.RankingClient", RankingOfHome):
         sys.exit(main(sys.argv[1:]))

@@ -10,7 +10,7 @@ import pytest
 
 from server.health import Health, wait_until_up
 from server.home import Home, ServerSettings, create_server
-from server.uplock import holding_up_lock
+from server.instance_lock import instance_lock
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_server_answers_when_its_gateway_says_so_under_its_own_authority(
     stranger = create_server(tmp_path / "stranger", home.settings)
     with Health(stranger) as health:
         assert not health.answers()
-    with holding_up_lock(home):
+    with instance_lock(home):
         wait_until_up(home, 60.0)
     assert statuses == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from server.health import wait_until_up
 from server.home import Home, create_server
-from server.uplock import holding_up_lock
+from server.instance_lock import instance_lock
 from shared.errors import NotYet
 
 
@@ -36,7 +36,7 @@ def test_it_returns_at_the_first_answer(home: Home) -> None:
         asked.append(clock.seconds)
         return len(asked) == 4
 
-    with holding_up_lock(home):
+    with instance_lock(home):
         wait_until_up(home, 60.0, answers, clock.now, clock.sleep)
     assert len(asked) == 4
     assert clock.seconds == asked[-1] < 2.0
@@ -44,7 +44,7 @@ def test_it_returns_at_the_first_answer(home: Home) -> None:
 
 def test_a_server_that_comes_up_while_it_is_waited_for_is_found(home: Home) -> None:
     """The lock is taken while the caller sleeps; an answer before that is another server's."""
-    clock, lock = Clock(), holding_up_lock(home)
+    clock, lock = Clock(), instance_lock(home)
 
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
@@ -61,5 +61,5 @@ def test_what_does_not_answer_in_time_is_told_with_what_to_do(home: Home) -> Non
     with pytest.raises(NotYet, match=r"within 5 seconds, got none; start it with `hushrec-server up .*/server`"):
         wait_until_up(home, 5.0, lambda: False, clock.now, clock.sleep)
     assert clock.seconds == pytest.approx(5.0)
-    with holding_up_lock(home), pytest.raises(NotYet, match=r"still starting; wait longer, or see .*logs"):
+    with instance_lock(home), pytest.raises(NotYet, match=r"still starting; wait longer, or see .*logs"):
         wait_until_up(home, 5.0, lambda: False, clock.now, clock.sleep)

@@ -17,7 +17,7 @@ from tests.support.served import served
 
 @pytest.fixture
 def run(monkeypatch):
-    monkeypatch.setattr("client.facade.opening.RankingClient", RankingOfHome)
+    monkeypatch.setattr("client.facade.device_facade.RankingClient", RankingOfHome)
 
     def invoke(*arguments, status=0, typed=None):
         result = CliRunner().invoke(commands.app, [str(argument) for argument in arguments], input=typed)

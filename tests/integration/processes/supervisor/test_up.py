@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from server.flower import Control, flower_environment
 from server.home import Home, ServerSettings, create_server
+from server.instance_lock import is_up
 from server.supervisor import read_status
 from server.training.jobs import current_job, pending_job, read_progress, submit_job
-from server.uplock import is_up
 from shared.enrolment import OfferRequest
 from tests.support.asking_gateway import Person
 

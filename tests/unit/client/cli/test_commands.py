@@ -15,7 +15,7 @@ from tests.support.fakes import RankingOfHome
 
 @pytest.fixture
 def run(monkeypatch):
-    monkeypatch.setattr("client.facade.opening.RankingClient", RankingOfHome)
+    monkeypatch.setattr("client.facade.device_facade.RankingClient", RankingOfHome)
 
     def invoke(*arguments, status=0, typed=None):
         result = CliRunner().invoke(commands.app, [str(argument) for argument in arguments], input=typed)
@@ -132,7 +132,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "spent": {"user": 1.25, "event": 0.0, "local": 0.0},
         "answers": {"update": 3, "statistics": 1},
     }
-    monkeypatch.setattr("client.facade.opening.spent_privacy", lambda home: answer)
+    monkeypatch.setattr("client.facade.device_facade.spent_privacy", lambda home: answer)
     said = run("privacy", home.directory).stdout
     for words in (
         "promised by books",

@@ -6,8 +6,8 @@ import pytest
 
 from client import Levels
 from client.interest import CANDIDATES
-from client.interest.daytime import alike, clock
 from shared.errors import Corrupt
+from shared.model import hour_point, hour_similarity
 
 
 @pytest.mark.parametrize("wrong", [(0.5, 0.5, 0.5), (-0.1, 1.0, 0.1), (0.0, 1.0, 0.0, 1.5), (float("nan"), 1.0, 0.0)])
@@ -21,9 +21,9 @@ def test_devices_choose_among_different_mixtures():
 
 
 def test_the_clock_wraps_round_midnight_and_the_unknown_is_like_nothing():
-    at = {hour: clock((("hour", f"{hour:02d}"),)) for hour in range(24)}
-    assert alike(at[23], at[0]) == pytest.approx(math.cos(math.pi / 12))
-    assert alike(at[3], at[15]) == pytest.approx(-1.0)
-    assert alike(at[8], at[8]) == pytest.approx(1.0)
+    at = {hour: hour_point((("hour", f"{hour:02d}"),)) for hour in range(24)}
+    assert hour_similarity(at[23], at[0]) == pytest.approx(math.cos(math.pi / 12))
+    assert hour_similarity(at[3], at[15]) == pytest.approx(-1.0)
+    assert hour_similarity(at[8], at[8]) == pytest.approx(1.0)
     for unknown in ((), (("hour", "noon"),), (("hour", "24"),), (("place", "home"),)):
-        assert alike(clock(unknown), at[8]) == 0.0
+        assert hour_similarity(hour_point(unknown), at[8]) == 0.0

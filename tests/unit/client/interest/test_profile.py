@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from client import Levels, Profile
 from client.interest import TextReader
-from client.interest.drift import drift, kept_share
-from client.interest.evidence import KIND_WEIGHTS
+from client.interest.evidence import KIND_WEIGHTS, drift, kept_share
 from client.interest.exponential_sum import Decay
 from client.interest.profile import FRESH, RECENT
 from shared.behaviour import Event, EventKind

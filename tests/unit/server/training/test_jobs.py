@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.home import Home, create_server
+from server.instance_lock import instance_lock, is_up
 from server.training.jobs import (
     TrainingJob,
     TrainingProgress,
@@ -17,7 +18,6 @@ from server.training.jobs import (
     submit_job,
     wait_for_job,
 )
-from server.uplock import holding_up_lock, is_up
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
 
@@ -36,9 +36,9 @@ def trained(home: Home, rounds: int) -> None:
 
 def test_a_server_is_up_as_long_as_one_holds_its_lock(home: Home) -> None:
     assert not is_up(home)
-    with holding_up_lock(home):
+    with instance_lock(home):
         assert is_up(home)
-        with pytest.raises(NotYet, match="stop it first"), holding_up_lock(home):
+        with pytest.raises(NotYet, match="stop it first"), instance_lock(home):
             pass
         assert is_up(home)
     assert not is_up(home)
@@ -47,7 +47,7 @@ def test_a_server_is_up_as_long_as_one_holds_its_lock(home: Home) -> None:
 def test_rounds_are_asked_for_of_a_server_that_is_up_and_has_a_release(home: Home) -> None:
     with pytest.raises(NotYet, match="hushrec-server up"):
         submit_job(home, 1)
-    with holding_up_lock(home):
+    with instance_lock(home):
         order = submit_job(home, 2)
         assert (order.until, current_job(home), pending_job(home)) == (2, order, order)
         home.chain.unlink()
@@ -57,7 +57,7 @@ def test_rounds_are_asked_for_of_a_server_that_is_up_and_has_a_release(home: Hom
 
 def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
     allowed = home.federation().training.rounds
-    with holding_up_lock(home):
+    with instance_lock(home):
         first = submit_job(home, 2)
         second = submit_job(home, 3)
         assert (second.until, pending_job(home)) == (5, second)
@@ -78,7 +78,7 @@ def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
 
 def test_following_tells_each_round_and_ends_with_the_order(home: Home) -> None:
     heard: list[int] = []
-    with holding_up_lock(home):
+    with instance_lock(home):
         order = submit_job(home, 2)
 
         def train() -> None:
@@ -95,7 +95,7 @@ def test_following_tells_each_round_and_ends_with_the_order(home: Home) -> None:
 
 
 def test_following_a_server_that_goes_down_says_how_far_it_came(home: Home) -> None:
-    with holding_up_lock(home):
+    with instance_lock(home):
         order = submit_job(home, 3)
         trained(home, 1)
     with pytest.raises(NotYet, match="after 1 of 3 rounds"):
@@ -104,7 +104,7 @@ def test_following_a_server_that_goes_down_says_how_far_it_came(home: Home) -> N
 
 
 def test_a_later_order_includes_an_earlier_one(home: Home) -> None:
-    with holding_up_lock(home):
+    with instance_lock(home):
         first = submit_job(home, 1)
         complete_job(home, TrainingJob(until=5, ordered_seconds=first.ordered_seconds + 1))
         wait_for_job(home, first)

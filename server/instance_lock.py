@@ -6,7 +6,7 @@ from server.home import Home
 from shared.locks import exclusive, is_locked
 
 
-def holding_up_lock(home: Home) -> AbstractContextManager[None]:
+def instance_lock(home: Home) -> AbstractContextManager[None]:
     """Be the one that is up.
 
     Raises:
