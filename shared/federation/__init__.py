@@ -2,6 +2,7 @@
 
 from shared.federation.groups import GROUPS, PLAIN_HEAD_GROUPS, group_of_parameter
 from shared.federation.reading import default_federation_text, read_federation, write_toml
+from shared.federation.reference import federation_reference, settings_reference
 from shared.federation.schema import FederationFile
 
 __all__ = [
@@ -9,7 +10,9 @@ __all__ = [
     "PLAIN_HEAD_GROUPS",
     "FederationFile",
     "default_federation_text",
+    "federation_reference",
     "group_of_parameter",
     "read_federation",
+    "settings_reference",
     "write_toml",
 ]

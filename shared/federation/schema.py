@@ -7,14 +7,15 @@ import hashlib
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
-from shared.federation.groups import PARAMETER_GROUPS, Group
+from shared.federation.groups import GROUPS, PARAMETER_GROUPS, Group
 from shared.tasks import TASKS, Task
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 BlockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+GroupName = Annotated[Group, WithJsonSchema({"type": "string", "enum": list(GROUPS)})]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 
@@ -101,7 +102,7 @@ class ClippingSettings(_Section):
     adaptive_quantile: Annotated[float, Field(ge=0, lt=1)]
     adaptive_rate: Positive
     indicator_share: Annotated[float, Field(gt=0, lt=1)]
-    group_shares: Annotated[dict[Group, Positive], Field(default_factory=dict)]
+    group_shares: Annotated[dict[GroupName, Positive], Field(default_factory=dict)]
 
 
 class TrainingSettings(_Section):
@@ -109,7 +110,7 @@ class TrainingSettings(_Section):
 
     rounds: Annotated[int, Field(ge=1, le=1_000_000)]
     clients_per_round: Annotated[int, Field(ge=2)]  # a sum of one hides nobody
-    groups: Annotated[tuple[Group, ...], Field(strict=False, min_length=1)]
+    groups: Annotated[tuple[GroupName, ...], Field(strict=False, min_length=1)]
     adapter_rounds: Annotated[int, Field(ge=0)]
     adapter_clients_per_round: Annotated[int, Field(ge=1)]
     adapter_windows: Annotated[int, Field(ge=1)]
@@ -126,7 +127,7 @@ class OptimizerSettings(_Section):
     momentum: Annotated[float, Field(ge=0, lt=1)]
     second_moment_decay: Annotated[float, Field(ge=0, lt=1)]
     stability: Positive
-    group_rates: Annotated[dict[Group, Annotated[float, Field(ge=0)]], Field(default_factory=dict)]
+    group_rates: Annotated[dict[GroupName, Annotated[float, Field(ge=0)]], Field(default_factory=dict)]
 
 
 class RoundSettings(_Section):
