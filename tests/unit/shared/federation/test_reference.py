@@ -112,7 +112,7 @@ def test_a_comment_belongs_to_the_key_it_stands_behind_or_above_and_below_a_head
     [
         ("few = 1_000     # how many", "few = 1_000", "part.few: expected a comment"),
         ("# Which one:\n# the left or the right.\nside", "side", "part.side: expected a comment"),
-        ("# The weights.\n[part.weights]\nleft = 0.5      # never 0", "[part.weights]\nleft = 0.5", "weights: expected a"),
+        ("# The weights.\n[part.weights]\nleft = 0.5      # never 0", "[part.weights]\nleft = 0.5", "expected a comm"),
         ('name = "a # b"  # how it is called\n', "", "name: expected in the shipped file"),
     ],
 )  # fmt: skip
