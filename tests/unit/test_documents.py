@@ -17,7 +17,7 @@ from server.cli.commands import app as server
 from simulations.cli import app as simulate
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (".github", "client", "server", "shared", "simulations", "tests")
+FOLDERS = (".docs", ".github", "client", "server", "shared", "simulations", "tests")
 DOCUMENTS = sorted(
     path.relative_to(ROOT)
     for path in (*ROOT.glob("*.md"), *(found for folder in FOLDERS for found in (ROOT / folder).rglob("*.md")))
