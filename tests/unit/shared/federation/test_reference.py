@@ -10,7 +10,6 @@ from shared.federation import GROUPS, FederationFile, default_federation_text, f
 from shared.federation.reference import START_HERE, documented_keys
 
 SHIPPED = tomllib.loads(default_federation_text())
-PAGE = federation_reference()
 TEXT = """# What this is.
 # In two lines.
 name = "a # b"  # how it is called
@@ -63,31 +62,36 @@ def rows(page):
     return {cells[0].strip("`"): cells[1:] for cells in lines}
 
 
+@pytest.fixture(scope="module")
+def page():
+    return federation_reference()
+
+
 @pytest.mark.parametrize("key", list(keys_of_the_schema()))
-def test_every_key_stands_in_the_page_with_its_shipped_default_and_a_meaning(key):
-    value, default, meaning = rows(PAGE)[key]
+def test_every_key_stands_in_the_page_with_its_shipped_default_and_a_meaning(page, key):
+    value, default, meaning = rows(page)[key]
     assert tomllib.loads(f"it = {default.strip('`')}")["it"] == shipped(key)
     assert value.strip()
     assert meaning.strip(" .")
 
 
-def test_the_page_has_no_key_that_the_schema_has_not():
-    assert sorted(rows(PAGE)) == sorted(keys_of_the_schema())
+def test_the_page_has_no_key_that_the_schema_has_not(page):
+    assert sorted(rows(page)) == sorted(keys_of_the_schema())
 
 
-def test_keys_to_start_with_stand_at_the_top_and_again_in_their_section():
-    top, _, rest = PAGE.partition("All keys follow")
+def test_keys_to_start_with_stand_at_the_top_and_again_in_their_section(page):
+    top, _, rest = page.partition("All keys follow")
     assert tuple(rows(top)) == START_HERE
     assert set(START_HERE) < set(rows(rest))
 
 
-def test_the_page_says_what_may_be_given():
-    page = rows(PAGE)
-    assert page["backbone.max_tokens"][0] == "whole number at least 4, at most 512"
-    assert page["clipping.adaptive_quantile"][0] == "number at least 0, less than 1"
-    assert page["sum.mode"][0] == "one of `secure`, `ideal`, `plain`"
-    assert page["interest.levels"][0] == "list of 3, each: number at least 0, at most 1"
-    assert page["training.groups"][0].endswith("one of " + ", ".join(f"`{group}`" for group in GROUPS))
+def test_the_page_says_what_may_be_given(page):
+    said = rows(page)
+    assert said["backbone.max_tokens"][0] == "whole number at least 4, at most 512"
+    assert said["clipping.adaptive_quantile"][0] == "number at least 0, less than 1"
+    assert said["sum.mode"][0] == "one of `secure`, `ideal`, `plain`"
+    assert said["interest.levels"][0] == "list of 3, each: number at least 0, at most 1"
+    assert said["training.groups"][0].endswith("one of " + ", ".join(f"`{group}`" for group in GROUPS))
 
 
 def test_a_comment_belongs_to_the_key_it_stands_behind_or_above_and_below_a_heading_to_the_section():
