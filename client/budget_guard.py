@@ -10,6 +10,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Protocol
 
+from shared.charges import adds_local_noise
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -134,7 +135,7 @@ class BudgetGuard:
         Args:
             federation: says which levels are promised, and the budget of each.
             task: what is answered: an update, statistics or an evaluation.
-            charges: what the answer releases (`shared.round_parameters.charges_of`).
+            charges: what the answer releases (`shared.charges.charges_of`).
 
         Raises:
             Refused: it would not, or it would go without the noise that is promised.
@@ -162,7 +163,7 @@ def budget(federation: FederationFile) -> LedgerBudget:
         user_delta=privacy.user_delta,
         event_epsilon=privacy.event_epsilon if privacy.level == "both" else 0.0,
         event_delta=privacy.event_delta,
-        local_epsilon=privacy.local_epsilon if privacy.local else 0.0,
+        local_epsilon=privacy.local_epsilon if adds_local_noise(federation) else 0.0,
         shares={task: privacy.share(task) for task in privacy.tasks},
     )
 

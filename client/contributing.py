@@ -3,7 +3,7 @@
 The server sees whether a device answers, with what kind of message, and how soon. If any of that depended on the log, a
 server that chooses catalogues and models could read the log from it, outside the sum and without a charge. So nothing
 that goes wrong here gets out: the answer is then the zero vector, which is what user-level privacy compares every
-person with, beside fresh event noise, and it is charged like any other.
+person with, and it is charged and noised like any other.
 
 Not covered yet is how long it takes. Data that are too few are made up for, so that the same work is done for nothing;
 but a longer log takes longer to read, more windows take longer to train on, a failure may end the work early, and a
@@ -31,7 +31,6 @@ from shared.release import Release
 Observe = Callable[[RoundRequest, str | None], None]
 
 _LOGGER = logging.getLogger(__name__)
-_NO_NOISE = np.zeros(0, np.float32)
 
 
 def log_failure(request: RoundRequest, failure: str | None) -> None:
@@ -82,7 +81,7 @@ class Contributor:
             made.check(dimension)
         except Exception as error:
             failure = kind_and_place(error)
-            made = Contribution(np.zeros(dimension, np.float32), self._noise(request, installed, vector))
+            made = Contribution(np.zeros(dimension, np.float32))
         self._observe(request, failure)
         return made
 
@@ -90,7 +89,7 @@ class Contributor:
         release = installed.release
         events = positive_events(self._log.events())
         if request.task == "statistics":
-            return Contribution(counts(release, [event.item for event in events if event.item is not None]), _NO_NOISE)
+            return Contribution(counts(release, [event.item for event in events if event.item is not None]))
         rng = self._randomness(request.number)
         if request.task == "evaluation":
             figures = measure(
@@ -101,16 +100,8 @@ class Contributor:
                 release.federation.evaluation.negatives,
                 rng.numpy("evaluation"),
             )
-            return Contribution(figures, _NO_NOISE)
-        update = installed.training.update(release, vector, request.groups, events, rng)
-        return Contribution(update.signal, update.noise if release.federation.privacy.local else _NO_NOISE)
-
-    def _noise(self, request: RoundRequest, installed: LoadedRelease, vector: Vector) -> Vector:
-        """Event noise, as it stands beside every update of a device that adds noise of its own."""
-        if request.task != "update" or not installed.release.federation.privacy.local:
-            return _NO_NOISE
-        rng = self._randomness(request.number)
-        return installed.training.nothing(installed.release, vector, request.groups, rng).noise
+            return Contribution(figures)
+        return Contribution(installed.training.update(release, vector, request.groups, events, rng))
 
 
 def counts(release: Release, met: list[str]) -> Vector:

@@ -28,11 +28,12 @@ from client.secagg import (
     encode_contribution,
 )
 from shared.behaviour import BehaviourLog
+from shared.charges import charges_of, local_noise_over_clip
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.model import Vector
 from shared.privacy import RandomBytes
-from shared.round_parameters import RoundParameters, charges_of, derive_round_parameters, round_binding
+from shared.round_parameters import RoundParameters, derive_round_parameters, round_binding
 from shared.secure_sum import RoundConfiguration
 from shared.tasks import TASK_ROWS
 
@@ -120,9 +121,12 @@ class Device:
         dimension = _dimension(request, installed)
         contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
         self._budget.charge_round(federation, request.task, charges, request.number)
-        if not len(contribution.event_noise):
+        over_clip = local_noise_over_clip(federation, request.task, request.number, dimension, 0)
+        if not over_clip:
             return contribution.vector
-        return contribution.vector + contribution.event_noise
+        deviation = over_clip * TASK_ROWS[request.task].clip_norm(federation)
+        noise = self._randomness(request.number).numpy("noise").normal(0.0, deviation, dimension)
+        return contribution.vector + noise.astype(np.float32)
 
     def advertise(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
         """Work for a private sum, keep the result, and say that one takes part.
@@ -167,12 +171,12 @@ class Device:
         )
         until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
         if mode == "ideal":
-            kept = Prepared(configuration, contribution.vector.tobytes(), contribution.event_noise.tobytes())
-            self._session.put(RoundCheckpoint(request, terms.event_noise_over_clip, until, kept))
+            kept = Prepared(configuration, contribution.vector.tobytes())
+            self._session.put(RoundCheckpoint(request, terms.local_noise_over_clip, until, kept))
             return b""
-        role = self._role(request, "advertise", terms.event_noise_over_clip)
+        role = self._role(request, "advertise", terms.local_noise_over_clip)
         advert, joined = role.advertise(terms.configuration, contribution)
-        self._session.put(RoundCheckpoint(request, terms.event_noise_over_clip, until, joined))
+        self._session.put(RoundCheckpoint(request, terms.local_noise_over_clip, until, joined))
         return advert
 
     def reveal(self, ch: bytes, cohort: int) -> bytes:
@@ -187,7 +191,7 @@ class Device:
         if not isinstance(turn.state, Prepared):
             raise RuntimeError(f"reveal: expected a prepared contribution, got {type(turn.state).__name__}")
         configuration = RoundConfiguration.decode(turn.state.configuration)
-        parameters = configuration.for_cohort(cohort, turn.event_noise_over_clip)
+        parameters = configuration.for_cohort(cohort, turn.local_noise_over_clip)
         self._pay(turn, federation)
         words = encode_contribution(
             Contribution.of(turn.state), configuration, parameters, self._secrets(turn.request, "reveal")
@@ -209,7 +213,7 @@ class Device:
         turn = self._session.take(name, ch, self._now_seconds())
         federation = self._installed(turn.request).release.federation
         self._ask_policy(federation, RoundConfiguration.decode(turn.state.configuration), turn.request)
-        role = self._role(turn.request, name, turn.event_noise_over_clip)
+        role = self._role(turn.request, name, turn.local_noise_over_clip)
         following: RoleState
         match name, turn.state, parts:
             case "share", Joined() as joined, (roster,):
@@ -228,7 +232,7 @@ class Device:
             case _:
                 raise Corrupt(f"{name}: expected the parts of this phase, got {len(parts)}")
         until = self._now_seconds() + federation.sum.phase_seconds
-        self._session.put(RoundCheckpoint(turn.request, turn.event_noise_over_clip, until, following))
+        self._session.put(RoundCheckpoint(turn.request, turn.local_noise_over_clip, until, following))
         return answer
 
     def _pay(self, turn: RoundCheckpoint, federation: FederationFile) -> None:
@@ -236,8 +240,8 @@ class Device:
         configuration = RoundConfiguration.decode(turn.state.configuration)
         self._budget.charge_round(federation, task, charges_of(federation, task, number, configuration), number)
 
-    def _role(self, request: RoundRequest, phase: str, event_noise_over_clip: float) -> SecAggClient:
-        return SecAggClient(self._member, self._secrets(request, phase), self._now_seconds, event_noise_over_clip)
+    def _role(self, request: RoundRequest, phase: str, local_noise_over_clip: float) -> SecAggClient:
+        return SecAggClient(self._member, self._secrets(request, phase), self._now_seconds, local_noise_over_clip)
 
     def _secrets(self, request: RoundRequest, phase: str) -> RandomBytes:
         """Chance of one phase; `mask` and `reveal` make the same words of the same chance."""

@@ -11,12 +11,12 @@ from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
+from shared.charges import adds_local_noise, user_charge
 from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import ConcentratedAccountant
-from shared.round_parameters import user_charge
+from shared.privacy import composed_epsilon
 from shared.secure_sum import Certificate, verify_certificate
 from shared.tasks import TASK_ROWS, Task
 
@@ -144,10 +144,9 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
     ]
     window = f"for every {federation.windows.events} events in a row: epsilon"
     event = [f"  Besides, {window} {privacy.event_epsilon:g} at delta {privacy.event_delta:g}, against the same."]
-    if privacy.local:
+    if adds_local_noise(federation):
         event.append(
-            f"  And {window} {privacy.local_epsilon:g} from this device's own noise, in updates alone, should the "
-            "sum be broken."
+            f"  And {window} {privacy.local_epsilon:g} from this device's own noise, should the sum be broken."
         )
     return (
         f"Server: {offer.server}; federation: {federation.name}",
@@ -175,4 +174,4 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
 
 def _epsilon_each(federation: FederationFile, task: Task) -> float:
     charge = user_charge(federation, task)
-    return 0.0 if charge is None else ConcentratedAccountant().epsilon({charge: 1}, federation.privacy.user_delta)
+    return 0.0 if charge is None else composed_epsilon({charge: 1}, federation.privacy.user_delta)

@@ -12,11 +12,11 @@ from typing import Annotated, NoReturn, Self
 from pydantic import Field
 
 from client.settings_file import SettingsFile, parse, read_settings, with_values
+from shared.charges import user_charge
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import ConcentratedAccountant, SummedGaussian
-from shared.round_parameters import user_charge
+from shared.privacy import SummedGaussian, composed_epsilon
 from shared.secure_sum import RHO_UNIT, RoundConfiguration
 from shared.tasks import Task
 
@@ -129,7 +129,7 @@ class Policy(SettingsFile):
     def _check_charge(self, federation: FederationFile, task: Task, charge: SummedGaussian | None) -> None:
         if charge is None:
             _refuse("largest_epsilon_per_round", self.largest_epsilon_per_round, f"{task} without a promise")
-        epsilon = ConcentratedAccountant().epsilon({charge: 1}, federation.privacy.user_delta)
+        epsilon = composed_epsilon({charge: 1}, federation.privacy.user_delta)
         if not epsilon <= self.largest_epsilon_per_round:
             _refuse("largest_epsilon_per_round", self.largest_epsilon_per_round, f"{epsilon:.3g} for {task}")
 

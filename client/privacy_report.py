@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from client.home import Home
+from shared.charges import adds_local_noise
 from shared.privacy import LEVELS, Ledger, LedgerBudget, read_charges
 from shared.tasks import TASKS
 
@@ -56,6 +57,8 @@ def _promised(home: Home) -> dict[str, Any] | None:
         "federation": federation.name,
         "user": {"epsilon": privacy.user_epsilon, "delta": privacy.user_delta} if privacy.user else None,
         "event": {"epsilon": privacy.event_epsilon, "delta": privacy.event_delta} if privacy.event else None,
-        "local": {"epsilon": privacy.local_epsilon, "delta": privacy.event_delta} if privacy.local else None,
+        "local": {"epsilon": privacy.local_epsilon, "delta": privacy.event_delta}
+        if adds_local_noise(federation)
+        else None,
         "cohort": federation.round.minimum_answers,
     }

@@ -13,7 +13,7 @@ from server.training.optimizer import Mean, OptimizerState, ServerOptimizer, rat
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
 from shared.privacy import next_clip, read_indicator
-from shared.round_parameters import derive_round_parameters, event_noise_deviation, round_binding
+from shared.round_parameters import derive_round_parameters, round_binding
 from shared.tasks import Task
 
 
@@ -157,7 +157,7 @@ def advance(
         return TrainingState(number, state.vector, state.optimizer, state.clip_norm), 0.0
     count = result.tally.answered
     groups = federation.groups_in(number)
-    noise_variance = event_noise_deviation(federation, number) ** 2 / count + result.noise_variance / count**2
+    noise_variance = result.noise_variance / count**2
     values, clip_norm, clipping = result.total / count, state.clip_norm, federation.clipping
     if clipping.adaptive_quantile:
         values, within = read_indicator(values, clip_norm, clipping.indicator_share)

@@ -154,7 +154,7 @@ class PrivacySettings(_Section):
     User level: unit one person, neighbours have that person's vectors made zero, against a server that colludes with at
     most `sum.corrupt_share` of a cohort. Event level: unit one window, neighbours have one window emptied (zero-out).
     With `both` it holds against the same adversary and from the same noise, since each window's gradient is clipped.
-    Noise of each device's own (`event_noise_multiplier`) holds for updates even where a server sees a single one.
+    Noise of each device's own (`local_noise`) holds, for one window too, even where a server sees single answers.
     """
 
     level: Literal["none", "event", "user", "both"]
@@ -164,7 +164,7 @@ class PrivacySettings(_Section):
     shares: Annotated[dict[Task, Share], Field(default_factory=dict)]
     event_epsilon: Positive
     event_delta: Annotated[float, Field(gt=0, lt=0.1)]
-    event_noise_multiplier: Annotated[float, Field(ge=0)]
+    local_noise: Literal["auto", "on", "off"]
     local_epsilon: Positive
 
     @model_validator(mode="after")
@@ -180,9 +180,9 @@ class PrivacySettings(_Section):
 
     @model_validator(mode="after")
     def _noise_somewhere(self) -> Self:
-        if self.level == "event" and not self.event_noise_multiplier:
+        if self.level == "event" and self.local_noise != "on":
             raise ValueError(
-                "event_noise_multiplier: expected above 0 with level = 'event', which has no other noise, got 0; "
+                f"local_noise: expected 'on' with level = 'event', which has no other noise, got {self.local_noise!r}; "
                 "take level = 'both' for noise that is shared over the cohort"
             )
         return self
@@ -209,11 +209,6 @@ class PrivacySettings(_Section):
     def event(self) -> bool:
         """Whether the promise is at event level, alone or with user level."""
         return self.level in ("event", "both")
-
-    @property
-    def local(self) -> bool:
-        """Whether each device adds event-level noise of its own to its updates."""
-        return self.event and self.event_noise_multiplier > 0
 
 
 class StatisticsSettings(_Section):

@@ -1,24 +1,20 @@
 """Privacy: what was released, what it amounts to, what is left, and the noise that pays for it."""
 
-from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant, spent_epsilon
+from shared.privacy.accountant import composed_epsilon, epsilon_of_rho, rho_for
 from shared.privacy.adaptive_clip import next_clip, read_indicator, with_indicator
 from shared.privacy.budget import LedgerBudget
 from shared.privacy.calibration import (
-    READERS_CONDITION,
     Cohort,
     Plan,
-    ReadersEpsilon,
     allot,
     plan_budget,
-    readers_epsilon,
-    rho_for,
 )
 from shared.privacy.discrete_gaussian import GaussianTable, sample_discrete_gaussian
 from shared.privacy.events import (
     LEVELS,
     Level,
+    LocalWindow,
     PrivacyEvent,
-    SampledGaussian,
     SummedGaussian,
     SummedWindow,
 )
@@ -29,36 +25,31 @@ from shared.privacy.quantise import clip, quantise, squared_norm
 
 __all__ = [
     "LEVELS",
-    "READERS_CONDITION",
-    "Accountant",
     "Charge",
     "Cohort",
-    "ConcentratedAccountant",
     "GaussianTable",
     "Keystream",
     "Ledger",
     "LedgerBudget",
     "LedgerFile",
     "Level",
+    "LocalWindow",
     "Plan",
     "PrivacyEvent",
     "RandomBytes",
-    "ReadersEpsilon",
-    "RenyiAccountant",
-    "SampledGaussian",
     "SummedGaussian",
     "SummedWindow",
     "allot",
     "clip",
+    "composed_epsilon",
+    "epsilon_of_rho",
     "next_clip",
     "plan_budget",
     "quantise",
     "read_charges",
     "read_indicator",
-    "readers_epsilon",
     "rho_for",
     "sample_discrete_gaussian",
-    "spent_epsilon",
     "squared_norm",
     "with_indicator",
 ]
