@@ -114,6 +114,7 @@ class Device:
         """
         installed = self._installed(request)
         federation = installed.release.federation
+        _check_asked(request, federation)
         self._check_mode(federation, "plain")
         parameters = _parameters(request, installed, vector)
         charges = charges_of(federation, request.task, request.number, None)
@@ -148,6 +149,7 @@ class Device:
         self._session.wipe()
         installed = self._installed(request)
         federation = installed.release.federation
+        _check_asked(request, federation)
         mode = "ideal" if federation.sum.mode == "ideal" or not self._masks() else "secure"
         self._check_mode(federation, mode)
         parameters = _parameters(request, installed, vector)
@@ -290,6 +292,24 @@ class Device:
                 f"round {request.number}: expected federation {held[:12]}, got {request.federation[:12]}"
             )
         return installed
+
+
+def _check_asked(request: RoundRequest, federation: FederationFile) -> None:
+    """See that the federation asks this task in a round of this number, and for these groups of parameters.
+
+    Raises:
+        Misconfigured: it does not. A number beyond its rounds would else lock the task for ever.
+    """
+    rounds = TASK_ROWS[request.task].rounds(federation)
+    if request.number not in rounds:
+        expected = f"from {rounds[0]} to {rounds[-1]} by {rounds.step}" if rounds else "no such round at all"
+        raise Misconfigured(f"round {request.number} of {request.task}: expected {expected} in this federation")
+    groups = federation.groups_in(request.number) if request.task == "update" else ()
+    if request.groups != groups:
+        raise Misconfigured(
+            f"round {request.number} of {request.task}: expected the groups {', '.join(groups) or 'none'}, got "
+            f"{', '.join(request.groups) or 'none'}"
+        )
 
 
 def _dimension(request: RoundRequest, installed: LoadedRelease) -> int:

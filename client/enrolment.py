@@ -11,12 +11,12 @@ from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
-from shared.charges import adds_local_noise, user_charge
+from shared.charges import adds_local_noise, epsilon_alone, user_charge
 from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import composed_epsilon
+from shared.privacy import composed_epsilon, epsilon_text
 from shared.secure_sum import Certificate, verify_certificate
 from shared.tasks import TASK_ROWS, Task
 
@@ -161,7 +161,8 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
         "over this device's whole life.",
         "  Against everybody who reads a model or a sum, and a server that colludes with at most "
         f"{100 * federation.sum.corrupt_share:g} % of a round's devices.",
-        "  That share is the operator's word: whoever can enrol many devices of their own can break it.",
+        "  That share is the operator's word: were everybody else in a sum in league with the server, it would be "
+        f"epsilon {epsilon_text(epsilon_alone(federation) or 0.0)}.",
         *(event if privacy.event else ()),
         "  When that is spent, the device sends no more, and goes on recommending.",
         "",

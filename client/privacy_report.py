@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from client.home import Home
-from shared.charges import adds_local_noise
+from shared.charges import adds_local_noise, epsilon_alone
 from shared.privacy import LEVELS, Ledger, LedgerBudget, read_charges
 from shared.tasks import TASKS
 
@@ -13,10 +13,10 @@ def spent_privacy(home: Home) -> dict[str, Any]:
     """What a person's device was promised, what its policy allows, and what of it is gone, as plain data.
 
     Returns:
-        {"promised": {"federation", "user": {"epsilon", "delta"}, "event", "local": the same or None, "cohort"}, None
-        before joining, "allowed": {"epsilon", "epsilon_per_round", "delta", "cohort", "tasks"}, "spent": {"user",
-        "event", "local"}, epsilons at the promised deltas, else at the allowed one, "answers": {task: how many were
-        paid for}}. The levels are those of `shared.privacy.Level`.
+        {"promised": {"federation", "user": {"epsilon", "delta"}, "event", "local": the same or None, "cohort",
+        "epsilon_alone"}, None before joining; "allowed": {"epsilon", "epsilon_per_round", "epsilon_alone", "delta",
+        "cohort", "tasks"}; "spent": {"user", "event", "local"}, epsilons at the promised deltas, else at the allowed
+        one; "answers": {task: how many were paid for}}. The levels are those of `shared.privacy.Level`.
 
     Raises:
         Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
@@ -37,6 +37,7 @@ def spent_privacy(home: Home) -> dict[str, Any]:
         "allowed": {
             "epsilon": policy.largest_epsilon_in_life,
             "epsilon_per_round": policy.largest_epsilon_per_round,
+            "epsilon_alone": policy.largest_epsilon_alone,
             "delta": policy.largest_delta,
             "cohort": policy.smallest_cohort,
             "tasks": list(policy.tasks),
@@ -61,4 +62,5 @@ def _promised(home: Home) -> dict[str, Any] | None:
         if adds_local_noise(federation)
         else None,
         "cohort": federation.round.minimum_answers,
+        "epsilon_alone": epsilon_alone(federation),
     }

@@ -152,7 +152,7 @@ def _growth(federation: FederationFile, task: Task, number: int) -> float:
 
 def _kinds_of_sums(federation: FederationFile) -> list[tuple[Task, int]]:
     """A round number of each task, and of an update with the adapters where these are trained."""
-    kinds = [(task, TASK_ROWS[task].first_round(federation)) for task in federation.privacy.tasks]
+    kinds = [(task, rounds[0]) for task in federation.privacy.tasks if (rounds := TASK_ROWS[task].rounds(federation))]
     if federation.adapters_train_in(federation.training.rounds):
         kinds.append(("update", federation.training.rounds))
     return kinds

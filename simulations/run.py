@@ -221,7 +221,7 @@ def _masked_rounds(trained: Trained, first_only: bool) -> int:
     if federation.sum.mode != "secure":
         return 0
     return sum(
-        not first_only or report.number == TASK_ROWS[report.task].first_round(federation) for report in trained.reports
+        not first_only or report.number == TASK_ROWS[report.task].rounds(federation)[0] for report in trained.reports
     )
 
 

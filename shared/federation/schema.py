@@ -293,6 +293,19 @@ class FederationFile(_Section):
                 f"training.adapter_rounds: expected at most training.rounds = {self.training.rounds}, "
                 f"got {self.training.adapter_rounds}"
             )
+        if self.adapters_train_in(self.training.rounds) and (
+            self.round.minimum_answers > self.training.adapter_clients_per_round
+        ):
+            raise ValueError(
+                "round.minimum_answers: expected at most training.adapter_clients_per_round "
+                f"= {self.training.adapter_clients_per_round}, or no round of the adapters would count, got "
+                f"{self.round.minimum_answers}"
+            )
+        if self.evaluation.every_rounds and self.round.minimum_answers > self.evaluation.clients:
+            raise ValueError(
+                f"round.minimum_answers: expected at most evaluation.clients = {self.evaluation.clients}, or no "
+                f"evaluation would count, got {self.round.minimum_answers}"
+            )
         if self.round.minimum_answers > self.training.clients_per_round:
             raise ValueError(
                 "round.minimum_answers: expected at most training.clients_per_round "

@@ -1,6 +1,6 @@
 """Privacy: what was released, what it amounts to, what is left, and the noise that pays for it."""
 
-from shared.privacy.accountant import composed_epsilon, epsilon_of_rho, rho_for
+from shared.privacy.accountant import LARGEST_PROMISE, composed_epsilon, epsilon_of_rho, epsilon_text, rho_for
 from shared.privacy.adaptive_clip import next_clip, read_indicator, with_indicator
 from shared.privacy.budget import LedgerBudget
 from shared.privacy.calibration import (
@@ -24,6 +24,7 @@ from shared.privacy.ledger_file import Charge, LedgerFile, read_charges
 from shared.privacy.quantise import clip, quantise, squared_norm
 
 __all__ = [
+    "LARGEST_PROMISE",
     "LEVELS",
     "Charge",
     "Cohort",
@@ -43,6 +44,7 @@ __all__ = [
     "clip",
     "composed_epsilon",
     "epsilon_of_rho",
+    "epsilon_text",
     "next_clip",
     "plan_budget",
     "quantise",

@@ -17,6 +17,7 @@ from typing import TypeVar
 from shared.errors import Misconfigured
 from shared.privacy.events import PrivacyEvent
 
+LARGEST_PROMISE = 20.0  # e to a larger power says nothing to anybody
 _SOLVER_ERROR = 1e-9  # relative, far above that of the root finders; always on the safe side
 
 AnyEvent = TypeVar("AnyEvent", bound=PrivacyEvent)
@@ -43,6 +44,11 @@ def composed_epsilon(events: Mapping[AnyEvent, int], delta: float) -> float:
     if len(levels) > 1:
         raise Misconfigured(f"events: expected one level, got {' and '.join(levels)}; account for each by itself")
     return epsilon_of_rho(math.fsum(event.rho * count for event, count in events.items()), delta)
+
+
+def epsilon_text(epsilon: float) -> str:
+    """An epsilon for people, who should not take e to the power of 20 and more for a promise."""
+    return f"{epsilon:.3g}" if epsilon <= LARGEST_PROMISE else f"{epsilon:.3g}, no promise"
 
 
 @lru_cache(maxsize=16384)
