@@ -11,6 +11,7 @@ from client.contributing import Contributor, Observe, log_failure
 from client.loaded_release import LoadedRelease
 from client.policy import Policy, reading
 from client.randomness import Randomness, SystemRandomness
+from client.requested import parameters_for, summand_length
 from client.secagg import (
     Agreed,
     Contribution,
@@ -30,7 +31,6 @@ from client.secagg import (
 from shared.behaviour import BehaviourLog
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
-from shared.metrics import MEASURES
 from shared.model import Vector
 from shared.privacy import RandomBytes
 from shared.round_parameters import RoundParameters, charges_of, derive_round_parameters, round_binding
@@ -114,10 +114,10 @@ class Device:
         installed = self._installed(request)
         federation = installed.release.federation
         self._check_mode(federation, "plain")
-        parameters = _parameters(request, installed, vector)
+        parameters = parameters_for(request, installed, vector)
         charges = charges_of(federation, request.task, request.number, None)
         self._promises.check(federation, request.task, charges)
-        dimension = _dimension(request, installed)
+        dimension = summand_length(request, installed)
         contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
         self._promises.charge_round(federation, request.task, charges, request.number)
         if not len(contribution.event_noise):
@@ -146,7 +146,7 @@ class Device:
         federation = installed.release.federation
         mode = "ideal" if federation.sum.mode == "ideal" or not self._masks() else "secure"
         self._check_mode(federation, mode)
-        parameters = _parameters(request, installed, vector)
+        parameters = parameters_for(request, installed, vector)
         clip_norm = RoundConfiguration.decode(configuration).clip_norm
         terms = self._terms(request, installed, vector, clip_norm)
         if configuration != terms.configuration.encode():
@@ -255,7 +255,7 @@ class Device:
             request.groups,
             b"" if vector is None else vector.tobytes(),
         )
-        dimension, federation = _dimension(request, installed), installed.release.federation
+        dimension, federation = summand_length(request, installed), installed.release.federation
         return derive_round_parameters(
             federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm
         )
@@ -286,25 +286,3 @@ class Device:
                 f"round {request.number}: expected federation {held[:12]}, got {request.federation[:12]}"
             )
         return installed
-
-
-def _dimension(request: RoundRequest, installed: LoadedRelease) -> int:
-    """Numbers that a task's summand has."""
-    if request.task == "update":
-        return installed.model.layout.select(request.groups).size
-    return len(installed.release.catalogue) if request.task == "statistics" else MEASURES
-
-
-def _parameters(request: RoundRequest, installed: LoadedRelease, vector: Vector | None) -> Vector:
-    """The parameters that a task works under; none for a count. Seen to fit before the log is opened."""
-    if request.task == "statistics":
-        return np.zeros(0, np.float32)
-    size = installed.model.layout.size
-    if vector is None:
-        raise Misconfigured(f"{request.task}: expected a parameter vector, got none")
-    if vector.shape != (size,) or vector.dtype != np.float32 or not np.isfinite(vector).all():
-        raise Misconfigured(
-            f"{request.task}: expected {size} finite numbers in float32 as parameters, got {vector.dtype} of shape "
-            f"{vector.shape}"
-        )
-    return vector

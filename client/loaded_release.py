@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from client.training import LocalTraining
+from shared.arguments import PathArgument, path_of
 from shared.model import GlobalModel, build_model
 from shared.release import Release
 
@@ -19,17 +20,17 @@ class LoadedRelease:
     training: LocalTraining
 
 
-def load_release(directory: Path | str, adapters: bool = True) -> LoadedRelease:
+def load_release(directory: PathArgument, adapters: bool = True) -> LoadedRelease:
     """Verify and load the release at `directory`; a second call gives the same objects.
 
     Args:
-        directory: folder that holds the release's files.
+        directory: folder that holds the release's files, such as `RunResult.release` of a run with a folder.
         adapters: whether they will be trained; without, PEFT and Hugging Face's classes are not imported.
 
     Raises:
         Misconfigured, Corrupt: see `Release.load` and `load_backbone`.
     """
-    return _installed(Path(directory), adapters)
+    return _installed(path_of("release", directory), adapters)
 
 
 @lru_cache(maxsize=2)
