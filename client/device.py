@@ -38,7 +38,17 @@ from shared.secure_sum import RoundConfiguration
 
 
 class Device:
-    """Answers what a server may ask with summands, and with nothing else."""
+    """Answers what a server may ask with summands, and with nothing else.
+
+    Example:
+        >>> installed = load_release(folder)
+        >>> federation, digest = installed.release.federation, installed.digest
+        >>> device = Device(credentials, log, {digest: installed}.__getitem__, {}, {}, simulated=True)
+        >>> request = RoundRequest("update", federation.digest(), digest, 1, ("dense", "bias"))
+        >>> summand = device.plain(request, installed.release.vector)
+        >>> summand.shape == (installed.model.layout.select(request.groups).size,)
+        True
+    """
 
     def __init__(
         self,

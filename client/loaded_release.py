@@ -29,6 +29,13 @@ def load_release(directory: PathArgument, adapters: bool = True) -> LoadedReleas
 
     Raises:
         Misconfigured, Corrupt: see `Release.load` and `load_backbone`.
+
+    Example:
+        >>> loaded = load_release(folder)
+        >>> loaded.release
+        Release(24 items, round 0)
+        >>> load_release(folder) is loaded
+        True
     """
     return _installed(path_of("release", directory), adapters)
 

@@ -42,6 +42,11 @@ class RecommendOptions:
     Raises:
         Misconfigured: a strategy that is none, words in something else than a frozenset, a number outside its range, or
             a blocked word that is none.
+
+    Example:
+        >>> wishes = RecommendOptions(categories=frozenset({"music"}), blocked_words=frozenset({"drum"}), diversity=0.3)
+        >>> sorted(offer.item for offer in recommender.recommend([], 24, wishes))
+        ['music-2', 'music-3', 'music-5']
     """
 
     strategy: Strategy = Strategy.HYBRID

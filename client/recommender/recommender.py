@@ -44,7 +44,20 @@ class ItemViews:
 
 
 class Recommender:
-    """Ranking under one release."""
+    """Ranking under one release.
+
+    Example:
+        >>> loaded = load_release(folder)
+        >>> recommender = Recommender(loaded.release, loaded.model)
+        >>> events = [Event(1.0, EventKind.CLICK, "garden-0"), Event(2.0, EventKind.SEARCH, text="a rose")]
+        >>> offers = recommender.recommend(events, 3)
+        >>> [offer.score for offer in offers] == sorted((offer.score for offer in offers), reverse=True)
+        True
+        >>> abs(sum(reason.part for reason in offers[0].reasons) - offers[0].score) < 1e-4  # reasons add up to it
+        True
+        >>> "garden-0" in {offer.item for offer in offers}  # what was met is not offered again
+        False
+    """
 
     def __init__(self, release: Release, model: GlobalModel, rng: np.random.Generator | None = None) -> None:
         """Put the release's catalogue in order.

@@ -60,7 +60,19 @@ class RoundObserver(Protocol):
 
 
 class Federation:
-    """One training under one federation file, from its first round to its last, over as many processes as it takes."""
+    """One training under one federation file, from its first round to its last, over as many processes as it takes.
+
+    Example:
+        >>> federation = Federation(
+        ...     file, layout, start, items=items, folder=folder, publish=lambda counts, noise: "digest of the release"
+        ... )
+        >>> for report in federation.run(grid, until=2):
+        ...     print(report.number, report.answered, report.skipped)
+        1 4 False
+        2 4 False
+        >>> federation.round_number, federation.vector.shape == start.shape
+        (2, True)
+    """
 
     def __init__(
         self,

@@ -63,6 +63,9 @@ class Release:
     round_number: int = 0
     card: str = ""
 
+    def __repr__(self) -> str:
+        return f"Release({len(self.catalogue)} items, round {self.round_number})"
+
     def digest(self) -> str:
         """SHA-256 of the manifest, in hexadecimal: names the release whole."""
         return hashlib.sha256(self.files()["manifest.json"]).hexdigest()
