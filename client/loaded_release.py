@@ -19,6 +19,9 @@ class LoadedRelease:
     model: GlobalModel
     training: LocalTraining
 
+    def __repr__(self) -> str:
+        return f"LoadedRelease({len(self.release.catalogue)} items, round {self.release.round_number})"
+
 
 def load_release(directory: PathArgument, adapters: bool = True) -> LoadedRelease:
     """Verify and load the release at `directory`; a second call gives the same objects.
@@ -32,8 +35,8 @@ def load_release(directory: PathArgument, adapters: bool = True) -> LoadedReleas
 
     Example:
         >>> loaded = load_release(folder)
-        >>> loaded.release
-        Release(24 items, round 0)
+        >>> loaded
+        LoadedRelease(24 items, round 0)
         >>> load_release(folder) is loaded
         True
     """

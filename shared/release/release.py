@@ -63,18 +63,14 @@ class Release:
     round_number: int = 0
     card: str = ""
 
-    def __repr__(self) -> str:
-        return f"Release({len(self.catalogue)} items, round {self.round_number})"
-
     def digest(self) -> str:
         """SHA-256 of the manifest, in hexadecimal: names the release whole."""
         return hashlib.sha256(self.files()["manifest.json"]).hexdigest()
 
     def save(self, directory: PathArgument) -> None:
         """Write the release's files; the manifest, which pins the others, comes last."""
-        directory = path_of("release", directory)
         for name, content in self.files().items():
-            write_atomically(directory / name, content)
+            write_atomically(path_of("release", directory) / name, content)
 
     def files(self) -> dict[str, bytes]:
         """Content of the release's files by name, the manifest last.
