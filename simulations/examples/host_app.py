@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 
-def connect(folder: str | PathLike[str]) -> httpx.Client:
+def open_client(folder: str | PathLike[str]) -> httpx.Client:
     """A client of the device in this folder, which listens on this machine alone and wants its token every time."""
     place = json.loads((Path(folder) / "run" / "api.json").read_text(encoding="utf-8"))
     token = (Path(folder) / "keys" / "token").read_text(encoding="ascii").strip()
@@ -26,7 +26,7 @@ def connect(folder: str | PathLike[str]) -> httpx.Client:
 
 def main(folder: str | PathLike[str]) -> None:
     """Tell, ask, give feedback, and look at what the device makes of it and what of its privacy is spent."""
-    with connect(folder) as device:
+    with open_client(folder) as device:
         device.event_hooks["response"] = [httpx.Response.raise_for_status]
 
         # What the person did. With a key, an app may send an event again when it is not sure that it arrived.
