@@ -11,6 +11,7 @@ from client.contributing import Contributor, Observe, log_failure
 from client.loaded_release import LoadedRelease
 from client.policy import Policy, reading
 from client.randomness import Randomness, SystemRandomness
+from client.requested import check_asked, parameters_for, summand_length
 from client.secagg import (
     Agreed,
     Contribution,
@@ -39,7 +40,17 @@ from shared.tasks import TASK_ROWS
 
 
 class Device:
-    """Answers what a server may ask with summands, and with nothing else."""
+    """Answers what a server may ask with summands, and with nothing else.
+
+    Example:
+        >>> installed = load_release(folder)
+        >>> federation, digest = installed.release.federation, installed.digest
+        >>> device = Device(credentials, log, {digest: installed}.__getitem__, {}, {}, simulated=True)
+        >>> request = RoundRequest("update", federation.digest(), digest, 1, ("dense", "bias"))
+        >>> summand = device.plain(request, installed.release.vector)
+        >>> summand.shape == (installed.model.layout.select(request.groups).size,)
+        True
+    """
 
     def __init__(
         self,
@@ -114,12 +125,12 @@ class Device:
         """
         installed = self._installed(request)
         federation = installed.release.federation
-        _check_asked(request, federation)
+        check_asked(request, federation)
         self._check_mode(federation, "plain")
-        parameters = _parameters(request, installed, vector)
+        parameters = parameters_for(request, installed, vector)
         charges = charges_of(federation, request.task, request.number, None)
         self._budget.check(federation, request.task, charges)
-        dimension = _dimension(request, installed)
+        dimension = summand_length(request, installed)
         contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
         self._budget.charge_round(federation, request.task, charges, request.number)
         over_clip = local_noise_over_clip(federation, request.task, request.number, dimension, 0)
@@ -149,10 +160,10 @@ class Device:
         self._session.wipe()
         installed = self._installed(request)
         federation = installed.release.federation
-        _check_asked(request, federation)
+        check_asked(request, federation)
         mode = "ideal" if federation.sum.mode == "ideal" or not self._masks() else "secure"
         self._check_mode(federation, mode)
-        parameters = _parameters(request, installed, vector)
+        parameters = parameters_for(request, installed, vector)
         clip_norm = RoundConfiguration.decode(configuration).clip_norm
         terms = self._terms(request, installed, vector, clip_norm)
         if configuration != terms.configuration.encode():
@@ -261,7 +272,7 @@ class Device:
             request.groups,
             b"" if vector is None else vector.tobytes(),
         )
-        dimension, federation = _dimension(request, installed), installed.release.federation
+        dimension, federation = summand_length(request, installed), installed.release.federation
         return derive_round_parameters(
             federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm
         )
@@ -292,42 +303,3 @@ class Device:
                 f"round {request.number}: expected federation {held[:12]}, got {request.federation[:12]}"
             )
         return installed
-
-
-def _check_asked(request: RoundRequest, federation: FederationFile) -> None:
-    """See that the federation asks this task in a round of this number, and for these groups of parameters.
-
-    Raises:
-        Misconfigured: it does not. A number beyond its rounds would else lock the task for ever.
-    """
-    rounds = TASK_ROWS[request.task].rounds(federation)
-    if request.number not in rounds:
-        expected = f"from {rounds[0]} to {rounds[-1]} by {rounds.step}" if rounds else "no such round at all"
-        raise Misconfigured(f"round {request.number} of {request.task}: expected {expected} in this federation")
-    groups = federation.groups_in(request.number) if request.task == "update" else ()
-    if request.groups != groups:
-        raise Misconfigured(
-            f"round {request.number} of {request.task}: expected the groups {', '.join(groups) or 'none'}, got "
-            f"{', '.join(request.groups) or 'none'}"
-        )
-
-
-def _dimension(request: RoundRequest, installed: LoadedRelease) -> int:
-    """Numbers that a task's summand has."""
-    trained = installed.model.layout.select(request.groups).size
-    return TASK_ROWS[request.task].dimension(len(installed.release.catalogue), trained)
-
-
-def _parameters(request: RoundRequest, installed: LoadedRelease, vector: Vector | None) -> Vector:
-    """The parameters that a task works under; none for a count. Seen to fit before the log is opened."""
-    if not TASK_ROWS[request.task].takes_parameters:
-        return np.zeros(0, np.float32)
-    size = installed.model.layout.size
-    if vector is None:
-        raise Misconfigured(f"{request.task}: expected a parameter vector, got none")
-    if vector.shape != (size,) or vector.dtype != np.float32 or not np.isfinite(vector).all():
-        raise Misconfigured(
-            f"{request.task}: expected {size} finite numbers in float32 as parameters, got {vector.dtype} of shape "
-            f"{vector.shape}"
-        )
-    return vector

@@ -1,6 +1,7 @@
 """One round: what is asked, what came of it, and the step it gives. A skipped round changes nothing but its number."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
-from server.aggregation import SumRequest, SumResult
+from server.aggregation import CohortCounts, SumRequest, SumResult
 from server.training.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
@@ -194,3 +195,25 @@ def report_of(
         update_norm=update_norm,
         metrics=dict(metrics),
     )
+
+
+def joined_sums(results: Sequence[SumResult]) -> SumResult:
+    """Several sums as one; those that came to nothing are left out."""
+    done = [result for result in results if result.total is not None]
+    tallies = [result.tally for result in results]
+    failed: Counter[int] = Counter()
+    for tally in tallies:
+        failed.update(tally.failed)
+    tally = CohortCounts(
+        selected=sum(tally.selected for tally in tallies),
+        answered=sum(result.tally.answered for result in done),
+        not_yet=sum(tally.not_yet for tally in tallies),
+        refused=sum(tally.refused for tally in tallies),
+        failed=dict(sorted(failed.items())),
+        rejected=sum(tally.rejected for tally in tallies),
+        late=sum(tally.late for tally in tallies),
+        upload_bytes=sum(result.tally.upload_bytes for result in done),
+    )
+    totals = [result.total for result in done if result.total is not None]
+    total = np.sum(totals, axis=0) if totals else None
+    return SumResult(total, tally, sum(result.noise_variance for result in done))
