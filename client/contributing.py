@@ -3,11 +3,8 @@
 The server sees whether a device answers, with what kind of message, and how soon. If any of that depended on the log, a
 server that chooses catalogues and models could read the log from it, outside the sum and without a charge. So nothing
 that goes wrong here gets out: the answer is then the zero vector, which is what user-level privacy compares every
-person with, and it is charged and noised like any other.
-
-Not covered yet is how long it takes. Data that are too few are made up for, so that the same work is done for nothing;
-but a longer log takes longer to read, more windows take longer to train on, a failure may end the work early, and a
-process that runs out of memory or time answers with an error.
+person with, and it is charged and noised like any other. How long the work takes does not get out either: whoever runs
+it for a person's device hands its outcome on at a moment that the round fixes (`client.supernode.slot`).
 """
 
 import logging
@@ -29,8 +26,15 @@ from shared.privacy import with_indicator
 from shared.release import Release
 
 Observe = Callable[[RoundRequest, str | None], None]
+Outcome = tuple[Contribution, str | None]  # and the kind and the place of what went wrong
+Run = Callable[[Callable[[], Outcome], float], Outcome | None]
 
 _LOGGER = logging.getLogger(__name__)
+
+
+def run_at_once(work: Callable[[], Outcome], seconds: float) -> Outcome:
+    """Do the work here, however long it takes: for simulated devices."""
+    return work()
 
 
 def log_failure(request: RoundRequest, failure: str | None) -> None:
@@ -43,7 +47,11 @@ class Contributor:
     """Makes the contributions of one device. It never raises for a reason that lies in the log."""
 
     def __init__(
-        self, log: BehaviourLog, randomness: Callable[[int], Randomness], observe: Observe = log_failure
+        self,
+        log: BehaviourLog,
+        randomness: Callable[[int], Randomness],
+        observe: Observe = log_failure,
+        run: Run = run_at_once,
     ) -> None:
         """Put a contributor together.
 
@@ -52,8 +60,10 @@ class Contributor:
             randomness: the chance of one round.
             observe: hears of every contribution: None, or the kind and the place of what went wrong. It must keep that
                 on the device.
+            run: does the work and gives its outcome after the seconds that the round grants, or None where there is
+                none by then.
         """
-        self._log, self._randomness, self._observe = log, randomness, observe
+        self._log, self._randomness, self._observe, self._run = log, randomness, observe, run
 
     def __repr__(self) -> str:
         return "Contributor()"
@@ -71,17 +81,22 @@ class Contributor:
                 clipping norm they were.
             clip_norm: of the sum.
         """
-        failure = None
-        try:
-            made = self._computed(request, installed, vector)
-            if dimension > len(made.vector):
-                share = installed.release.federation.clipping.indicator_share
-                signed = with_indicator(made.vector, clip_norm, share).astype(np.float32)
-                made = replace(made, vector=signed)
-            made.check(dimension)
-        except Exception as error:
-            failure = kind_and_place(error)
-            made = Contribution(np.zeros(dimension, np.float32))
+        nothing = Contribution(np.zeros(dimension, np.float32))
+
+        def work() -> Outcome:
+            try:
+                made = self._computed(request, installed, vector)
+                if dimension > len(made.vector):
+                    share = installed.release.federation.clipping.indicator_share
+                    signed = with_indicator(made.vector, clip_norm, share).astype(np.float32)
+                    made = replace(made, vector=signed)
+                made.check(dimension)
+                return made, None
+            except Exception as error:
+                return nothing, kind_and_place(error)
+
+        seconds = installed.release.federation.answer_seconds(request.task, request.number)
+        made, failure = self._run(work, seconds) or (nothing, f"no outcome within {seconds:g} s")
         self._observe(request, failure)
         return made
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client.budget_guard import BudgetGuard, RoundRecord
-from client.contributing import Contributor, Observe, log_failure
+from client.contributing import Contributor, Observe, Run, log_failure, run_at_once
 from client.loaded_release import LoadedRelease
 from client.policy import Policy, reading
 from client.randomness import Randomness, SystemRandomness
@@ -65,6 +65,7 @@ class Device:
         policy: Callable[[], Policy] | None = None,
         observe: Observe = log_failure,
         masks: Callable[[], bool] = lambda: True,
+        run: Run = run_at_once,
     ) -> None:
         """Put a device together.
 
@@ -80,6 +81,7 @@ class Device:
                 may be repeated.
             policy: reads what the person agrees to; asked before every answer. Simulated devices need none.
             observe: hears what came of every computation, see `Contributor`; must keep it on the device.
+            run: does the work of an answer, see `Contributor`; a person's device hands it on at a fixed moment.
             masks: whether a simulated device masks its words at present, where sums are secure; a person's always does.
 
         Raises:
@@ -102,7 +104,7 @@ class Device:
         self._budget = BudgetGuard(state)
         self._session = RoundState(session)
         self._randomness = randomness or (lambda _: SystemRandomness())
-        self._contributor = Contributor(log, self._randomness, observe)
+        self._contributor = Contributor(log, self._randomness, observe, run)
         self._now_seconds = now_seconds
         self._simulated = simulated
         self._policy = policy
@@ -254,7 +256,13 @@ class Device:
         self._budget.charge_round(federation, task, charges_of(federation, task, number, configuration), number)
 
     def _role(self, request: RoundRequest, phase: str, local_noise_over_clip: float) -> SecAggClient:
-        return SecAggClient(self._member, self._secrets(request, phase), self._now_seconds, local_noise_over_clip)
+        return SecAggClient(
+            self._member,
+            self._secrets(request, phase),
+            self._now_seconds,
+            local_noise_over_clip,
+            same_work=not self._simulated,
+        )
 
     def _secrets(self, request: RoundRequest, phase: str) -> RandomBytes:
         """Chance of one phase; `mask` and `reveal` make the same words of the same chance."""

@@ -7,7 +7,7 @@ something.
 
 import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -52,6 +52,8 @@ class Event:
         shown: ids of the other items offered in the same list and not taken. Private.
         propensity: chance with which the recommender showed the item, in (0, 1]; None where it was found otherwise.
         context: (name, value) pairs in words: hour, weekday, place kind, device kind. Private.
+        arrival: place in its log in the order of arrival, from 0, which an event keeps for ever and a deletion leaves
+            empty; None where a log does not count, and order is that of times. No part of what was done.
 
     Raises:
         Misconfigured: the time is not finite, the kind is none, neither an item nor a text is given, the context is not
@@ -66,6 +68,7 @@ class Event:
     shown: tuple[str, ...] = ()
     context: tuple[tuple[str, str], ...] = ()
     propensity: float | None = None
+    arrival: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, EventKind):

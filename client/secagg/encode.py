@@ -11,7 +11,11 @@ from shared.secure_sum import RoundConfiguration, SumParameters, Words
 
 
 def encode_contribution(
-    contribution: Contribution, configuration: RoundConfiguration, parameters: SumParameters, random_bytes: RandomBytes
+    contribution: Contribution,
+    configuration: RoundConfiguration,
+    parameters: SumParameters,
+    random_bytes: RandomBytes,
+    same_work: bool = False,
 ) -> Words:
     """The words of one device, before any mask (FEDREC-SA/1 section 7).
 
@@ -20,6 +24,7 @@ def encode_contribution(
         configuration: gives the dimension and the clipping norm.
         parameters: scale, norm bound and variances of the noise, for the size of this cohort.
         random_bytes: gives the key of the rounding, then the keys of the noise, 32 bytes each.
+        same_work: take as long for every contribution, see `quantise`.
 
     Returns:
         uint32 [d], modulo 2^32.
@@ -34,6 +39,7 @@ def encode_contribution(
         parameters.scale,
         parameters.squared_norm_bound,
         Keystream.drawn(random_bytes),
+        same_work,
     )
     for variance in (parameters.variance, parameters.local_variance):
         if variance:

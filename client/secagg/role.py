@@ -78,6 +78,7 @@ class SecAggClient:
         random_bytes: RandomBytes,
         now_seconds: Callable[[], float],
         local_noise_over_clip: float = 0.0,
+        same_work: bool = False,
     ) -> None:
         """Put a role together.
 
@@ -86,11 +87,12 @@ class SecAggClient:
             random_bytes: source of all secrets.
             now_seconds: since 1970 UTC, for the expiry of certificates.
             local_noise_over_clip: standard deviation of every member's noise of its own over the clipping norm.
+            same_work: mask as slowly for every contribution, so that time tells nothing of it.
         """
         self._member = membership
         self._random_bytes = random_bytes
         self._now_seconds = now_seconds
-        self._local_noise = local_noise_over_clip
+        self._local_noise, self._same_work = local_noise_over_clip, same_work
 
     def __repr__(self) -> str:
         return f"SecAggClient({self._member.identity.device.hex()[:8]})"
@@ -224,7 +226,9 @@ class SecAggClient:
             if any(int.from_bytes(share, "little") >= PRIME for share in _keys(pair)):
                 raise Corrupt(f"envelope from member {sender}: expected two shares below 2^255 - 19")
         charge()
-        words = encode_contribution(Contribution.of(state), configuration, parameters, self._random_bytes)
+        words = encode_contribution(
+            Contribution.of(state), configuration, parameters, self._random_bytes, self._same_work
+        )
         add_mask(words, state.own_key, 1)
         for neighbour, key in zip(neighbours, _keys(state.pair_keys), strict=True):
             if neighbour in members:
