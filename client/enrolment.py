@@ -16,7 +16,7 @@ from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRe
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import composed_epsilon, epsilon_text
+from shared.privacy import composed_epsilon, epsilon_text, people_share
 from shared.secure_sum import Certificate, verify_certificate
 from shared.tasks import TASK_ROWS, Task
 
@@ -161,8 +161,10 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
         "over this device's whole life.",
         "  Against everybody who reads a model or a sum, and a server that colludes with at most "
         f"{100 * federation.sum.corrupt_share:g} % of a round's devices.",
-        "  That share is the operator's word: were everybody else in a sum in league with the server, it would be "
-        f"epsilon {epsilon_text(epsilon_alone(federation) or 0.0)}.",
+        "  That share is the operator's word, and no more than "
+        f"{100 * people_share(federation.round.minimum_answers, federation.sum.corrupt_share):.2g} % of all people, if "
+        f"{federation.round.minimum_answers} are drawn at random. Were everybody else in a sum in league with the "
+        f"server, it would be epsilon {epsilon_text(epsilon_alone(federation) or 0.0)}.",
         *(event if privacy.event else ()),
         "  When that is spent, the device sends no more, and goes on recommending.",
         "",

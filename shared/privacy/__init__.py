@@ -7,6 +7,7 @@ from shared.privacy.calibration import (
     Cohort,
     Plan,
     allot,
+    people_share,
     plan_budget,
 )
 from shared.privacy.discrete_gaussian import GaussianTable, sample_discrete_gaussian
@@ -46,6 +47,7 @@ __all__ = [
     "epsilon_of_rho",
     "epsilon_text",
     "next_clip",
+    "people_share",
     "plan_budget",
     "quantise",
     "read_charges",

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scipy.special import betaincinv
+
 from shared.errors import Misconfigured
 from shared.privacy.accountant import epsilon_of_rho, rho_for
 from shared.privacy.budget import check_shares
@@ -155,6 +157,27 @@ def allot(rho_total: float, shares: Mapping[Task, float], participations: Mappin
                     f"got {share:g} of {rho_total:.3g}; raise the share or lower the participations"
                 )
     return rho
+
+
+def people_share(members: int, corrupt_share: float) -> float:
+    """The share of all people that may be corrupt so that a cohort drawn at random has no more corrupt members than borne.
+
+    A cohort bears `corrupt_share` of its own members. Of people drawn at random more may be corrupt by chance: the
+    share returned keeps that below 2^-40, by the tail of the binomial. Nothing here sees to it that a server draws at
+    random; that is its word.
+
+    Args:
+        members: of the cohort.
+        corrupt_share: of these members that may collude, in [0, 0.5).
+
+    Example:
+        >>> round(people_share(1000, 0.1), 3)
+        0.047
+    """
+    borne = members * _millionths(corrupt_share) // 10**6
+    if not 0 < borne < members:
+        return 0.0
+    return float(betaincinv(borne + 1, members - borne, 2.0**-40))
 
 
 def _millionths(share: float) -> int:
