@@ -160,7 +160,7 @@ def allot(rho_total: float, shares: Mapping[Task, float], participations: Mappin
 
 
 def people_share(members: int, corrupt_share: float) -> float:
-    """The share of all people that may be corrupt so that a cohort drawn at random has no more corrupt members than borne.
+    """The share of all people that may be corrupt so that a cohort drawn at random bears its corrupt members.
 
     A cohort bears `corrupt_share` of its own members. Of people drawn at random more may be corrupt by chance: the
     share returned keeps that below 2^-40, by the tail of the binomial. Nothing here sees to it that a server draws at
