@@ -84,7 +84,7 @@ class FederationFile(Section):
                 "clipping.adaptive_quantile: expected 0 with event-level privacy, whose noise does not cover what a "
                 f"device says of its norm, and with a plain sum, got {self.clipping.adaptive_quantile}"
             )
-        longest = max(self.round.adapter_answer_seconds, *(self.round.answer_seconds_of(task) for task in TASKS))
+        longest = max(self.answer_seconds(task, number) for task in TASKS for number in (1, self.training.rounds))
         if longest >= self.round.deadline_seconds:
             raise ValueError(
                 f"round.answer_seconds: expected less than round.deadline_seconds = {self.round.deadline_seconds:g}, "
