@@ -8,7 +8,7 @@ import pytest
 from client.secagg import Contribution, encode_contribution
 from shared.errors import Misconfigured
 from shared.privacy import Keystream, sample_discrete_gaussian
-from tests.support.private_round import NO_NOISE, configuration, rng
+from tests.support.private_round import configuration, rng
 
 PARAMETERS = configuration().for_cohort(10)
 
@@ -74,14 +74,14 @@ def test_event_level_noise_is_rounded_and_not_clipped():
 
 def test_negative_numbers_are_words_modulo_two_to_the_32():
     asked = configuration(1)
-    made = encode_contribution(Contribution(np.array([-0.5], np.float32), NO_NOISE), asked, PARAMETERS, rng(b""))
+    made = encode_contribution(Contribution(np.array([-0.5], np.float32)), asked, PARAMETERS, rng(b""))
     assert made.tolist() == [2**32 - PARAMETERS.scale // 2]
 
 
 @pytest.mark.parametrize("vector", [np.zeros(3, np.float32), np.full(2, np.inf, np.float32), np.zeros(2)], ids=str)
 def test_a_contribution_that_does_not_fit_is_not_summed(vector):
     with pytest.raises(Misconfigured):
-        encode_contribution(Contribution(vector, NO_NOISE), configuration(2), PARAMETERS, rng(b""))
+        encode_contribution(Contribution(vector), configuration(2), PARAMETERS, rng(b""))
 
 
 def test_the_words_of_two_devices_with_nothing_to_say_differ_by_their_noise_only():
