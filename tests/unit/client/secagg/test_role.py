@@ -101,22 +101,19 @@ def test_each_round_has_secrets_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("vector", "noise"),
+    "vector",
     [
-        (np.zeros(7, np.float32)),
-        (np.zeros(9, np.float32)),
-        (np.zeros(8, np.float64)),
-        (np.zeros((8, 1), np.float32)),
-        (np.full(8, np.nan, np.float32)),
-        (np.full(8, -np.inf, np.float32)),
-        (np.zeros(8, np.float32), np.zeros(7, np.float32)),
-        (np.zeros(8, np.float32), np.full(8, np.nan, np.float32)),
-        (np.zeros(8, np.float32), np.zeros(8, np.int32)),
+        np.zeros(7, np.float32),
+        np.zeros(9, np.float32),
+        np.zeros(8, np.float64),
+        np.zeros((8, 1), np.float32),
+        np.full(8, np.nan, np.float32),
+        np.full(8, -np.inf, np.float32),
     ],
 )
-def test_a_contribution_that_no_sum_can_take_ends_the_round_before_anything_is_sent_or_charged(vector, noise):
+def test_a_contribution_that_no_sum_can_take_ends_the_round_before_anything_is_sent_or_charged(vector):
     with pytest.raises(Misconfigured, match="expected"):
-        parties(1)[0].role.advertise(configuration(8), Contribution(vector, noise))
+        parties(1)[0].role.advertise(configuration(8), Contribution(vector))
 
 
 # Phase 1
