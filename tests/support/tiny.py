@@ -179,7 +179,7 @@ class Tiny:
                 "training.adapter_rounds=2",
                 "training.adapter_windows=3",
                 "privacy.level=event",
-                "privacy.event_noise_multiplier=1.5",
+                "privacy.local_noise=on",
                 "sum.mode=plain",
                 "evaluation.every_rounds=0",
                 *settings,
