@@ -44,8 +44,8 @@ def audit_user_one_run(seed: int, people: int = 13_000, updates: int | None = No
         interval=None,
         control=min(little, none),
         sentence=f"From all sums of a life {found.right:,} of {found.guesses:,} guesses about {people:,} people are "
-        f"right: epsilon is at least {found.epsilon:.2f}, and the ledger says {promised:.2f}. Controls: at least {little:.2f} "
-        f"with a fortieth of the noise, {none:.2f} with none.",
+        f"right: epsilon is at least {found.epsilon:.2f}, and the ledger says {promised:.2f}. Controls: at least "
+        f"{little:.2f} with a fortieth of the noise, {none:.2f} with none.",
     )
 
 
