@@ -12,7 +12,7 @@ _LARGEST_EPSILON = 64.0
 
 
 def one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, delta: float) -> float:
-    """Chance, at most, of so many right guesses under (epsilon, delta)-DP (Steinke, Nasr, Jagielski 2023, Theorem 5.2).
+    """Chance, at most, of so many right guesses under (epsilon, delta)-DP (Steinke, Nasr, Jagielski 2023).
 
     Args:
         canaries: each was in by a fair coin of its own.

@@ -10,7 +10,7 @@ from simulations.audits.bounds import one_run_epsilon, one_run_p_value, shift_be
 
 
 def enumerated(canaries: int, guesses: int, right: int, accuracy: Fraction, delta: float) -> float:
-    """Theorem 5.2 of Steinke, Nasr, Jagielski 2023, word for word, in fractions."""
+    """The bound for approximate DP of Steinke, Nasr, Jagielski 2023, word for word, in fractions."""
     chance = [math.comb(guesses, n) * accuracy**n * (1 - accuracy) ** (guesses - n) for n in range(guesses + 1)]
     alpha = max((sum(chance[right - i : right]) / i for i in range(1, right + 1)), default=Fraction(0))
     return min(1.0, float(sum(chance[right:])) + 2 * canaries * delta * float(alpha))
