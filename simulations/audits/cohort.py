@@ -30,7 +30,6 @@ from shared.secure_sum import (
     issue_certificate,
     read_roster,
 )
-from simulations.audits.sums import NO_EVENT_NOISE
 
 _NOW, _EXPIRY = 1_000_000, 2**40
 
@@ -71,7 +70,7 @@ class PlayedCohort:
         ]
         self._configuration, self._corrupt = configuration, corrupt
         joined = [
-            role.advertise(configuration, Contribution(vector, NO_EVENT_NOISE))
+            role.advertise(configuration, Contribution(vector))
             for role, vector in zip(self._roles, vectors, strict=True)
         ]
         roster = b"".join(advert for advert, _ in joined)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.federation import FederationFile, read_federation
-from shared.privacy import ConcentratedAccountant, PrivacyEvent
+from shared.privacy import PrivacyEvent, composed_epsilon
 from shared.round_parameters import derive_round_parameters
 from shared.tasks import TASK_ROWS, Task
 from simulations.audits.audit import AuditResult
@@ -30,7 +30,7 @@ def audit_event_one_run(seed: int, windows: int = 1000, control_windows: int = 2
     promised, found, control = dict[Task, float](), dict[Task, float](), dict[Task, float]()
     for task in federation.privacy.tasks:
         life, charges = _life(federation, task)
-        promised[task] = ConcentratedAccountant().epsilon(charges, delta)
+        promised[task] = composed_epsilon(charges, delta)
         purpose = f"event-one-run {task}"
         found[task] = one_run(life, windows, delta, PLACES, seed, purpose).epsilon
         purpose += ", little noise"

@@ -29,7 +29,7 @@ from shared.federation import read_federation
 from shared.privacy import RandomBytes
 from shared.round_parameters import derive_round_parameters
 from simulations.audits.audit import AuditResult
-from simulations.audits.sums import NO_EVENT_NOISE, seeded_bytes
+from simulations.audits.sums import seeded_bytes
 
 _BITS = 128
 _WIDTH = 64
@@ -39,11 +39,11 @@ Stream = Callable[[], bytes]
 
 
 def _noise_of_a_sum() -> bytes:
-    return _encoded(0.0, noise=True)
+    return _encoded(0.0, "variance")
 
 
 def _rounding_of_a_sum() -> bytes:
-    return _encoded(0.1, noise=False)
+    return _encoded(0.1)
 
 
 def _coins() -> bytes:
@@ -52,15 +52,13 @@ def _coins() -> bytes:
 
 
 def _noise_of_a_device() -> bytes:
-    """Noise of the local level. TO CONNECT: it belongs into `_STREAMS` once it comes from the integer sampler.
-
-    Until then its generator is the control's, with 32 bits that count (PRIVACY.md, local level).
-    """
-    return torch.normal(0.0, 1.0, (_WIDTH,), generator=randomness.SystemRandomness().torch("noise")).numpy().tobytes()
+    """Noise of the local level."""
+    return _encoded(0.0, "local_variance")
 
 
 _STREAMS: Mapping[str, Stream] = {
     "noise of a sum": _noise_of_a_sum,
+    "noise of a device's own": _noise_of_a_device,
     "rounding": _rounding_of_a_sum,
     "coins": _coins,
 }
@@ -95,15 +93,16 @@ def audit_noise_entropy(seed: int, blocks: int = 200) -> AuditResult:
     )
 
 
-def _encoded(value: float, noise: bool) -> bytes:
-    """A device's words, of a vector whose entries are all this share of a unit's worth."""
-    configuration = derive_round_parameters(read_federation(), "update", 1, _WIDTH, bytes(32), bytes(32)).configuration
-    parameters = configuration.for_cohort(_COHORT)
+def _encoded(value: float, noise: str = "") -> bytes:
+    """A device's words: each entry is this share of a unit, and noise is of one kind at most."""
+    file = read_federation(settings=["privacy.local_noise=on"])
+    terms = derive_round_parameters(file, "update", 1, _WIDTH, bytes(32), bytes(32))
+    configuration = terms.configuration
+    parameters = configuration.for_cohort(_COHORT, terms.local_noise_over_clip)
     vector = np.full(_WIDTH, value * configuration.clip_norm / parameters.scale, np.float32)
-    if not noise:
-        parameters = replace(parameters, variance=0)
+    quiet = {kind: 0 for kind in ("variance", "local_variance") if kind != noise}
     source = randomness.SystemRandomness().bytes("noise")
-    return encode_contribution(Contribution(vector, NO_EVENT_NOISE), configuration, parameters, source).tobytes()
+    return encode_contribution(Contribution(vector), configuration, replace(parameters, **quiet), source).tobytes()
 
 
 @contextmanager

@@ -10,8 +10,6 @@ from client.secagg import Contribution, encode_contribution
 from shared.privacy import Keystream, RandomBytes
 from shared.secure_sum import RoundConfiguration, SumParameters
 
-NO_EVENT_NOISE = np.zeros(0, np.float32)
-
 
 def seeded_bytes(seed: int, purpose: str) -> RandomBytes:
     """Chance that an audit can repeat, in place of what devices take from their operating systems."""
@@ -38,7 +36,7 @@ def noised_sum(
     total = np.zeros(configuration.dimension, np.uint32)
     for member, vector in enumerate(vectors):
         if member < shares or vector.any():  # zeros without noise are zero words
-            contribution = Contribution(vector, NO_EVENT_NOISE)
+            contribution = Contribution(vector)
             total += encode_contribution(
                 contribution, configuration, parameters if member < shares else quiet, random_bytes
             )

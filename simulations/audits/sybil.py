@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from shared.federation import read_federation
-from shared.privacy import ConcentratedAccountant, SummedGaussian
+from shared.privacy import SummedGaussian, composed_epsilon
 from shared.round_parameters import derive_round_parameters
 from shared.secure_sum import ShareKind, add_mask, recover, self_key
 from simulations.audits.audit import AuditResult
@@ -50,9 +50,9 @@ def audit_sybil(seed: int, width: int = 100_000) -> AuditResult:
 
     def epsilon(variance: float) -> float:
         rho = parameters.squared_norm_bound / (2 * variance)
-        return ConcentratedAccountant().epsilon({SummedGaussian("update", rho): answers}, federation.privacy.user_delta)
+        return composed_epsilon({SummedGaussian("update", rho): answers}, federation.privacy.user_delta)
 
-    alone = ConcentratedAccountant().epsilon(
+    alone = composed_epsilon(
         {SummedGaussian("update", configuration.rho * parameters.honest_survivors): answers},
         federation.privacy.user_delta,
     )

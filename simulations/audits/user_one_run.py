@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from shared.federation import FederationFile, read_federation
-from shared.privacy import ConcentratedAccountant, PrivacyEvent
+from shared.privacy import PrivacyEvent, composed_epsilon
 from shared.round_parameters import derive_round_parameters
 from shared.tasks import TASK_ROWS
 from simulations.audits.audit import AuditResult
@@ -31,7 +31,7 @@ def audit_user_one_run(seed: int, people: int = 13_000, updates: int | None = No
     federation = read_federation(settings=shorter if updates else ())
     life, charges = _life(federation)
     delta = federation.privacy.user_delta
-    promised = ConcentratedAccountant().epsilon(charges, delta)
+    promised = composed_epsilon(charges, delta)
     found = one_run(life, people, delta, PLACES, seed, "user-one-run")
     little = one_run(life[:1], people, delta, 1, seed, "user-one-run, little noise").epsilon
     # One sum tells all where there is no noise.

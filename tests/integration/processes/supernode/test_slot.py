@@ -1,4 +1,4 @@
-"""Work in a slot: its outcome comes at the slot's end, whatever the work did, and none comes of what it did not finish."""
+"""Work in a slot: its outcome comes at the end of the slot, whatever the work did; half an outcome is none."""
 
 import os
 import signal

@@ -22,7 +22,7 @@ def of_window(windows):
     return {event.item: number for number, window in enumerate(windows) for event in window.events}
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(tmp_path):
     with Store.open(tmp_path / "store.sqlite", bytes(32)) as opened:
         yield opened
