@@ -11,14 +11,21 @@ from client.membership import Membership
 from client.privacy_report import spent_privacy
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
-from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
+from shared.privacy import (
+    LEVELS,
+    Ledger,
+    LedgerFile,
+    LocalWindow,
+    SummedGaussian,
+    SummedWindow,
+    composed_epsilon,
+    read_charges,
+)
 from shared.round_parameters import derive_round_parameters
 
 
 def federation(*settings):
-    return read_federation(
-        settings=["privacy.participations.update=3", "privacy.event_noise_multiplier=2.0", *settings]
-    )
+    return read_federation(settings=["privacy.participations.update=3", "privacy.local_noise=on", *settings])
 
 
 def charges(file, task):
@@ -76,9 +83,8 @@ def test_a_file_and_a_mapping_refuse_at_the_same_answer(promises, tmp_path):
     assert (tmp_path / "ledger.jsonl").read_bytes() == before
     with LedgerFile(tmp_path / "ledger.jsonl", budget(federation())) as held:
         counted = Ledger.from_json(budget(federation()), state[LEDGER])
-        assert {level: held.epsilon(level) for level in ("user", "event")} == {
-            level: counted.epsilon(level) for level in ("user", "event")
-        }
+        assert [held.epsilon(level) for level in LEVELS] == [counted.epsilon(level) for level in LEVELS]
+        assert min(held.epsilon(level) for level in LEVELS) > 0
 
 
 def test_another_federation_finds_what_was_spent_under_the_first(promises):
@@ -158,14 +164,15 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
     pay(promises, federation(), "update", 2)
     pay(promises, federation(), "statistics", 0)
     update, window, local = charges(federation(), "update")
-    count, window_of_count = charges(federation(), "statistics")
+    count, window_of_count, local_count = charges(federation(), "statistics")
     with LedgerFile(home.ledger, budget(federation())):  # a round may be under way
         told = spent_privacy(home)
     assert told["answers"] == {"update": 2, "statistics": 1, "evaluation": 0}
-    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 2, count: 1}, 1e-7)
-    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 2, window_of_count: 1}, 1e-7)
-    assert told["spent"]["local"] == spent_epsilon({local: 2}, 1e-7)
-    assert isinstance(update, SummedGaussian)
+    assert told["spent"]["user"] == composed_epsilon({update: 2, count: 1}, 1e-7)
+    assert told["spent"]["event"] == composed_epsilon({window: 2, window_of_count: 1}, 1e-7)
+    assert told["spent"]["local"] == composed_epsilon({local: 2, local_count: 1}, 1e-7)
+    assert [type(event) for event in (update, window, local)] == [SummedGaussian, SummedWindow, LocalWindow]
+    assert type(local_count) is LocalWindow
     assert json.loads(json.dumps(told)) == told
 
 
@@ -183,17 +190,18 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
         "cohort": 50,
     }
     update, window, local = charges(file, "update")
-    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 1}, 1e-8)
-    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 1}, 1e-7)
-    assert told["spent"]["local"] == spent_epsilon({local: 1}, 1e-7)
+    assert told["spent"]["user"] == composed_epsilon({update: 1}, 1e-8)
+    assert told["spent"]["event"] == composed_epsilon({window: 1}, 1e-7)
+    assert told["spent"]["local"] == composed_epsilon({local: 1}, 1e-7)
     alone = federation("privacy.level=user")
     membership(alone).save(home.membership)
     assert spent_privacy(home)["promised"]["event"] is None
     assert spent_privacy(home)["promised"]["local"] is None
 
 
-def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
-    file = read_federation()
+@pytest.mark.parametrize("settings", [(), ("privacy.local_noise=on",)])
+def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says(settings):
+    file = read_federation(settings=settings)
     promises = BudgetGuard({})
     for number in range(1, file.privacy.most_answers("update") + 1):
         pay(promises, file, "update", number)
@@ -202,3 +210,11 @@ def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
     pay(promises, file, "statistics", 0)
     with pytest.raises(Refused):
         pay(promises, file, "update", file.privacy.most_answers("update") + 1)
+
+
+def test_what_would_leave_without_any_charge_is_refused_where_something_is_promised(promises):
+    for level in ("event", "user", "both"):
+        for call in (promises.check, lambda *asked: promises.charge_round(*asked, 1)):
+            with pytest.raises(Refused, match="without noise"):
+                call(federation(f"privacy.level={level}"), "update", ())
+    promises.check(federation("privacy.level=none"), "update", ())
