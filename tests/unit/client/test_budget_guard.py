@@ -9,6 +9,7 @@ from client.budget_guard import LEDGER, BudgetGuard, FileRecord, budget
 from client.home import create_home
 from client.membership import Membership
 from client.privacy_report import spent_privacy
+from shared.charges import epsilon_alone
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
 from shared.privacy import (
@@ -151,7 +152,8 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
         "promised": None,
         "allowed": {
             "epsilon": 8.0,
-            "epsilon_per_round": 2.0,
+            "epsilon_per_round": 8.0,
+            "epsilon_alone": 5000.0,
             "delta": 1e-7,
             "cohort": 4,
             "tasks": ["update", "statistics", "evaluation"],
@@ -178,7 +180,8 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
 
 def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_deltas(tmp_path):
     home = create_home(tmp_path / "device", keyring=False)
-    file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", "round.minimum_answers=50")
+    cohorts = ("round.minimum_answers=50", "training.adapter_clients_per_round=50")
+    file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", *cohorts)
     membership(file).save(home.membership)
     pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), file, "update", 1)
     told = spent_privacy(home)
@@ -188,6 +191,7 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
         "event": {"epsilon": 8.0, "delta": 1e-7},
         "local": {"epsilon": 8.0, "delta": 1e-7},
         "cohort": 50,
+        "epsilon_alone": epsilon_alone(file),
     }
     update, window, local = charges(file, "update")
     assert told["spent"]["user"] == composed_epsilon({update: 1}, 1e-8)

@@ -20,19 +20,25 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.metrics.federated import MEASURES, MEASURES_NORM
 from shared.privacy import Ledger, LedgerBudget, LocalWindow, SummedGaussian, SummedWindow, rho_for
 from shared.round_parameters import derive_round_parameters, round_binding
-from shared.tasks import TASKS
+from shared.tasks import TASK_ROWS, TASKS
 from tests.support.tiny import Log, Seeded, catalogue, events, membership, person
 
 MEMBER = membership()
 BUDGET = LedgerBudget(local_epsilon=8.0)
 GROUPS = ("dense", "bias")
+ASKED = (
+    'training.groups=["dense", "bias"]',
+    "training.rounds=100",
+    "training.adapter_rounds=0",
+    "evaluation.every_rounds=1",
+)
 
 
 class Home:
     """A device with its release, its log and what it keeps."""
 
     def __init__(self, tiny, *settings, log=None, seeded=True):
-        self.release, self.model = tiny.release(*settings)
+        self.release, self.model = tiny.release(*ASKED, *settings)
         self.digest = self.release.digest()
         self.installed = LoadedRelease(self.release, self.digest, self.model, LocalTraining(self.model))
         self.state, self.session = {}, {}
@@ -78,7 +84,8 @@ class Home:
     def configuration(self, request, vector, clip=None):
         return self.terms(request, vector, clip).configuration
 
-    def advertise(self, number=1, task="update", groups=GROUPS):
+    def advertise(self, number=None, task="update", groups=GROUPS):
+        number = number or TASK_ROWS[task].rounds(self.release.federation)[0]
         request = self.ask(number, groups if task == "update" else (), task)
         vector = of_task(self, task)
         configuration = self.configuration(request, vector)
@@ -188,18 +195,19 @@ def test_whatever_fails_over_the_log_comes_to_zeros_and_the_own_log_says_where_a
     home = Home(tiny, *PRIVATE, "privacy.level=both", "evaluation.every_rounds=1", f"privacy.local_noise={noise}")
     home.log = Torn()
     home.start()
-    _, configuration = home.advertise(1, task)
+    number = TASK_ROWS[task].rounds(home.release.federation)[0]
+    _, configuration = home.advertise(number, task)
     assert not np.frombuffer(home.session["vector"], np.float32).any()
     words = np.frombuffer(home.device.reveal(configuration.digest(), 10), np.uint32).astype(np.int32).astype(float)
     assert len(words) == configuration.dimension
     # the noise of any other answer: the share of the sum's, and where there is some the device's own
-    terms = home.terms(home.ask(1, GROUPS if task == "update" else (), task), of_task(home, task))
+    terms = home.terms(home.ask(number, GROUPS if task == "update" else (), task), of_task(home, task))
     parameters = configuration.for_cohort(10, terms.local_noise_over_clip)
     assert (parameters.local_variance > parameters.variance) == (noise == "on")
     squares = (words**2).sum() / (parameters.variance + parameters.local_variance)
     assert 1e-6 < chi2.cdf(squares, len(words)) < 1 - 1e-6
     assert json.loads(home.state[LEDGER])
-    assert f"round 1 of {task}: zeros were sent: ValueError at test_device.py:" in caplog.text
+    assert f"round {number} of {task}: zeros were sent: ValueError at test_device.py:" in caplog.text
     assert "knee" not in caplog.text
 
 

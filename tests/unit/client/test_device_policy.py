@@ -107,7 +107,7 @@ def test_a_missing_or_damaged_policy_refuses_everything(home, damage):
         path.write_bytes(damage)
     for task in ("update", "statistics", "evaluation"):
         with pytest.raises(Refused, match=r"^policy: file: "):
-            home.advertise(1, task)
+            home.advertise(task=task)
     assert not (home.folder / "rounds.json").exists()
 
 

@@ -1,15 +1,16 @@
 """The policy: each rule says no by its name, and nothing but the person's own hand changes it."""
 
 import hashlib
+import math
 from dataclasses import replace
 
 import pytest
+from scipy.stats import norm
 
 from client.policy import Policy, pin, reading
 from client.settings_file import shipped
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation
-from shared.privacy import rho_for
 from shared.round_parameters import derive_round_parameters
 from shared.secure_sum import RHO_UNIT
 from tests.support.persons import policy_file
@@ -90,13 +91,17 @@ def test_a_federation_that_breaks_a_rule_is_refused_by_the_rules_name(path, sett
         policy.check_round(federation(*settings), configuration(federation()), "update")
 
 
-def test_what_one_round_costs_is_computed_as_another_way_does(path):
-    """A rho is worth the epsilon whose own rho it is: the calibration, which searches the other way round."""
+def test_what_one_round_costs_is_what_the_privacy_profile_of_its_noise_says(path):
+    """Of a Gaussian mechanism (Balle, Wang 2018): delta at an epsilon a little above, and a little below."""
     file = federation("privacy.participations.update=5")
     with pytest.raises(Refused, match=r"got 3\.03 for update"):
         careful(path).check_federation(file)
-    rho = configuration(file).rho_units * RHO_UNIT
-    assert rho_for(3.025, 1e-6) < rho < rho_for(3.035, 1e-6)
+    mu = math.sqrt(2 * configuration(file).rho_units * RHO_UNIT)
+    above, below = (
+        norm.cdf(mu / 2 - epsilon / mu) - math.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu)
+        for epsilon in (3.035, 3.025)
+    )
+    assert above < 1e-6 < below
 
 
 @pytest.mark.parametrize(
