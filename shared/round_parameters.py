@@ -112,12 +112,12 @@ def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None
     if not privacy.user:
         return None
     share, participations = privacy.share(task), privacy.participations.get(task, 1)
-    units = math.floor(share * rho_for(privacy.user_epsilon, privacy.user_delta) / participations / RHO_UNIT)
+    units = math.floor(share * rho_for(privacy.spread_epsilon, privacy.user_delta) / participations / RHO_UNIT)
     if not units:
         raise Misconfigured(
-            f"privacy.user_epsilon = {privacy.user_epsilon:g}: expected enough for {participations} answers of {task} "
-            f"with {share:.3g} of the budget, got less than the smallest step there is; raise it, give {task} a larger "
-            f"share, or set privacy.participations.{task} to fewer"
+            f"privacy.user_epsilon = {privacy.spread_epsilon:g}: expected enough for {participations} answers of "
+            f"{task} with {share:.3g} of the budget, got less than the smallest step there is; raise it, give {task} a "
+            f"larger share, or set privacy.participations.{task} to fewer"
         )
     return SummedGaussian(task, units * RHO_UNIT)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from server.aggregation import (
     Aggregator,
+    Answered,
     Clock,
     CohortCounts,
     CohortMember,
@@ -24,6 +25,7 @@ from server.aggregation import (
     SecureSum,
     SumRequest,
     SumResult,
+    forget_answered,
     sample_cohort,
 )
 from server.logs import log_line
@@ -71,6 +73,7 @@ class Federation:
         clock: Clock | None = None,
         line: str | None = None,
         revoked: Callable[[], frozenset[str]] = frozenset,
+        answered: Answered = forget_answered,
         aggregator: Aggregator | None = None,
         sums: Path | None = None,
     ) -> None:
@@ -92,6 +95,7 @@ class Federation:
             line: digest of the release that the training started from, where `publish` may give a later one; else it is
                 the first that `publish` gives.
             revoked: ids of devices that take no part, asked for again whenever it matters.
+            answered: is told which devices are in a private sum (see `SecureSum`).
             aggregator: adds up the answers of devices; left out, the one that the federation file names.
             sums: folder where every sum is recorded (see `RecordingAggregator`); None keeps none.
 
@@ -113,7 +117,7 @@ class Federation:
         self._publish = publish
         self._seed = seed
         self._registry = registry
-        aggregator = aggregator or _aggregator_for(file, registry, revoked)
+        aggregator = aggregator or _aggregator_for(file, registry, revoked, answered)
         self._aggregator = aggregator if sums is None else RecordingAggregator(aggregator, sums)
         self._revoked = revoked
         self._clock = clock or Clock()
@@ -259,10 +263,12 @@ class Federation:
         self._at = closed
 
 
-def _aggregator_for(file: FederationFile, registry: bytes, revoked: Callable[[], frozenset[str]]) -> Aggregator:
+def _aggregator_for(
+    file: FederationFile, registry: bytes, revoked: Callable[[], frozenset[str]], answered: Answered
+) -> Aggregator:
     match file.sum.mode:
         case "secure":
-            return SecureSum(registry, revoked)
+            return SecureSum(registry, revoked, answered)
         case "ideal":
             return IdealSum()
         case "plain":

@@ -24,7 +24,10 @@ from shared.privacy.events import (
 )
 from shared.privacy.keystream import Keystream, RandomBytes
 from shared.privacy.ledger import Ledger
-from shared.privacy.ledger_file import Charge, LedgerFile, read_charges
+from shared.privacy.ledger_file import LedgerFile
+from shared.privacy.ledger_head import LedgerHead
+from shared.privacy.ledger_lines import Charge, ReadLedger, read_charges, read_ledger
+from shared.privacy.periods import check_spending, day_of
 from shared.privacy.quantise import clip, quantise, squared_norm
 
 __all__ = [
@@ -39,22 +42,27 @@ __all__ = [
     "Ledger",
     "LedgerBudget",
     "LedgerFile",
+    "LedgerHead",
     "Level",
     "Plan",
     "PrivacyEvent",
     "RandomBytes",
+    "ReadLedger",
     "ReadersEpsilon",
     "RenyiAccountant",
     "SampledGaussian",
     "SummedGaussian",
     "SummedWindow",
     "allot",
+    "check_spending",
     "clip",
+    "day_of",
     "next_clip",
     "plan_budget",
     "quantise",
     "read_charges",
     "read_indicator",
+    "read_ledger",
     "readers_epsilon",
     "rho_for",
     "sample_discrete_gaussian",

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from client.budget_guard import LEDGER, BudgetGuard, FileRecord, budget
+from client.budget_guard import LEDGER, BudgetGuard, budget
+from client.file_record import device_record
 from client.home import create_home
 from client.membership import Membership
 from client.privacy_report import spent_privacy
@@ -13,6 +14,7 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
 from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
 from shared.round_parameters import derive_round_parameters
+from tests.support.records import file_record
 
 
 def federation(*settings):
@@ -49,12 +51,12 @@ def membership(file):
 
 @pytest.fixture
 def promises(tmp_path):
-    return BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+    return BudgetGuard(file_record(tmp_path))
 
 
 def test_a_charge_is_in_the_ledgers_file_with_its_round_before_pay_returns(promises, tmp_path):
     check(promises, federation(), "update")
-    assert not (tmp_path / "ledger.jsonl").exists()
+    assert read_charges(tmp_path / "ledger.jsonl") == ()
     pay(promises, federation(), "update", 7)
     held = read_charges(tmp_path / "ledger.jsonl")
     assert [charge.event for charge in held] == list(charges(federation(), "update"))
@@ -103,7 +105,7 @@ def test_a_torn_ledger_stops_every_answer_and_is_left_as_it_lies(promises, tmp_p
 
 def test_a_round_is_answered_once_also_by_the_next_process(promises, tmp_path):
     promises.reserve_round("update", 5)
-    again = BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+    again = BudgetGuard(file_record(tmp_path))
     for one in (promises, again):
         for number in (5, 4):
             with pytest.raises(Refused, match=f"round {number} of update: this device has answered round 5 already"):
@@ -128,8 +130,8 @@ def test_without_room_on_disk_nothing_is_answered(promises, tmp_path, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    pay(promises, federation(), "update", 1)
     promises.reserve_round("update", 1)
+    pay(promises, federation(), "update", 1)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(Misconfigured, match="nothing may leave"):
@@ -151,9 +153,11 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
             "tasks": ["update", "statistics", "evaluation"],
         },
         "spent": {"user": 0.0, "event": 0.0, "local": 0.0},
+        "spent_in_period": None,
         "answers": {"update": 0, "statistics": 0, "evaluation": 0},
+        "faults": [],
     }
-    promises = BudgetGuard(FileRecord(home.ledger, home.rounds))
+    promises = BudgetGuard(device_record(home))
     pay(promises, federation(), "update", 1)
     pay(promises, federation(), "update", 2)
     pay(promises, federation(), "statistics", 0)
@@ -173,7 +177,7 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
     home = create_home(tmp_path / "device", keyring=False)
     file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", "round.minimum_answers=50")
     membership(file).save(home.membership)
-    pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), file, "update", 1)
+    pay(BudgetGuard(device_record(home)), file, "update", 1)
     told = spent_privacy(home)
     assert told["promised"] == {
         "federation": "hushrec",
@@ -181,6 +185,7 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
         "event": {"epsilon": 8.0, "delta": 1e-7},
         "local": {"epsilon": 8.0, "delta": 1e-7},
         "cohort": 50,
+        "period": None,
     }
     update, window, local = charges(file, "update")
     assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 1}, 1e-8)

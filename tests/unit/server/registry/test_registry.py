@@ -233,7 +233,7 @@ def test_what_is_no_registry_is_said_and_left_alone(tmp_path, path):
 
 def test_a_newer_registry_is_left_alone(path):
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     before = path.read_bytes()
     with pytest.raises(Misconfigured, match="update Hushrec"):
