@@ -50,6 +50,18 @@ class HeadPlace(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """Keeps one text outside of a device's folder: `Keys`, by the system's keyring."""
+
+    def remember(self, text: str) -> None:
+        """See `Keys.remember`."""
+        ...
+
+    def remembered(self) -> str | None:
+        """See `Keys.remembered`."""
+        ...
+
+
 class SealedHead:
     """A file, sealed with a key that follows from the one of the store."""
 
@@ -88,15 +100,15 @@ class KeyringHead:
 
     name = "the system's keyring"
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
 
     def __repr__(self) -> str:
         return "KeyringHead()"
 
     def read(self) -> LedgerHead | None:
         """See `HeadPlace`."""
-        text = self._keys.remembered()
+        text = self._memory.remembered()
         try:
             return None if text is None else LedgerHead.from_text(text)
         except Corrupt:
@@ -104,7 +116,7 @@ class KeyringHead:
 
     def keep(self, head: LedgerHead) -> None:
         """See `HeadPlace`."""
-        self._keys.remember(head.to_text())
+        self._memory.remember(head.to_text())
 
 
 def head_places(path: Path, keys: Keys) -> Sequence[HeadPlace]:
