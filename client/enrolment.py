@@ -11,7 +11,7 @@ from client.home import Home
 from client.ledger_check import answers_in
 from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
-from client.wall_clock import WallClock
+from client.wall_clock import WallClock, latest_seconds
 from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
@@ -58,7 +58,7 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] | None
             "and what it spent there stays spent"
         )
     policy = home.policy()
-    if (now_seconds or WallClock(home.clock))() >= invited.expires_seconds:
+    if (latest_seconds(home.clock) if now_seconds is None else now_seconds()) >= invited.expires_seconds:
         raise Refused("invitation: it has expired; ask the operator for another", code="invitation-expired")
     authority, operator = _authority(invited)
     with GatewayClient(invited.url, authority) as gateway:

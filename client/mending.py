@@ -7,7 +7,7 @@ where no head is left, as much as the rounds allow; where these are lost as well
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from client.budget_guard import budget
@@ -123,19 +123,26 @@ def _lost(
             least[task] = max(least.get(task, 0), possible)
     for task, count in least.items():
         short = max(0, count - answered[task])
-        for event in _most_of_an_answer(_agreed(home), task) if short else ():
+        for event in _most_of_an_answer(_agreed(home), task, {*held.events, *lost}) if short else ():
             lost[event] += short
     return lost
 
 
-def _most_of_an_answer(federation: FederationFile, task: Task) -> tuple[PrivacyEvent, ...]:
-    """What one answer was charged at most, whatever its round."""
+def _most_of_an_answer(
+    federation: FederationFile, task: Task, seen: Collection[PrivacyEvent]
+) -> tuple[PrivacyEvent, ...]:
+    """What one answer was charged at most, whatever its round.
+
+    Of a window it is what was charged before, where all rounds of the task charge the same; else the most there is.
+    """
     user = user_charge(federation, task)
     if user is None:
         return ()
     events: list[PrivacyEvent] = [user]
     if federation.privacy.event:
-        events.append(SummedWindow(task, _WINDOW_OVER_PERSON * user.rho))
+        before = [event.rho for event in seen if isinstance(event, SummedWindow) and event.task == task]
+        alike = task == "evaluation" or (task == "update" and not federation.training.adapter_rounds)
+        events.append(SummedWindow(task, max(before) if before and alike else _WINDOW_OVER_PERSON * user.rho))
     if federation.privacy.local and task == "update":
         events.append(
             SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)

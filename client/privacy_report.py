@@ -8,7 +8,7 @@ from typing import Any
 from client.home import Home
 from client.ledger_check import Known, answers_in, faults
 from client.ledger_heads import head_places
-from client.wall_clock import kept_seconds
+from client.wall_clock import latest_seconds
 from shared.privacy import LEVELS, Ledger, LedgerBudget, ReadLedger, day_of, read_ledger
 from shared.tasks import TASKS
 
@@ -41,7 +41,7 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
     ledger = Ledger(budget, Counter(charge.event for charge in charges))
     recent = None
     if promised and promised["period"]:
-        first = max(day_of(max(now_seconds(), kept_seconds(home.clock))), held.last_day) - promised["period"]["days"]
+        first = max(day_of(latest_seconds(home.clock, now_seconds)), held.last_day) - promised["period"]["days"]
         recent = Ledger(budget, Counter(charge.event for charge in charges if charge.day > first))
     return {
         "promised": promised,

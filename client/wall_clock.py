@@ -40,6 +40,15 @@ class WallClock:
         return self._latest
 
 
+def latest_seconds(path: Path, system_seconds: Callable[[], float] = time.time) -> float:
+    """What a `WallClock` would show; nothing is written.
+
+    Raises:
+        Corrupt, Misconfigured: as `WallClock`.
+    """
+    return max(kept_seconds(path), system_seconds())
+
+
 def kept_seconds(path: Path) -> float:
     """The latest moment in a clock's file; 0 where there is none.
 

@@ -93,6 +93,20 @@ def test_the_promise_says_what_leaves_how_often_under_which_noise_and_what_never
     assert "for 60 people or more, else not at all" in text
     assert "What never leaves: your events and texts, interests, what is shown to you and what you choose" in text
     assert operator.operator_key.hex() in text
+    assert "With two devices of yours" in text
+    assert "days in a row" not in text
+
+
+def test_a_budget_for_a_period_is_said_beside_that_of_a_life(home, tmp_path):
+    period = ("period_days=365", "period_user_epsilon=2.0", "period_event_epsilon=1.5")
+    operator = Operator(terms(*(f"privacy.{key}" for key in period)))
+    with serving(tmp_path / "another", operator) as gateway:
+        text = "\n".join(prepare(home, operator.invitation(gateway), lambda: NOW).lines)
+    assert "epsilon 8 at delta 1e-06 over this device's whole life" in text
+    assert f"at most {read_federation().privacy.most_answers('update')} times in any 365 days in a row" in text
+    assert "for all that leaves in any 365 days in a row, by this device's clock:\n  epsilon 2 for everything" in text
+    assert f"And epsilon 1.5 for every {read_federation().windows.events} events in a row" in text
+    assert "waits until its older answers lie further back" in text
 
 
 def test_a_task_that_the_policy_forbids_is_not_said_to_leave(tmp_path, operator, gateway):
@@ -118,7 +132,7 @@ def test_a_promise_does_not_print_the_code(home, operator, gateway):
 def test_a_device_joins_once(home, operator, gateway):
     enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
     asked = len(gateway.asked)
-    with pytest.raises(Misconfigured, match="make another"):
+    with pytest.raises(Misconfigured, match="stays spent"):
         prepare(home, operator.invitation(gateway), lambda: NOW)
     assert len(gateway.asked) == asked
 
