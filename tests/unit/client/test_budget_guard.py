@@ -197,6 +197,63 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
     assert spent_privacy(home)["promised"]["local"] is None
 
 
+PERIOD = (
+    "privacy.level=both",
+    "privacy.user_epsilon=20.0",
+    "privacy.event_epsilon=20.0",
+    "privacy.event_noise_multiplier=0.0",
+    "privacy.period_days=365",
+    "privacy.period_user_epsilon=4.0",
+    "privacy.period_event_epsilon=4.0",
+)
+
+
+def test_noise_of_an_answer_follows_from_the_period_where_there_is_one():
+    yearly, life = federation(*PERIOD), federation("privacy.level=both", "privacy.user_epsilon=4.0")
+    assert charges(yearly, "update")[0] == charges(life, "update")[0]
+    assert charges(yearly, "update")[0].rho < charges(federation(*PERIOD, "privacy.period_days=0"), "update")[0].rho
+
+
+def test_a_device_answers_again_when_a_period_is_over_until_its_life_is_spent(tmp_path):
+    file, now, answered = federation(*PERIOD), 0.0, []
+    promises = BudgetGuard(file_record(tmp_path, now_seconds=lambda: now))
+    for number in range(1, 120):
+        now = number * 40 * 86_400.0
+        try:
+            check(promises, file, "update")
+            pay(promises, file, "update", number)
+        except Refused as reason:
+            last = reason.code
+            continue
+        answered.append(number)
+    assert answered[:6] == [1, 2, 3, 11, 12, 13]
+    assert 3 * 3 < len(answered) < 119 * 40 / 365 * 3
+    assert last == "budget-spent"
+
+
+def test_a_simulated_device_lives_within_one_period():
+    promises = BudgetGuard({})
+    for number in (1, 2, 3):
+        pay(promises, federation(*PERIOD), "update", number)
+    with pytest.raises(Refused, match="in 365 days in a row"):
+        pay(promises, federation(*PERIOD), "update", 4)
+
+
+def test_what_is_spent_in_a_period_is_told_beside_what_is_spent_in_a_life(tmp_path):
+    home, file = create_home(tmp_path / "device", keyring=False), federation(*PERIOD)
+    membership(file).save(home.membership)
+    for number, day in ((1, 0), (2, 10), (3, 365)):
+        pay(BudgetGuard(device_record(home, lambda day=day: day * 86_400.0)), file, "update", number)
+    update, window = charges(file, "update")
+    told = spent_privacy(home, lambda: 5 * 86_400.0)  # a clock that was set back
+    assert told["promised"]["period"] == {"days": 365, "user": 4.0, "event": 4.0}
+    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 3}, 1e-6)
+    assert told["spent_in_period"]["user"] == ConcentratedAccountant().epsilon({update: 2}, 1e-6)
+    assert told["spent_in_period"]["event"] == ConcentratedAccountant().epsilon({window: 2}, 1e-6)
+    later = spent_privacy(home, lambda: 800 * 86_400.0)
+    assert later["spent_in_period"] == {"user": 0.0, "event": 0.0}
+
+
 def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
     file = read_federation()
     promises = BudgetGuard({})
