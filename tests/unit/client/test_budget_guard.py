@@ -215,7 +215,7 @@ def test_noise_of_an_answer_follows_from_the_period_where_there_is_one():
 
 
 def test_a_device_answers_again_when_a_period_is_over_until_its_life_is_spent(tmp_path):
-    file, now, answered = federation(*PERIOD), 0.0, []
+    file, now, answered = federation(*PERIOD, "privacy.user_epsilon=10.0"), 0.0, []
     promises = BudgetGuard(file_record(tmp_path, now_seconds=lambda: now))
     for number in range(1, 120):
         now = number * 40 * 86_400.0
