@@ -78,7 +78,8 @@ def test_a_message_with_a_key_more_a_key_less_or_another_type_is_corrupt(message
     wrong = [{**content, "more": 1}, [content], None]
     for name in content:
         wrong.append({key: value for key, value in content.items() if key != name})
-        wrong += [{**content, name: value} for value in (None, {}, 1.5, True, "", [1], -1)]
+        others = (None, {}, 1.5, True, "", [1], -1)
+        wrong += [{**content, name: value} for value in others if (name, value) != ("answers", {})]
         if name not in TEXTS:
             wrong += [{**content, name: value} for value in ("=", "=" * 44, "\u00e4" * 44)]
     for each in wrong:
