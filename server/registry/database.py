@@ -126,6 +126,11 @@ class RegistryFile:
             raise Misconfigured(
                 f"{self._path}: expected version {_VERSION} of the registry, got {version}; update Hushrec"
             )
+        if 0 < version < _VERSION:
+            raise Misconfigured(
+                f"{self._path}: expected version {_VERSION} of the registry, got {version}, which this version of "
+                "Hushrec does not read; make the server anew"
+            )
         if version < _VERSION:
             raise Corrupt(f"{self._path}: expected a registry, got another database; restore it from a copy")
 

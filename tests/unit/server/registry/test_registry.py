@@ -257,6 +257,14 @@ def test_a_newer_registry_is_left_alone(path):
     assert path.read_bytes() == before
 
 
+def test_an_older_registry_is_left_alone(path):
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with pytest.raises(Misconfigured, match="make the server anew"):
+        Registry(path)
+
+
 def test_a_damaged_page_is_found(path):
     with Registry(path) as registry:
         assert registry.damage() == ""
