@@ -6,11 +6,17 @@ from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from client.app import NodeState, make_client_app
-    from client.budget_guard import LEDGER, budget
+    from client.budget_guard import LEDGER, BudgetGuard, budget
     from client.device import Device
+    from client.file_record import FileRecord
+    from client.home import Home, create_home
     from client.interest import Controls, Interest, Levels, Profile
+    from client.ledger_heads import KeyringHead, SealedHead
     from client.loaded_release import LoadedRelease, load_release
+    from client.membership import Membership
+    from client.mending import mend_device
     from client.randomness import Randomness
+    from client.receipts import Receipts
     from client.recommender import Reason, Recommendation, Recommender, RecommendOptions, Strategy, reasons_in_words
     from client.secagg import Credentials, RoundRequest
     from shared.behaviour import BehaviourLog
@@ -23,7 +29,13 @@ __getattr__, __dir__ = lazy_exports(
         "client.loaded_release": ("LoadedRelease", "load_release"),
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
         "shared.behaviour": ("BehaviourLog",),
-        "client.budget_guard": ("LEDGER", "budget"),
+        "client.budget_guard": ("LEDGER", "BudgetGuard", "budget"),
+        "client.file_record": ("FileRecord",),
+        "client.home": ("Home", "create_home"),
+        "client.ledger_heads": ("KeyringHead", "SealedHead"),
+        "client.membership": ("Membership",),
+        "client.mending": ("mend_device",),
+        "client.receipts": ("Receipts",),
         "client.randomness": ("Randomness",),
         "client.recommender": (
             "Reason",
@@ -40,23 +52,32 @@ __getattr__, __dir__ = lazy_exports(
 __all__ = [
     "LEDGER",
     "BehaviourLog",
+    "BudgetGuard",
     "Controls",
     "Credentials",
     "Device",
+    "FileRecord",
+    "Home",
     "Interest",
+    "KeyringHead",
     "Levels",
     "LoadedRelease",
+    "Membership",
     "NodeState",
     "Profile",
     "Randomness",
     "Reason",
+    "Receipts",
     "RecommendOptions",
     "Recommendation",
     "Recommender",
     "RoundRequest",
+    "SealedHead",
     "Strategy",
     "budget",
+    "create_home",
     "load_release",
     "make_client_app",
+    "mend_device",
     "reasons_in_words",
 ]  # fmt: skip

@@ -1,22 +1,19 @@
 """What a device keeps to, whatever a server asks: each round once, and never more than its person was promised.
 
-Where that is written down is a `RoundRecord`: files for a person's device, a mapping for a simulated one.
+Where that is written down is a `RoundRecord`: files for a person's device (`client.file_record`), a mapping for a
+simulated one.
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, MutableMapping
-from pathlib import Path
 from typing import Protocol
 
 from shared.charges import adds_local_noise
-from shared.errors import Corrupt, Misconfigured, Refused
+from shared.errors import Refused
 from shared.federation import FederationFile
-from shared.files import write_atomically
-from shared.locks import exclusive
-from shared.privacy import Ledger, LedgerBudget, LedgerFile, PrivacyEvent, read_charges
-from shared.tasks import TASKS, Task
+from shared.privacy import Ledger, LedgerBudget, PrivacyEvent, check_spending
+from shared.tasks import Task
 
 LEDGER = "ledger"  # key of the ledger in a simulated device's state
 ROUNDS = "rounds"  # key of the last round answered of each task
@@ -39,7 +36,7 @@ class RoundRecord(Protocol):
 
 
 class StateRecord:
-    """In a mapping: for simulated devices, and as safe as the mapping is."""
+    """In a mapping: for simulated devices, and as safe as the mapping is. All its rounds lie within one period."""
 
     def __init__(self, state: MutableMapping[str, str]) -> None:
         self._state = state
@@ -49,7 +46,7 @@ class StateRecord:
 
     def reserve_round(self, task: Task, number: int) -> None:
         """See `RoundRecord`."""
-        self._state[ROUNDS] = _with_round(json.loads(self._state.get(ROUNDS, "{}")), task, number)
+        self._state[ROUNDS] = with_round(json.loads(self._state.get(ROUNDS, "{}")), task, number)
 
     def check(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
         """See `RoundRecord`."""
@@ -60,55 +57,10 @@ class StateRecord:
         self._state[LEDGER] = self._after(budget, events).to_json()
 
     def _after(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> Ledger:
-        return Ledger.from_json(budget, self._state.get(LEDGER, "[]")).after(*events)
-
-
-class FileRecord:
-    """In two files: the ledger, which only grows, and the last rounds. A person's device keeps its promises there."""
-
-    def __init__(self, ledger: Path, rounds: Path) -> None:
-        self._ledger, self._rounds = ledger, rounds
-
-    def __repr__(self) -> str:
-        return "FileRecord()"
-
-    def reserve_round(self, task: Task, number: int) -> None:
-        """See `RoundRecord`.
-
-        Raises:
-            Corrupt: the file is not what was written; no round is answered then.
-            Misconfigured: it cannot be read or written.
-        """
-        with exclusive(self._rounds.with_name(f".{self._rounds.name}.lock"), "", math.inf):
-            write_atomically(self._rounds, _with_round(self._last_rounds(), task, number).encode())
-
-    def check(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...]) -> None:
-        """See `RoundRecord`."""
-        charged = Counter(charge.event for charge in read_charges(self._ledger))
-        Ledger(budget, charged).after(*events)
-
-    def charge(self, budget: LedgerBudget, events: tuple[PrivacyEvent, ...], number: int) -> None:
-        """See `RoundRecord`."""
-        with LedgerFile(self._ledger, budget) as ledger:
-            ledger.charge(*events, round_number=number)
-
-    def _last_rounds(self) -> Mapping[str, int]:
-        try:
-            rounds = json.loads(self._rounds.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise Misconfigured(f"{self._rounds}: the last rounds could not be read ({error.strerror})") from None
-        except (ValueError, RecursionError):
-            rounds = None
-        if not isinstance(rounds, dict) or not all(
-            task in TASKS and type(number) is int and number >= 0 for task, number in rounds.items()
-        ):
-            raise Corrupt(
-                f"{self._rounds}: expected the last round of each task, got something else, so no round is answered; "
-                "bring the file back from a copy at least as new"
-            )
-        return rounds
+        ledger = Ledger.from_json(budget, self._state.get(LEDGER, "[]"))
+        if budget.period_days:
+            check_spending(budget, ((0, one) for one in Counter(ledger.charged).elements()), events, 0)
+        return ledger.after(*events)
 
 
 class BudgetGuard:
@@ -156,7 +108,7 @@ class BudgetGuard:
 
 
 def budget(federation: FederationFile) -> LedgerBudget:
-    """The promises of a federation file over a device's whole life."""
+    """The promises of a federation file over a device's whole life, and within a period."""
     privacy = federation.privacy
     return LedgerBudget(
         user_epsilon=privacy.user_epsilon if privacy.user else 0.0,
@@ -165,10 +117,13 @@ def budget(federation: FederationFile) -> LedgerBudget:
         event_delta=privacy.event_delta,
         local_epsilon=privacy.local_epsilon if adds_local_noise(federation) else 0.0,
         shares={task: privacy.share(task) for task in privacy.tasks},
+        period_days=privacy.period_days,
+        period_user_epsilon=privacy.period_user_epsilon if privacy.user else 0.0,
+        period_event_epsilon=privacy.period_event_epsilon if privacy.level == "both" else 0.0,
     )
 
 
-def _with_round(rounds: Mapping[str, int], task: Task, number: int) -> str:
+def with_round(rounds: Mapping[Task, int], task: Task, number: int) -> str:
     """The last rounds as JSON, with one more."""
     if number <= rounds.get(task, -1):
         raise Refused(

@@ -3,20 +3,21 @@
 Nothing is kept when the person says no or anything fails, and only a device's two public keys and the code ever leave.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.gateway import GatewayClient
 from client.home import Home
+from client.ledger_check import answers_in
 from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
+from client.wall_clock import WallClock, latest_seconds
 from shared.charges import adds_local_noise, epsilon_alone, user_charge
 from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import composed_epsilon, epsilon_text, people_share
+from shared.privacy import ReadLedger, composed_epsilon, epsilon_text, people_share, read_ledger
 from shared.secure_sum import Certificate, verify_certificate
 from shared.tasks import TASK_ROWS, Task
 
@@ -41,7 +42,7 @@ class PendingEnrolment:
         return f"PendingEnrolment({self.offer.server} at {self.invitation.url})"
 
 
-def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time.time) -> PendingEnrolment:
+def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] | None = None) -> PendingEnrolment:
     """Fetch the offer that an invitation leads to, and hold it against the device's policy. Nothing is written.
 
     Raises:
@@ -53,11 +54,11 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time
     invited = Invitation.decode(invitation)
     if home.membership.exists():
         raise Misconfigured(
-            f"{home.directory}: expected a device that has joined nothing, this one has; make another with: "
-            "hushrec-device init"
+            f"{home.directory}: expected a device that has joined nothing, this one has; a device has one federation, "
+            "and what it spent there stays spent"
         )
     policy = home.policy()
-    if now_seconds() >= invited.expires_seconds:
+    if (latest_seconds(home.clock) if now_seconds is None else now_seconds()) >= invited.expires_seconds:
         raise Refused("invitation: it has expired; ask the operator for another", code="invitation-expired")
     authority, operator = _authority(invited)
     with GatewayClient(invited.url, authority) as gateway:
@@ -70,7 +71,7 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] = time
     return PendingEnrolment(_in_words(offer, federation, policy), offer, invited, authority)
 
 
-def enroll(home: Home, promise: PendingEnrolment, now_seconds: Callable[[], float] = time.time) -> Membership:
+def enroll(home: Home, promise: PendingEnrolment, now_seconds: Callable[[], float] | None = None) -> Membership:
     """Ask for a certificate and pin what was promised: in policy.toml the keys and digests, in membership.json all.
 
     Raises:
@@ -82,7 +83,8 @@ def enroll(home: Home, promise: PendingEnrolment, now_seconds: Callable[[], floa
     with GatewayClient(promise.invitation.url, promise.authority) as gateway:
         answer = _invited(lambda: gateway.post("/v1/join", request.encode(), JoinAnswer.largest_bytes))
     certificate = Certificate.decode(JoinAnswer.decode(answer).certificate)
-    verify_certificate(offer.registry, identity.public_key, certificate, int(now_seconds()))
+    now = (now_seconds or WallClock(home.clock))()
+    verify_certificate(offer.registry, identity.public_key, certificate, int(now))
     federation = parse_terms(offer.federation)
     membership = Membership(
         url=promise.invitation.url,
@@ -95,6 +97,7 @@ def enroll(home: Home, promise: PendingEnrolment, now_seconds: Callable[[], floa
         certificate_days=offer.certificate_days,
         federation=federation.name,
         terms=offer.federation,
+        answers_before=dict(answers_in(read_ledger(home.ledger) or ReadLedger())),
     )
     before = home.policy_path.read_bytes()
     pin(
@@ -136,8 +139,9 @@ def _invited(ask: Callable[[], bytes]) -> bytes:
 def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple[str, ...]:
     """What a person should know before saying yes."""
     privacy = federation.privacy
+    span = privacy.span.replace("a device's", "this device's")
     leaves = [
-        f"  {task}: {TASK_ROWS[task].sends}; at most {privacy.most_answers(task)} times in this device's life, "
+        f"  {task}: {TASK_ROWS[task].sends}; at most {privacy.most_answers(task)} times in {span}, "
         f"epsilon {_epsilon_each(federation, task):.3g} each time"
         for task in privacy.tasks
         if task in policy.tasks
@@ -166,13 +170,31 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
         f"{federation.round.minimum_answers} are drawn at random. Were everybody else in a sum in league with the "
         f"server, it would be epsilon {epsilon_text(epsilon_alone(federation) or 0.0)}.",
         *(event if privacy.event else ()),
+        *(_period_in_words(federation) if privacy.period_days else ()),
         "  When that is spent, the device sends no more, and goes on recommending.",
+        "  It holds for what this one device sends. With two devices of yours, or a new one in the place of this one,",
+        "  both together may tell of you what both promises add up to: twice as much.",
+        "  Do not copy this device's folder to a second place: one of the two is refused as soon as the server tells.",
         "",
         "What never leaves: your events and texts, interests, what is shown to you and what you choose.",
         "What the server sees: that this device takes part, when, and its network address.",
         "",
         f"The certificate holds {offer.certificate_days} days and is renewed by itself. policy.toml can forbid more.",
     )
+
+
+def _period_in_words(federation: FederationFile) -> list[str]:
+    privacy = federation.privacy
+    lines = [
+        f"  Within this, for all that leaves in any {privacy.period_days} days in a row, by this device's clock:",
+        f"  epsilon {privacy.period_user_epsilon:g} for everything you ever did.",
+    ]
+    if privacy.level == "both":
+        lines.append(
+            f"  And epsilon {privacy.period_event_epsilon:g} for every {federation.windows.events} events in a row."
+        )
+    lines.append("  When that much is spent, the device waits until its older answers lie further back.")
+    return lines
 
 
 def _epsilon_each(federation: FederationFile, task: Task) -> float:

@@ -13,11 +13,13 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator
 
 from client.keys import Keys
+from client.ledger_heads import head_places
 from client.policy import Policy
 from client.settings_file import Setting, SettingsFile, parse, read_settings, shipped, with_values
 from client.store import Store
 from shared.errors import Misconfigured
 from shared.files import write_atomically
+from shared.privacy import LedgerBudget, LedgerFile
 
 Seconds = Annotated[float, Field(gt=0, le=86_400 * 30)]
 
@@ -123,6 +125,21 @@ class Home:
         return self.directory / "rounds.json"
 
     @property
+    def head(self) -> Path:
+        """The head of the ledger, sealed."""
+        return self.directory / "ledger.head"
+
+    @property
+    def receipt(self) -> Path:
+        """What the server says it has had of this device; absent before the first round."""
+        return self.directory / "receipt.json"
+
+    @property
+    def clock(self) -> Path:
+        """The latest moment this device has seen."""
+        return self.directory / "clock"
+
+    @property
     def releases(self) -> Path:
         """Folder of installed releases, one folder for each digest."""
         return self.directory / "releases"
@@ -154,7 +171,7 @@ class Home:
 
 
 def create_home(directory: Path, policy: Mapping[str, Setting] | None = None, **settings: Setting) -> Home:
-    """Make a device: settings, policy, keys and an empty store, all of it or nothing.
+    """Make a device: settings, policy, keys, an empty store and an empty ledger, all of it or nothing.
 
     Args:
         directory: must not exist yet, or be empty.
@@ -182,6 +199,9 @@ def create_home(directory: Path, policy: Mapping[str, Setting] | None = None, **
             write_atomically(made.policy_path, policy_text)
             keys = Keys.create(made.directory / "keys", keyring)
             Store.open(made.store, keys.data_key()).close()
+            with LedgerFile(made.ledger, LedgerBudget()) as ledger:
+                for place in head_places(made.head, keys):
+                    place.keep(ledger.content.head)
             os.replace(made.directory, home.directory)
         except BaseException:
             if keys is not None:

@@ -5,7 +5,6 @@ lies wrapped in keys/data.key; what unwraps it is in the system's keyring, or in
 """
 
 import base64
-import logging
 import os
 import secrets
 import stat
@@ -19,16 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.errors import Corrupt, Misconfigured, NotYet
+from client import system_keyring
+from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from shared.secure_sum import Identity
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
-_SERVICE = "hushrec device"  # under which the system's keyring knows us
 _LABEL = b"HUSHREC-DEVICE/1 data key "
-
-_log = logging.getLogger(__name__)
 
 
 class _WrappedKey(BaseModel):
@@ -148,16 +145,37 @@ class Keys:
             ) from None
 
     def forget(self) -> None:
-        """Take this device's entry out of the system's keyring: what its store holds can then never be read again."""
+        """Take this device's entries out of the system's keyring: what its store holds can then never be read again."""
         wrapped = self._wrapped()
         if wrapped.wrapped_by == "keyring":
-            import keyring
-            import keyring.errors
+            system_keyring.remove(wrapped.name)
+            system_keyring.remove(_memory(wrapped.name))
 
-            try:
-                keyring.delete_password(_SERVICE, wrapped.name)
-            except keyring.errors.KeyringError as error:
-                _log.warning("the keyring kept the key of a device that is gone: %s", type(error).__name__)
+    @property
+    def in_keyring(self) -> bool:
+        """Whether the wrapping key is in the system's keyring.
+
+        Raises:
+            Misconfigured, Corrupt: keys/data.key is not what it must be.
+        """
+        return self._wrapped().wrapped_by == "keyring"
+
+    def remember(self, text: str) -> None:
+        """Keep a text in the system's keyring, in place of the one before.
+
+        Raises:
+            NotYet: the keyring cannot be asked now, or does not keep it.
+            Misconfigured, Corrupt: as `in_keyring`.
+        """
+        system_keyring.put(_memory(self._wrapped().name), text, self._data)
+
+    def remembered(self) -> str | None:
+        """The text that was kept last; None where the keyring has none.
+
+        Raises:
+            NotYet, Misconfigured, Corrupt: as `remember`.
+        """
+        return system_keyring.get(_memory(self._wrapped().name), self._data)
 
     @property
     def _device(self) -> Path:
@@ -179,7 +197,7 @@ class Keys:
         name, wrapping_key, nonce = secrets.token_hex(16), os.urandom(_KEY_BYTES), os.urandom(_NONCE_BYTES)
         text = base64.b64encode(wrapping_key)
         by: Literal["keyring", "file"] = "file"
-        if keyring and _into_keyring(name, text.decode()):
+        if keyring and system_keyring.put_new(name, text.decode()):
             by = "keyring"
         else:
             write_atomically(self._wrapping, text + b"\n")
@@ -194,6 +212,11 @@ class Keys:
             raise Corrupt(
                 f"{self._data}: expected the wrapped key of the store, got something else; restore the file"
             ) from None
+
+
+def _memory(name: str) -> str:
+    """The entry of the keyring that texts are kept in."""
+    return f"{name} ledger"
 
 
 def _bound(name: str) -> bytes:
@@ -223,31 +246,8 @@ def _decoded(text: bytes, path: Path, size: int = _KEY_BYTES) -> bytes:
     return content
 
 
-def _into_keyring(name: str, text: str) -> bool:
-    """Whether the system has a keyring that is fit for secrets and took this one."""
-    import keyring
-    import keyring.errors
-
-    try:
-        if keyring.get_keyring().priority < 1:
-            raise keyring.errors.NoKeyringError("none that is fit for secrets")
-        keyring.set_password(_SERVICE, name, text)
-        return keyring.get_password(_SERVICE, name) == text
-    except Exception as error:  # backends raise what their systems do
-        _log.info("the system has no keyring to use (%s); the key is kept in a file", type(error).__name__)
-        return False
-
-
 def _from_keyring(name: str, path: Path) -> bytes:
-    import keyring
-
-    try:
-        text = keyring.get_password(_SERVICE, name)
-    except Exception as error:
-        raise NotYet(
-            f"{path}: the system's keyring cannot be asked ({type(error).__name__}); "
-            "unlock it, or start this from the session the device was made in"
-        ) from None
+    text = system_keyring.get(name, path)
     if text is None:
         raise Misconfigured(f"{path}: expected its wrapping key in the system's keyring, found none; restore it there")
     return _decoded(text.encode(), path)

@@ -1,8 +1,9 @@
 """What joining pinned: whom this device trusts, who it is there, and the terms its person agreed to. All is public."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,9 +14,23 @@ from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile, read_federation
 from shared.files import read_bounded, write_atomically
 from shared.secure_sum import Certificate, Identity, verify_certificate
+from shared.tasks import Task
 
 _LARGEST_BYTES = 131_072
 _LARGEST_REVOCATIONS = Revocations.largest_bytes
+
+# What a server may change without asking: its own step, and whom it asks when. Which rounds train the adapters follows
+# from `training.rounds` where there are such rounds.
+_FREE = {
+    "evaluation.clients",
+    "evaluation.every_rounds",
+    "optimizer",
+    "round.deadline_seconds",
+    "round.minimum_answers",
+    "round.over_selection",
+    "training.adapter_clients_per_round",
+    "training.clients_per_round",
+}
 
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -33,6 +48,7 @@ class Membership(BaseModel):
         certificate_days: how long one is to hold.
         federation: name of the federation.
         terms: its file as it was agreed to, TOML.
+        answers_before: answers of each task that the ledger held on joining, to other servers than this one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -48,6 +64,7 @@ class Membership(BaseModel):
     certificate_days: Annotated[int, Field(ge=1, le=3660)]
     federation: Annotated[str, Field(min_length=1, max_length=64)]
     terms: Annotated[str, Field(min_length=1, max_length=65_536)]
+    answers_before: dict[Task, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Membership({self.federation} at {self.url})"
@@ -94,26 +111,23 @@ class Membership(BaseModel):
     def check_terms(self, offered: FederationFile) -> None:
         """See that other terms promise what was agreed to.
 
-        Training may go on longer or learn otherwise; what leaves, how often, under which noise, in what company and for
-        which unit (the windows of the event level) may not change without the person.
+        What a device computes, sends and is charged may not change without the person, nor in what company: every key
+        counts, but for those of the server's own step and of when and how often it asks. A sum may come to hide the
+        person among more people than was agreed, never among fewer.
 
         Raises:
-            Refused: naming what differs.
+            Refused: naming the key that differs.
         """
         agreed = self.agreed()
-        if offered.round.minimum_answers < agreed.round.minimum_answers:
-            raise Refused(
-                f"terms: round.minimum_answers: agreed to {agreed.round.minimum_answers} and more, got "
-                f"{offered.round.minimum_answers}; agreeing to it takes another device",
-                code="terms-changed",
-            )
-        for name in ("name", "backbone", "privacy", "sum", "statistics", "windows"):
-            if getattr(agreed, name) != getattr(offered, name):
-                raise Refused(
-                    f"terms: {name}: expected what was agreed to on joining, got other values; agreeing to them takes "
-                    "another device",
-                    code="terms-changed",
-                )
+        least = agreed.round.minimum_answers
+        if offered.round.minimum_answers < least:
+            raise _changed("round.minimum_answers", f"{least} and more", offered.round.minimum_answers)
+        adapting = agreed.training.adapter_rounds or offered.training.adapter_rounds
+        free = _FREE if adapting else _FREE | {"training.rounds"}
+        wanted, got = _flat(agreed.model_dump(mode="json")), _flat(offered.model_dump(mode="json"))
+        for key in sorted(wanted.keys() | got.keys()):
+            if key not in free and wanted.get(key) != got.get(key):
+                raise _changed(key, wanted.get(key), got.get(key))
 
     def check_certificate(self, certificate: Certificate, identity: Identity, now_seconds: float) -> None:
         """See that the pinned registry certified this device, for some time to come.
@@ -149,6 +163,25 @@ class Membership(BaseModel):
     def gateway(self, identity: Identity) -> GatewayClient:
         """The server, asked as this device."""
         return GatewayClient(self.url, self.authority, identity)
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a federation file as they are written in it; the server's own step is one."""
+    flat: dict[str, Any] = {}
+    for section, values in content.items():
+        if isinstance(values, dict) and section != "optimizer":
+            flat |= {f"{section}.{key}": value for key, value in values.items()}
+        else:
+            flat[section] = values
+    return flat
+
+
+def _changed(key: str, agreed: object, got: object) -> Refused:
+    return Refused(
+        f"terms: {key}: expected {agreed}, as was agreed to on joining, got {got}; the device goes on with the release "
+        "it has: tell the operator to go back to the terms that were agreed to",
+        code="terms-changed",
+    )
 
 
 def parse_terms(text: str) -> FederationFile:

@@ -1,37 +1,49 @@
 """The privacy report of a device: what was promised, what its policy allows, and what is spent. It changes nothing."""
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from client.home import Home
+from client.ledger_check import Known, answers_in, faults
+from client.ledger_heads import head_places
+from client.wall_clock import latest_seconds
 from shared.charges import adds_local_noise, epsilon_alone
-from shared.privacy import LEVELS, Ledger, LedgerBudget, read_charges
+from shared.privacy import LEVELS, Ledger, LedgerBudget, ReadLedger, day_of, read_ledger
 from shared.tasks import TASKS
 
 
-def spent_privacy(home: Home) -> dict[str, Any]:
+def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> dict[str, Any]:
     """What a person's device was promised, what its policy allows, and what of it is gone, as plain data.
 
     Returns:
         {"promised": {"federation", "user": {"epsilon", "delta"}, "event", "local": the same or None, "cohort",
-        "epsilon_alone"}, None before joining; "allowed": {"epsilon", "epsilon_per_round", "epsilon_alone", "delta",
-        "cohort", "tasks"}; "spent": {"user", "event", "local"}, epsilons at the promised deltas, else at the allowed
-        one; "answers": {task: how many were paid for}}. The levels are those of `shared.privacy.Level`.
+        "epsilon_alone", "period": {"days", "user", "event"} (epsilons) or None}, None before joining; "allowed":
+        {"epsilon", "epsilon_per_round", "epsilon_alone", "delta", "cohort", "tasks"}; "spent": {"user", "event",
+        "local"}, epsilons at the promised deltas, else at the allowed one; "spent_in_period": {"user", "event"} within
+        the newest period or None; "answers": {task: how many were paid for}; "faults": what speaks against the ledger
+        being whole, one sentence each}. The levels are those of `shared.privacy.Level`.
 
     Raises:
         Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
     """
     policy = home.policy()
     promised = _promised(home)
-    charges = read_charges(home.ledger)
-    paid = {(charge.task, charge.round_number) for charge in charges}
+    held = read_ledger(home.ledger)
+    found = faults(held, {place.name: place.read() for place in head_places(home.head, home.keys)}, _known(home))
+    held = held or ReadLedger()
+    charges = held.charges
+    answered = answers_in(held)
     deltas = {
         level: promised[level]["delta"] if promised and promised[level] else policy.largest_delta for level in LEVELS
     }
-    ledger = Ledger(
-        LedgerBudget(user_delta=deltas["user"], event_delta=deltas["event"]),
-        Counter(charge.event for charge in charges),
-    )
+    budget = LedgerBudget(user_delta=deltas["user"], event_delta=deltas["event"])
+    ledger = Ledger(budget, Counter(charge.event for charge in charges))
+    recent = None
+    if promised and promised["period"]:
+        first = max(day_of(latest_seconds(home.clock, now_seconds)), held.last_day) - promised["period"]["days"]
+        recent = Ledger(budget, Counter(charge.event for charge in charges if charge.day > first))
     return {
         "promised": promised,
         "allowed": {
@@ -43,7 +55,9 @@ def spent_privacy(home: Home) -> dict[str, Any]:
             "tasks": list(policy.tasks),
         },
         "spent": {level: ledger.epsilon(level) for level in LEVELS},
-        "answers": {task: sum(one == task for one, _ in paid) for task in TASKS},
+        "spent_in_period": recent and {level: recent.epsilon(level) for level in ("user", "event")},
+        "answers": {task: answered[task] for task in TASKS},
+        "faults": found,
     }
 
 
@@ -54,6 +68,7 @@ def _promised(home: Home) -> dict[str, Any] | None:
 
     federation = Membership.load(home.membership).agreed()
     privacy = federation.privacy
+    period = {"days": privacy.period_days, "user": privacy.period_user_epsilon}
     return {
         "federation": federation.name,
         "user": {"epsilon": privacy.user_epsilon, "delta": privacy.user_delta} if privacy.user else None,
@@ -63,4 +78,15 @@ def _promised(home: Home) -> dict[str, Any] | None:
         else None,
         "cohort": federation.round.minimum_answers,
         "epsilon_alone": epsilon_alone(federation),
+        "period": period | {"event": privacy.period_event_epsilon if privacy.level == "both" else None}
+        if privacy.period_days
+        else None,
     }
+
+
+def _known(home: Home) -> Known:
+    if not home.membership.exists():
+        return {}
+    from client.receipts import known_of  # here, as above
+
+    return known_of(home)

@@ -10,7 +10,7 @@ import zipfile
 from functools import cache
 
 NAME = "hushrec"
-PROTOCOL_VERSION = 1  # of what devices and server say to each other; see "Versions" in shared/ARCHITECTURE.md
+PROTOCOL_VERSION = 2  # of what devices and server say to each other; see "Versions" in shared/ARCHITECTURE.md
 _PUBLISHER = "hushrec"
 _ZIP_TIME = (2024, 10, 1, 0, 0, 0)  # any fixed time; Flower's own
 

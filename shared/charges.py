@@ -39,11 +39,11 @@ def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None
     if not privacy.user:
         return None
     share, participations = privacy.share(task), privacy.participations.get(task, 1)
-    units = math.floor(share * rho_for(privacy.user_epsilon, privacy.user_delta) / participations / RHO_UNIT)
+    units = math.floor(share * rho_for(privacy.spread_epsilon, privacy.user_delta) / participations / RHO_UNIT)
     if not units:
         raise Misconfigured(
-            f"privacy.user_epsilon = {privacy.user_epsilon:g}: expected enough for {participations} answers of {task} "
-            f"with {share:.3g} of the budget, got less than the smallest step there is; raise it, give {task} a larger "
+            f"privacy.user_epsilon = {privacy.spread_epsilon:g}: expected enough for {participations} answers of "
+            f"{task} with {share:.3g} of the budget, got less than the smallest step there is; raise it, give {task} a larger "
             f"share, or set privacy.participations.{task} to fewer"
         )
     return SummedGaussian(task, units * RHO_UNIT)
@@ -69,9 +69,13 @@ def charges_of(
         charged.append(user)
         if federation.privacy.event:
             charged.append(SummedWindow(task, user.rho * _window_share(federation, task, round_number, configuration)))
-    if adds_local_noise(federation):
-        charged.append(LocalWindow(task, _local_rho(federation)))
-    return tuple(charged)
+    local = local_charge(federation, task)
+    return (*charged, local) if local is not None else tuple(charged)
+
+
+def local_charge(federation: FederationFile, task: Task) -> LocalWindow | None:
+    """What one answer to a task costs at the local level, whatever its round; None without that promise."""
+    return LocalWindow(task, _local_rho(federation)) if adds_local_noise(federation) else None
 
 
 def epsilon_alone(federation: FederationFile, cohorts: Mapping[Task, int] | None = None) -> float | None:
@@ -100,11 +104,11 @@ def epsilon_alone(federation: FederationFile, cohorts: Mapping[Task, int] | None
 def adds_local_noise(federation: FederationFile) -> bool:
     """Whether every answer carries noise of its device's own, so that the local level is promised.
 
-    With `privacy.local_noise = "auto"` it does where that is nearly free: where the noise of no sum grows by more than
-    2 % at the cohorts that the federation asks for.
+    With `privacy.local_noise = "auto"` and without periods it does where that is nearly free: where the noise of no sum
+    grows by more than 2 % at the cohorts that the federation asks for.
     """
     privacy = federation.privacy
-    if not privacy.event or privacy.local_noise == "off":
+    if not privacy.event or privacy.local_noise == "off" or privacy.period_days:
         return False
     if privacy.local_noise == "on":
         return True

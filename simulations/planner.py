@@ -88,6 +88,10 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
 def _window_epsilon(file: FederationFile, epsilon: float, answers: int, dimension: int) -> float | None:
     """What the same noise promises to one window of events over a device's whole life; None without that level."""
     promised = file.privacy.model_copy(
-        update={"user_epsilon": epsilon, "participations": file.privacy.participations | {"update": answers}}
+        update={
+            "user_epsilon": epsilon,
+            "period_days": 0,
+            "participations": file.privacy.participations | {"update": answers},
+        }
     )
     return window_epsilon(file.model_copy(update={"privacy": promised}), dimension)

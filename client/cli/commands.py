@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from client.cli import tables
+from client.cli.checking import Directory, check
 from client.cli.connection import connect
 from client.cli.event_files import read_events_file
 from client.cli.terminal import ask, checked, circumstance, parts, show
@@ -29,7 +30,6 @@ _PROGRAM = "hushrec-device"
 
 app = command_group("One person's device: their events, their recommendations, their privacy.")
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The device's folder.")]
 Contexts = Annotated[
     list[str] | None,
     typer.Option("--context", metavar="NAME:WORD", help="A circumstance, such as hour:08; may be repeated."),
@@ -102,6 +102,9 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
         run(home, lambda: print(f"{home.directory}: the device is up; stop it with Ctrl-C", file=sys.stderr))
         if as_json:
             print_json({"directory": str(home.directory), "stopped": True})
+
+
+app.command()(check)
 
 
 @app.command()

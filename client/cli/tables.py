@@ -55,6 +55,11 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
             continue  # the only level that is asked for rather than usual
         said = f"epsilon {epsilon_text(promise['epsilon'])} at delta {promise['delta']:g}" if promise else "nothing"
         rows.append((what, said, f"epsilon {epsilon_text(spent[level])}"))
+    period, recent = promised and promised["period"], answer["spent_in_period"]
+    for level in ("user", "event") if period and recent else ():
+        if period[level]:
+            said = f"epsilon {epsilon_text(period[level])} in any {period['days']} days in a row"
+            rows.append((levels[level], said, f"epsilon {epsilon_text(recent[level])}"))
     title = f"promised by {promised['federation']}" if promised else "promised: this device has joined nothing yet"
     _print(title, ("to", "promised", "spent"), rows)
     answered = ", ".join(f"{task} {count}" for task, count in answer["answers"].items())
@@ -63,6 +68,7 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
         f"your policy allows: {', '.join(allowed['tasks']) or 'no task'}; epsilon {allowed['epsilon']:g} in life and "
         f"{allowed['epsilon_per_round']:g} in a round, at delta {allowed['delta']:g}; sums of {allowed['cohort']} "
         "people or more",
+        *(f"fault: {fault}; see: hushrec-device check" for fault in answer["faults"]),
     )
     if promised and promised["epsilon_alone"] is not None:
         _console().print(

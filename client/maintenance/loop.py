@@ -37,7 +37,7 @@ class MaintenanceLoop:
         self._now_seconds = now_seconds
         self._releases = Releases(home, membership, gateway)
         self._said: dict[str, str] = {}
-        self._renewal_due = 0.0
+        self._now = self._renewal_due = 0.0
 
     def __repr__(self) -> str:
         return f"MaintenanceLoop({self._membership!r})"
@@ -52,8 +52,12 @@ class MaintenanceLoop:
         """Look after everything once."""
         self._try("revocations", lambda: update_revocations(self._home, self._membership, self._gateway))
         self._try("release", self._releases.update)
-        if self._now_seconds() >= self._renewal_due:
+        self._try("clock", self._look_at_clock)
+        if self._now >= self._renewal_due:
             self._try("certificate", self._renew)
+
+    def _look_at_clock(self) -> None:
+        self._now = self._now_seconds()
 
     def _renew(self) -> None:
         """A new certificate when less than a third of the old one's time is left."""

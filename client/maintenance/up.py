@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from client.home import Home
 from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
+from client.wall_clock import WallClock
 from shared.locks import exclusive
 from shared.processes import Part, Supervisor
 
@@ -40,7 +41,9 @@ def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
     busy = f"{home.directory}: this device runs already; stop it first"
     with exclusive(home.run / "up.lock", busy), _told_to_stop() as stop, membership.gateway(identity) as gateway:
         care = threading.Thread(
-            target=MaintenanceLoop(home, identity, membership, gateway).run, args=(stop,), daemon=True
+            target=MaintenanceLoop(home, identity, membership, gateway, WallClock(home.clock)).run,
+            args=(stop,),
+            daemon=True,
         )
         with Supervisor(_parts(home), home.run, home.logs) as supervisor:
             care.start()

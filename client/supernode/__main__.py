@@ -10,6 +10,7 @@ from pathlib import Path
 from client.app import make_client_app
 from client.home import Home
 from client.membership import Membership
+from client.receipts import Receipts
 from client.releases import Releases
 from client.supernode.fleet import FleetClient
 from client.supernode.node import Node
@@ -41,7 +42,14 @@ def _serve(home: Home) -> None:
     stop = threading.Event()
     identity, membership = home.keys.identity(), Membership.load(home.membership)
     with membership.gateway(identity) as gateway:
-        rounds = RoundProxy(home, identity.device.hex(), Releases(home, membership, gateway).find)
+        releases, receipts = Releases(home, membership, gateway), Receipts(home.receipt, membership)
+
+        def find_release(digest: str) -> Path:
+            """Ask for the server's receipt before each round, and only then for the release that it is about."""
+            receipts.update(gateway)
+            return releases.find(digest)
+
+        rounds = RoundProxy(home, identity.device.hex(), find_release)
         fleet = FleetClient(gateway, home.keys.node_key(), home.run / "node")
         node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, home.settings.busy_poll_seconds)
         end_with_parent(os.getppid(), signal.SIGTERM)  # a device whose `up` is gone answers nobody

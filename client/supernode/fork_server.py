@@ -22,6 +22,7 @@ from client.membership import Membership
 from client.secagg import RoundRequest, Value
 from client.store import Store
 from client.supernode.slot import in_slot
+from client.wall_clock import WallClock
 from shared.behaviour import Event
 from shared.errors import HushrecError, Misconfigured
 from shared.lifetime import end_with_parent, keep_memory_private
@@ -121,18 +122,20 @@ class RoundProcess:
         Raises:
             NotYet, Misconfigured, Corrupt: a file of the device is not what it must be.
         """
-        from client.budget_guard import FileRecord
         from client.device import Device
+        from client.file_record import device_record
 
         place = Home(Path(home))
+        clock = WallClock(place.clock)
         self._release, self._adapters = Path(release), adapters
         self._session: dict[str, Value] = {}
         self._device = Device(
             Membership.load(place.membership).member(place.keys.identity(), place.revocations),
             _StoredLog(lambda: Store.open(place.store, place.keys.data_key(), read_only=True)),
             self._installed,
-            FileRecord(place.ledger, place.rounds),
+            device_record(place, clock),
             self._session,
+            now_seconds=clock,
             policy=place.policy,
             run=in_slot,
         )

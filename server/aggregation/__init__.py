@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from server.aggregation.collector import Collected, SecAggServer
     from server.aggregation.exchange import Clock, Exchange
     from server.aggregation.recording import RecordingAggregator, read_sum, request_digest, sum_file_name
-    from server.aggregation.secure_aggregation import IdealSum, SecureSum
+    from server.aggregation.secure_aggregation import Answered, IdealSum, SecureSum, forget_answered
     from server.aggregation.unmasking import Culprit, unmask
 
 __getattr__, __dir__ = lazy_exports(
@@ -21,13 +21,14 @@ __getattr__, __dir__ = lazy_exports(
         "server.aggregation.collector": ("Collected", "SecAggServer"),
         "server.aggregation.exchange": ("Clock", "Exchange"),
         "server.aggregation.recording": ("RecordingAggregator", "sum_file_name", "request_digest", "read_sum"),
-        "server.aggregation.secure_aggregation": ("IdealSum", "SecureSum"),
+        "server.aggregation.secure_aggregation": ("Answered", "IdealSum", "SecureSum", "forget_answered"),
         "server.aggregation.unmasking": ("Culprit", "unmask"),
     },
 )
 
 __all__ = [
     "Aggregator",
+    "Answered",
     "Clock",
     "CohortCounts",
     "CohortMember",
@@ -42,6 +43,7 @@ __all__ = [
     "SecureSum",
     "SumRequest",
     "SumResult",
+    "forget_answered",
     "read_sum",
     "request_digest",
     "sample_cohort",

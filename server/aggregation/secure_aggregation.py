@@ -4,7 +4,7 @@ The ideal sum, for simulations, is what the secure one amounts to: the same nois
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 from flwr.app import ConfigRecord, Message, RecordDict
@@ -19,16 +19,32 @@ from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt, NotYet, Refused
 from shared.secure_sum import RoundConfiguration, SumParameters
+from shared.tasks import Task
 
 Take = Callable[[CohortMember, bytes], None]
+Answered = Callable[[Task, int, Collection[str]], None]
+"""Told the task, the round's number and the ids of devices that have answered it."""
+
+
+def forget_answered(task: Task, round_number: int, devices: Collection[str]) -> None:
+    """Where nobody counts answers."""
 
 
 class SecureSum:
     """FEDREC-SA/1: this server sees masked words, and of them only the sum (see `SecAggServer`)."""
 
-    def __init__(self, registry: bytes, revoked: Callable[[], frozenset[str]] = frozenset) -> None:
-        """Sum over devices that this registry (an Ed25519 public key) certifies, less those it has revoked (ids)."""
-        self._registry, self._revoked = registry, revoked
+    def __init__(
+        self, registry: bytes, revoked: Callable[[], frozenset[str]] = frozenset, answered: Answered = forget_answered
+    ) -> None:
+        """Set a sum up.
+
+        Args:
+            registry: Ed25519 public key that certifies the devices that are summed over.
+            revoked: ids of those whose certificates count no more.
+            answered: is told which devices' vectors are in a sum, before it is unmasked; what it keeps must be on disk
+                when it returns.
+        """
+        self._registry, self._revoked, self._answered = registry, revoked, answered
 
     def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`. Memory: one vector, and what is needed to unmask it."""
@@ -60,6 +76,7 @@ class SecureSum:
                 of(collector.vector),
             )
             u2, signatures = collector.close_masking()
+            self._answered(request.task, request.round_number, [member.device for member in present])
             agreed = calls.ask(
                 "agree", present, lambda _: {"u2": u2, "signatures": signatures}, of(collector.agreement)
             )

@@ -1,4 +1,4 @@
-"""Joining, renewing and revocations over HTTP: decodes, asks the registry, encodes. It keeps no private key."""
+"""Joining, renewing, revocations, receipts over HTTP: decodes, asks the registry, encodes. It keeps no private key."""
 
 import threading
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from shared.enrolment import (
     OfferRequest,
     sign_authority,
     sign_offer,
+    sign_receipt,
     sign_revocations,
 )
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
@@ -113,6 +114,11 @@ class Enrolment:
             known = sequence, sign_revocations(self._home.registry_key(), sequence, devices).encode()
             self._revocations = known
         return known[1]
+
+    def receipt(self, member: DeviceRow) -> bytes:
+        """How many answers of a member have entered sums, signed."""
+        answers = self._registry.answers(member.device)
+        return sign_receipt(self._home.operator_key(), bytes.fromhex(member.device), answers, self._clock()).encode()
 
     def _connect(self, device: str) -> None:
         with self._joining:  # a request that is sent twice must not register twice

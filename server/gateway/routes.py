@@ -64,6 +64,7 @@ class Gateway:
             (re.compile(r"/v1/join"), "POST", self._join),
             (re.compile(r"/v1/renew"), "POST", self._renew),
             (re.compile(r"/v1/revocations"), "GET", self._revocations),
+            (re.compile(r"/v1/receipt"), "GET", self._receipt),
             (re.compile(r"/v1/releases/chain"), "GET", self._chain),
             (re.compile(r"/v1/releases/([0-9a-f]{64})/([a-z0-9][a-z0-9._-]{0,63})"), "GET", self._file),
         )
@@ -113,6 +114,10 @@ class Gateway:
     async def _revocations(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)
         await json_response(await run_sync(self._enrolment.revocations))(scope, receive, send)
+
+    async def _receipt(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        member = await self._member(scope)
+        await json_response(await run_sync(self._enrolment.receipt, member))(scope, receive, send)
 
     async def _chain(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)

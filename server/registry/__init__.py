@@ -1,5 +1,6 @@
 """Who may take part: one-time invitations, devices and their certificates, revocations."""
 
-from server.registry.registry import DeviceRow, InvitationRow, Registry
+from server.registry.registry import Registry
+from server.registry.rows import DeviceRow, InvitationRow
 
 __all__ = ["DeviceRow", "InvitationRow", "Registry"]

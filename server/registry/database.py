@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.errors import Corrupt, Misconfigured
 from shared.sqlite import SqliteErrors, SqliteFile
 
-_VERSION = 1
+_VERSION = 2
 _PATIENCE_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -31,6 +31,13 @@ CREATE TABLE invitation (
     note TEXT NOT NULL,
     device BLOB UNIQUE REFERENCES device (id)
 ) STRICT;
+CREATE TABLE answer (
+    device BLOB NOT NULL REFERENCES device (id),
+    task TEXT NOT NULL,
+    count INTEGER NOT NULL CHECK (count > 0),
+    last_round INTEGER NOT NULL CHECK (last_round >= 0),
+    PRIMARY KEY (device, task)
+) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {_VERSION};
 COMMIT;
 """
@@ -118,6 +125,11 @@ class RegistryFile:
         if version > _VERSION:
             raise Misconfigured(
                 f"{self._path}: expected version {_VERSION} of the registry, got {version}; update Hushrec"
+            )
+        if 0 < version < _VERSION:
+            raise Misconfigured(
+                f"{self._path}: expected version {_VERSION} of the registry, got {version}, which this version of "
+                "Hushrec does not read; make the server anew"
             )
         if version < _VERSION:
             raise Corrupt(f"{self._path}: expected a registry, got another database; restore it from a copy")

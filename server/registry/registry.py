@@ -1,4 +1,4 @@
-"""The registry: turns an invitation into a certificate once, renews, revokes, and remembers. It never knows a code.
+"""The registry: turns an invitation into a certificate once, renews, revokes, counts answers. It never knows a code.
 
 Times are seconds since 1970 UTC. Devices are named by their ids, 32 hexadecimal digits.
 """
@@ -7,61 +7,17 @@ import hashlib
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from server.registry.database import RegistryFile, create_registry
+from server.registry.rows import DeviceRow, InvitationRow, device_row
 from shared.enrolment import CODE_BYTES
 from shared.errors import Misconfigured, Refused
 from shared.secure_sum import Certificate, device_id
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class DeviceRow:
-    """One device that joined.
-
-    Attributes:
-        device: id, 32 hexadecimal digits.
-        public_key: Ed25519, 32 bytes.
-        node_key: P-384 public key, one OpenSSH line.
-        node_id: Flower's number for it, None while it has none.
-        certificate: `shared.secure_sum.Certificate`, encoded, 72 bytes.
-        joined_seconds: since 1970 UTC.
-        expiry_seconds: end of the certificate.
-        revoked_seconds: since when it takes no part, None while it may.
-    """
-
-    device: str
-    public_key: bytes
-    node_key: str
-    node_id: int | None
-    certificate: bytes
-    joined_seconds: int
-    expiry_seconds: int
-    revoked_seconds: int | None
-
-    def __repr__(self) -> str:
-        return f"DeviceRow({self.device})"
-
-
-@dataclass(frozen=True, slots=True)
-class InvitationRow:
-    """One invitation, used or not.
-
-    Attributes:
-        created_seconds, expires_seconds: since 1970 UTC.
-        note: the operator's own words.
-        device: id of the device that used it, 32 hexadecimal digits, or None.
-    """
-
-    created_seconds: int
-    expires_seconds: int
-    note: str
-    device: str | None
-
+from shared.tasks import Task
 
 Sign = Callable[[bytes, int], Certificate]
 """Certificate for a device's public key (32 bytes) until a second; `issue_certificate` with the registry's key."""
@@ -174,18 +130,18 @@ class Registry:
             return None
         with self._database.reading() as connection:
             found = connection.execute("SELECT * FROM device WHERE id = ?", (bytes.fromhex(device),)).fetchone()
-        return None if found is None else _row(found)
+        return None if found is None else device_row(found)
 
     def device_of_node(self, node_key: str) -> DeviceRow | None:
         """The device whose node has this public key (one OpenSSH line), revoked or not; None when there is none."""
         with self._database.reading() as connection:
             found = connection.execute("SELECT * FROM device WHERE node_key = ?", (node_key,)).fetchone()
-        return None if found is None else _row(found)
+        return None if found is None else device_row(found)
 
     def devices(self) -> tuple[DeviceRow, ...]:
         """All devices that ever joined, oldest first."""
         with self._database.reading() as connection:
-            return tuple(map(_row, connection.execute("SELECT * FROM device ORDER BY joined_seconds, id")))
+            return tuple(map(device_row, connection.execute("SELECT * FROM device ORDER BY joined_seconds, id")))
 
     def invitations(self) -> tuple[InvitationRow, ...]:
         """All invitations, oldest first."""
@@ -254,6 +210,29 @@ class Registry:
             )
             return _device(connection, identity)
 
+    def count_answers(self, task: Task, round_number: int, devices: Collection[str]) -> None:
+        """Remember that devices have answered a round: each round of a task counts once, however often it is told.
+
+        Ids that are none of a device's are passed over.
+        """
+        with self._database.writing() as connection:
+            connection.executemany(
+                "INSERT INTO answer SELECT id, ?, 1, ? FROM device WHERE id = ? "
+                "ON CONFLICT (device, task) DO UPDATE SET count = count + 1, last_round = excluded.last_round "
+                "WHERE excluded.last_round > last_round",
+                [(task, round_number, bytes.fromhex(device)) for device in devices if _is_id(device)],
+            )
+
+    def answers(self, device: str) -> dict[Task, tuple[int, int]]:
+        """How many rounds of each task a device has answered, and the last of them; nothing of tasks it never did."""
+        if not _is_id(device):
+            return {}
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT task, count, last_round FROM answer WHERE device = ?", (bytes.fromhex(device),)
+            ).fetchall()
+        return {task: (count, last) for task, count, last in found}
+
     def revocations(self) -> tuple[int, frozenset[bytes]]:
         """(sequence, ids of 16 bytes) of all devices revoked; the sequence grows with each."""
         with self._database.reading() as connection:
@@ -273,15 +252,9 @@ def _known(connection: sqlite3.Connection, device: str) -> DeviceRow:
     if _is_id(device):
         found = connection.execute("SELECT * FROM device WHERE id = ?", (bytes.fromhex(device),)).fetchone()
         if found is not None:
-            return _row(found)
+            return device_row(found)
     raise Refused(_NO_SUCH_DEVICE, code="device-unknown")
 
 
 def _device(connection: sqlite3.Connection, identity: bytes) -> DeviceRow:
-    return _row(connection.execute("SELECT * FROM device WHERE id = ?", (identity,)).fetchone())
-
-
-def _row(found: tuple[bytes, bytes, str, str | None, bytes, int, int, int | None]) -> DeviceRow:
-    identity, public_key, node_key, node_id, certificate, joined, expiry, revoked = found
-    node = None if node_id is None else int(node_id)
-    return DeviceRow(identity.hex(), public_key, node_key, node, certificate, joined, expiry, revoked)
+    return device_row(connection.execute("SELECT * FROM device WHERE id = ?", (identity,)).fetchone())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from server.aggregation import (
     Aggregator,
+    Answered,
     Clock,
     CohortMember,
     IdealSum,
@@ -21,6 +22,7 @@ from server.aggregation import (
     SecureSum,
     SumRequest,
     SumResult,
+    forget_answered,
     sample_cohort,
 )
 from server.logs import log_line
@@ -89,6 +91,7 @@ class Federation:
         clock: Clock | None = None,
         line: str | None = None,
         revoked: Callable[[], frozenset[str]] = frozenset,
+        answered: Answered = forget_answered,
         aggregator: Aggregator | None = None,
         sums: PathArgument | None = None,
     ) -> None:
@@ -110,6 +113,7 @@ class Federation:
             line: digest of the release that the training started from, where `publish` may give a later one; else it is
                 the first that `publish` gives.
             revoked: ids of devices that take no part, asked for again whenever it matters.
+            answered: is told which devices are in a private sum (see `SecureSum`).
             aggregator: adds up the answers of devices; left out, the one that the federation file names.
             sums: folder where every sum is recorded (see `RecordingAggregator`); None keeps none.
 
@@ -131,7 +135,7 @@ class Federation:
         self._publish = publish
         self._seed = seed
         self._registry = registry
-        aggregator = aggregator or _aggregator_for(file, registry, revoked)
+        aggregator = aggregator or _aggregator_for(file, registry, revoked, answered)
         recorded = path_or_none("sums", sums)
         self._aggregator = aggregator if recorded is None else RecordingAggregator(aggregator, recorded)
         self._revoked = revoked
@@ -278,10 +282,12 @@ class Federation:
         self._at = closed
 
 
-def _aggregator_for(file: FederationFile, registry: bytes, revoked: Callable[[], frozenset[str]]) -> Aggregator:
+def _aggregator_for(
+    file: FederationFile, registry: bytes, revoked: Callable[[], frozenset[str]], answered: Answered
+) -> Aggregator:
     match file.sum.mode:
         case "secure":
-            return SecureSum(registry, revoked)
+            return SecureSum(registry, revoked, answered)
         case "ideal":
             return IdealSum()
         case "plain":

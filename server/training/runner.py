@@ -64,6 +64,7 @@ class _TrainingRunner:
             clock=clock,
             line=releases.start(),
             revoked=_revoked(registry),
+            answered=registry.count_answers,
             sums=home.training / SUMS,
         )
         self._write_journal()

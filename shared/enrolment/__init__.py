@@ -1,9 +1,10 @@
-"""How a device joins a server and is known to it afterwards: invitation, offer, join request, revocations."""
+"""How a device joins a server and is known to it afterwards: invitation, offer, join request, revocations, receipts."""
 
 from shared.enrolment.authority import SignedAuthority, sign_authority
 from shared.enrolment.invitation import CODE_BYTES, Invitation, fingerprint
 from shared.enrolment.joining import JoinAnswer, JoinRequest, OfferRequest
 from shared.enrolment.offer import Offer, SignedOffer, sign_offer
+from shared.enrolment.receipt import Receipt, sign_receipt
 from shared.enrolment.requests import SignedRequest, authorization, parse_authorization
 from shared.enrolment.revocations import Revocations, sign_revocations
 
@@ -14,6 +15,7 @@ __all__ = [
     "JoinRequest",
     "Offer",
     "OfferRequest",
+    "Receipt",
     "Revocations",
     "SignedAuthority",
     "SignedOffer",
@@ -23,5 +25,6 @@ __all__ = [
     "parse_authorization",
     "sign_authority",
     "sign_offer",
+    "sign_receipt",
     "sign_revocations",
 ]

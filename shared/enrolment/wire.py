@@ -55,6 +55,7 @@ def _to_base64(content: bytes) -> str:
 
 _BASE64 = (BeforeValidator(_from_base64), PlainSerializer(_to_base64, return_type=str))
 
+Device = Annotated[bytes, Field(min_length=16, max_length=16), *_BASE64]
 Code = Annotated[bytes, Field(min_length=16, max_length=16), *_BASE64]
 Key = Annotated[bytes, Field(min_length=32, max_length=32), *_BASE64]
 Signature = Annotated[bytes, Field(min_length=64, max_length=64), *_BASE64]

@@ -158,11 +158,18 @@ class PrivacySettings(Section):
     most `sum.corrupt_share` of a cohort. Event level: unit one window, neighbours have one window emptied (zero-out).
     With `both` it holds against the same adversary and from the same noise, since each window's gradient is clipped.
     Noise of each device's own (`local_noise`) holds, for one window too, even where a server sees single answers.
+
+    A budget is for a device's whole life. With a period there is a second one, for the answers of any so many days in a
+    row: noise then follows from it, and a device answers again when older answers lie further back, until its life's
+    budget is spent. The unit stays the same: all that a person ever did, or one window of it, whenever that was.
     """
 
     level: Literal["none", "event", "user", "both"]
     user_epsilon: Positive
     user_delta: Annotated[float, Field(gt=0, lt=0.1)]
+    period_days: Annotated[int, Field(ge=0, le=36_600)]
+    period_user_epsilon: Positive
+    period_event_epsilon: Positive
     participations: Annotated[dict[Task, Annotated[int, Field(ge=1)]], Field(default_factory=dict)]
     shares: Annotated[dict[Task, Share], Field(default_factory=dict)]
     event_epsilon: Positive
@@ -182,6 +189,21 @@ class PrivacySettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _periods_within_a_life(self) -> Self:
+        for name in ("user_epsilon", "event_epsilon"):
+            life, period = getattr(self, name), getattr(self, f"period_{name}")
+            if self.period_days and period > life:
+                raise ValueError(
+                    f"period_{name}: expected at most {name} = {life:g}, as a period is part of a life, got {period:g}"
+                )
+        if self.period_days and self.local_noise == "on":
+            raise ValueError(
+                "local_noise: expected 'off' or 'auto' with privacy.period_days, as its budget is for a device's life, "
+                "got 'on'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _noise_somewhere(self) -> Self:
         if self.level == "event" and self.local_noise != "on":
             raise ValueError(
@@ -195,8 +217,26 @@ class PrivacySettings(Section):
         return 1 - sum(self.shares.values()) if task == "update" else self.shares.get(task, 0.0)
 
     def most_answers(self, task: Task) -> int:
-        """How often a device answers a task in its life, at most; 0 where the task has no share of the budget."""
+        """How often a device answers a task in a period, at most; in its life where there are no periods.
+
+        0 where the task has no share of the budget.
+        """
         return self.participations.get(task, 1) if self.share(task) else 0
+
+    @property
+    def spread_epsilon(self) -> float:
+        """The user level's epsilon that participations are spread over: that of a period, or of a life."""
+        return self.period_user_epsilon if self.period_days else self.user_epsilon
+
+    @property
+    def spread_event_epsilon(self) -> float:
+        """The event level's epsilon in the same time."""
+        return self.period_event_epsilon if self.period_days else self.event_epsilon
+
+    @property
+    def span(self) -> str:
+        """What participations and their epsilon are for, in words."""
+        return f"any {self.period_days} days in a row" if self.period_days else "a device's whole life"
 
     @property
     def tasks(self) -> tuple[Task, ...]:

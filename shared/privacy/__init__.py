@@ -21,7 +21,10 @@ from shared.privacy.events import (
 )
 from shared.privacy.keystream import Keystream, RandomBytes
 from shared.privacy.ledger import Ledger
-from shared.privacy.ledger_file import Charge, LedgerFile, read_charges
+from shared.privacy.ledger_file import LedgerFile
+from shared.privacy.ledger_head import LedgerHead
+from shared.privacy.ledger_lines import Charge, ReadLedger, read_charges, read_ledger
+from shared.privacy.periods import check_spending, day_of
 from shared.privacy.quantise import clip, quantise, squared_norm
 
 __all__ = [
@@ -34,16 +37,20 @@ __all__ = [
     "Ledger",
     "LedgerBudget",
     "LedgerFile",
+    "LedgerHead",
     "Level",
     "LocalWindow",
     "Plan",
     "PrivacyEvent",
     "RandomBytes",
+    "ReadLedger",
     "SummedGaussian",
     "SummedWindow",
     "allot",
+    "check_spending",
     "clip",
     "composed_epsilon",
+    "day_of",
     "epsilon_of_rho",
     "epsilon_text",
     "next_clip",
@@ -52,6 +59,7 @@ __all__ = [
     "quantise",
     "read_charges",
     "read_indicator",
+    "read_ledger",
     "rho_for",
     "sample_discrete_gaussian",
     "squared_norm",

@@ -1,13 +1,11 @@
 """A ledger that survives crashes: one line for each charge, on disk before anything leaves, sealed with those before.
 
-What it cannot notice is last lines taken away whole, or an older copy of the file put back in its place.
+Alone it cannot notice last lines taken away whole, or an older copy put back in its place: see `LedgerHead`.
 """
 
-import hashlib
-import json
 import os
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,52 +13,27 @@ from typing import Self
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.locks import try_lock
 from shared.privacy.budget import LedgerBudget
-from shared.privacy.events import Level, PrivacyEvent, privacy_event_from_fields, privacy_event_to_fields
+from shared.privacy.events import Level, PrivacyEvent
 from shared.privacy.ledger import Ledger
-from shared.tasks import Task
-
-_FIRST = hashlib.sha256(b"hushrec ledger 1").hexdigest()  # seal before the first line; says the version
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """One entry of the file.
-
-    Attributes:
-        sequence: 1-based place in the file.
-        round_number: round of the federation it was charged in, 0 or above.
-        event: what was charged.
-    """
-
-    sequence: int
-    round_number: int
-    event: PrivacyEvent
-
-    def __post_init__(self) -> None:
-        if type(self.round_number) is not int or self.round_number < 0:
-            raise Misconfigured(f"round: expected a whole number of at least 0, got {self.round_number!r}")
-
-    @property
-    def level(self) -> Level:
-        """Level of the event."""
-        return self.event.level
-
-    @property
-    def task(self) -> Task:
-        """Task of the event."""
-        return self.event.task
+from shared.privacy.ledger_lines import FIRST_SEAL, Charge, ReadLedger, opened_line, sealed_line
+from shared.privacy.periods import check_spending
 
 
 class LedgerFile:
-    """A `Ledger` in an append-only file of mode 0600; one process has it open at a time.
+    """Charges against a budget in an append-only file of mode 0600; one process has it open at a time.
 
     Each line ends in a seal: the SHA-256 of the seal before and of its own content. A charge returns once its line is
     on disk, so a last line that is torn belongs to a charge that never returned: nothing left under it, and it is
     dropped on opening. A last line that is whole but for its line end counts. Needs a POSIX system.
     """
 
-    def __init__(self, path: Path, budget: LedgerBudget) -> None:
-        """Open the ledger at a path, or start one there.
+    def __init__(self, path: Path, budget: LedgerBudget, make: bool = True) -> None:
+        """Open the ledger at a path.
+
+        Args:
+            path: of the file.
+            budget: that charges are held against.
+            make: start a ledger where there is none; else that is Misconfigured.
 
         Raises:
             Corrupt: a line is not what was written, or lines are missing between; the file is as it was.
@@ -68,16 +41,16 @@ class LedgerFile:
             Misconfigured: the file cannot be opened or written.
         """
         self.path = path
+        self._budget = budget
         self._charges: list[Charge] = []
-        self._seal = _FIRST
+        self._seals: list[str] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
         except OSError as error:
             raise self._unwritable(error) from None
         try:
             self._take()
-            self._ledger = Ledger(budget, _counts(self._charges))
         except BaseException:
             self.close()
             raise
@@ -94,34 +67,57 @@ class LedgerFile:
         self.close()
 
     @property
+    def content(self) -> ReadLedger:
+        """Every charge and its seal."""
+        return ReadLedger(tuple(self._charges), tuple(self._seals))
+
+    @property
     def charges(self) -> tuple[Charge, ...]:
         """Every charge, oldest first."""
         return tuple(self._charges)
 
     def epsilon(self, level: Level) -> float:
         """Epsilon of a level spent so far, at the delta of its budget."""
-        return self._ledger.epsilon(level)
+        return Ledger(self._budget, Counter(self.content.events)).epsilon(level)
 
-    def charge(self, *events: PrivacyEvent, round_number: int) -> tuple[Charge, ...]:
+    def charge(self, *events: PrivacyEvent, round_number: int, day: int = 0) -> tuple[Charge, ...]:
         """Add events, all of them or none, and return once they are on disk.
+
+        Args:
+            events: what is charged.
+            round_number: of the federation.
+            day: in whole days since 1970 UTC; that of the last charge where it is earlier.
 
         Raises:
             Refused: a budget would be exceeded; nothing is written.
             Misconfigured: the round is no whole number, or the disk cannot take the charge. Nothing may leave then; at
                 worst it counts when opened again.
         """
-        later = self._ledger.after(*events)
+        day = max(day, self.content.last_day)
+        check_spending(self._budget, ((one.day, one.event) for one in self._charges), events, day)
+        return self._add(events, round_number, day)
+
+    def put_back(self, events: Iterable[PrivacyEvent], day: int) -> tuple[Charge, ...]:
+        """Add events that were charged before and lost, whatever the budget says: nothing leaves under them.
+
+        Raises:
+            Misconfigured: the disk cannot take them.
+        """
+        return self._add(tuple(events), None, max(day, self.content.last_day))
+
+    def _add(self, events: tuple[PrivacyEvent, ...], round_number: int | None, day: int) -> tuple[Charge, ...]:
         first = len(self._charges) + 1
-        added = tuple(Charge(first + place, round_number, event) for place, event in enumerate(events))
-        lines, previous = b"", self._seal
+        added = tuple(Charge(first + place, round_number, event, day) for place, event in enumerate(events))
+        lines, seals = b"", [self._seal]
         for charge in added:
-            line, previous = _sealed(charge, previous)
+            line, seal = sealed_line(charge, seals[-1])
             lines += line + b"\n"
+            seals.append(seal)
         try:
             self._append(lines)
         except OSError as error:
             raise self._unwritable(error) from None
-        self._seal, self._ledger = previous, later
+        self._seals.extend(seals[1:])
         self._charges.extend(added)
         return added
 
@@ -152,9 +148,14 @@ class LedgerFile:
         except OSError as error:
             raise self._unwritable(error) from None
 
+    @property
+    def _seal(self) -> str:
+        return self._seals[-1] if self._seals else FIRST_SEAL
+
     def _read(self, line: bytes) -> None:
-        charge, self._seal = _opened(line, len(self._charges) + 1, self._seal, self.path)
+        charge, seal = opened_line(line, len(self._charges) + 1, self._seal, self.path)
         self._charges.append(charge)
+        self._seals.append(seal)
 
     def _append(self, lines: bytes) -> None:
         """Write after the last whole line, over whatever a failed attempt left there, down to the disk."""
@@ -170,65 +171,6 @@ class LedgerFile:
             f"{self.path}: the ledger could not be kept ({error.strerror}), so nothing may leave; "
             "free some space or choose another folder"
         )
-
-
-def read_charges(path: Path) -> tuple[Charge, ...]:
-    """Every charge in a ledger's file, oldest first, whoever has it open; none where there is no file.
-
-    A last line that is torn is left out: its charge has not returned yet, or never did.
-
-    Raises:
-        Corrupt: as `LedgerFile`.
-        Misconfigured: the file cannot be read.
-    """
-    try:
-        *lines, tail = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise Misconfigured(f"{path}: the ledger could not be read ({error.strerror})") from None
-    charges: list[Charge] = []
-    seal = _FIRST
-    for line in lines:
-        charge, seal = _opened(line, len(charges) + 1, seal, path)
-        charges.append(charge)
-    with suppress(Corrupt):
-        charges.append(_opened(tail, len(charges) + 1, seal, path)[0])
-    return tuple(charges)
-
-
-def _counts(charges: list[Charge]) -> dict[PrivacyEvent, int]:
-    counts: dict[PrivacyEvent, int] = {}
-    for charge in charges:
-        counts[charge.event] = counts.get(charge.event, 0) + 1
-    return counts
-
-
-def _opened(line: bytes, sequence: int, previous: str, path: Path) -> tuple[Charge, str]:
-    """The charge of a line, and its seal."""
-    try:
-        content = json.loads(line)
-        charge = Charge(sequence, content["round"], privacy_event_from_fields(content["event"]))
-        expected, seal = _sealed(charge, previous)
-        if expected != line:
-            raise ValueError("another line before it, or another content")
-    except (ValueError, TypeError, KeyError, RecursionError, Misconfigured):
-        raise Corrupt(
-            f"{path}: line {sequence}: expected the charge that follows those before it, got another or none; "
-            "bring the file back from a copy at least as new, as what it held stays spent"
-        ) from None
-    return charge, seal
-
-
-def _sealed(charge: Charge, previous: str) -> tuple[bytes, str]:
-    """The line of a charge without its end, and its seal."""
-    content = {
-        "sequence": charge.sequence,
-        "round": charge.round_number,
-        "event": privacy_event_to_fields(charge.event),
-    }
-    seal = hashlib.sha256((previous + json.dumps(content)).encode()).hexdigest()
-    return json.dumps({**content, "seal": seal}).encode(), seal
 
 
 def _flush_folder(folder: Path) -> None:

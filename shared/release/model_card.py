@@ -71,12 +71,13 @@ def _promises(federation: FederationFile) -> list[str]:
         answers = ", ".join(f"{task} {privacy.most_answers(task)}" for task in privacy.tasks)
         lines.append(
             f"Differential privacy of {_USER}: epsilon {privacy.user_epsilon:g} at delta {privacy.user_delta:g} over a "
-            f"device's whole life, at most so often: {answers}."
+            f"device's whole life{_within(privacy.period_days, privacy.period_user_epsilon)}. At most so often in "
+            f"{privacy.span}: {answers}."
         )
     if privacy.level == "both":
         lines.append(
             f"Differential privacy of {_EVENT} over a device's whole life: epsilon {privacy.event_epsilon:g} at delta "
-            f"{privacy.event_delta:g}."
+            f"{privacy.event_delta:g}{_within(privacy.period_days, privacy.period_event_epsilon)}."
         )
     if adds_local_noise(federation):
         lines.append(
@@ -87,6 +88,11 @@ def _promises(federation: FederationFile) -> list[str]:
         lines.append("No differential privacy.")
     lines.append("Interest vectors, texts, lists shown and choices never leave a device.")
     return lines
+
+
+def _within(days: int, epsilon: float) -> str:
+    """The same promise for a period, where there is one."""
+    return f", and epsilon {epsilon:g} for what leaves a device within any {days} days in a row" if days else ""
 
 
 def _measured(federation: FederationFile, metrics: Mapping[str, float], measured: int, now: int) -> str:

@@ -164,10 +164,10 @@ def train_federation(
 def _check_windows(settings: FederationFile, dimension: int) -> None:
     """See that the rounds that are planned keep what windows are promised: else every device refuses in the midst."""
     planned = window_epsilon(settings, dimension)
-    if planned is not None and planned > settings.privacy.event_epsilon:
+    if planned is not None and planned > settings.privacy.spread_event_epsilon:
         raise Misconfigured(
-            f"privacy.event_epsilon: expected at least {planned:.2f}, which the answers of a device's life come to for "
-            f"one window of events, got {settings.privacy.event_epsilon:g}; lower clipping.window_norm, "
+            f"privacy.event_epsilon: expected at least {planned:.2f}, which the answers of {settings.privacy.span} "
+            f"come to for one window of events, got {settings.privacy.spread_event_epsilon:g}; lower clipping.window_norm, "
             "or the entries of privacy.shares, raise windows.per_device, or take --privacy user"
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from server.doctor.replay import replay
+from shared.enrolment import Receipt
 from shared.release.release import Release
 from tests.deployment.conftest import DEVICES, Federated
 
@@ -64,3 +65,8 @@ def test_a_federation_goes_on_whatever_ends(federated: Federated) -> None:
     assert not np.array_equal(head.vector, first.vector)
     assert np.array_equal(replay(first, server / "training").vector, head.vector)
     assert deployment.json("server", "check", server)["findings"] == []
+
+    home = deployment.device(UPGRADED)
+    receipt = Receipt.decode((home / "receipt.json").read_bytes())
+    assert receipt.answers["update"][0] >= 1  # asked for before each round, so all but the last round's
+    assert deployment.json("device", "check", home) == {"faults": [], "mended": []}

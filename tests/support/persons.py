@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from client.budget_guard import FileRecord
 from client.policy import Policy
 from client.settings_file import Setting, shipped, with_values
+from tests.support.records import file_record
 
 SMALL = {"smallest_cohort": 2, "largest_epsilon_per_round": 8.0}
 
@@ -23,6 +23,6 @@ def persons(folder: Path, changed: Mapping[str, Setting] | None = None) -> dict[
     path = policy_file(folder, changed)
     return {
         "simulated": False,
-        "state": FileRecord(folder / "ledger.jsonl", folder / "rounds.json"),
+        "state": file_record(folder),
         "policy": lambda: Policy.load(path),
     }

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from client.budget_guard import BudgetGuard, FileRecord
+from client.budget_guard import BudgetGuard
+from client.file_record import device_record
 from client.home import create_home
 from client.membership import Membership
 from shared.bundle import bundle_bytes, bundle_hash
@@ -74,7 +75,7 @@ def membership(file):
 def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
     home = create_home(tmp_path / "device", keyring=False)
     membership(federation("privacy.level=user")).save(home.membership)
-    pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), federation("privacy.level=user"), "update", 1)
+    pay(BudgetGuard(device_record(home)), federation("privacy.level=user"), "update", 1)
     program = (
         "import sys, pathlib\nfrom client.home import Home\nfrom client.privacy_report import spent_privacy\n"
         "assert spent_privacy(Home.open(pathlib.Path(sys.argv[1])))['spent']['user'] > 0\n"

@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from client.enrolment import enroll, prepare
+from client.file_record import device_record
 from client.home import create_home
 from client.membership import Membership
 from client.policy import Policy
-from shared.enrolment import Invitation, JoinAnswer, sign_authority, sign_offer
+from shared.enrolment import Invitation, JoinAnswer, sign_authority, sign_offer, sign_receipt
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import read_federation, write_toml
+from shared.privacy import LedgerBudget, SummedGaussian
 from shared.secure_sum import issue_certificate, verify_certificate
 from tests.support.gateways import CODE, FAR_SECONDS, Gateway, Operator, Reply, endless, serving
 
@@ -93,6 +95,20 @@ def test_the_promise_says_what_leaves_how_often_under_which_noise_and_what_never
     assert "for 60 people or more, else not at all" in text
     assert "What never leaves: your events and texts, interests, what is shown to you and what you choose" in text
     assert operator.operator_key.hex() in text
+    assert "With two devices of yours" in text
+    assert "days in a row" not in text
+
+
+def test_a_budget_for_a_period_is_said_beside_that_of_a_life(home, tmp_path):
+    period = ("period_days=365", "period_user_epsilon=2.0", "period_event_epsilon=1.5")
+    operator = Operator(terms(*(f"privacy.{key}" for key in period)))
+    with serving(tmp_path / "another", operator) as gateway:
+        text = "\n".join(prepare(home, operator.invitation(gateway), lambda: NOW).lines)
+    assert "epsilon 8 at delta 1e-06 over this device's whole life" in text
+    assert f"at most {read_federation().privacy.most_answers('update')} times in any 365 days in a row" in text
+    assert "for all that leaves in any 365 days in a row, by this device's clock:\n  epsilon 2 for everything" in text
+    assert f"And epsilon 1.5 for every {read_federation().windows.events} events in a row" in text
+    assert "waits until its older answers lie further back" in text
 
 
 def test_a_task_that_the_policy_forbids_is_not_said_to_leave(tmp_path, operator, gateway):
@@ -118,9 +134,33 @@ def test_a_promise_does_not_print_the_code(home, operator, gateway):
 def test_a_device_joins_once(home, operator, gateway):
     enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
     asked = len(gateway.asked)
-    with pytest.raises(Misconfigured, match="make another"):
+    with pytest.raises(Misconfigured, match="stays spent"):
         prepare(home, operator.invitation(gateway), lambda: NOW)
     assert len(gateway.asked) == asked
+
+
+def test_a_device_that_joins_anew_keeps_its_ledger_and_owes_the_server_what_came_after(home, operator, gateway):
+    enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    record = device_record(home, lambda: NOW)
+    record.charge(LedgerBudget(1e6), (SummedGaussian("update", 0.25),), 7)
+    charged = home.ledger.read_bytes()
+    home.membership.unlink()
+    again = enroll(home, prepare(home, operator.invitation(gateway), lambda: NOW), lambda: NOW)
+    assert again.answers_before == {"update": 1}
+    assert home.ledger.read_bytes() == charged
+    answers = sign_receipt(operator.operator, home.keys.identity().device, {"update": (1, 9)}, NOW)
+    home.receipt.write_bytes(answers.encode())
+    with pytest.raises(Refused, match="expected 2 answers of update as the server has had, got 1"):
+        record.check(LedgerBudget(1e6), (SummedGaussian("update", 0.25),))
+
+
+def test_an_invitation_that_has_expired_stays_so_when_the_clock_is_set_back(home, operator, gateway):
+    late = replace(Invitation.decode(operator.invitation(gateway)), expires_seconds=FAR_SECONDS).encode()
+    home.clock.write_bytes(b"%d\n" % FAR_SECONDS)
+    with pytest.raises(Refused, match="expired"):
+        prepare(home, late)
+    home.clock.unlink()
+    assert prepare(home, late)  # the control: by the system's clock it holds
 
 
 def test_an_invitation_that_has_expired_is_not_taken_anywhere(home, operator, gateway):

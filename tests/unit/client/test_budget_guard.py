@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from client.budget_guard import LEDGER, BudgetGuard, FileRecord, budget
+from client.budget_guard import LEDGER, BudgetGuard, budget
+from client.file_record import device_record
 from client.home import create_home
 from client.membership import Membership
 from client.privacy_report import spent_privacy
@@ -23,6 +24,7 @@ from shared.privacy import (
     read_charges,
 )
 from shared.round_parameters import derive_round_parameters
+from tests.support.records import file_record
 
 
 def federation(*settings):
@@ -57,12 +59,12 @@ def membership(file):
 
 @pytest.fixture
 def promises(tmp_path):
-    return BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+    return BudgetGuard(file_record(tmp_path))
 
 
 def test_a_charge_is_in_the_ledgers_file_with_its_round_before_pay_returns(promises, tmp_path):
     check(promises, federation(), "update")
-    assert not (tmp_path / "ledger.jsonl").exists()
+    assert read_charges(tmp_path / "ledger.jsonl") == ()
     pay(promises, federation(), "update", 7)
     held = read_charges(tmp_path / "ledger.jsonl")
     assert [charge.event for charge in held] == list(charges(federation(), "update"))
@@ -110,7 +112,7 @@ def test_a_torn_ledger_stops_every_answer_and_is_left_as_it_lies(promises, tmp_p
 
 def test_a_round_is_answered_once_also_by_the_next_process(promises, tmp_path):
     promises.reserve_round("update", 5)
-    again = BudgetGuard(FileRecord(tmp_path / "ledger.jsonl", tmp_path / "rounds.json"))
+    again = BudgetGuard(file_record(tmp_path))
     for one in (promises, again):
         for number in (5, 4):
             with pytest.raises(Refused, match=f"round {number} of update: this device has answered round 5 already"):
@@ -135,8 +137,8 @@ def test_without_room_on_disk_nothing_is_answered(promises, tmp_path, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    pay(promises, federation(), "update", 1)
     promises.reserve_round("update", 1)
+    pay(promises, federation(), "update", 1)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(Misconfigured, match="nothing may leave"):
@@ -159,9 +161,11 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
             "tasks": ["update", "statistics", "evaluation"],
         },
         "spent": {"user": 0.0, "event": 0.0, "local": 0.0},
+        "spent_in_period": None,
         "answers": {"update": 0, "statistics": 0, "evaluation": 0},
+        "faults": [],
     }
-    promises = BudgetGuard(FileRecord(home.ledger, home.rounds))
+    promises = BudgetGuard(device_record(home))
     pay(promises, federation(), "update", 1)
     pay(promises, federation(), "update", 2)
     pay(promises, federation(), "statistics", 0)
@@ -183,7 +187,7 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
     cohorts = ("round.minimum_answers=50", "training.adapter_clients_per_round=50")
     file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", *cohorts)
     membership(file).save(home.membership)
-    pay(BudgetGuard(FileRecord(home.ledger, home.rounds)), file, "update", 1)
+    pay(BudgetGuard(device_record(home)), file, "update", 1)
     told = spent_privacy(home)
     assert told["promised"] == {
         "federation": "hushrec",
@@ -192,6 +196,7 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
         "local": {"epsilon": 8.0, "delta": 1e-7},
         "cohort": 50,
         "epsilon_alone": epsilon_alone(file),
+        "period": None,
     }
     update, window, local = charges(file, "update")
     assert told["spent"]["user"] == composed_epsilon({update: 1}, 1e-8)
@@ -201,6 +206,62 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
     membership(alone).save(home.membership)
     assert spent_privacy(home)["promised"]["event"] is None
     assert spent_privacy(home)["promised"]["local"] is None
+
+
+PERIOD = (
+    "privacy.level=both",
+    "privacy.user_epsilon=20.0",
+    "privacy.event_epsilon=20.0",
+    "privacy.period_days=365",
+    "privacy.period_user_epsilon=4.0",
+    "privacy.period_event_epsilon=4.0",
+)
+
+
+def test_noise_of_an_answer_follows_from_the_period_where_there_is_one():
+    yearly, life = federation(*PERIOD), federation("privacy.level=both", "privacy.user_epsilon=4.0")
+    assert charges(yearly, "update")[0] == charges(life, "update")[0]
+    assert charges(yearly, "update")[0].rho < charges(federation(*PERIOD, "privacy.period_days=0"), "update")[0].rho
+
+
+def test_a_device_answers_again_when_a_period_is_over_until_its_life_is_spent(tmp_path):
+    file, now, answered = federation(*PERIOD, "privacy.user_epsilon=10.0"), 0.0, []
+    promises = BudgetGuard(file_record(tmp_path, now_seconds=lambda: now))
+    for number in range(1, 120):
+        now = number * 40 * 86_400.0
+        try:
+            check(promises, file, "update")
+            pay(promises, file, "update", number)
+        except Refused as reason:
+            last = reason.code
+            continue
+        answered.append(number)
+    assert answered[:6] == [1, 2, 3, 11, 12, 13]
+    assert 3 * 3 < len(answered) < 119 * 40 / 365 * 3
+    assert last == "budget-spent"
+
+
+def test_a_simulated_device_lives_within_one_period():
+    promises = BudgetGuard({})
+    for number in (1, 2, 3):
+        pay(promises, federation(*PERIOD), "update", number)
+    with pytest.raises(Refused, match="in 365 days in a row"):
+        pay(promises, federation(*PERIOD), "update", 4)
+
+
+def test_what_is_spent_in_a_period_is_told_beside_what_is_spent_in_a_life(tmp_path):
+    home, file = create_home(tmp_path / "device", keyring=False), federation(*PERIOD)
+    membership(file).save(home.membership)
+    for number, day in ((1, 0), (2, 10), (3, 365)):
+        pay(BudgetGuard(device_record(home, lambda day=day: day * 86_400.0)), file, "update", number)
+    update, window = charges(file, "update")
+    told = spent_privacy(home, lambda: 5 * 86_400.0)  # a clock that was set back
+    assert told["promised"]["period"] == {"days": 365, "user": 4.0, "event": 4.0}
+    assert told["spent"]["user"] == composed_epsilon({update: 3}, 1e-6)
+    assert told["spent_in_period"]["user"] == composed_epsilon({update: 2}, 1e-6)
+    assert told["spent_in_period"]["event"] == composed_epsilon({window: 2}, 1e-6)
+    later = spent_privacy(home, lambda: 800 * 86_400.0)
+    assert later["spent_in_period"] == {"user": 0.0, "event": 0.0}
 
 
 @pytest.mark.parametrize("settings", [(), ("privacy.local_noise=on",)])

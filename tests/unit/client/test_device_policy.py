@@ -39,7 +39,7 @@ def test_a_persons_device_gives_nothing_in_the_open(tiny, tmp_path):
         home.start(**persons(tmp_path))
         with pytest.raises(Refused, match="secure sums only"):
             home.update()
-        assert not (tmp_path / "ledger.jsonl").exists()
+        assert read_charges(tmp_path / "ledger.jsonl") == ()
     home = Home(tiny, *PRIVATE)
     home.start(**persons(tmp_path))
     with pytest.raises(Refused, match="secure sums only"):
@@ -92,7 +92,7 @@ def test_what_the_person_changes_counts_at_the_next_answer(home, changed, rule):
     with pytest.raises(Refused, match=rf"^policy: {rule}: allows .*, got "):
         home.advertise(2)
     assert (home.folder / "rounds.json").read_text() == '{"update": 1}'
-    assert not (home.folder / "ledger.jsonl").exists()
+    assert read_charges(home.folder / "ledger.jsonl") == ()
     assert home.session == {}
     policy_file(home.folder)
     home.advertise(2)
@@ -133,7 +133,7 @@ def test_every_phase_asks_the_policy_again(home, phase, damage):
     with pytest.raises(Refused, match=r"^policy: (smallest_cohort|file): "):
         ask()
     assert home.session == {}
-    assert not (home.folder / "ledger.jsonl").exists()
+    assert read_charges(home.folder / "ledger.jsonl") == ()
 
 
 def test_what_is_masked_is_paid_for_on_disk_before_it_leaves(home, monkeypatch):

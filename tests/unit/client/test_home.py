@@ -17,9 +17,9 @@ def home(tmp_path):
     return create_home(tmp_path / "device", keyring=False)
 
 
-def test_a_new_device_has_its_folder_its_settings_its_keys_and_an_empty_store(home):
+def test_a_new_device_has_its_folder_its_settings_its_keys_an_empty_store_and_an_empty_ledger(home):
     assert sorted(os.listdir(home.directory)) == [
-        "device.toml", "keys", "policy.toml", "releases", "run", "store.sqlite",
+        "device.toml", "keys", "ledger.head", "ledger.jsonl", "policy.toml", "releases", "run", "store.sqlite",
     ]  # fmt: skip
     assert stat.S_IMODE(home.directory.stat().st_mode) == 0o700
     for path in home.directory.rglob("*"):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from client.budget_guard import FileRecord
 from client.store import Store
 from shared.errors import Refused
 from shared.privacy import read_charges
+from tests.support.records import file_record
 
 KEY = bytes(range(32))
 KILLS = 50
@@ -93,7 +93,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_once_and_the_ledger_never_
             last_round = answered
             if answered >= 0:
                 with pytest.raises(Refused):
-                    FileRecord(tmp_path / "ledger.jsonl", rounds).reserve_round("update", answered)
+                    file_record(tmp_path).reserve_round("update", answered)
             first = answered + 1
     finally:
         writer.close()

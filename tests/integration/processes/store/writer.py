@@ -9,10 +9,10 @@ import os
 import sys
 from pathlib import Path
 
-from client.budget_guard import FileRecord
 from client.store import Store
 from shared.behaviour import Event, EventKind
 from shared.privacy import LedgerBudget, SummedGaussian
+from tests.support.records import file_record
 
 BUDGET = LedgerBudget(user_epsilon=1e6)
 CHARGE = SummedGaussian("update", 1e-9)
@@ -23,7 +23,7 @@ def say(*words: object) -> None:
 
 
 def write(folder: Path, key: bytes, number: int) -> None:
-    record = FileRecord(folder / "ledger.jsonl", folder / "rounds.json")
+    record = file_record(folder)
     store = Store.open(folder / "store.sqlite", key)
     while True:
         batch = [f"{number}.{part}" for part in range(1 + number % 3)]
@@ -33,10 +33,10 @@ def write(folder: Path, key: bytes, number: int) -> None:
         if number % 7 == 0:
             store.delete(ids)
             say("deleted", *ids)
-        record.charge(BUDGET, (CHARGE,), number)
-        say("charge", number)
         record.reserve_round("update", number)
         say("round", number)
+        record.charge(BUDGET, (CHARGE,), number)
+        say("charge", number)
         number += 1
 
 

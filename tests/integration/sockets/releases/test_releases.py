@@ -300,9 +300,10 @@ def test_a_release_that_cannot_be_loaded_does_not_replace_one_that_can(home, rel
     assert releases.current() == first
 
 
-def test_longer_training_is_within_what_was_agreed_to(releases, publisher):
+def test_another_step_of_the_servers_own_is_within_what_was_agreed_to(releases, publisher):
     publisher.publish(b"one")
-    link = publisher.publish(b"two", read_federation(settings=[*TERMS, "training.rounds=900"]))
+    changed = ["optimizer.learning_rate=0.02", "training.clients_per_round=150"]
+    link = publisher.publish(b"two", read_federation(settings=[*TERMS, *changed]))
     assert releases.update() == link
 
 

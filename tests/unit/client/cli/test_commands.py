@@ -124,13 +124,16 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "event": None,
         "local": None,
         "cohort": 100,
+        "period": {"days": 365, "user": 2.0, "event": None},
     }
     allowed = {"epsilon": 8.0, "epsilon_per_round": 2.0, "delta": 1e-6, "cohort": 50, "tasks": ["update"]}
     answer = {
         "promised": promised,
         "allowed": allowed,
         "spent": {"user": 1.25, "event": 0.0, "local": 0.0},
+        "spent_in_period": {"user": 0.75, "event": 0.0},
         "answers": {"update": 3, "statistics": 1},
+        "faults": ["expected the ledger"],
     }
     monkeypatch.setattr("client.facade.device_facade.spent_privacy", lambda home: answer)
     said = run("privacy", home.directory).stdout
@@ -140,6 +143,9 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "epsilon 1.25",
         "update 3, statistics 1",
         "50 people",
+        "epsilon 2 in any 365 days in a row",
+        "epsilon 0.75",
+        "fault: expected the ledger",
     ):
         assert words in said
 

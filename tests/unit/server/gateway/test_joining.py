@@ -12,6 +12,7 @@ from server.home import Home, Limits, ServerSettings, create_server
 from shared.enrolment import (
     JoinAnswer,
     OfferRequest,
+    Receipt,
     Revocations,
     SignedAuthority,
     SignedOffer,
@@ -127,6 +128,22 @@ def test_a_member_renews_and_a_stranger_does_not(house: House, member: Person) -
     assert stranger.status == 403
     house.registry.revoke(member.device, time.time())
     assert ask(house.app, "POST", "/v1/renew", [member.signed("POST", "/v1/renew")]) == stranger
+
+
+def test_a_member_has_the_operators_word_on_its_answers_and_a_stranger_has_not(house: House, member: Person) -> None:
+    def fetched() -> Receipt:
+        answer = ask(house.app, "GET", "/v1/receipt", [member.signed("GET", "/v1/receipt")])
+        receipt = Receipt.decode(answer.body)
+        receipt.verify(house.home.operator_key().public_key().public_bytes_raw(), member.identity.device)
+        return receipt
+
+    assert fetched().answers == {}
+    house.registry.count_answers("update", 4, [member.device])
+    house.registry.count_answers("statistics", 0, [member.device, house.joined().device])
+    assert fetched().answers == {"update": (1, 4), "statistics": (1, 0)}
+    assert fetched().total == 2
+    assert ask(house.app, "GET", "/v1/receipt", [Person().signed("GET", "/v1/receipt")]).status == 403
+    assert ask(house.app, "GET", "/v1/receipt").status == 403
 
 
 def test_revocations_are_signed_and_grow(house: House, member: Person) -> None:

@@ -231,14 +231,38 @@ def test_what_is_no_registry_is_said_and_left_alone(tmp_path, path):
         assert (tmp_path / name).read_bytes() == content
 
 
+def test_each_round_of_a_task_counts_once_for_a_device_however_often_it_is_told(path, registry):
+    for number in (1, 2):
+        join(registry, registry.invite(NOW, 1), number, f"node {number}")
+    one, other = (device_key(number).device.hex() for number in (1, 2))
+    assert registry.answers(one) == {}
+    for task, number, devices in (
+        ("statistics", 0, [one, other]), ("update", 3, [one]), ("update", 3, [one]), ("update", 2, [one]),
+        ("update", 7, [one, "ff" * 16, "no id"]), ("evaluation", 10, []),
+    ):  # fmt: skip
+        registry.count_answers(task, number, devices)
+    with Registry(path) as again:  # another process
+        assert again.answers(one) == {"statistics": (1, 0), "update": (2, 7)}
+        assert again.answers(other) == {"statistics": (1, 0)}
+        assert again.answers("ff" * 16) == again.answers("no id") == {}
+
+
 def test_a_newer_registry_is_left_alone(path):
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
     before = path.read_bytes()
     with pytest.raises(Misconfigured, match="update Hushrec"):
         Registry(path)
     assert path.read_bytes() == before
+
+
+def test_an_older_registry_is_left_alone(path):
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with pytest.raises(Misconfigured, match="make the server anew"):
+        Registry(path)
 
 
 def test_a_damaged_page_is_found(path):

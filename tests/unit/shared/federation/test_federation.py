@@ -89,6 +89,7 @@ def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
         ("privacy.shares.evaluation=0.96", "privacy", "expected less than 1"),
         ("sum.mode=plain", "file", "sum.mode: expected secure (or ideal, in simulations)"),
         ("clipping.adaptive_quantile=0.5", "file", "clipping.adaptive_quantile: expected 0 with event-level privacy"),
+        ("privacy.period_days=-1", "privacy.period_days", "got -1"),
         ("sum.maximum_cohort=5000", "sum.maximum_cohort", "got 5000"),
         ("sum.corrupt_share=0.0", "sum.corrupt_share", "got 0.0"),
         ("optimizer.group_rates={dence=1.0}", "optimizer.group_rates.dence", "expected"),
@@ -101,6 +102,21 @@ def test_a_wrong_setting_is_refused_and_its_key_named(setting, key, expected):
         read_federation(settings=[setting])
     assert f"{key}: " in str(error.value)
     assert expected in str(error.value)
+
+
+def test_a_period_may_promise_no_more_than_a_life_and_its_answers_are_its_own():
+    period = ["privacy.period_days=365", "privacy.period_user_epsilon=2.0", "privacy.period_event_epsilon=1.0"]
+    for level in ("user", "event"):
+        with pytest.raises(
+            Misconfigured, match=f"period_{level}_epsilon: expected at most {level}_epsilon = 8, as a p"
+        ):
+            read_federation(settings=[*period, f"privacy.period_{level}_epsilon=8.5"])
+    privacy = read_federation(settings=period).privacy
+    assert (privacy.spread_epsilon, privacy.spread_event_epsilon) == (2.0, 1.0)
+    assert (privacy.span, privacy.most_answers("update")) == ("any 365 days in a row", 25)
+    without = read_federation(settings=["privacy.period_user_epsilon=99.0"]).privacy
+    assert (without.spread_epsilon, without.spread_event_epsilon) == (8.0, 8.0)
+    assert without.span == "a device's whole life"
 
 
 def test_every_wrong_key_is_named_at_once():

@@ -317,7 +317,7 @@ def test_the_card_tells_people_what_it_is_and_what_was_promised(tiny):
     assert "ranks 24 public items" in release.card
     assert "Nobody's behaviour is in it" in release.card
     assert "epsilon 3.5 at delta 1e-06 over a device's whole life" in release.card
-    assert "at most so often: update 7, statistics 1, evaluation" in release.card
+    assert "At most so often in a device's whole life: update 7, statistics 1, evaluation" in release.card
     assert "sums over at least 3 devices" in release.card
     assert release.federation.digest() in release.card
     assert all(name in release.card for name in release.concept_names)

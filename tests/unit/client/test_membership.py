@@ -1,0 +1,91 @@
+"""The terms of a membership: every key counts that says what a device computes, sends and is charged, and with whom."""
+
+import json
+
+import pytest
+
+from shared.errors import Refused
+from shared.federation import read_federation
+from tests.unit.client.test_budget_guard import membership
+
+AGREED = ("training.adapter_rounds=0", "round.minimum_answers=50")
+
+
+def offered(*settings):
+    return read_federation(settings=[*AGREED, *settings])
+
+
+def check(*settings, agreed=()):
+    membership(offered(*agreed)).check_terms(offered(*settings))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "name=another",
+        "backbone.max_tokens=32",
+        "model.concepts=77",
+        "interest.levels=[0.5, 0.25, 0.25]",
+        "windows.events=4",
+        "clipping.window_norm=0.123",
+        "clipping.update_norm=0.123",
+        "clipping.group_shares={dense=0.5}",
+        'training.groups=["dense"]',
+        "training.local_learning_rate=0.5",
+        "training.adapter_windows=1",
+        "sum.corrupt_share=0.05",
+        "sum.phase_seconds=60.0",
+        "privacy.user_epsilon=9.0",
+        "privacy.period_days=30",
+        "privacy.participations.update=26",
+        "statistics.items_per_device=32",
+        "evaluation.negatives=98",
+    ],
+)
+def test_what_changes_what_is_sent_or_charged_is_refused_and_named(setting):
+    key = setting.partition("=")[0]
+    section = ".".join(key.split(".")[:2])
+    with pytest.raises(Refused, match=f"^terms: {section}: expected .* agreed to on joining, got ") as refused:
+        check(setting)
+    assert refused.value.code == "terms-changed"
+    assert "another device" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "optimizer.learning_rate=0.5",
+        "optimizer.group_rates={dense=0.5}",
+        "round.deadline_seconds=5.0",
+        "round.over_selection=1.5",
+        "round.minimum_answers=51",
+        "training.rounds=999",
+        "training.clients_per_round=400",
+        "training.adapter_clients_per_round=30",
+        "evaluation.every_rounds=5",
+        "evaluation.clients=99",
+    ],
+)
+def test_the_servers_own_step_and_whom_it_asks_when_may_change(setting):
+    check(setting)
+
+
+def test_fewer_people_in_a_sum_are_refused():
+    with pytest.raises(Refused, match=r"round.minimum_answers: expected 50 and more"):
+        check("round.minimum_answers=49")
+
+
+def test_where_adapters_are_trained_last_the_number_of_rounds_is_agreed_to_as_well():
+    adapting = ("training.adapter_rounds=5",)
+    check(*adapting, agreed=adapting)
+    with pytest.raises(Refused, match=r"terms: training.rounds"):
+        check(*adapting, "training.rounds=999", agreed=adapting)
+
+
+def test_every_key_of_the_file_is_agreed_to_or_named_as_free():
+    """A key that comes is bound unless somebody says otherwise."""
+    from client.membership import _FREE, _flat
+
+    keys = _flat(json.loads(offered().canonical_bytes()))
+    assert keys.keys() >= _FREE
+    assert len(keys) - len(_FREE) > 60
