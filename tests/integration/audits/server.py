@@ -131,11 +131,11 @@ class Victim:
         seen, advert = self._ask("train.join", content)
         configuration = terms.configuration
         ch, device = configuration.digest(), self.member.identity.device
-        collector = SecAggServer(configuration, self.member.registry, NOW, terms.event_noise_over_clip)
-        others = [_own(number, configuration, terms.event_noise_over_clip) for number in range(COHORT - 1)]
+        collector = SecAggServer(configuration, self.member.registry, NOW, terms.local_noise_over_clip)
+        others = [_own(number, configuration, terms.local_noise_over_clip) for number in range(COHORT - 1)]
         collector.advert(advert)
         for one in others:
-            sent, one.state = one.role.advertise(configuration, Contribution(one.vector, one.event_noise))
+            sent, one.state = one.role.advertise(configuration, Contribution(one.vector))
             collector.advert(sent)
         roster = collector.close_advertising()
         looks = [seen]
@@ -225,13 +225,13 @@ def found_by_halving(ask: Callable[[Sequence[str]], object], items: Sequence[str
     return suspects[0]
 
 
-def _own(number: int, configuration: RoundConfiguration, event_noise_over_clip: float) -> Party:
+def _own(number: int, configuration: RoundConfiguration, local_noise_over_clip: float) -> Party:
     """A device of the server's own, which adds nothing."""
     nothing = np.zeros(configuration.dimension, np.float32)
     return party(
         membership(f"own {number}"),
         f"chance {number}".encode(),
         nothing,
-        event_noise_over_clip=event_noise_over_clip,
+        local_noise_over_clip=local_noise_over_clip,
         now_seconds=NOW,
     )

@@ -1,9 +1,12 @@
-"""One window of a person's events in a private sum: what it can move, against what the ledger charges for it.
+"""One window of a person's events in a private sum and in a single answer: what it moves, against what is charged.
 
 Unit: one window; neighbours: that window emptied, the others in their places. The measure is mu = shift over the
-deviation of the noise that honest survivors surely add, in whole units: a Gaussian of that mu is rho = mu² / 2 in zCDP.
-The control leaves out the clipping of windows, and must move by more than is charged for.
+deviation of the noise, in whole units: a Gaussian of that mu has rho = mu² / 2. In a sum the noise is what honest
+survivors surely add; in a single answer it is the device's own local noise. The control leaves out the clipping of
+windows, and must move both by more than is charged for.
 """
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,14 +15,14 @@ from client.secagg import Contribution
 from client.secagg.encode import encode_contribution
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
-from shared.privacy import SummedGaussian, SummedWindow
+from shared.privacy import LocalWindow, SummedGaussian, SummedWindow
 from shared.round_parameters import derive_round_parameters
 from tests.support.tiny import Seeded, Tiny, events
 
 GROUPS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales")
 SETTINGS = (
     "privacy.level=both",
-    "privacy.event_noise_multiplier=0.0",
+    "privacy.local_noise=on",
     "sum.mode=ideal",
     "windows.sampling_probability=1.0",
     "clipping.update_norm=0.01",
@@ -53,25 +56,37 @@ class SameForEachWindow(Seeded):
         return Rows(np.random.PCG64(self.seed))
 
 
-def moved_by_a_window(tiny: Tiny, log: list[Event] = LOG) -> tuple[float, float, float]:
-    """The largest squared mu over twice, of any window of the log; and the rho that is charged for one, and for all."""
+@dataclass(frozen=True)
+class Moved:
+    """The largest rho of any window of the log, as measured, and what is charged for one and for the person.
+
+    Attributes:
+        in_sum, in_answer: as measured, in a sum and in a single answer without it.
+        window, local: charged for one window, in a sum and in a single answer.
+        person: charged for everything of the person, in a sum.
+    """
+
+    in_sum: float
+    in_answer: float
+    window: float
+    local: float
+    person: float
+
+
+def moved_by_a_window(tiny: Tiny, log: list[Event] = LOG) -> Moved:
     release, model = tiny.moved(*SETTINGS)
-    local = LocalTraining(model)
+    training = LocalTraining(model)
     dimension = model.layout.select(GROUPS).size
     terms = derive_round_parameters(release.federation, "update", 1, dimension, bytes(32), bytes(32))
-    parameters = terms.configuration.for_cohort(COHORT)
-    quiet = terms.configuration.for_cohort(COHORT).variance * parameters.honest_survivors
+    parameters = terms.configuration.for_cohort(COHORT, terms.local_noise_over_clip)
 
     def words(log: list[Event], seed: int) -> np.ndarray:
         try:
-            signal = local.update(release, release.vector, GROUPS, log, SameForEachWindow()).signal
+            update = training.update(release, release.vector, GROUPS, log, SameForEachWindow())
         except ValueError:  # as a device does where nothing can be computed
-            signal = np.zeros(dimension, np.float32)
-        none = np.zeros(0, np.float32)
-        bare = type(parameters)(**{f: getattr(parameters, f) for f in parameters.__slots__} | {"variance": 0})
-        made = encode_contribution(
-            Contribution(signal, none), terms.configuration, bare, Seeded(seed).bytes("rounding")
-        )
+            update = np.zeros(dimension, np.float32)
+        bare = replace(parameters, variance=0, local_variance=0)
+        made = encode_contribution(Contribution(update), terms.configuration, bare, Seeded(seed).bytes("rounding"))
         return made.astype(np.int32).astype(np.float64)
 
     whole = [words(log, seed) for seed in range(3)]
@@ -81,13 +96,24 @@ def moved_by_a_window(tiny: Tiny, log: list[Event] = LOG) -> tuple[float, float,
         for seed, one in enumerate(whole)
     )
     charged = {type(event): event.rho for event in terms.charges}
-    return worst / (2 * quiet), charged[SummedWindow], charged[SummedGaussian]
+    return Moved(
+        worst / (2 * parameters.variance * parameters.honest_survivors),
+        worst / (2 * parameters.local_variance),
+        charged[SummedWindow],
+        charged[LocalWindow],
+        charged[SummedGaussian],
+    )
 
 
 def test_no_window_moves_the_sum_by_more_than_its_charge(tiny: Tiny) -> None:
-    moved, window, person = moved_by_a_window(tiny)
-    assert 0.1 * window < moved <= window  # and the charge is not far above what can happen
-    assert window < person / 4
+    moved = moved_by_a_window(tiny)
+    assert 0.1 * moved.window < moved.in_sum <= moved.window  # and the charge is not far above what can happen
+    assert moved.window < moved.person / 4
+
+
+def test_no_window_moves_a_single_answer_by_more_than_its_charge(tiny: Tiny) -> None:
+    moved = moved_by_a_window(tiny)
+    assert 0.1 * moved.local < moved.in_answer <= moved.local
 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
@@ -106,8 +132,9 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
 def test_a_window_that_cannot_be_computed_moves_no_more_than_another(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved, window, _ = moved_by_a_window(tiny, unreadable(monkeypatch))
-    assert 0.1 * window < moved <= window
+    moved = moved_by_a_window(tiny, unreadable(monkeypatch))
+    assert 0.1 * moved.window < moved.in_sum <= moved.window
+    assert 0.1 * moved.local < moved.in_answer <= moved.local
 
 
 def test_the_control_whose_broken_window_takes_the_others_with_it_moves_by_more(
@@ -115,8 +142,9 @@ def test_the_control_whose_broken_window_takes_the_others_with_it_moves_by_more(
 ) -> None:
     log = unreadable(monkeypatch)
     monkeypatch.setattr(LocalTraining, "_step", LocalTraining._step_together)
-    moved, window, person = moved_by_a_window(tiny, log)
-    assert window < moved <= person
+    moved = moved_by_a_window(tiny, log)
+    assert moved.window < moved.in_sum <= moved.person
+    assert moved.local < moved.in_answer
 
 
 def test_the_control_whose_windows_are_not_clipped_moves_by_more(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +156,6 @@ def test_the_control_whose_windows_are_not_clipped_moves_by_more(tiny: Tiny, mon
         return clipped_sum(self, losses, texts, 1e9, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(PerWindow, "clipped_sum", unclipped)
-    moved, window, person = moved_by_a_window(tiny)
-    assert window < moved
-    assert moved <= 4 * person
+    moved = moved_by_a_window(tiny)
+    assert moved.window < moved.in_sum <= 4 * moved.person
+    assert moved.local < moved.in_answer

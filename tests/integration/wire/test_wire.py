@@ -89,7 +89,7 @@ class Recording:
     """All messages of one run, and what the devices knew.
 
     Attributes:
-        contributions: vector, event noise, quantised units and noised words of each device and round, before masks.
+        contributions: vector, quantised units, draws of noise and noised words of each device and round, before masks.
         reports, start: of the training, and the release it began with.
         logs: of all devices, the events for validation and test included.
         dropouts: whether devices fell out.
@@ -238,7 +238,13 @@ def record(
 def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
     """Keep what devices compute before any mask is on it."""
     quantise, encode_contribution = client.secagg.encode.quantise, client.secagg.role.encode_contribution
+    sample = client.secagg.encode.sample_discrete_gaussian
     units: list[np.ndarray] = []
+    noises: list[np.ndarray] = []
+
+    def sampled(*arguments: Any) -> np.ndarray:
+        noises.append(sample(*arguments))
+        return noises[-1]
 
     def quantised(*arguments: Any) -> np.ndarray:
         units.append(quantise(*arguments))
@@ -249,14 +255,16 @@ def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
         recording.contributions.append(
             {
                 "vector": contribution.vector.copy(),
-                "noise": contribution.event_noise.copy(),
                 "units": units.pop().copy(),
+                "noises": np.stack(noises),
                 "words": result.copy(),  # masks are added to it in place
             }
         )
+        noises.clear()
         return result
 
     patch.setattr(client.secagg.encode, "quantise", quantised)
+    patch.setattr(client.secagg.encode, "sample_discrete_gaussian", sampled)
     patch.setattr(client.secagg.role, "encode_contribution", words)
 
 
@@ -307,15 +315,15 @@ def interests(recording: Recording) -> Needles:
 
 
 def summands(recording: Recording) -> Needles:
-    """What each device had before its masks: as computed, with its event noise, rounded, with all its noise."""
+    """What each device had before its masks: as computed, rounded, with each of its noises, with all; and these."""
     needles: Needles = {}
     for made in recording.contributions:
         needles |= of_vector("a summand", made["vector"], decimals=True)
         needles |= of_words("a rounded summand", made["units"])
         needles |= of_words("a noised summand", made["words"])
-        if len(made["noise"]):
-            needles |= of_vector("a summand with event noise", made["vector"] + made["noise"])
-            needles |= of_vector("event noise", made["noise"])
+        for noise in made["noises"]:
+            needles |= of_words("noise", noise)
+            needles |= of_words("a summand with one noise", made["units"] + noise)
     return needles
 
 
@@ -353,12 +361,18 @@ def test_no_interest_vector_is_in_any_message(secure: Recording) -> None:
 
 
 def test_no_summand_is_in_any_message_before_its_masks(secure: Recording) -> None:
+    assert secure.start is not None
     needles = summands(secure)
     assert {label.split(" (")[0] for label in needles.values()} >= {
         "a summand",
         "a rounded summand",
         "a noised summand",
+        "a summand with one noise",
+        "noise",
     }
+    # with both levels each device adds noise of its own to every summand beside its share of the sum's
+    own = secure.start.federation.privacy.level == "both"
+    assert {len(made["noises"]) for made in secure.contributions} == {2 if own else 1}
     assert found_in(Grep(needles), secure.sent) == []
 
 

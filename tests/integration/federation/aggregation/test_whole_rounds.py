@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from shared.errors import NotYet
+from shared.privacy import Keystream, sample_discrete_gaussian
 from shared.secure_sum import Advert, MaskedVector
-from tests.support.private_round import PrivateRound, configuration, membership, parties, party
+from tests.support.private_round import PrivateRound, configuration, membership, parties, party, rng
 from tests.support.random_bends import bend
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "fedrec-sa-1.json"
@@ -181,17 +182,36 @@ def test_the_released_noise_has_the_variance_of_as_many_members_as_are_in_the_su
     assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < 5 / dimension**0.5
 
 
-def test_event_level_noise_enters_the_sum_beside_the_clipped_vector():
-    members = parties(5, 12, event_noise_over_clip=2.0)
-    noises = np.random.default_rng(1).normal(0, 2.0, (5, 12)).astype(np.float32)
-    for member, noise in zip(members, noises, strict=True):
-        member.event_noise = noise
-    one = PrivateRound(configuration(12), members, event_noise_over_clip=2.0)
+@pytest.mark.parametrize("noisy", [0, 1])
+def test_local_noise_enters_the_sum_beside_the_clipped_vectors_from_those_alone_who_are_in_it(noisy):
+    """The sum less the rounded vectors is the noise, number by number: of keys drawn after that of the rounding."""
+    one = PrivateRound(
+        configuration(12, noise=noisy), parties(5, 12, local_noise_over_clip=2.0), local_noise_over_clip=2.0
+    )
     collected = one.go(mask={2})
-    summed = [0, 1, 3, 4]
-    scale = collected.parameters.scale
-    noise = sum(np.array([round(float(entry) * scale) for entry in noises[place]]) for place in summed)
-    assert (np.array(one.expected(summed)) + noise).tolist() == collected.units.tolist()
+    parameters = collected.parameters
+    assert parameters.local_variance == 4 * parameters.scale**2
+    noise = np.zeros(12, np.int64)
+    for place in (0, 1, 3, 4):
+        drawn = rng(one.parties[place].seed)
+        drawn(32 * (3 + 2 * (parameters.threshold - 1) + 1))  # see rounding_key
+        for variance in (parameters.variance, parameters.local_variance):
+            if variance:
+                noise += sample_discrete_gaussian(Keystream(drawn(32)), variance, 12)
+    assert (np.array(one.expected([0, 1, 3, 4])) + noise).tolist() == collected.units.tolist()
+
+
+def test_the_released_noise_has_the_variance_of_the_sums_noise_and_of_every_members_own():
+    n, dimension = 6, 100_000
+    members = [
+        party(one.member, one.seed, np.zeros(dimension, np.float32), local_noise_over_clip=0.5) for one in parties(n, 1)
+    ]
+    collected = PrivateRound(configuration(dimension, noise=1), members, local_noise_over_clip=0.5).go(mask={3})
+    parameters = collected.parameters
+    assert parameters.local_variance == parameters.scale**2 // 4
+    noise = collected.units.astype(float)
+    # five standard deviations of a sample variance of so many are 2.2 %
+    assert noise.var() == pytest.approx(5 * (parameters.variance + parameters.local_variance), rel=0.022)
 
 
 def test_negative_sums_are_lifted_to_negative_numbers():

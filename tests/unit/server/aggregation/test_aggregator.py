@@ -1,5 +1,6 @@
 """The plain sum: what it adds, what it counts, and what it never adds."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ from server.aggregation.cohort import CohortMember, NodeDirectory
 from server.aggregation.exchange import Clock
 from server.training.round import request_for
 from shared.federation import read_federation
+from shared.privacy import rho_for
 from simulations.engine import Dropouts, InProcessGrid, simulated_clock
 
 MALFORMED = [
@@ -31,8 +33,8 @@ MALFORMED = [
 ]
 
 
-def plain_request(length, wanted, minimum):
-    file = read_federation(settings=["privacy.level=none", "sum.mode=plain"])
+def plain_request(length, wanted, minimum, *settings):
+    file = read_federation(settings=["privacy.level=none", "sum.mode=plain", *settings])
     request = request_for(file, "statistics", "release", 0, length, bytes(32), wanted)
     return replace(request, minimum=minimum, deadline_seconds=60.0)
 
@@ -126,3 +128,16 @@ def test_the_sum_is_the_same_to_the_last_bit_in_any_order():
     # the slow twin: the exact rational sum, each number rounded to a multiple of 2^-40 as the sum says it does
     exact = [sum(Fraction(round(Fraction(float(v[i])) * 2**40), 2**40) for v in vectors) for i in range(200)]
     assert forth.tolist() == [float(number) for number in exact]
+
+
+def test_the_noise_of_a_sum_is_that_of_each_summand_as_often_as_one_is_in_it(toy):
+    grid, clock = InProcessGrid(toy.client_app(lambda device, kind: "refused" if device == 5 else "answer"), 6), Clock()
+    request = plain_request(toy.items, 6, 1, "privacy.level=event", "privacy.local_noise=on")
+    cohort = NodeDirectory().refresh(grid, 10, clock)
+    result = PlainSum().sum(grid, cohort, request, clock)
+    assert result.tally.answered == 5
+    # by hand: a window turns a count of norm 8 by a right angle at most, for one of 38 answers' share of epsilon 8
+    variance = (math.sqrt(2) * 8.0) ** 2 / (2 * rho_for(8.0, 1e-6) / 38)
+    assert result.noise_variance == pytest.approx(5 * variance, rel=1e-6)
+    quiet = PlainSum().sum(grid, cohort, plain_request(toy.items, 6, 1), clock)
+    assert quiet.noise_variance == 0.0

@@ -4,16 +4,17 @@ import csv
 import io
 import json
 import logging
+import math
 
 import numpy as np
 import pytest
 
 from server import make_server_app
 from server.aggregation.aggregator import CohortCounts, SumResult
-from server.training.optimizer import optimizer_for
-from server.training.round import RoundReport, TrainingState, advance
+from server.training.optimizer import ServerOptimizer, optimizer_for
+from server.training.round import RoundReport, TrainingState, advance, clients_in, request_for
 from shared.errors import Corrupt, Misconfigured
-from shared.round_parameters import event_noise_deviation
+from shared.privacy import rho_for
 from simulations.engine import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
 
 
@@ -228,31 +229,54 @@ def test_a_round_that_would_train_nothing_is_refused(toy):
         toy.federation("training.groups=['adapters']")
 
 
-NOISE = ("privacy.level=event", "privacy.event_noise_multiplier=2.0")
+NOISE = ("privacy.level=event", "privacy.local_noise=on")
 
 
-def test_event_noise_in_the_mean_reaches_the_optimiser(toy):
+def own_deviation(distance):
+    """By hand: noise under which a window's distance costs one of 38 answers its share of epsilon 8."""
+    return distance / math.sqrt(2 * rho_for(8.0, 1e-6) / 38)
+
+
+def test_noise_of_the_devices_own_in_the_mean_reaches_the_optimiser(toy):
     file = toy.file(*NOISE)
-    windows, clipping, z = file.windows, file.clipping, file.privacy.event_noise_multiplier
-    # by hand: one device's noise is z * C_w over the expected number of windows
-    expected = z * clipping.window_norm / (windows.per_device * windows.sampling_probability)
-    assert event_noise_deviation(file, 1) == pytest.approx(expected)
-    adapting = z * clipping.window_norm / (file.training.adapter_windows * windows.sampling_probability)
-    assert event_noise_deviation(file, 6) == pytest.approx(adapting)
-    assert event_noise_deviation(toy.file(), 1) == 0.0
-    faster = toy.file(*NOISE, "training.local_learning_rate=3.0")
-    slower = toy.file(*NOISE)
-    assert event_noise_deviation(faster, 1) == pytest.approx(3 * event_noise_deviation(slower, 1))
     federation, _ = train(toy, *NOISE, until=1, devices=4)
     start = np.linspace(-1, 1, 9, dtype=np.float32)
     plain, _ = train(toy, until=1, devices=4, folder=toy.folder / "plain")
     step, plain_step = federation.vector - start, plain.vector - start
     ratio = step[:4] / plain_step[:4]
     square = plain._at.state.optimizer.second_moment["dense"] / (1 - file.optimizer.second_moment_decay)
-    variance = event_noise_deviation(file, 1) ** 2 / 4
+    variance = own_deviation(1 / 4) ** 2 / 4  # of the mean of four; of eight windows four are expected
     # first step: the floor is the whole noise variance
     scale = np.sqrt(max(square - variance, variance))
     assert ratio == pytest.approx(np.full(4, np.sqrt(square) / scale), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("number", "settings", "distance"),
+    [
+        (1, (), 1 / 4),
+        (1, ("training.local_learning_rate=3.0",), 3 / 4),
+        (1, ("clipping.window_norm=0.5", "clipping.update_norm=2.0"), 1 / 8),
+        (6, (), 1.0),  # of the adapters' two windows one is expected
+    ],
+)
+def test_a_mean_has_the_noise_of_its_sum_over_the_square_of_its_number(toy, number, settings, distance):
+    file, layout, wanted = toy.file(*NOISE, *settings), toy.layout, clients_in(toy.file(*NOISE), number)
+    length = layout.select(file.groups_in(number)).size
+    terms = request_for(file, "update", "release", number, length, bytes(32), wanted).terms
+    each = (terms.local_noise_over_clip * terms.configuration.clip_norm) ** 2
+    assert each == pytest.approx(own_deviation(distance) ** 2, rel=1e-6)
+    means = []
+
+    def apply(layout, state, vector, mean, rate):
+        means.append(mean)
+        return vector, state
+
+    optimizer = ServerOptimizer(optimizer_for(file).init, apply)
+    state = TrainingState(number - 1, np.zeros(9, np.float32), optimizer.init(layout), 1.0)
+    tally = CohortCounts(selected=wanted, answered=wanted)
+    advance(file, layout, optimizer, state, SumResult(np.zeros(length), tally, wanted * each))
+    assert means[0].noise_variance == pytest.approx(own_deviation(distance) ** 2 / wanted, rel=1e-6)
 
 
 def test_reports_become_rows_and_come_back_from_json(toy):
