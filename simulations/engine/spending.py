@@ -49,7 +49,7 @@ def spending(
             "epsilon": max((ledger.epsilon("user") for ledger in ledgers), default=0.0),
             "delta": privacy.user_delta,
             "amplification": "none",
-            "budget": privacy.user_epsilon,
+            "budget": privacy.spread_epsilon,  # a run lies within one period
             "unit": "everything one person ever did",
             "neighbours": "the person's vectors made zero (zero-out)",
             "against": "readers of releases, and a server that colludes with at most "
