@@ -167,8 +167,8 @@ def _check_windows(settings: FederationFile, dimension: int) -> None:
     if planned is not None and planned > settings.privacy.spread_event_epsilon:
         raise Misconfigured(
             f"privacy.event_epsilon: expected at least {planned:.2f}, which the answers of {settings.privacy.span} "
-            f"come to for one window of events, got {settings.privacy.spread_event_epsilon:g}; lower clipping.window_norm, "
-            "or the entries of privacy.shares, raise windows.per_device, or take --privacy user"
+            f"come to for one window of events, got {settings.privacy.spread_event_epsilon:g}; lower "
+            "clipping.window_norm, or the entries of privacy.shares, raise windows.per_device, or take --privacy user"
         )
 
 
