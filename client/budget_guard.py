@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, MutableMapping
 from typing import Protocol
 
+from shared.charges import adds_local_noise
 from shared.errors import Refused
 from shared.federation import FederationFile
 from shared.privacy import Ledger, LedgerBudget, PrivacyEvent, check_spending
@@ -86,7 +87,7 @@ class BudgetGuard:
         Args:
             federation: says which levels are promised, and the budget of each.
             task: what is answered: an update, statistics or an evaluation.
-            charges: what the answer releases (`shared.round_parameters.charges_of`).
+            charges: what the answer releases (`shared.charges.charges_of`).
 
         Raises:
             Refused: it would not, or it would go without the noise that is promised.
@@ -114,7 +115,7 @@ def budget(federation: FederationFile) -> LedgerBudget:
         user_delta=privacy.user_delta,
         event_epsilon=privacy.event_epsilon if privacy.level == "both" else 0.0,
         event_delta=privacy.event_delta,
-        local_epsilon=privacy.local_epsilon if privacy.local else 0.0,
+        local_epsilon=privacy.local_epsilon if adds_local_noise(federation) else 0.0,
         shares={task: privacy.share(task) for task in privacy.tasks},
         period_days=privacy.period_days,
         period_user_epsilon=privacy.period_user_epsilon if privacy.user else 0.0,

@@ -3,11 +3,8 @@
 The server sees whether a device answers, with what kind of message, and how soon. If any of that depended on the log, a
 server that chooses catalogues and models could read the log from it, outside the sum and without a charge. So nothing
 that goes wrong here gets out: the answer is then the zero vector, which is what user-level privacy compares every
-person with, beside fresh event noise, and it is charged like any other.
-
-Not covered yet is how long it takes. Data that are too few are made up for, so that the same work is done for nothing;
-but a longer log takes longer to read, more windows take longer to train on, a failure may end the work early, and a
-process that runs out of memory or time answers with an error.
+person with, and it is charged and noised like any other. How long the work takes does not get out either: whoever runs
+it for a person's device hands its outcome on at a moment that the round fixes (`client.supernode.slot`).
 """
 
 import logging
@@ -29,9 +26,15 @@ from shared.privacy import with_indicator
 from shared.release import Release
 
 Observe = Callable[[RoundRequest, str | None], None]
+Outcome = tuple[Contribution, str | None]  # and the kind and the place of what went wrong
+Run = Callable[[Callable[[], Outcome], float], Outcome | None]
 
 _LOGGER = logging.getLogger(__name__)
-_NO_NOISE = np.zeros(0, np.float32)
+
+
+def run_at_once(work: Callable[[], Outcome], seconds: float) -> Outcome:
+    """Do the work here, however long it takes: for simulated devices."""
+    return work()
 
 
 def log_failure(request: RoundRequest, failure: str | None) -> None:
@@ -44,7 +47,11 @@ class Contributor:
     """Makes the contributions of one device. It never raises for a reason that lies in the log."""
 
     def __init__(
-        self, log: BehaviourLog, randomness: Callable[[int], Randomness], observe: Observe = log_failure
+        self,
+        log: BehaviourLog,
+        randomness: Callable[[int], Randomness],
+        observe: Observe = log_failure,
+        run: Run = run_at_once,
     ) -> None:
         """Put a contributor together.
 
@@ -53,8 +60,10 @@ class Contributor:
             randomness: the chance of one round.
             observe: hears of every contribution: None, or the kind and the place of what went wrong. It must keep that
                 on the device.
+            run: does the work and gives its outcome after the seconds that the round grants, or None where there is
+                none by then.
         """
-        self._log, self._randomness, self._observe = log, randomness, observe
+        self._log, self._randomness, self._observe, self._run = log, randomness, observe, run
 
     def __repr__(self) -> str:
         return "Contributor()"
@@ -72,17 +81,22 @@ class Contributor:
                 clipping norm they were.
             clip_norm: of the sum.
         """
-        failure = None
-        try:
-            made = self._computed(request, installed, vector)
-            if dimension > len(made.vector):
-                share = installed.release.federation.clipping.indicator_share
-                signed = with_indicator(made.vector, clip_norm, share).astype(np.float32)
-                made = replace(made, vector=signed)
-            made.check(dimension)
-        except Exception as error:
-            failure = kind_and_place(error)
-            made = Contribution(np.zeros(dimension, np.float32), self._noise(request, installed, vector))
+        nothing = Contribution(np.zeros(dimension, np.float32))
+
+        def work() -> Outcome:
+            try:
+                made = self._computed(request, installed, vector)
+                if dimension > len(made.vector):
+                    share = installed.release.federation.clipping.indicator_share
+                    signed = with_indicator(made.vector, clip_norm, share).astype(np.float32)
+                    made = replace(made, vector=signed)
+                made.check(dimension)
+                return made, None
+            except Exception as error:
+                return nothing, kind_and_place(error)
+
+        seconds = installed.release.federation.answer_seconds(request.task, request.number)
+        made, failure = self._run(work, seconds) or (nothing, f"no outcome within {seconds:g} s")
         self._observe(request, failure)
         return made
 
@@ -90,7 +104,7 @@ class Contributor:
         release = installed.release
         events = positive_events(self._log.events())
         if request.task == "statistics":
-            return Contribution(counts(release, [event.item for event in events if event.item is not None]), _NO_NOISE)
+            return Contribution(counts(release, [event.item for event in events if event.item is not None]))
         rng = self._randomness(request.number)
         if request.task == "evaluation":
             figures = measure(
@@ -101,16 +115,8 @@ class Contributor:
                 release.federation.evaluation.negatives,
                 rng.numpy("evaluation"),
             )
-            return Contribution(figures, _NO_NOISE)
-        update = installed.training.update(release, vector, request.groups, events, rng)
-        return Contribution(update.signal, update.noise if release.federation.privacy.local else _NO_NOISE)
-
-    def _noise(self, request: RoundRequest, installed: LoadedRelease, vector: Vector) -> Vector:
-        """Event noise, as it stands beside every update of a device that adds noise of its own."""
-        if request.task != "update" or not installed.release.federation.privacy.local:
-            return _NO_NOISE
-        rng = self._randomness(request.number)
-        return installed.training.nothing(installed.release, vector, request.groups, rng).noise
+            return Contribution(figures)
+        return Contribution(installed.training.update(release, vector, request.groups, events, rng))
 
 
 def counts(release: Release, met: list[str]) -> Vector:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client.budget_guard import BudgetGuard, RoundRecord
-from client.contributing import Contributor, Observe, log_failure
+from client.contributing import Contributor, Observe, Run, log_failure, run_at_once
 from client.loaded_release import LoadedRelease
 from client.policy import Policy, reading
 from client.randomness import Randomness, SystemRandomness
+from client.requested import check_asked, parameters_for, summand_length
 from client.secagg import (
     Agreed,
     Contribution,
@@ -28,17 +29,28 @@ from client.secagg import (
     encode_contribution,
 )
 from shared.behaviour import BehaviourLog
+from shared.charges import charges_of, local_noise_over_clip
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.model import Vector
 from shared.privacy import RandomBytes
-from shared.round_parameters import RoundParameters, charges_of, derive_round_parameters, round_binding
+from shared.round_parameters import RoundParameters, derive_round_parameters, round_binding
 from shared.secure_sum import RoundConfiguration
 from shared.tasks import TASK_ROWS
 
 
 class Device:
-    """Answers what a server may ask with summands, and with nothing else."""
+    """Answers what a server may ask with summands, and with nothing else.
+
+    Example:
+        >>> installed = load_release(folder)
+        >>> federation, digest = installed.release.federation, installed.digest
+        >>> device = Device(credentials, log, {digest: installed}.__getitem__, {}, {}, simulated=True)
+        >>> request = RoundRequest("update", federation.digest(), digest, 1, ("dense", "bias"))
+        >>> summand = device.plain(request, installed.release.vector)
+        >>> summand.shape == (installed.model.layout.select(request.groups).size,)
+        True
+    """
 
     def __init__(
         self,
@@ -53,6 +65,7 @@ class Device:
         policy: Callable[[], Policy] | None = None,
         observe: Observe = log_failure,
         masks: Callable[[], bool] = lambda: True,
+        run: Run = run_at_once,
     ) -> None:
         """Put a device together.
 
@@ -68,6 +81,7 @@ class Device:
                 may be repeated.
             policy: reads what the person agrees to; asked before every answer. Simulated devices need none.
             observe: hears what came of every computation, see `Contributor`; must keep it on the device.
+            run: does the work of an answer, see `Contributor`; a person's device hands it on at a fixed moment.
             masks: whether a simulated device masks its words at present, where sums are secure; a person's always does.
 
         Raises:
@@ -90,7 +104,7 @@ class Device:
         self._budget = BudgetGuard(state)
         self._session = RoundState(session)
         self._randomness = randomness or (lambda _: SystemRandomness())
-        self._contributor = Contributor(log, self._randomness, observe)
+        self._contributor = Contributor(log, self._randomness, observe, run)
         self._now_seconds = now_seconds
         self._simulated = simulated
         self._policy = policy
@@ -113,16 +127,20 @@ class Device:
         """
         installed = self._installed(request)
         federation = installed.release.federation
+        check_asked(request, federation)
         self._check_mode(federation, "plain")
-        parameters = _parameters(request, installed, vector)
+        parameters = parameters_for(request, installed, vector)
         charges = charges_of(federation, request.task, request.number, None)
         self._budget.check(federation, request.task, charges)
-        dimension = _dimension(request, installed)
+        dimension = summand_length(request, installed)
         contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
         self._budget.charge_round(federation, request.task, charges, request.number)
-        if not len(contribution.event_noise):
+        over_clip = local_noise_over_clip(federation, request.task, request.number, dimension, 0)
+        if not over_clip:
             return contribution.vector
-        return contribution.vector + contribution.event_noise
+        deviation = over_clip * TASK_ROWS[request.task].clip_norm(federation)
+        noise = self._randomness(request.number).numpy("noise").normal(0.0, deviation, dimension)
+        return contribution.vector + noise.astype(np.float32)
 
     def advertise(self, request: RoundRequest, vector: Vector | None, configuration: bytes) -> bytes:
         """Work for a private sum, keep the result, and say that one takes part.
@@ -144,9 +162,10 @@ class Device:
         self._session.wipe()
         installed = self._installed(request)
         federation = installed.release.federation
+        check_asked(request, federation)
         mode = "ideal" if federation.sum.mode == "ideal" or not self._masks() else "secure"
         self._check_mode(federation, mode)
-        parameters = _parameters(request, installed, vector)
+        parameters = parameters_for(request, installed, vector)
         clip_norm = RoundConfiguration.decode(configuration).clip_norm
         terms = self._terms(request, installed, vector, clip_norm)
         if configuration != terms.configuration.encode():
@@ -167,12 +186,12 @@ class Device:
         )
         until = self._now_seconds() + federation.round.deadline_seconds + federation.sum.phase_seconds
         if mode == "ideal":
-            kept = Prepared(configuration, contribution.vector.tobytes(), contribution.event_noise.tobytes())
-            self._session.put(RoundCheckpoint(request, terms.event_noise_over_clip, until, kept))
+            kept = Prepared(configuration, contribution.vector.tobytes())
+            self._session.put(RoundCheckpoint(request, terms.local_noise_over_clip, until, kept))
             return b""
-        role = self._role(request, "advertise", terms.event_noise_over_clip)
+        role = self._role(request, "advertise", terms.local_noise_over_clip)
         advert, joined = role.advertise(terms.configuration, contribution)
-        self._session.put(RoundCheckpoint(request, terms.event_noise_over_clip, until, joined))
+        self._session.put(RoundCheckpoint(request, terms.local_noise_over_clip, until, joined))
         return advert
 
     def reveal(self, ch: bytes, cohort: int) -> bytes:
@@ -187,7 +206,7 @@ class Device:
         if not isinstance(turn.state, Prepared):
             raise RuntimeError(f"reveal: expected a prepared contribution, got {type(turn.state).__name__}")
         configuration = RoundConfiguration.decode(turn.state.configuration)
-        parameters = configuration.for_cohort(cohort, turn.event_noise_over_clip)
+        parameters = configuration.for_cohort(cohort, turn.local_noise_over_clip)
         self._pay(turn, federation)
         words = encode_contribution(
             Contribution.of(turn.state), configuration, parameters, self._secrets(turn.request, "reveal")
@@ -209,7 +228,7 @@ class Device:
         turn = self._session.take(name, ch, self._now_seconds())
         federation = self._installed(turn.request).release.federation
         self._ask_policy(federation, RoundConfiguration.decode(turn.state.configuration), turn.request)
-        role = self._role(turn.request, name, turn.event_noise_over_clip)
+        role = self._role(turn.request, name, turn.local_noise_over_clip)
         following: RoleState
         match name, turn.state, parts:
             case "share", Joined() as joined, (roster,):
@@ -228,7 +247,7 @@ class Device:
             case _:
                 raise Corrupt(f"{name}: expected the parts of this phase, got {len(parts)}")
         until = self._now_seconds() + federation.sum.phase_seconds
-        self._session.put(RoundCheckpoint(turn.request, turn.event_noise_over_clip, until, following))
+        self._session.put(RoundCheckpoint(turn.request, turn.local_noise_over_clip, until, following))
         return answer
 
     def _pay(self, turn: RoundCheckpoint, federation: FederationFile) -> None:
@@ -236,8 +255,14 @@ class Device:
         configuration = RoundConfiguration.decode(turn.state.configuration)
         self._budget.charge_round(federation, task, charges_of(federation, task, number, configuration), number)
 
-    def _role(self, request: RoundRequest, phase: str, event_noise_over_clip: float) -> SecAggClient:
-        return SecAggClient(self._member, self._secrets(request, phase), self._now_seconds, event_noise_over_clip)
+    def _role(self, request: RoundRequest, phase: str, local_noise_over_clip: float) -> SecAggClient:
+        return SecAggClient(
+            self._member,
+            self._secrets(request, phase),
+            self._now_seconds,
+            local_noise_over_clip,
+            same_work=not self._simulated,
+        )
 
     def _secrets(self, request: RoundRequest, phase: str) -> RandomBytes:
         """Chance of one phase; `mask` and `reveal` make the same words of the same chance."""
@@ -255,7 +280,7 @@ class Device:
             request.groups,
             b"" if vector is None else vector.tobytes(),
         )
-        dimension, federation = _dimension(request, installed), installed.release.federation
+        dimension, federation = summand_length(request, installed), installed.release.federation
         return derive_round_parameters(
             federation, request.task, request.number, dimension, subject, self._member.registry, clip_norm
         )
@@ -286,24 +311,3 @@ class Device:
                 f"round {request.number}: expected federation {held[:12]}, got {request.federation[:12]}"
             )
         return installed
-
-
-def _dimension(request: RoundRequest, installed: LoadedRelease) -> int:
-    """Numbers that a task's summand has."""
-    trained = installed.model.layout.select(request.groups).size
-    return TASK_ROWS[request.task].dimension(len(installed.release.catalogue), trained)
-
-
-def _parameters(request: RoundRequest, installed: LoadedRelease, vector: Vector | None) -> Vector:
-    """The parameters that a task works under; none for a count. Seen to fit before the log is opened."""
-    if not TASK_ROWS[request.task].takes_parameters:
-        return np.zeros(0, np.float32)
-    size = installed.model.layout.size
-    if vector is None:
-        raise Misconfigured(f"{request.task}: expected a parameter vector, got none")
-    if vector.shape != (size,) or vector.dtype != np.float32 or not np.isfinite(vector).all():
-        raise Misconfigured(
-            f"{request.task}: expected {size} finite numbers in float32 as parameters, got {vector.dtype} of shape "
-            f"{vector.shape}"
-        )
-    return vector

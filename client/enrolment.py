@@ -12,12 +12,12 @@ from client.ledger_check import answers_in
 from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
 from client.wall_clock import WallClock, latest_seconds
+from shared.charges import adds_local_noise, epsilon_alone, user_charge
 from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import ConcentratedAccountant, ReadLedger, read_ledger
-from shared.round_parameters import user_charge
+from shared.privacy import ReadLedger, composed_epsilon, epsilon_text, people_share, read_ledger
 from shared.secure_sum import Certificate, verify_certificate
 from shared.tasks import TASK_ROWS, Task
 
@@ -148,10 +148,9 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
     ]
     window = f"for every {federation.windows.events} events in a row: epsilon"
     event = [f"  Besides, {window} {privacy.event_epsilon:g} at delta {privacy.event_delta:g}, against the same."]
-    if privacy.local:
+    if adds_local_noise(federation):
         event.append(
-            f"  And {window} {privacy.local_epsilon:g} from this device's own noise, in updates alone, should the "
-            "sum be broken."
+            f"  And {window} {privacy.local_epsilon:g} from this device's own noise, should the sum be broken."
         )
     return (
         f"Server: {offer.server}; federation: {federation.name}",
@@ -166,7 +165,10 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
         "over this device's whole life.",
         "  Against everybody who reads a model or a sum, and a server that colludes with at most "
         f"{100 * federation.sum.corrupt_share:g} % of a round's devices.",
-        "  That share is the operator's word: whoever can enrol many devices of their own can break it.",
+        "  That share is the operator's word, and no more than "
+        f"{100 * people_share(federation.round.minimum_answers, federation.sum.corrupt_share):.2g} % of all people, if "
+        f"{federation.round.minimum_answers} are drawn at random. Were everybody else in a sum in league with the "
+        f"server, it would be epsilon {epsilon_text(epsilon_alone(federation) or 0.0)}.",
         *(event if privacy.event else ()),
         *(_period_in_words(federation) if privacy.period_days else ()),
         "  When that is spent, the device sends no more, and goes on recommending.",
@@ -197,4 +199,4 @@ def _period_in_words(federation: FederationFile) -> list[str]:
 
 def _epsilon_each(federation: FederationFile, task: Task) -> float:
     charge = user_charge(federation, task)
-    return 0.0 if charge is None else ConcentratedAccountant().epsilon({charge: 1}, federation.privacy.user_delta)
+    return 0.0 if charge is None else composed_epsilon({charge: 1}, federation.privacy.user_delta)

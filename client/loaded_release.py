@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from client.training import LocalTraining
+from shared.arguments import PathArgument, path_of
 from shared.model import GlobalModel, build_model
 from shared.release import Release
 
@@ -18,18 +19,28 @@ class LoadedRelease:
     model: GlobalModel
     training: LocalTraining
 
+    def __repr__(self) -> str:
+        return f"LoadedRelease({len(self.release.catalogue)} items, round {self.release.round_number})"
 
-def load_release(directory: Path | str, adapters: bool = True) -> LoadedRelease:
+
+def load_release(directory: PathArgument, adapters: bool = True) -> LoadedRelease:
     """Verify and load the release at `directory`; a second call gives the same objects.
 
     Args:
-        directory: folder that holds the release's files.
+        directory: folder that holds the release's files, such as `RunResult.release` of a run with a folder.
         adapters: whether they will be trained; without, PEFT and Hugging Face's classes are not imported.
 
     Raises:
         Misconfigured, Corrupt: see `Release.load` and `load_backbone`.
+
+    Example:
+        >>> loaded = load_release(folder)
+        >>> loaded
+        LoadedRelease(24 items, round 0)
+        >>> load_release(folder) is loaded
+        True
     """
-    return _installed(Path(directory), adapters)
+    return _installed(path_of("release", directory), adapters)
 
 
 @lru_cache(maxsize=2)

@@ -17,6 +17,7 @@ from client.ledger_heads import head_places
 from client.membership import Membership
 from client.receipts import known_of
 from client.wall_clock import kept_seconds
+from shared.charges import local_charge, user_charge
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -27,13 +28,11 @@ from shared.privacy import (
     LedgerHead,
     PrivacyEvent,
     ReadLedger,
-    SampledGaussian,
     SummedWindow,
     day_of,
     read_ledger,
 )
-from shared.round_parameters import user_charge
-from shared.tasks import Task
+from shared.tasks import TASK_ROWS, Task
 
 _AHEAD_SECONDS = 86_400.0
 _WINDOW_OVER_PERSON = 4.0  # most that one window is charged over what its person is, see `charges_of`
@@ -119,7 +118,8 @@ def _lost(
         federation = _agreed(home)
         for task in federation.privacy.tasks:
             life = _answers_of_a_life(federation, task)
-            possible = life if rounds is None else min(life, rounds.get(task, -1) + 1)
+            asked = TASK_ROWS[task].rounds(federation)
+            possible = life if rounds is None else min(life, sum(number <= rounds.get(task, -1) for number in asked))
             least[task] = max(least.get(task, 0), possible)
     for task, count in least.items():
         short = max(0, count - answered[task])
@@ -143,11 +143,8 @@ def _most_of_an_answer(
         before = [event.rho for event in seen if isinstance(event, SummedWindow) and event.task == task]
         alike = task == "evaluation" or (task == "update" and not federation.training.adapter_rounds)
         events.append(SummedWindow(task, max(before) if before and alike else _WINDOW_OVER_PERSON * user.rho))
-    if federation.privacy.local and task == "update":
-        events.append(
-            SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)
-        )
-    return tuple(events)
+    local = local_charge(federation, task)
+    return (*events, local) if local is not None else tuple(events)
 
 
 def _answers_of_a_life(federation: FederationFile, task: Task) -> int:

@@ -12,11 +12,11 @@ from typing import Annotated, NoReturn, Self
 from pydantic import Field
 
 from client.settings_file import SettingsFile, parse, read_settings, with_values
+from shared.charges import epsilon_alone, user_charge
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.privacy import ConcentratedAccountant, SummedGaussian
-from shared.round_parameters import user_charge
+from shared.privacy import SummedGaussian, composed_epsilon
 from shared.secure_sum import RHO_UNIT, RoundConfiguration
 from shared.tasks import Task
 
@@ -42,6 +42,7 @@ class Policy(SettingsFile):
     smallest_cohort: Annotated[int, Field(ge=2)]
     largest_epsilon_per_round: Epsilon
     largest_epsilon_in_life: Epsilon
+    largest_epsilon_alone: Epsilon
     largest_delta: Annotated[float, Field(gt=0, lt=1)]
     tasks: Annotated[tuple[Task, ...], Field(strict=False)]
     smallest_dropout_share: Share
@@ -87,6 +88,9 @@ class Policy(SettingsFile):
             _refuse("largest_epsilon_in_life", self.largest_epsilon_in_life, f"{privacy.user_epsilon:g}")
         if not privacy.user_delta <= self.largest_delta:
             _refuse("largest_delta", self.largest_delta, f"{privacy.user_delta:g}")
+        alone = epsilon_alone(federation)
+        if alone is None or not alone <= self.largest_epsilon_alone:
+            _refuse("largest_epsilon_alone", self.largest_epsilon_alone, f"{alone:.4g}" if alone else "no promise")
         for task in self._asked(federation):
             self._check_charge(federation, task, user_charge(federation, task))
         self._check_share("dropout", federation.sum.dropout_share)
@@ -129,7 +133,7 @@ class Policy(SettingsFile):
     def _check_charge(self, federation: FederationFile, task: Task, charge: SummedGaussian | None) -> None:
         if charge is None:
             _refuse("largest_epsilon_per_round", self.largest_epsilon_per_round, f"{task} without a promise")
-        epsilon = ConcentratedAccountant().epsilon({charge: 1}, federation.privacy.user_delta)
+        epsilon = composed_epsilon({charge: 1}, federation.privacy.user_delta)
         if not epsilon <= self.largest_epsilon_per_round:
             _refuse("largest_epsilon_per_round", self.largest_epsilon_per_round, f"{epsilon:.3g} for {task}")
 

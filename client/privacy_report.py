@@ -9,6 +9,7 @@ from client.home import Home
 from client.ledger_check import Known, answers_in, faults
 from client.ledger_heads import head_places
 from client.wall_clock import latest_seconds
+from shared.charges import adds_local_noise, epsilon_alone
 from shared.errors import HushrecError
 from shared.privacy import LEVELS, Ledger, LedgerBudget, ReadLedger, day_of, read_ledger
 from shared.tasks import TASKS
@@ -19,11 +20,11 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
 
     Returns:
         {"promised": {"federation", "user": {"epsilon", "delta"}, "event", "local": the same or None, "cohort",
-        "period": {"days", "user", "event"} (epsilons) or None}, None before joining, "allowed": {"epsilon",
-        "epsilon_per_round", "delta", "cohort", "tasks"}, "spent": {"user", "event", "local"}, epsilons at the promised
-        deltas, else at the allowed one, "spent_in_period": {"user", "event"} within the newest period or None,
-        "answers": {task: how many were paid for}, "faults": what speaks against the ledger being whole, one sentence
-        each}. The levels are those of `shared.privacy.Level`.
+        "epsilon_alone", "period": {"days", "user", "event"} (epsilons) or None}, None before joining; "allowed":
+        {"epsilon", "epsilon_per_round", "epsilon_alone", "delta", "cohort", "tasks"}; "spent": {"user", "event",
+        "local"}, epsilons at the promised deltas, else at the allowed one; "spent_in_period": {"user", "event"} within
+        the newest period or None; "answers": {task: how many were paid for}; "faults": what speaks against the ledger
+        being whole, one sentence each}. The levels are those of `shared.privacy.Level`.
 
     Raises:
         Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
@@ -54,6 +55,7 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
         "allowed": {
             "epsilon": policy.largest_epsilon_in_life,
             "epsilon_per_round": policy.largest_epsilon_per_round,
+            "epsilon_alone": policy.largest_epsilon_alone,
             "delta": policy.largest_delta,
             "cohort": policy.smallest_cohort,
             "tasks": list(policy.tasks),
@@ -77,11 +79,14 @@ def _promised(home: Home) -> dict[str, Any] | None:
         "federation": federation.name,
         "user": {"epsilon": privacy.user_epsilon, "delta": privacy.user_delta} if privacy.user else None,
         "event": {"epsilon": privacy.event_epsilon, "delta": privacy.event_delta} if privacy.event else None,
-        "local": {"epsilon": privacy.local_epsilon, "delta": privacy.event_delta} if privacy.local else None,
+        "local": {"epsilon": privacy.local_epsilon, "delta": privacy.event_delta}
+        if adds_local_noise(federation)
+        else None,
         "cohort": federation.round.minimum_answers,
         "period": period | {"event": privacy.period_event_epsilon if privacy.level == "both" else None}
         if privacy.period_days
         else None,
+        "epsilon_alone": epsilon_alone(federation),
     }
 
 

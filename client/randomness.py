@@ -5,7 +5,6 @@ import secrets
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from shared.privacy import RandomBytes
 
@@ -17,20 +16,16 @@ class Randomness(Protocol):
         """A generator for sampling (windows, negatives)."""
         ...
 
-    def torch(self, purpose: str) -> torch.Generator:
-        """A generator for event-level noise."""
-        ...
-
     def bytes(self, purpose: str) -> RandomBytes:
-        """A source of secrets and of user-level noise."""
+        """A source of secrets and of noise."""
         ...
 
 
 class SystemRandomness:
     """Generators whose state comes from the operating system's entropy, fresh at every call.
 
-    The generators of numpy and torch are not cryptographic: event-level noise drawn from them is non-hardened DP-SGD
-    noise. Secrets and user-level noise come from the operating system itself.
+    The generator of numpy is not cryptographic and draws windows and negatives alone. Secrets and all noise come from
+    the operating system itself.
     """
 
     def __repr__(self) -> str:
@@ -39,10 +34,6 @@ class SystemRandomness:
     def numpy(self, purpose: str) -> np.random.Generator:
         """A PCG64 generator with 128 fresh bits for its state, whatever the purpose."""
         return np.random.Generator(np.random.PCG64(secrets.randbits(128)))
-
-    def torch(self, purpose: str) -> torch.Generator:
-        """A generator seeded with 63 fresh bits, whatever the purpose."""
-        return torch.Generator().manual_seed(secrets.randbits(63))
 
     def bytes(self, purpose: str) -> RandomBytes:
         """The operating system's own source, `os.urandom`, whatever the purpose."""

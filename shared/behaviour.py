@@ -7,10 +7,11 @@ something.
 
 import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from shared.arguments import context_pairs, described
 from shared.errors import Misconfigured
 
 
@@ -26,6 +27,8 @@ class EventKind(StrEnum):
     SKIP = "skip"
     DISMISSAL = "dismissal"
 
+
+_KINDS_BY_TEXT = {kind.value: f"EventKind.{kind.name}" for kind in EventKind}
 
 # What a person turned away from is no choice: nothing is recommended next to it, and it is no target of anything.
 TURNED_AWAY = frozenset({EventKind.SKIP, EventKind.DISMISSAL})
@@ -49,10 +52,12 @@ class Event:
         shown: ids of the other items offered in the same list and not taken. Private.
         propensity: chance with which the recommender showed the item, in (0, 1]; None where it was found otherwise.
         context: (name, value) pairs in words: hour, weekday, place kind, device kind. Private.
+        arrival: place in its log in the order of arrival, from 0, which an event keeps for ever and a deletion leaves
+            empty; None where a log does not count, and order is that of times. No part of what was done.
 
     Raises:
-        Misconfigured: the time is not finite, the kind is none, neither an item nor a text is given, or the propensity
-            is no chance.
+        Misconfigured: the time is not finite, the kind is none, neither an item nor a text is given, the context is not
+            made of pairs, or the propensity is no chance.
     """
 
     time_seconds: float
@@ -63,17 +68,31 @@ class Event:
     shown: tuple[str, ...] = ()
     context: tuple[tuple[str, str], ...] = ()
     propensity: float | None = None
+    arrival: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, EventKind):
             raise Misconfigured(
                 f"event kind: expected an EventKind, one of {', '.join(EventKind)}, got {type(self.kind).__name__}; "
-                'write EventKind("click")'
+                f"write {_KINDS_BY_TEXT.get(str(self.kind), 'one of them, such as EventKind.CLICK')}"
             )
-        if not math.isfinite(self.time_seconds):
-            raise Misconfigured(f"event time: expected a finite number of seconds, got {self.time_seconds}")
+        try:
+            finite = math.isfinite(self.time_seconds)
+        except TypeError:
+            finite = False
+        if not finite:
+            raise Misconfigured(
+                f"event time: expected a finite number of seconds since 1970, got {described(self.time_seconds)}; of a "
+                "datetime, give its timestamp()"
+            )
         if self.item is None and not self.text:
             raise Misconfigured("event: expected an item id or a text, got neither")
+        if self.item is not None and not isinstance(self.item, str):
+            raise Misconfigured(
+                f"event item: expected the item's id as text, got {type(self.item).__name__}; give Item.id"
+            )
+        if self.context != ():
+            context_pairs(self.context)
         if self.propensity is not None and not 0.0 < self.propensity <= 1.0:
             raise Misconfigured(f"event propensity: expected a chance above 0 up to 1, got {self.propensity}")
 

@@ -1,14 +1,15 @@
-"""Ends a process together with the process that started it, so that nothing is left behind when a parent is killed."""
+"""What a process leaves behind: nothing when its parent ends, and no copy of its memory."""
 
 import ctypes
 import fcntl
 import os
+import resource
 import signal
 import sys
 import threading
 import time
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 def end_with_parent(parent: int, ending: signal.Signals) -> None:
@@ -27,6 +28,16 @@ def end_with_parent(parent: int, ending: signal.Signals) -> None:
         os.kill(os.getpid(), ending)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def keep_memory_private() -> None:
+    """Let no core dump and, on Linux, no other process of this user but root read this process's memory (prctl(2)).
+
+    Swap is not covered.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)
 
 
 def end_with_pipe(descriptor: int) -> None:

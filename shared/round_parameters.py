@@ -6,16 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import Misconfigured
+from shared.charges import charges_of, local_noise_over_clip, user_charge
 from shared.federation import FederationFile
-from shared.privacy import (
-    ConcentratedAccountant,
-    PrivacyEvent,
-    SampledGaussian,
-    SummedGaussian,
-    SummedWindow,
-    rho_for,
-)
+from shared.privacy import PrivacyEvent, composed_epsilon
 from shared.secure_sum import RHO_UNIT, RoundConfiguration, digest
 from shared.tasks import TASK_ROWS, Task
 
@@ -29,12 +22,12 @@ class RoundParameters:
     Attributes:
         configuration: what the private sum is bound to.
         charges: what a device pays for one answer, at each level that is promised.
-        event_noise_over_clip: standard deviation of each device's event-level noise over the clipping norm.
+        local_noise_over_clip: standard deviation of the noise of each device's own, over the clipping norm; 0 mostly.
     """
 
     configuration: RoundConfiguration
     charges: tuple[PrivacyEvent, ...]
-    event_noise_over_clip: float
+    local_noise_over_clip: float
 
 
 def derive_round_parameters(
@@ -73,9 +66,10 @@ def derive_round_parameters(
         dropout_ppm=round(federation.sum.dropout_share * 1e6),
         noise=int(charge is not None),
     )
-    noise = event_noise_deviation(federation, round_number) if task == "update" else 0.0
     charges = charges_of(federation, task, round_number, configuration)
-    return RoundParameters(configuration, charges, noise / configuration.clip_norm)
+    scale = 0 if federation.sum.mode == "plain" else configuration.smallest_scale
+    noise = local_noise_over_clip(federation, task, round_number, configuration.dimension, scale)
+    return RoundParameters(configuration, charges, noise)
 
 
 def round_binding(
@@ -102,53 +96,6 @@ def round_binding(
     )
 
 
-def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None:
-    """What one participation in a task costs at user level, in whole units of rho; None without that promise.
-
-    Raises:
-        Misconfigured: the task has no share of the budget.
-    """
-    privacy = federation.privacy
-    if not privacy.user:
-        return None
-    share, participations = privacy.share(task), privacy.participations.get(task, 1)
-    units = math.floor(share * rho_for(privacy.spread_epsilon, privacy.user_delta) / participations / RHO_UNIT)
-    if not units:
-        raise Misconfigured(
-            f"privacy.user_epsilon = {privacy.spread_epsilon:g}: expected enough for {participations} answers of "
-            f"{task} with {share:.3g} of the budget, got less than the smallest step there is; raise it, give {task} a "
-            f"larger share, or set privacy.participations.{task} to fewer"
-        )
-    return SummedGaussian(task, units * RHO_UNIT)
-
-
-def charges_of(
-    federation: FederationFile, task: Task, round_number: int, configuration: RoundConfiguration | None
-) -> tuple[PrivacyEvent, ...]:
-    """What one answer releases about a person and about one window of theirs, at each level that is promised.
-
-    Args:
-        federation: the terms, which say what is promised and at what price.
-        task: what is answered: an update, statistics or an evaluation.
-        round_number: of the sum, which says which groups are trained.
-        configuration: of the private sum; None for an answer in the open, which only local noise covers.
-
-    Raises:
-        Misconfigured: the task has no share of the budget.
-    """
-    charged: list[PrivacyEvent] = []
-    user = user_charge(federation, task)
-    if user is not None and configuration is not None:
-        charged.append(user)
-        if federation.privacy.event:
-            charged.append(SummedWindow(task, user.rho * _window_share(federation, task, round_number, configuration)))
-    if federation.privacy.local and task == "update":
-        charged.append(
-            SampledGaussian(federation.windows.sampling_probability, federation.privacy.event_noise_multiplier)
-        )
-    return tuple(charged)
-
-
 def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
     """What all answers of a device's life together promise to one window of its events, at `privacy.event_delta`.
 
@@ -171,23 +118,7 @@ def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
                 if count:
                     derived = derive_round_parameters(federation, task, number, dimension, bytes(32), bytes(32))
                     charged[derived.charges[1]] += count
-    return ConcentratedAccountant().epsilon(charged, privacy.event_delta) if charged else None
-
-
-def _window_share(federation: FederationFile, task: Task, number: int, configuration: RoundConfiguration) -> float:
-    """What one window costs over what the whole person costs.
-
-    The square of how far it can move the vector that enters the sum, over the square of how long that vector can be,
-    both in whole units.
-
-    Each window's gradient is clipped, so emptying one moves an update by its bound at most: clipping each group after
-    that is a projection, which brings no two vectors further apart. Rounding moves each entry of both vectors by less
-    than one unit. Nothing is made of the coin that draws windows, whose outcome the time of an answer may tell.
-    """
-    scale, dimension = configuration.smallest_scale, configuration.dimension
-    longest = scale**2 + scale + dimension // 4 + math.isqrt(dimension) // 2
-    distance = TASK_ROWS[task].window_distance_over_clip(federation, number) * scale + 2 * math.sqrt(dimension)
-    return min(4.0, distance**2 / longest)
+    return composed_epsilon(charged, privacy.event_delta) if charged else None
 
 
 def group_norms(federation: FederationFile, groups: Sequence[str]) -> dict[str, float]:
@@ -196,11 +127,3 @@ def group_norms(federation: FederationFile, groups: Sequence[str]) -> dict[str, 
     shares = {group: named.get(group, 1.0) for group in groups}
     whole = math.sqrt(sum(share**2 for share in shares.values()))
     return {group: federation.clipping.update_norm * share / whole for group, share in shares.items()}
-
-
-def event_noise_deviation(federation: FederationFile, round_number: int) -> float:
-    """Standard deviation that event-level noise gives one coordinate of one device's update in a round (1-based)."""
-    if not federation.privacy.local:
-        return 0.0
-    on_the_sum = federation.privacy.event_noise_multiplier * federation.clipping.window_norm
-    return federation.training.local_learning_rate * on_the_sum / federation.expected_windows(round_number)

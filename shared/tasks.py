@@ -29,7 +29,7 @@ class TaskRow:
         clip_norm: L2 norm of the longest summand, from the federation file.
         window_distance_over_clip: how far emptying one window of events moves a summand at most, over that norm, from
             the federation file and the round's number; at most 2.
-        first_round: number of the round in which it is first asked.
+        rounds: numbers of the rounds in which it is asked; a device answers no other.
     """
 
     sends: str
@@ -39,7 +39,7 @@ class TaskRow:
     dimension: Callable[[int, int], int]
     clip_norm: Callable[[Any], float]
     window_distance_over_clip: Callable[[Any, int], float]
-    first_round: Callable[[Any], int]
+    rounds: Callable[[Any], range]
 
 
 def _window_moves_update(federation: Any, round_number: int) -> float:
@@ -47,6 +47,11 @@ def _window_moves_update(federation: Any, round_number: int) -> float:
     clipping = federation.clipping
     one_window = federation.training.local_learning_rate * clipping.window_norm
     return float(min(2.0, one_window / federation.expected_windows(round_number) / clipping.update_norm))
+
+
+def _evaluated_rounds(federation: Any) -> range:
+    every = federation.evaluation.every_rounds
+    return range(every, federation.training.rounds + 1, every) if every else range(0)
 
 
 TASK_ROWS: dict[Task, TaskRow] = {
@@ -58,7 +63,7 @@ TASK_ROWS: dict[Task, TaskRow] = {
         dimension=lambda items, trained: trained,
         clip_norm=lambda federation: float(federation.clipping.update_norm),
         window_distance_over_clip=_window_moves_update,
-        first_round=lambda federation: 1,
+        rounds=lambda federation: range(1, federation.training.rounds + 1),
     ),
     "statistics": TaskRow(
         sends="which items you have met, for a count of all people's",
@@ -69,7 +74,7 @@ TASK_ROWS: dict[Task, TaskRow] = {
         clip_norm=lambda federation: math.sqrt(federation.statistics.items_per_device),
         # Two vectors without negative entries are never at more than a right angle.
         window_distance_over_clip=lambda federation, round_number: math.sqrt(2),
-        first_round=lambda federation: 0,
+        rounds=lambda federation: range(1),  # before training
     ),
     "evaluation": TaskRow(
         sends=f"how well the ranking foresaw your next choice, and how broad it is: {MEASURES} numbers",
@@ -79,6 +84,6 @@ TASK_ROWS: dict[Task, TaskRow] = {
         dimension=lambda items, trained: MEASURES,
         clip_norm=lambda federation: MEASURES_NORM,
         window_distance_over_clip=lambda federation, round_number: 2.0,
-        first_round=lambda federation: int(federation.evaluation.every_rounds),
+        rounds=_evaluated_rounds,
     ),
 }

@@ -1,10 +1,9 @@
 """Checks what `simulate` is called with, before anything is read: a wrong argument is named as the caller wrote it."""
 
 import typing
-from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
+from shared.arguments import described
 from shared.errors import Misconfigured
 from simulations.options import Aggregation, Engine, Privacy, Which
 
@@ -19,6 +18,8 @@ def check_arguments(
     aggregation: str,
     seed: int,
     baselines: str,
+    resume: bool = False,
+    out: object = None,
 ) -> None:
     """See that each argument is one there is.
 
@@ -33,7 +34,8 @@ def check_arguments(
     ):
         if value not in typing.get_args(known):
             raise Misconfigured(f"{name}: expected {' or '.join(typing.get_args(known))}, got {value!r}")
-    if isinstance(settings, str) or not all(isinstance(setting, str) for setting in settings):
+    listed = isinstance(settings, Iterable) and not isinstance(settings, str)
+    if not listed or not all(isinstance(setting, str) for setting in settings):
         raise Misconfigured(
             f'set: expected a list of settings, such as ["training.rounds=50"], got {type(settings).__name__}'
         )
@@ -44,10 +46,9 @@ def check_arguments(
     ):
         if number is None and name != "seed":
             continue
-        if not isinstance(number, int) or isinstance(number, bool) or number < least:
-            raise Misconfigured(f"{name}: expected a whole number of at least {least}, got {number!r}")
-
-
-def path_of(place: str | PathLike[str] | None) -> Path | None:
-    """A path that was given as text or as one."""
-    return None if place is None else Path(place).expanduser()
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:  # not numpy's: seeds are printed
+            raise Misconfigured(f"{name}: expected a whole number of at least {least}, got {described(number)}")
+    if resume and engine == "ray":
+        raise Misconfigured("resume: expected engine local, got ray, which keeps no device's state; start anew")
+    if resume and out is None:
+        raise Misconfigured("resume: expected the folder of an unfinished run as out, got none; name the folder")

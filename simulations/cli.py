@@ -210,6 +210,43 @@ def bench(
 
 
 @app.command()
+def audit(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Of these only the audits that take seconds.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write what came out as one self-contained page.")
+    ] = None,
+    seed: Seed = 0,
+    list_only: List = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Attack every promise, and its control with the defence off; status 1 if one fails or a control is not caught."""
+    with exit_on_error(_PROGRAM, debug):
+        from simulations.audits import AUDITS, print_outcomes, run_audits, write_page
+
+        known = {row.name: row for row in AUDITS}
+        if list_only:
+            return _print_names({name: row.claim for name, row in known.items()}, as_json)
+        chosen = [known[name] for name in _chosen(names, known) if known[name].quick or not quick]
+        if not chosen:
+            quick_ones = ", ".join(row.name for row in AUDITS if row.quick)
+            raise Misconfigured(f"--quick: expected some of {quick_ones}, got {', '.join(names or ())}")
+        from simulations.report import Progress
+
+        with Progress.on_terminal() as progress:
+            outcomes = run_audits(chosen, seed, progress)
+        if page is not None:
+            write_page(outcomes, seed, page)
+        if as_json:
+            _print_records("audits", {outcome.audit.name: outcome.to_record() for outcome in outcomes}, as_json)
+        else:
+            print_outcomes(outcomes, _console())
+        if not all(outcome.holds for outcome in outcomes):
+            raise typer.Exit(1)
+
+
+@app.command()
 def report(
     directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder of a finished run.")] = None,
     list_only: List = False,

@@ -6,7 +6,7 @@ from typing import Any
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import build_model
-from shared.privacy import Cohort, plan_budget
+from shared.privacy import Cohort, people_share, plan_budget
 from shared.round_parameters import window_epsilon
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -72,11 +72,7 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
         participations={task: privacy.most_answers(task) for task in privacy.tasks} | {"update": answers},
         dimension=dimension,
         shares={task: privacy.share(task) for task in privacy.tasks},
-        population=population,
-        rounds=training.rounds,
     )
-    if planned.readers is None:
-        raise RuntimeError("plan: expected a figure towards readers, got none")
     return {
         "epsilon": epsilon,
         "rho of an update": planned.rho["update"],
@@ -84,7 +80,8 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
         "noise of the mean / C": planned.noise_norm,
         "epsilon of a window": _window_epsilon(file, epsilon, answers, dimension),
         "largest dimension": planned.largest_dimension,
-        "epsilon of readers, if the operator samples in secret": planned.readers.epsilon,
+        "epsilon with nobody else's noise": planned.epsilon_alone,
+        "people that may collude, drawn at random": people_share(training.clients_per_round, file.sum.corrupt_share),
     }
 
 

@@ -5,19 +5,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from client import Recommender
-from shared.errors import Misconfigured
+from shared.arguments import PathArgument, path_or_none
 from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
 from shared.tasks import TASK_ROWS
-from simulations.arguments import check_arguments, path_of
+from simulations.arguments import check_arguments
 from simulations.datasets import Dataset, load, spec_of
 from simulations.engine import Prior, RunFolder, Trained, train_federation
 from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
@@ -32,9 +31,9 @@ _EXAMPLE_EVENTS = 5
 
 
 def simulate(
-    data: str | PathLike[str] | Dataset = "demo",
+    data: PathArgument | Dataset = "demo",
     *,
-    federation: str | PathLike[str] | None = None,
+    federation: PathArgument | None = None,
     set: Sequence[str] = (),
     rounds: int | None = None,
     clients_per_round: int | None = None,
@@ -42,12 +41,12 @@ def simulate(
     privacy: Privacy = "both",
     aggregation: Aggregation = "checked",
     seed: int = 0,
-    out: str | PathLike[str] | None = None,
+    out: PathArgument | None = None,
     resume: bool = False,
     compare: bool = False,
     baselines: Which = "fast",
-    concept_graph: str | PathLike[str] | None = None,
-    concept_names: str | PathLike[str] | None = None,
+    concept_graph: PathArgument | None = None,
+    concept_names: PathArgument | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run one whole federation and measure it.
@@ -77,16 +76,19 @@ def simulate(
         NotYet: the data is too little to ask anybody anything, or its items cannot be told apart.
 
     Example:
-        result = simulate("demo", rounds=20, privacy="both", seed=0)
-        print(result.metrics["sampled"]["ndcg@10"], result.privacy["user"]["epsilon"])
+        >>> result = simulate(data, federation=file, rounds=2, baselines="none")  # or of "demo", without a file
+        >>> (result.users, result.rounds, result.release)
+        (24, 2, None)
+        >>> 0 < result.metrics["sampled"]["ndcg@10"] <= 1 and result.privacy["user"]["epsilon"] <= 8
+        True
     """
     check_arguments(
         settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy=privacy,
-        aggregation=aggregation, seed=seed, baselines=baselines,
+        aggregation=aggregation, seed=seed, baselines=baselines, resume=resume, out=out,
     )  # fmt: skip
-    given, federation = (
-        (data, path_of(federation)) if isinstance(data, Dataset) else (spec_of(data), path_of(federation))
-    )
+    out, federation = path_or_none("out", out), path_or_none("federation", federation)
+    prior = Prior.read(path_or_none("concept_graph", concept_graph), path_or_none("concept_names", concept_names))
+    given = data if isinstance(data, Dataset) else spec_of(data)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="hushrec-run-") as place:
             result = simulate(
@@ -97,10 +99,7 @@ def simulate(
             )  # fmt: skip
             return replace(result, out=None)
     started = time.perf_counter()
-    if resume and engine == "ray":
-        raise Misconfigured("--resume: expected --engine local, got ray, which keeps no device's state; start anew")
     shown = progress or Progress()
-    prior = Prior.read(path_of(concept_graph), path_of(concept_names))
     with shown.stage("loading"):
         dataset = given if isinstance(given, Dataset) else load(given, seed)
         world = World.of(dataset, seed)
@@ -109,7 +108,7 @@ def simulate(
         spec, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
     )
     identity = _identity(spec, world.dataset, seed, settings.digest(), prior.digest())
-    folder = RunFolder.open(Path(out), identity, resume)
+    folder = RunFolder.open(out, identity, resume)
     first_only = aggregation == "checked" and settings.sum.mode == "secure" and engine == "local"
     trained = train_federation(world, settings, folder, engine, seed, shown, prior, world.split.test, first_only)
     result = _measured(world, trained, spec, baselines, seed, shown, first_only)
@@ -221,7 +220,7 @@ def _masked_rounds(trained: Trained, first_only: bool) -> int:
     if federation.sum.mode != "secure":
         return 0
     return sum(
-        not first_only or report.number == TASK_ROWS[report.task].first_round(federation) for report in trained.reports
+        not first_only or report.number == TASK_ROWS[report.task].rounds(federation)[0] for report in trained.reports
     )
 
 

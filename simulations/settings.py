@@ -41,7 +41,7 @@ def resolve(
 ) -> FederationFile:
     """The federation file of a run over data with so many events and devices.
 
-    Where user-level privacy is promised, the budget is spread over as many answers as the circle of devices asks of
+    Where privacy is promised, the budget is spread over as many answers as the circle of devices asks of
     each (`server.aggregation.cohort.sample_cohort`), unless the caller
     says otherwise: a device has no use for what it never spends.
 
@@ -68,7 +68,7 @@ def resolve(
             f"round.minimum_answers={min(named.round.minimum_answers, clients_per_round)}",
         ]
     resolved = read_federation(federation, wishes, overlays)
-    if not resolved.privacy.user:
+    if resolved.privacy.level == "none":
         return resolved
     return read_federation(federation, [*_participations(resolved, devices), *wishes], overlays)
 

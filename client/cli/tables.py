@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.privacy import epsilon_text
+
 
 def recommendations(answer: Mapping[str, Any]) -> None:
     """Best first."""
@@ -45,19 +47,19 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
     levels = {
         "user": "everything you ever did",
         "event": "every few events in a row",
-        "local": "the same, should one update be seen",
+        "local": "the same, should one answer be seen",
     }
     for level, what in levels.items():
         promise = promised and promised[level]
         if level == "local" and not promise and not spent[level]:
             continue  # the only level that is asked for rather than usual
-        said = f"epsilon {promise['epsilon']:g} at delta {promise['delta']:g}" if promise else "nothing"
-        rows.append((what, said, f"epsilon {spent[level]:.3g}"))
+        said = f"epsilon {epsilon_text(promise['epsilon'])} at delta {promise['delta']:g}" if promise else "nothing"
+        rows.append((what, said, f"epsilon {epsilon_text(spent[level])}"))
     period, recent = promised and promised["period"], answer["spent_in_period"]
     for level in ("user", "event") if period and recent else ():
         if period[level]:
-            said = f"epsilon {period[level]:g} in any {period['days']} days in a row"
-            rows.append((levels[level], said, f"epsilon {recent[level]:.3g}"))
+            said = f"epsilon {epsilon_text(period[level])} in any {period['days']} days in a row"
+            rows.append((levels[level], said, f"epsilon {epsilon_text(recent[level])}"))
     title = f"promised by {promised['federation']}" if promised else "promised: this device has joined nothing yet"
     _print(title, ("to", "promised", "spent"), rows)
     answered = ", ".join(f"{task} {count}" for task, count in answer["answers"].items())
@@ -68,6 +70,13 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
         "people or more",
         *(f"fault: {fault}; see: hushrec-device check" for fault in answer["faults"]),
     )
+    if promised and promised["epsilon_alone"] is not None:
+        _console().print(
+            Text(
+                f"were everybody else in league with the server: epsilon {epsilon_text(promised['epsilon_alone'])}; "
+                "that they are not is the word of whoever certifies devices"
+            )
+        )
     for line in lines:
         _console().print(Text(plain(line)))
 

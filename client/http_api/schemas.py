@@ -106,7 +106,8 @@ class PromiseResponse(BaseModel):
 class Promised(BaseModel):
     """What the federation promises for the device's whole life.
 
-    To all one person did; to a window of events; to a window even in a single update, from the device's own noise.
+    To all one person did; to a window of events; to a window even in a single answer, from the device's own noise.
+    `epsilon_alone` is what the first would be were everybody else in every sum in league with the server.
     """
 
     federation: str
@@ -114,6 +115,7 @@ class Promised(BaseModel):
     event: PromiseResponse | None
     local: PromiseResponse | None
     cohort: int
+    epsilon_alone: float | None
 
 
 class Allowed(BaseModel):
@@ -121,6 +123,7 @@ class Allowed(BaseModel):
 
     epsilon: float
     epsilon_per_round: float
+    epsilon_alone: float
     delta: float
     cohort: int
     tasks: list[str]

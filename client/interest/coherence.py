@@ -1,4 +1,4 @@
-"""Whether other events near by speak of the same: a slip of the finger seldom finds company, an interest does."""
+"""Coherence: weighs an event less where its content is unlike that of the events near it in time."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How much one event says about its person: by kind, by rating, and less where it looks like accident, echo or machine.
+"""Event weighting: how much one event says about its person, by kind, rating, dwell time and repetition.
 
 All weights are this file's; none is learnt from anybody. Where times only tell an order, nothing is judged by seconds.
 """

@@ -1,4 +1,4 @@
-"""Forgetting a^-gamma as a sum of exponentials: a new event then costs the same however long the history is.
+"""Power-law forgetting a^-gamma as a sum of exponentials, so that a new event costs the same after any history.
 
 A power of the age mixes all time scales, so no single number can carry it on; two dozen exponentials can (Beylkin and
 Monzon 2005, "On approximation of functions by exponential sums").

@@ -32,7 +32,20 @@ class Ruling:
 
 
 class Controls:
-    """All decisions of one person, applied to the concepts of one release."""
+    """All decisions of one person, applied to the concepts of one release.
+
+    Example:
+        >>> controls = recommender.controls()
+        >>> muted, other = recommender.concept_names[:2]
+        >>> controls.mute(muted)
+        >>> controls.boost(other)
+        >>> (int(controls.muted.sum()), int(controls.boosted.sum()))
+        (1, 1)
+        >>> recommender.controls(controls.to_json()).rulings == controls.rulings  # kept, and read again
+        True
+        >>> len(recommender.recommend([], 3, controls=controls))
+        3
+    """
 
     def __init__(self, names: Sequence[str], centres: NDArray[np.float32], rulings: Sequence[Ruling] = ()) -> None:
         """Put decisions to the concepts of a release.

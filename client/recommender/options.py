@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from client.recommender.blocked_words import blocked_in, folded
+from shared.arguments import described
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 
@@ -38,7 +40,13 @@ class RecommendOptions:
         exploration: chance, for each place in the list, that it is drawn by lot from the better items.
 
     Raises:
-        Misconfigured: a number outside its range, or a blocked word that is none.
+        Misconfigured: a strategy that is none, words in something else than a frozenset, a number outside its range, or
+            a blocked word that is none.
+
+    Example:
+        >>> wishes = RecommendOptions(categories=frozenset({"music"}), blocked_words=frozenset({"drum"}), diversity=0.3)
+        >>> sorted(offer.item for offer in recommender.recommend([], 24, wishes))
+        ['music-2', 'music-3', 'music-5']
     """
 
     strategy: Strategy = Strategy.HYBRID
@@ -51,6 +59,7 @@ class RecommendOptions:
     exploration: float = 0.0
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name in ("diversity", "calibration", "freshness"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise Misconfigured(f"wishes: expected {name} from 0 to 1, got {getattr(self, name)}")
@@ -63,6 +72,20 @@ class RecommendOptions:
             raise Misconfigured("wishes: expected blocked words, got one of blanks alone")
         if not 0.0 <= self.exploration < 1.0:
             raise Misconfigured(f"wishes: expected exploration from 0 to below 1, got {self.exploration}")
+
+    def _check_types(self) -> None:
+        if not isinstance(self.strategy, Strategy):
+            known = ", ".join(f"Strategy.{strategy.name}" for strategy in Strategy)
+            raise Misconfigured(f"wishes: expected strategy as one of {known}, got {described(self.strategy)}")
+        for name in ("categories", "blocked_words"):
+            if not isinstance(given := getattr(self, name), frozenset):
+                raise Misconfigured(
+                    f"wishes: expected {name} as a frozenset of words, got {described(given)}; "
+                    'write frozenset({"one", "other"})'
+                )
+        for name in ("diversity", "calibration", "freshness", "exploration"):
+            if not isinstance(given := getattr(self, name), Real):
+                raise Misconfigured(f"wishes: expected {name} as a number, got {described(given)}")
 
     def __repr__(self) -> str:
         return f"RecommendOptions({self.strategy.value})"

@@ -10,26 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client.interest import CANDIDATES, Attribution, Controls, Interest, Levels, Profile, TextReader
+from client.interest import Attribution, Controls, Interest, Levels, Profile, TextReader
+from client.recommender.arguments import check_wishes, events_of
 from client.recommender.index import CatalogueIndex
 from client.recommender.options import RecommendOptions
+from client.recommender.own_levels import own_levels
 from client.recommender.reasons import Counterfactual, Reason, Recommendation
 from client.recommender.rerank import Candidates, candidates_for, rank_of, rerank
 from client.recommender.scorer import ItemScorer, Query
+from shared.arguments import context_pairs, whole_number
 from shared.arrays import F32Vector
-from shared.behaviour import TURNED_AWAY, Event, EventKind
+from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
-from shared.errors import Misconfigured
 from shared.model import Context, GlobalModel
 from shared.release import Release
 
 Person = Profile | Sequence[Event]
 
 _PLAIN = RecommendOptions()
-_PREDICTED, _FEWEST_PREDICTED = 12, 6  # own events that levels are chosen on
-_CONTRASTED = 100  # catalogue items that each is contrasted with
-_CLEAR_NATS = 2.0
-_ALL_LEVELS = Levels(1 / 3, 1 / 3, 1 / 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,20 @@ class ItemViews:
 
 
 class Recommender:
-    """Ranking under one release."""
+    """Ranking under one release.
+
+    Example:
+        >>> loaded = load_release(folder)
+        >>> recommender = Recommender(loaded.release, loaded.model)
+        >>> events = [Event(1.0, EventKind.CLICK, "garden-0"), Event(2.0, EventKind.SEARCH, text="a rose")]
+        >>> offers = recommender.recommend(events, 3)
+        >>> [offer.score for offer in offers] == sorted((offer.score for offer in offers), reverse=True)
+        True
+        >>> abs(sum(reason.part for reason in offers[0].reasons) - offers[0].score) < 1e-4  # reasons add up to it
+        True
+        >>> "garden-0" in {offer.item for offer in offers}  # what was met is not offered again
+        False
+    """
 
     def __init__(self, release: Release, model: GlobalModel, rng: np.random.Generator | None = None) -> None:
         """Put the release's catalogue in order.
@@ -95,6 +106,7 @@ class Recommender:
         notices_drift: bool = True,
     ) -> Profile:
         """The interest of a person after these events; it takes further events one by one. See `Profile`."""
+        events = events_of(events)
         self._reader.read_ahead(events)
         return Profile(self._reader, events, levels, weighs_events, notices_drift)
 
@@ -110,27 +122,7 @@ class Recommender:
 
         Clearly: two nats of log-likelihood over all of them, so that a short or an ordinary log keeps the release's.
         """
-        catalogue = self._release.catalogue
-        chosen = [
-            place for place, event in enumerate(events) if event.item in catalogue and event.kind not in TURNED_AWAY
-        ]
-        places = chosen[-_PREDICTED:]
-        if len(places) < _FEWEST_PREDICTED or places[0] == 0:
-            return self._reader.levels
-        others = np.random.default_rng(len(catalogue)).integers(len(catalogue), size=_CONTRASTED)
-        tried = (self._reader.levels, *CANDIDATES)
-        likelihood = np.zeros(len(tried))
-        profile = self.profile(events[: places[0]], _ALL_LEVELS)
-        for place, following in zip(places, [*places[1:], None], strict=True):
-            rows = np.append(others, catalogue.row(str(events[place].item)))
-            context = events[place].context
-            scores = self._scorer.score_candidates(profile.interests(tried, context), rows, context)
-            most = scores.max(1)
-            likelihood += scores[:, -1] - np.log(np.exp(scores - most[:, None]).sum(1)) - most
-            for event in events[place:following]:
-                profile.add(event)
-        best = int(likelihood.argmax())
-        return tried[best] if likelihood[best] - likelihood[0] > _CLEAR_NATS else tried[0]
+        return own_levels(events_of(events), self._reader, self._scorer)
 
     def interest(self, person: Person, context: Context = ()) -> Interest:
         """The interest vector of a profile, or after events."""
@@ -163,10 +155,9 @@ class Recommender:
             now_seconds: since 1970 UTC, for freshness; the clock's when left out.
 
         Raises:
-            Misconfigured: `count` is below one.
+            Misconfigured: `count` is no whole number of at least one, or another argument is not of its type.
         """
-        if count < 1:
-            raise Misconfigured(f"recommend: expected a count of at least 1, got {count}")
+        count, context = whole_number("count", count, 1), context_pairs(context)
         profile = self._profile(person)
         question = self._ask(profile, wishes, controls, context, now_seconds)
         pool = candidates_for(count, wishes)
@@ -294,6 +285,7 @@ class Recommender:
         context: Context = (),
         now_seconds: float | None = None,
     ) -> Query:
+        check_wishes(wishes, controls)
         now = time.time() if now_seconds is None else now_seconds
         return self._scorer.query(profile.interest(context), wishes, controls, context, now)
 

@@ -1,4 +1,4 @@
-"""Turns the best items into a list: unlike ones side by side, in the person's own mix, and now and then one by lot."""
+"""Re-ranks the best items into a list: diversity (MMR), calibration to the person's own mix, exploration by chance."""
 
 from dataclasses import dataclass
 

@@ -77,7 +77,8 @@ class SecAggClient:
         membership: Credentials,
         random_bytes: RandomBytes,
         now_seconds: Callable[[], float],
-        event_noise_over_clip: float = 0.0,
+        local_noise_over_clip: float = 0.0,
+        same_work: bool = False,
     ) -> None:
         """Put a role together.
 
@@ -85,12 +86,13 @@ class SecAggClient:
             membership: the device's identity and certificate, the registry, and which devices are revoked.
             random_bytes: source of all secrets.
             now_seconds: since 1970 UTC, for the expiry of certificates.
-            event_noise_over_clip: standard deviation of every member's event-level noise over the clipping norm.
+            local_noise_over_clip: standard deviation of every member's noise of its own over the clipping norm.
+            same_work: mask as slowly for every contribution, so that time tells nothing of it.
         """
         self._member = membership
         self._random_bytes = random_bytes
         self._now_seconds = now_seconds
-        self._event_noise = event_noise_over_clip
+        self._local_noise, self._same_work = local_noise_over_clip, same_work
 
     def __repr__(self) -> str:
         return f"SecAggClient({self._member.identity.device.hex()[:8]})"
@@ -123,7 +125,6 @@ class SecAggClient:
             _element(mask_seed),
             _element(self_seed),
             contribution.vector.tobytes(),
-            contribution.event_noise.tobytes(),
         )
         return advert, state
 
@@ -159,7 +160,7 @@ class SecAggClient:
                 raise Corrupt(f"roster: expected members whose certificates count, got {advert.device.hex()}, revoked")
         verify_roster(roster_bytes, ch, self._member.registry, now)
         session = roster.session(ch)
-        parameters = configuration.for_cohort(len(roster), self._event_noise)
+        parameters = configuration.for_cohort(len(roster), self._local_noise)
         neighbours = Ring(session, len(roster), parameters.degree).neighbours(place)
         points = [neighbour + 1 for neighbour in neighbours]
         of_self = split_secret(
@@ -188,7 +189,6 @@ class SecAggClient:
             b"".join(pairs),
             self_key(int.from_bytes(state.self_seed, "little"), session, own.device),
             state.vector,
-            state.event_noise,
         )
         return ShareMessage(tuple(envelopes)).encode(), following
 
@@ -226,7 +226,9 @@ class SecAggClient:
             if any(int.from_bytes(share, "little") >= PRIME for share in _keys(pair)):
                 raise Corrupt(f"envelope from member {sender}: expected two shares below 2^255 - 19")
         charge()
-        words = encode_contribution(Contribution.of(state), configuration, parameters, self._random_bytes)
+        words = encode_contribution(
+            Contribution.of(state), configuration, parameters, self._random_bytes, self._same_work
+        )
         add_mask(words, state.own_key, 1)
         for neighbour, key in zip(neighbours, _keys(state.pair_keys), strict=True):
             if neighbour in members:
@@ -305,7 +307,7 @@ class SecAggClient:
     def _round_of(self, state: Shared | Masked | Agreed) -> tuple[RoundConfiguration, SumParameters, Ring]:
         """What follows from the configuration and the roster: derived again, never taken from the server."""
         configuration = RoundConfiguration.decode(state.configuration)
-        parameters = configuration.for_cohort(len(state.signers) // _KEY, self._event_noise)
+        parameters = configuration.for_cohort(len(state.signers) // _KEY, self._local_noise)
         return configuration, parameters, Ring(state.session, parameters.cohort, parameters.degree)
 
 

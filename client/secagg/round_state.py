@@ -40,13 +40,13 @@ class RoundCheckpoint:
 
     Attributes:
         request: the round.
-        event_noise_over_clip: of its terms.
+        local_noise_over_clip: of its terms.
         until_seconds: when the next message is too late, since 1970 UTC.
         state: of the role.
     """
 
     request: RoundRequest
-    event_noise_over_clip: float
+    local_noise_over_clip: float
     until_seconds: float
     state: RoleState
 
@@ -70,7 +70,7 @@ class RoundState:
         self.wipe()
         request = turn.request
         header = [request.task, request.federation, request.release, request.number, list(request.groups)]
-        self._kept[_HEADER] = json.dumps([*header, turn.event_noise_over_clip, turn.until_seconds])
+        self._kept[_HEADER] = json.dumps([*header, turn.local_noise_over_clip, turn.until_seconds])
         for name, value in state_to(turn.state).items():
             self._kept[name] = value
 

@@ -17,20 +17,18 @@ Value = int | float | str | bytes
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Contribution:
-    """What a device would add to the sum.
+    """What a device would add to the sum, before noise; a person's, so it does not print.
 
     Attributes:
-        vector: float32 [d]; will be clipped, and is all that the norm bounds.
-        event_noise: float32 [d] or [0], noise beside it that is never clipped.
+        vector: float32 [d]; will be clipped.
     """
 
     vector: NDArray[np.float32]
-    event_noise: NDArray[np.float32]
 
     @classmethod
     def of(cls, state: "Prepared | Shared") -> "Contribution":
         """The contribution that a state keeps."""
-        return cls(np.frombuffer(state.vector, np.float32), np.frombuffer(state.event_noise, np.float32))
+        return cls(np.frombuffer(state.vector, np.float32))
 
     def check(self, dimension: int) -> None:
         """See that a sum of `dimension` coordinates can take it.
@@ -38,17 +36,13 @@ class Contribution:
         Raises:
             Misconfigured: it cannot.
         """
-        for name, part, lengths in (
-            ("contribution", self.vector, (dimension,)),
-            ("event-level noise", self.event_noise, (0, dimension)),
-        ):
-            if part.dtype != np.float32 or part.ndim != 1 or len(part) not in lengths:
-                raise Misconfigured(
-                    f"{name}: expected {dimension} float32 numbers as configured, got {part.dtype} of shape "
-                    f"{part.shape}"
-                )
-            if not np.isfinite(part).all():
-                raise Misconfigured(f"{name}: expected finite numbers, got NaN or infinity")
+        if self.vector.dtype != np.float32 or self.vector.shape != (dimension,):
+            raise Misconfigured(
+                f"contribution: expected {dimension} float32 numbers as configured, got {self.vector.dtype} of shape "
+                f"{self.vector.shape}"
+            )
+        if not np.isfinite(self.vector).all():
+            raise Misconfigured("contribution: expected finite numbers, got NaN or infinity")
 
     def __repr__(self) -> str:
         return f"Contribution(d={len(self.vector)})"
@@ -60,12 +54,11 @@ class Prepared:
 
     Attributes:
         configuration: of the round, 123 bytes.
-        vector, event_noise: the contribution, float32.
+        vector: the contribution, float32.
     """
 
     configuration: bytes
     vector: bytes
-    event_noise: bytes
 
     def __repr__(self) -> str:
         return f"Prepared({len(self.vector)} bytes)"
@@ -79,7 +72,7 @@ class Joined:
         configuration: of the round, 123 bytes.
         advert: what the device said of itself, 280 bytes.
         encryption_secret, mask_seed, self_seed: e_sk, mseed and b, 32 bytes each.
-        vector, event_noise: the contribution, float32.
+        vector: the contribution, float32.
     """
 
     configuration: bytes
@@ -88,7 +81,6 @@ class Joined:
     mask_seed: bytes
     self_seed: bytes
     vector: bytes
-    event_noise: bytes
 
     def __repr__(self) -> str:
         return f"Joined({len(self.vector)} bytes)"
@@ -115,7 +107,6 @@ class Shared:
     pair_keys: bytes
     own_key: bytes
     vector: bytes
-    event_noise: bytes
 
     def __repr__(self) -> str:
         return f"Shared({len(self.signers) // 32} members)"

@@ -6,6 +6,7 @@ the device on.
 
 import sqlite3
 from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -114,7 +115,7 @@ class Store:
         return ids
 
     def rows(self, after: int = 0) -> list[tuple[int, Event]]:
-        """Every event with its row id, oldest first; only those of ids above `after`.
+        """Every event with its row id, oldest first; only those of ids above `after`. Ids tell the order of arrival.
 
         Raises:
             Corrupt: a row is not what was written there; the message says which, and it can be deleted by its id.
@@ -178,7 +179,7 @@ class Store:
 
     def _opened(self, row: int, tag: bytes | None, sealed: bytes) -> Event:
         try:
-            return decode_event(self._seals.open(sealed, "events", _place(row, tag)))
+            return replace(decode_event(self._seals.open(sealed, "events", _place(row, tag))), arrival=row - 1)
         except InvalidTag:
             raise Corrupt(
                 f"{self._path}: event {row}: expected what was sealed in this row, got another; bring the file back "

@@ -197,13 +197,14 @@ class FleetClient:
             raise Corrupt("message: expected what its head says, got another run or node")
         return message
 
-    def push(self, reply: Message) -> None:
-        """Give a reply back. How long the work took is not said.
+    def push(self, reply: Message, question: Message) -> None:
+        """Give a reply back. How long the work took is not said: its times are those of the question.
 
         Raises:
             NotYet, Corrupt: see `_ask`; or the server did not store it.
             Refused: the run is over.
         """
+        reply.metadata.created_at, reply.metadata.ttl = question.metadata.created_at, question.metadata.ttl
         _name(reply, reply.object_id)
         with no_object_id_recompute():
             tree, objects = get_object_tree(reply), get_all_nested_objects(reply)

@@ -21,10 +21,11 @@ from client.home import Home
 from client.membership import Membership
 from client.secagg import RoundRequest, Value
 from client.store import Store
+from client.supernode.slot import in_slot
 from client.wall_clock import WallClock
 from shared.behaviour import Event
 from shared.errors import HushrecError, Misconfigured
-from shared.lifetime import end_with_parent
+from shared.lifetime import end_with_parent, keep_memory_private
 
 if TYPE_CHECKING:
     from client.loaded_release import LoadedRelease
@@ -136,6 +137,7 @@ class RoundProcess:
             self._session,
             now_seconds=clock,
             policy=place.policy,
+            run=in_slot,
         )
 
     def __repr__(self) -> str:
@@ -185,6 +187,7 @@ def _be_a_round(connection: Connection, parent: int, make: Callable[[], RoundPro
     """What a fork does: answer its parent, with chance of its own, until either ends."""
     try:
         end_with_parent(parent, signal.SIGKILL)
+        keep_memory_private()
         os.closerange(3, connection.fileno())
         os.closerange(connection.fileno() + 1, 1024)  # above all the way to the process that answers the server
         import torch

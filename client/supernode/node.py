@@ -91,7 +91,7 @@ class Node:
             return False
         self._busy_until = self._clock() + BUSY_SECONDS
         try:
-            self._give_back(self._reply(incoming))
+            self._give_back(self._reply(incoming), incoming.head)
         except HushrecError as reason:  # the run is over, say, or the message was not whole
             _LOGGER.warning("a message was not answered: %s", _one_line(reason))
         self._busy_until = self._clock() + BUSY_SECONDS
@@ -170,11 +170,11 @@ class Node:
                 code="protocol-version",
             )
 
-    def _give_back(self, reply: Message) -> None:
+    def _give_back(self, reply: Message, question: Message) -> None:
         """Send a reply, more than once where the server is away for a moment."""
         for tries in range(1, _TRIES_TO_REPLY + 1):
             try:
-                return self._fleet.push(reply)
+                return self._fleet.push(reply, question)
             except NotYet as reason:
                 if tries == _TRIES_TO_REPLY:
                     raise

@@ -1,13 +1,12 @@
 """One device's answer to an `update`: the change its own windows ask of the federated parameters.
 
-The order of operations is the privacy: windows are drawn by a secret coin, each window's gradient is clipped, their sum
-is clipped, event noise is drawn apart from it and never clipped.
+The order of operations is the privacy: windows are drawn by a coin, each window's gradient is clipped, their sum is
+clipped. Noise comes after that, in whole units (`client.secagg.encode`).
 """
 
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
@@ -27,22 +26,6 @@ from shared.release import Release
 from shared.round_parameters import group_norms
 
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What one device would add to the sum.
-
-    Attributes:
-        signal: float32 [d of the groups], the change, clipped group by group unless the norm adapts.
-        noise: float32 [d of the groups], event noise beside it; zero with the engine off.
-    """
-
-    signal: Vector
-    noise: Vector
-
-    def __repr__(self) -> str:
-        return f"Update(d={len(self.signal)})"
 
 
 class LocalTraining:
@@ -65,7 +48,7 @@ class LocalTraining:
         groups: Sequence[str],
         events: Sequence[Event],
         randomness: Randomness,
-    ) -> Update:
+    ) -> Vector:
         """Train on one device's log.
 
         Args:
@@ -73,7 +56,10 @@ class LocalTraining:
             vector: float32 [d_total], the parameters at the start of the round.
             groups: which of them to train.
             events: the log, oldest first.
-            randomness: draws the windows and what they are contrasted with, and the noise.
+            randomness: draws the windows and what they are contrasted with.
+
+        Returns:
+            float32 [d of the groups], the change, clipped group by group unless the norm adapts.
 
         Raises:
             NotYet: fewer events than the federation asks for; said after as much work as one window takes.
@@ -89,10 +75,6 @@ class LocalTraining:
             raise NotYet(f"update: expected at least {asked} events, got {len(events)}")
         return update
 
-    def nothing(self, release: Release, vector: Vector, groups: Sequence[str], randomness: Randomness) -> Update:
-        """What a device without any event would add: no signal, and event noise like any other's; see `update`."""
-        return self._trained(release, vector, groups, (), randomness)
-
     def _trained(
         self,
         release: Release,
@@ -100,7 +82,7 @@ class LocalTraining:
         groups: Sequence[str],
         events: Sequence[Event],
         randomness: Randomness,
-    ) -> Update:
+    ) -> Vector:
         settings = release.federation
         adapting = "adapters" in groups
         newest = settings.training.adapter_windows if adapting else settings.windows.per_device
@@ -108,18 +90,16 @@ class LocalTraining:
         windows = cut_windows(events, settings.windows.events)
         coins = randomness.numpy("windows")
         start = self._model.layout.extract(vector, groups)
-        change, noise = np.zeros_like(start), np.zeros_like(start)
+        change = np.zeros_like(start)
         with self._model.at(vector):
             for _ in range(settings.training.local_steps):
                 self._model.load(self._model.layout.insert(vector, groups, start + change))
                 drawn = sample_windows(windows, newest, settings.windows.sampling_probability, coins)
-                gradient, noise = self._step(release, groups, drawn, expected, coins, randomness.torch("noise"))
-                change -= settings.training.local_learning_rate * gradient
-                noise = settings.training.local_learning_rate * noise
+                change -= settings.training.local_learning_rate * self._step(release, groups, drawn, expected, coins)
         clips = settings.privacy.level != "none" or settings.sum.mode != "plain"
         if clips and not settings.clipping.adaptive_quantile:  # an adaptive norm is known to the private sum alone
             change = self._clipped(change, groups, group_norms(settings, groups))
-        return Update(change, noise)
+        return change
 
     def _clipped(self, change: Vector, groups: Sequence[str], norms: Mapping[str, float]) -> Vector:
         """Each group shortened to its own bound (McMahan et al. 2018): a projection, so no window moves it further."""
@@ -139,33 +119,32 @@ class LocalTraining:
         drawn: Sequence[Window],
         expected_windows: float,
         coins: np.random.Generator,
-        generator: torch.Generator,
-    ) -> tuple[Vector, Vector]:
-        """Gradient over the expected number of windows, and the noise beside it; both float32 [d of the groups].
+    ) -> Vector:
+        """Gradient over the expected number of windows, float32 [d of the groups].
 
         A window that cannot be computed counts as empty, and the others as they are: if it took them with it, one
         window could move the answer by as much as the whole log.
         """
 
-        def step(windows: Sequence[Window]) -> tuple[Vector, Vector]:
-            return self._step_together(release, groups, windows, expected_windows, coins, generator)
+        def step(windows: Sequence[Window]) -> Vector:
+            return self._step_together(release, groups, windows, expected_windows, coins)
 
         try:
             return step(drawn)
         except Exception:
             self._unhook()  # what Opacus kept belongs to windows that are not carried on with
-            gradient, noise = step(())
+            gradient = step(())
             computed = 0
             for window in drawn:
                 try:
-                    gradient = gradient + step([window])[0]
+                    gradient = gradient + step([window])
                     computed += 1
                 except Exception as error:
                     self._unhook()
                     _LOGGER.warning("a window counts as empty: %s", kind_and_place(error))
             if not computed:
                 raise  # whoever asked learns that nothing could be computed, and why
-            return gradient, noise
+            return gradient
 
     def _step_together(
         self,
@@ -174,8 +153,7 @@ class LocalTraining:
         drawn: Sequence[Window],
         expected_windows: float,
         coins: np.random.Generator,
-        generator: torch.Generator,
-    ) -> tuple[Vector, Vector]:
+    ) -> Vector:
         """`_step` of windows of which each can be computed."""
         settings = release.federation
         parameters = self._model.train_only(groups)
@@ -185,15 +163,8 @@ class LocalTraining:
             batch, window_of_text = self._batch(release, drawn, "adapters" in groups, coins)
             losses = (engine.module if engine else self._module)(batch)
         if engine is not None:
-            summed = engine.clipped_sum(
-                losses,
-                window_of_text,
-                settings.clipping.window_norm,
-                settings.privacy.event_noise_multiplier,
-                expected_windows,
-                generator,
-            )
-            gradient, noise = summed.signal.numpy(), summed.noise.numpy()
+            summed = engine.clipped_sum(losses, window_of_text, settings.clipping.window_norm, expected_windows)
+            gradient = summed.numpy()
         else:
             total = losses.sum() / expected_windows
             parts: Sequence[Tensor | None] = [None] * len(parameters)
@@ -205,8 +176,7 @@ class LocalTraining:
                     for parameter, part in zip(parameters, parts, strict=True)
                 ]
             )
-            noise = np.zeros_like(gradient)
-        return gradient, noise
+        return gradient
 
     def _engine(self, groups: tuple[str, ...]) -> PerWindow:
         """Opacus hooked onto these groups; hooking is dear, so the last one is kept."""

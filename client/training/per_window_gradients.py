@@ -1,8 +1,12 @@
-"""Per-window gradients of the heads and adapters through Opacus: clipped, summed, and noised apart from the sum."""
+"""Per-window gradients of the heads and adapters through Opacus, clipped and summed.
+
+The clipping of DP-SGD (Abadi et al. 2016, "Deep Learning with Differential Privacy", arXiv:1607.00133). Noise comes
+later, in whole units, and not from here.
+"""
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from opacus.grad_sample import GradSampleModule, register_grad_sampler
@@ -13,18 +17,6 @@ from torch.nn import functional
 from shared.model import Concepts, Forgetting, Gates, Scales, age_ranks
 
 warnings.filterwarnings("ignore", message="Full backward hook is firing", category=UserWarning)
-
-
-class ClippedSum(NamedTuple):
-    """One step's outcome, both float32 [d of the trained parameters].
-
-    Attributes:
-        signal: sum of the windows' clipped gradients over the expected number of windows.
-        noise: what event-level privacy adds to it, in the same unit; independent of any data.
-    """
-
-    signal: Tensor
-    noise: Tensor
 
 
 class PerWindow:
@@ -60,29 +52,26 @@ class PerWindow:
         losses: Tensor,
         window_of_text: Tensor,
         clip_norm: float,
-        noise_multiplier: float,
         expected_windows: float,
-        generator: torch.Generator,
-    ) -> ClippedSum:
-        """Clip each window's gradient to `clip_norm`, sum, and draw the noise.
+    ) -> Tensor:
+        """Clip each window's gradient to `clip_norm`, and sum.
 
         Args:
             losses: float32 [W]; an empty draw of windows has W = 0.
             window_of_text: int64 [texts], the window that each encoded text belongs to: adapters' gradients come per
                 text and are added up to windows before clipping.
             clip_norm: largest L2 norm of one window's gradient over all parameters.
-            noise_multiplier: standard deviation of the noise on the sum, over `clip_norm`.
             expected_windows: a constant of the federation, never the number drawn.
-            generator: draws the noise.
+
+        Returns:
+            float32 [d of the trained parameters], the sum over the expected number of windows.
         """
         optimizer = DPOptimizer(
             torch.optim.SGD(self._parameters, lr=1.0),
-            noise_multiplier=noise_multiplier,
+            noise_multiplier=0.0,
             max_grad_norm=clip_norm,
             expected_batch_size=None,
             loss_reduction="sum",
-            generator=generator,
-            secure_mode=True,
         )
         optimizer.zero_grad()
         if losses.requires_grad:
@@ -97,10 +86,8 @@ class PerWindow:
         self._empty_broken_windows(len(losses))
         optimizer.clip_and_accumulate()
         signal = torch.cat([parameter.summed_grad.flatten() for parameter in self._parameters])  # type: ignore[attr-defined]
-        optimizer.add_noise()
-        noised = torch.cat([cast(Tensor, parameter.grad).flatten() for parameter in self._parameters])
         optimizer.zero_grad(set_to_none=True)
-        return ClippedSum(signal / expected_windows, (noised - signal) / expected_windows)
+        return signal / expected_windows
 
     def _empty_broken_windows(self, windows: int) -> None:
         """Treat a window without a finite gradient as empty.

@@ -1,4 +1,8 @@
-"""Cuts a device's log into windows and draws those that take part. Each event lies in exactly one window, for ever."""
+"""Cuts a device's log into windows and draws those that take part. Each event lies in exactly one window, for ever.
+
+Windows are counted by arrival, so that neither an event of an earlier time that comes late nor a deletion moves another
+event to another window: what is promised to a window is promised to the same events over all rounds.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +28,17 @@ class Window:
 
 
 def cut_windows(events: Sequence[Event], length: int) -> list[Window]:
-    """Windows of `length` events, counted from the oldest: a new event never moves an old one to another window."""
-    return [Window(tuple(events[start : start + length])) for start in range(0, len(events), length)]
+    """Windows of up to `length` events, in the order of their arrival; within a window, oldest first.
+
+    Args:
+        events: of one log, oldest first. One without a place of arrival has its position here for it.
+        length: places of arrival in one window.
+    """
+    windows: dict[int, list[Event]] = {}
+    for position, event in enumerate(events):
+        arrival = position if event.arrival is None else event.arrival
+        windows.setdefault(arrival // length, []).append(event)
+    return [Window(tuple(windows[number])) for number in sorted(windows)]
 
 
 def sample_windows(

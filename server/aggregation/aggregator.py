@@ -80,7 +80,7 @@ class SumResult:
     Attributes:
         total: float64 [length]; None when fewer than the minimum answered.
         tally: what became of the cohort.
-        noise_variance: of one coordinate of the total, event-level noise aside.
+        noise_variance: of one coordinate of the total.
     """
 
     total: NDArray[np.float64] | None
@@ -153,4 +153,5 @@ class PlainSum:
         )
         if answered < max(request.minimum, 1):
             return SumResult(None, tally)
-        return SumResult(total / self._UNITS, tally)
+        deviation = request.terms.local_noise_over_clip * request.terms.configuration.clip_norm
+        return SumResult(total / self._UNITS, tally, answered * deviation**2)

@@ -71,7 +71,7 @@ class SecAggServer:
         configuration: RoundConfiguration,
         registry: bytes,
         now_seconds: float,
-        event_noise_over_clip: float = 0.0,
+        local_noise_over_clip: float = 0.0,
     ) -> None:
         """Open phase 0.
 
@@ -79,13 +79,13 @@ class SecAggServer:
             configuration: what every member of this round is bound to.
             registry: Ed25519 public key of the registry that certifies devices.
             now_seconds: since 1970 UTC.
-            event_noise_over_clip: standard deviation of every member's event-level noise over the clipping norm.
+            local_noise_over_clip: standard deviation of every member's noise of its own over the clipping norm.
         """
         self._configuration = configuration
         self._ch = configuration.digest()
         self._registry = registry
         self._now = int(now_seconds)
-        self._event_noise = event_noise_over_clip
+        self._local_noise = local_noise_over_clip
         self._phase = _Phase.ADVERTISE
         self._adverts: dict[bytes, Advert] = {}
         self._keys: set[bytes] = set()
@@ -142,7 +142,7 @@ class SecAggServer:
                 f"got {len(self._adverts)}; wait for more devices"
             )
         try:
-            self._parameters = self._configuration.for_cohort(len(self._adverts), self._event_noise)
+            self._parameters = self._configuration.for_cohort(len(self._adverts), self._local_noise)
         except Misconfigured:
             self._abort()
             raise

@@ -41,7 +41,7 @@ class RecordedSum:
         configuration: digest of the configuration that devices signed, in hexadecimal.
         total: float64 [length].
         tally: what became of the cohort.
-        noise_variance: of one coordinate of the total, event-level noise aside.
+        noise_variance: of one coordinate of the total.
     """
 
     task: Task

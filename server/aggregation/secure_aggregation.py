@@ -50,7 +50,7 @@ class SecureSum:
         """See `Aggregator.sum`. Memory: one vector, and what is needed to unmask it."""
         calls = _Calls(grid, cohort, request, clock)
         terms = request.terms
-        collector = SecAggServer(terms.configuration, self._registry, clock.wall(), terms.event_noise_over_clip)
+        collector = SecAggServer(terms.configuration, self._registry, clock.wall(), terms.local_noise_over_clip)
 
         def join_sum(member: CohortMember, content: bytes) -> None:
             if content[:16].hex() != member.device:
@@ -114,7 +114,7 @@ class IdealSum:
         joined = calls.advertise(nothing)
         if len(joined) < configuration.minimum_cohort:
             return SumResult(None, calls.tally(()))
-        parameters = configuration.for_cohort(len(joined), request.terms.event_noise_over_clip)
+        parameters = configuration.for_cohort(len(joined), request.terms.local_noise_over_clip)
         present = calls.ask("reveal", joined, lambda _: {"cohort": len(joined)}, add)
         if len(present) < parameters.minimum_survivors:
             return SumResult(None, calls.tally(()))
@@ -214,4 +214,5 @@ class _Calls:
 def _result(units: NDArray[np.int64], tally: CohortCounts, parameters: SumParameters, request: SumRequest) -> SumResult:
     configuration: RoundConfiguration = request.terms.configuration
     one = float(configuration.clip_norm / parameters.scale)
-    return SumResult(units.astype(np.float64) * one, tally, tally.answered * parameters.variance * one**2)
+    each = parameters.variance + parameters.local_variance
+    return SumResult(units.astype(np.float64) * one, tally, tally.answered * each * one**2)

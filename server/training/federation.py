@@ -3,9 +3,7 @@
 import logging
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +14,6 @@ from server.aggregation import (
     Aggregator,
     Answered,
     Clock,
-    CohortCounts,
     CohortMember,
     IdealSum,
     NodeDirectory,
@@ -31,7 +28,16 @@ from server.aggregation import (
 from server.logs import log_line
 from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint, save_checkpoint
 from server.training.optimizer import optimizer_for
-from server.training.round import RoundReport, TrainingState, advance, clients_in, report_of, request_for
+from server.training.round import (
+    RoundReport,
+    TrainingState,
+    advance,
+    clients_in,
+    joined_sums,
+    report_of,
+    request_for,
+)
+from shared.arguments import PathArgument, path_of, path_or_none
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.metrics import MEASURES, decode_metrics
@@ -56,7 +62,19 @@ class RoundObserver(Protocol):
 
 
 class Federation:
-    """One training under one federation file, from its first round to its last, over as many processes as it takes."""
+    """One training under one federation file, from its first round to its last, over as many processes as it takes.
+
+    Example:
+        >>> federation = Federation(
+        ...     file, layout, start, items=items, folder=folder, publish=lambda counts, noise: "digest of the release"
+        ... )
+        >>> for report in federation.run(grid, until=2):
+        ...     print(report.number, report.answered, report.skipped)
+        1 4 False
+        2 4 False
+        >>> federation.round_number, federation.vector.shape == start.shape
+        (2, True)
+    """
 
     def __init__(
         self,
@@ -65,7 +83,7 @@ class Federation:
         vector: Vector,
         *,
         items: int,
-        folder: Path,
+        folder: PathArgument,
         publish: Publish,
         seed: int = 0,
         resume: bool = False,
@@ -75,7 +93,7 @@ class Federation:
         revoked: Callable[[], frozenset[str]] = frozenset,
         answered: Answered = forget_answered,
         aggregator: Aggregator | None = None,
-        sums: Path | None = None,
+        sums: PathArgument | None = None,
     ) -> None:
         """Start a training, or go on with the one in `folder`.
 
@@ -118,13 +136,14 @@ class Federation:
         self._seed = seed
         self._registry = registry
         aggregator = aggregator or _aggregator_for(file, registry, revoked, answered)
-        self._aggregator = aggregator if sums is None else RecordingAggregator(aggregator, sums)
+        recorded = path_or_none("sums", sums)
+        self._aggregator = aggregator if recorded is None else RecordingAggregator(aggregator, recorded)
         self._revoked = revoked
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
         self._roster = NodeDirectory()
         self._release = publish(None, 0.0)
-        self._path = folder / CHECKPOINT_NAME
+        self._path = path_of("folder", folder) / CHECKPOINT_NAME
         identity = TrainingId(file.digest(), line or self._release, seed, layout.size)
         if not self._path.exists():
             start = TrainingState(0, vector.copy(), self._optimizer.init(layout), file.clipping.update_norm)
@@ -183,7 +202,7 @@ class Federation:
             cohort = members[start::cohorts]
             request = self._request("statistics", 0, self._items, len(cohort))
             results.append(self._sum(grid, cohort, request))
-        result = _joined(results)
+        result = joined_sums(results)
         noise = math.sqrt(result.noise_variance)
         if result.total is not None:
             self._release = self._publish(result.total, noise)
@@ -273,25 +292,3 @@ def _aggregator_for(
             return IdealSum()
         case "plain":
             return PlainSum()
-
-
-def _joined(results: Sequence[SumResult]) -> SumResult:
-    """Several sums as one; those that came to nothing are left out."""
-    done = [result for result in results if result.total is not None]
-    tallies = [result.tally for result in results]
-    failed: Counter[int] = Counter()
-    for tally in tallies:
-        failed.update(tally.failed)
-    tally = CohortCounts(
-        selected=sum(tally.selected for tally in tallies),
-        answered=sum(result.tally.answered for result in done),
-        not_yet=sum(tally.not_yet for tally in tallies),
-        refused=sum(tally.refused for tally in tallies),
-        failed=dict(sorted(failed.items())),
-        rejected=sum(tally.rejected for tally in tallies),
-        late=sum(tally.late for tally in tallies),
-        upload_bytes=sum(result.tally.upload_bytes for result in done),
-    )
-    totals = [result.total for result in done if result.total is not None]
-    total = np.sum(totals, axis=0) if totals else None
-    return SumResult(total, tally, sum(result.noise_variance for result in done))

@@ -1,6 +1,7 @@
 """One round: what is asked, what came of it, and the step it gives. A skipped round changes nothing but its number."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
-from server.aggregation import SumRequest, SumResult
+from server.aggregation import CohortCounts, SumRequest, SumResult
 from server.training.optimizer import Mean, OptimizerState, ServerOptimizer, rate_in
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
 from shared.privacy import next_clip, read_indicator
-from shared.round_parameters import derive_round_parameters, event_noise_deviation, round_binding
+from shared.round_parameters import derive_round_parameters, round_binding
 from shared.tasks import Task
 
 
@@ -157,7 +158,7 @@ def advance(
         return TrainingState(number, state.vector, state.optimizer, state.clip_norm), 0.0
     count = result.tally.answered
     groups = federation.groups_in(number)
-    noise_variance = event_noise_deviation(federation, number) ** 2 / count + result.noise_variance / count**2
+    noise_variance = result.noise_variance / count**2
     values, clip_norm, clipping = result.total / count, state.clip_norm, federation.clipping
     if clipping.adaptive_quantile:
         values, within = read_indicator(values, clip_norm, clipping.indicator_share)
@@ -194,3 +195,25 @@ def report_of(
         update_norm=update_norm,
         metrics=dict(metrics),
     )
+
+
+def joined_sums(results: Sequence[SumResult]) -> SumResult:
+    """Several sums as one; those that came to nothing are left out."""
+    done = [result for result in results if result.total is not None]
+    tallies = [result.tally for result in results]
+    failed: Counter[int] = Counter()
+    for tally in tallies:
+        failed.update(tally.failed)
+    tally = CohortCounts(
+        selected=sum(tally.selected for tally in tallies),
+        answered=sum(result.tally.answered for result in done),
+        not_yet=sum(tally.not_yet for tally in tallies),
+        refused=sum(tally.refused for tally in tallies),
+        failed=dict(sorted(failed.items())),
+        rejected=sum(tally.rejected for tally in tallies),
+        late=sum(tally.late for tally in tallies),
+        upload_bytes=sum(result.tally.upload_bytes for result in done),
+    )
+    totals = [result.total for result in done if result.total is not None]
+    total = np.sum(totals, axis=0) if totals else None
+    return SumResult(total, tally, sum(result.noise_variance for result in done))

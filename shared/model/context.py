@@ -10,6 +10,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arguments import context_pairs
+
 Context = Iterable[tuple[str, str]]
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -31,9 +33,12 @@ def encode_context(context: Context) -> NDArray[np.float32]:
     Args:
         context: (name, word) pairs such as ("hour", "08"), ("weekday", "sunday"), ("place", "work") and ("device",
             "phone"). Other names, and words that are none of the known ones, are passed over: hosts know more.
+
+    Raises:
+        Misconfigured: it holds something else than pairs.
     """
     vector = np.zeros(CONTEXT_WIDTH, np.float32)
-    for name, word in context:
+    for name, word in context_pairs(context):
         word = word.strip().casefold()
         if name == "hour" and word.isdecimal() and int(word) < 24:
             angle = 2.0 * math.pi * int(word) / 24.0

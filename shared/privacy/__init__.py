@@ -1,24 +1,21 @@
 """Privacy: what was released, what it amounts to, what is left, and the noise that pays for it."""
 
-from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant, spent_epsilon
+from shared.privacy.accountant import LARGEST_PROMISE, composed_epsilon, epsilon_of_rho, epsilon_text, rho_for
 from shared.privacy.adaptive_clip import next_clip, read_indicator, with_indicator
 from shared.privacy.budget import LedgerBudget
 from shared.privacy.calibration import (
-    READERS_CONDITION,
     Cohort,
     Plan,
-    ReadersEpsilon,
     allot,
+    people_share,
     plan_budget,
-    readers_epsilon,
-    rho_for,
 )
 from shared.privacy.discrete_gaussian import GaussianTable, sample_discrete_gaussian
 from shared.privacy.events import (
     LEVELS,
     Level,
+    LocalWindow,
     PrivacyEvent,
-    SampledGaussian,
     SummedGaussian,
     SummedWindow,
 )
@@ -31,12 +28,10 @@ from shared.privacy.periods import check_spending, day_of
 from shared.privacy.quantise import clip, quantise, squared_norm
 
 __all__ = [
+    "LARGEST_PROMISE",
     "LEVELS",
-    "READERS_CONDITION",
-    "Accountant",
     "Charge",
     "Cohort",
-    "ConcentratedAccountant",
     "GaussianTable",
     "Keystream",
     "Ledger",
@@ -44,29 +39,29 @@ __all__ = [
     "LedgerFile",
     "LedgerHead",
     "Level",
+    "LocalWindow",
     "Plan",
     "PrivacyEvent",
     "RandomBytes",
     "ReadLedger",
-    "ReadersEpsilon",
-    "RenyiAccountant",
-    "SampledGaussian",
     "SummedGaussian",
     "SummedWindow",
     "allot",
     "check_spending",
     "clip",
+    "composed_epsilon",
     "day_of",
+    "epsilon_of_rho",
+    "epsilon_text",
     "next_clip",
+    "people_share",
     "plan_budget",
     "quantise",
     "read_charges",
     "read_indicator",
     "read_ledger",
-    "readers_epsilon",
     "rho_for",
     "sample_discrete_gaussian",
-    "spent_epsilon",
     "squared_norm",
     "with_indicator",
 ]

@@ -3,17 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+
+from scipy.special import betaincinv
 
 from shared.errors import Misconfigured
-from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant
+from shared.privacy.accountant import epsilon_of_rho, rho_for
 from shared.privacy.budget import check_shares
-from shared.privacy.events import SampledGaussian, SummedGaussian
 from shared.tasks import Task
 
-READERS_CONDITION = "towards readers of releases only, if the operator samples uniformly and keeps it secret"
-
-_CONCENTRATED = ConcentratedAccountant()
 _UPDATES_ONLY: Mapping[Task, float] = {"update": 1.0}
 _RHO_STEP = 2.0**-40  # messages carry rho in these steps; sums of them are exact in floating point
 
@@ -58,38 +55,23 @@ class Cohort:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadersEpsilon:
-    """Epsilon towards those who see releases and nothing else; never to be told without its condition.
-
-    Attributes:
-        epsilon, delta: with amplification by Poisson sampling of devices.
-        condition: under which alone it holds.
-    """
-
-    epsilon: float
-    delta: float
-    condition: str = READERS_CONDITION
-
-    def __str__(self) -> str:
-        return f"epsilon {self.epsilon:.2f} at delta {self.delta:g} {self.condition}"
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What a promise costs. Noise is that of the mean of one `update` when nobody falls silent, in clipping norms.
 
     Attributes:
         epsilon, delta: the user-level promise for a device's whole life.
+        epsilon_alone: what the same answers come to with nobody else's noise: a server that fills every cohort with
+            devices of its own, which the registry is trusted not to certify, learns that much.
         rho_total: all a device may spend.
         rho: of one sum of each task that a device takes part in.
         honest_survivors: devices the noise is calibrated to.
         noise_per_coordinate: standard deviation.
         noise_norm: root mean square of the noise's L2 norm, `noise_per_coordinate * sqrt(dimension)`.
         largest_dimension: at which `noise_norm` would reach the allowed ratio.
-        readers: None where population and rounds are not given.
     """
 
     epsilon: float
+    epsilon_alone: float
     delta: float
     rho_total: float
     rho: Mapping[Task, float]
@@ -97,7 +79,6 @@ class Plan:
     noise_per_coordinate: float
     noise_norm: float
     largest_dimension: int
-    readers: ReadersEpsilon | None
 
 
 def plan_budget(
@@ -109,8 +90,6 @@ def plan_budget(
     dimension: int,
     shares: Mapping[Task, float] = _UPDATES_ONLY,
     noise_over_signal: float = 1.0,
-    population: int | None = None,
-    rounds: int | None = None,
 ) -> Plan:
     """What a user-level promise means for one round.
 
@@ -130,9 +109,6 @@ def plan_budget(
         dimension: length of the vector.
         shares: how tasks share it, in rho.
         noise_over_signal: length of the noise that is allowed, in clipping norms; gives the largest dimension.
-        population: devices there are, for the figure towards readers; each is then in a round with a chance of cohort /
-            population. The noise counted is that of `honest_survivors`, as if readers colluded too.
-        rounds: of training, for the figure towards readers; both are given or neither counts.
 
     Raises:
         Misconfigured: a number is impossible, or a promise leaves nothing for one of the tasks.
@@ -147,12 +123,9 @@ def plan_budget(
         raise Misconfigured("plan: expected at least 1 update among the participations, got 0")
     honest = cohort.honest_survivors
     noise = 1 / math.sqrt(2 * rho["update"] * honest * cohort.devices)
-    readers = None
-    if population is not None and rounds is not None:
-        towards_readers = readers_epsilon(rho["update"], cohort.devices, population, rounds, delta)
-        readers = ReadersEpsilon(min(epsilon, towards_readers), delta)
     return Plan(
         epsilon=epsilon,
+        epsilon_alone=epsilon_of_rho(honest * math.fsum(rho[task] * participations[task] for task in rho), delta),
         delta=delta,
         rho_total=rho_total,
         rho=rho,
@@ -160,29 +133,7 @@ def plan_budget(
         noise_per_coordinate=noise,
         noise_norm=noise * math.sqrt(dimension),
         largest_dimension=math.floor((noise_over_signal / noise) ** 2),
-        readers=readers,
     )
-
-
-@lru_cache(maxsize=256)
-def rho_for(epsilon: float, delta: float, accountant: Accountant = _CONCENTRATED) -> float:
-    """Largest rho whose epsilon at `delta` stays within `epsilon`, by bisection.
-
-    Raises:
-        Misconfigured: epsilon is not a number above 0, or delta not in (0, 1).
-    """
-    if not 0 < epsilon < math.inf:
-        raise Misconfigured(f"epsilon: expected a number above 0, got {epsilon}")
-
-    def within(rho: float) -> bool:
-        return accountant.epsilon({SummedGaussian("update", rho): 1}, delta) <= epsilon
-
-    low, high = 0.0, epsilon
-    while within(high):
-        high *= 2
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if within(middle) else (low, middle)
-    return low
 
 
 def allot(rho_total: float, shares: Mapping[Task, float], participations: Mapping[Task, int]) -> dict[Task, float]:
@@ -208,20 +159,25 @@ def allot(rho_total: float, shares: Mapping[Task, float], participations: Mappin
     return rho
 
 
-def readers_epsilon(rho: float, cohort: int, population: int, rounds: int, delta: float) -> float:
-    """Epsilon of `rounds` sums of rho each, whose devices were drawn by a Poisson coin that nobody else sees.
+def people_share(members: int, corrupt_share: float) -> float:
+    """The share of all people that may be corrupt so that a cohort drawn at random bears its corrupt members.
 
-    By Renyi accounting of the sampled Gaussian (Mironov, Talwar, Zhang 2019), whose arithmetic does not ask whether
-    its unit is a window or a person; the discrete Gaussian is taken for the continuous one. It holds under
-    `READERS_CONDITION` only.
+    A cohort bears `corrupt_share` of its own members. Of people drawn at random more may be corrupt by chance: the
+    share returned keeps that below 2^-40, by the tail of the binomial. Nothing here sees to it that a server draws at
+    random; that is its word.
 
-    Raises:
-        Misconfigured: the population is smaller than the cohort, or a number is impossible.
+    Args:
+        members: of the cohort.
+        corrupt_share: of these members that may collude, in [0, 0.5).
+
+    Example:
+        >>> round(people_share(1000, 0.1), 3)
+        0.047
     """
-    if not 0 < cohort <= population:
-        raise Misconfigured(f"population: expected at least the cohort of {cohort}, got {population}")
-    step = SampledGaussian(cohort / population, 1 / math.sqrt(2 * rho))
-    return RenyiAccountant().epsilon({step: rounds}, delta)
+    borne = members * _millionths(corrupt_share) // 10**6
+    if not 0 < borne < members:
+        return 0.0
+    return float(betaincinv(borne + 1, members - borne, 2.0**-40))
 
 
 def _millionths(share: float) -> int:

@@ -3,6 +3,7 @@
 No floating-point number takes part, so that no rounding of one can leak what the noise hides (Mironov 2012).
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from shared.errors import Misconfigured
 from shared.privacy.keystream import RandomBytes
 
-MAXIMUM_VARIANCE = 2**28
+MAXIMUM_VARIANCE = 2**28  # of one table
+# Two draws make a wider one: both have a deviation of at least 8192, and the second counts in steps of at most 2000, so
+# that their sum fills out the integers as one draw would, within 2^-160.
+_WIDEST_VARIANCE = 2**28 * 2_000**2
 
 _FRACTION_BITS = 320  # of the fixed-point weights
 _SMALLEST_WEIGHT = 1 << (_FRACTION_BITS - 170)
@@ -78,7 +82,9 @@ def sample_discrete_gaussian(stream: RandomBytes, variance: int, length: int) ->
 
     Args:
         stream: `Keystream` of a fresh key, or `os.urandom`.
-        variance: parameter of the law, in units², 1 to 2^28. From 1 on, the variance itself agrees to 1e-6 and better.
+        variance: parameter of the law, in units², 1 to 2^46. From 1 on, the variance itself agrees to 1e-6 and better.
+            Above 2^28 it is the sum of one draw and a multiple of another (Micciancio, Walter 2017, "Gaussian Sampling
+            over the Integers: Efficient, Generic, Constant-Time", corollary 4.1): of at least that variance.
         length: how many are drawn.
 
     Returns:
@@ -87,6 +93,12 @@ def sample_discrete_gaussian(stream: RandomBytes, variance: int, length: int) ->
     Raises:
         Misconfigured: the variance is out of range.
     """
+    if type(variance) is int and MAXIMUM_VARIANCE < variance <= _WIDEST_VARIANCE:
+        fine = -(-variance // 2) if variance <= 2 * MAXIMUM_VARIANCE else MAXIMUM_VARIANCE
+        step = math.isqrt((variance - fine - 1) // MAXIMUM_VARIANCE) + 1
+        coarse = -(-(variance - fine) // step**2)
+        drawn = sample_discrete_gaussian(stream, fine, length)
+        return drawn + step * sample_discrete_gaussian(stream, coarse, length)
     table = GaussianTable.of(variance)
     words = np.frombuffer(stream(8 * length), "<u8").astype(np.uint64, copy=False)
     negative = np.unpackbits(np.frombuffer(stream((length + 7) // 8), np.uint8), count=length)

@@ -6,51 +6,16 @@ An event says its unit and its neighbours; it never says what was released.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from shared.errors import Misconfigured
 from shared.tasks import TASKS, Task
 
-if TYPE_CHECKING:
-    from dp_accounting import DpEvent
-
 # What is protected, against whom: everything of a person or one window of events, against all who see private sums or
-# releases; or one window of events, against a server that saw a single update.
+# releases; or one window of events, against a server that saw single answers of the person, without the sum.
 Level = Literal["user", "event", "local"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
-
-
-@dataclass(frozen=True, slots=True)
-class SampledGaussian:
-    """One DP-SGD step: windows drawn by a secret Poisson coin, their clipped sum released with Gaussian noise.
-
-    Unit: one window of events. Neighbours: one window emptied, all others keeping their places in the log, so that the
-    same windows stay eligible (zero-out; Kairouz et al. 2021). The mechanism then differs as under add-or-remove, and
-    is accounted so.
-
-    Attributes:
-        sampling_probability: chance of each window, in (0, 1].
-        noise_multiplier: standard deviation of the noise over the clipping norm.
-    """
-
-    level: ClassVar[Level] = "local"
-    task: ClassVar[Task] = "update"
-
-    sampling_probability: float
-    noise_multiplier: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.sampling_probability <= 1:
-            raise Misconfigured(f"sampling probability: expected in (0, 1], got {self.sampling_probability}")
-        if not self.noise_multiplier > 0:
-            raise Misconfigured(f"noise multiplier: expected above 0, got {self.noise_multiplier}")
-
-    def dp_event(self) -> "DpEvent":
-        """The event in the words of `dp_accounting`."""
-        from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
-
-        return PoissonSampledDpEvent(self.sampling_probability, GaussianDpEvent(self.noise_multiplier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +45,6 @@ class SummedGaussian:
         if not 0 < self.rho < math.inf:
             raise Misconfigured(f"rho: expected a number above 0, got {self.rho}")
 
-    def dp_event(self) -> "DpEvent":
-        """The event in the words of `dp_accounting`: concentrated, as the Gaussian's own profile is not promised."""
-        from dp_accounting import ZCDpEvent
-
-        return ZCDpEvent(self.rho)
-
 
 @dataclass(frozen=True, slots=True)
 class SummedWindow(SummedGaussian):
@@ -99,14 +58,24 @@ class SummedWindow(SummedGaussian):
     level: ClassVar[Level] = "event"
 
 
-PrivacyEvent = SampledGaussian | SummedGaussian | SummedWindow
+@dataclass(frozen=True, slots=True)
+class LocalWindow(SummedGaussian):
+    """What one answer says of one window of a person's events to a server that sees it without the sum.
+
+    Unit: one window. Neighbours: that window emptied, all others keeping their places (zero-out). The noise is the
+    device's own, so nothing is asked of other devices; no coin that draws windows counts, as if everybody saw it.
+    """
+
+    level: ClassVar[Level] = "local"
+
+
+PrivacyEvent = SummedGaussian | SummedWindow | LocalWindow
+_KINDS = {kind.level: kind for kind in (SummedGaussian, SummedWindow, LocalWindow)}
 
 
 def privacy_event_to_fields(event: PrivacyEvent) -> list[str | float]:
-    """Level, task and numbers of an event: what `privacy_event_from_fields` reads."""
-    if isinstance(event, SummedGaussian):
-        return [event.level, event.task, float(event.rho)]
-    return [event.level, event.task, float(event.sampling_probability), float(event.noise_multiplier)]
+    """Level, task and rho of an event: what `privacy_event_from_fields` reads."""
+    return [event.level, event.task, float(event.rho)]
 
 
 def privacy_event_from_fields(fields: Sequence[object]) -> PrivacyEvent:
@@ -116,10 +85,6 @@ def privacy_event_from_fields(fields: Sequence[object]) -> PrivacyEvent:
         Misconfigured: they are not those of an event.
     """
     match fields:
-        case [SummedGaussian.level, str() as task, float() as rho] if task in TASKS:
-            return SummedGaussian(task, rho)
-        case [SummedWindow.level, str() as task, float() as rho] if task in TASKS:
-            return SummedWindow(task, rho)
-        case [SampledGaussian.level, SampledGaussian.task, float() as probability, float() as multiplier]:
-            return SampledGaussian(probability, multiplier)
-    raise Misconfigured("event: expected its level, its task and its numbers, got something else")
+        case [str() as level, str() as task, float() as rho] if level in _KINDS and task in TASKS:
+            return _KINDS[level](task, rho)
+    raise Misconfigured("event: expected its level, its task and its rho, got something else")

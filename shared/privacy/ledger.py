@@ -6,24 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from shared.errors import Corrupt, Misconfigured, Refused
-from shared.privacy.accountant import Accountant, ConcentratedAccountant, RenyiAccountant
+from shared.privacy.accountant import composed_epsilon, rho_for
 from shared.privacy.budget import LedgerBudget
-from shared.privacy.calibration import rho_for
 from shared.privacy.events import (
     LEVELS,
     Level,
     PrivacyEvent,
-    SummedGaussian,
     privacy_event_from_fields,
     privacy_event_to_fields,
 )
 from shared.tasks import TASKS
-
-_ACCOUNTANTS: Mapping[Level, Accountant] = {
-    "user": ConcentratedAccountant(),
-    "event": ConcentratedAccountant(),
-    "local": RenyiAccountant(),
-}
 
 
 class Ledger:
@@ -70,7 +62,7 @@ class Ledger:
 
     def epsilon(self, level: Level) -> float:
         """Epsilon of a level spent so far, at the delta of its budget."""
-        return _ACCOUNTANTS[level].epsilon(self._of(level), self.budget.of(level)[1])
+        return composed_epsilon(self._of(level), self.budget.of(level)[1])
 
     def to_json(self) -> str:
         """All charges, in a form `from_json` reads."""
@@ -91,7 +83,7 @@ class Ledger:
             if not all(type(count) is int and count > 0 for count in charged.values()):
                 raise ValueError("a count is not a whole number above 0")
         except (ValueError, TypeError, RecursionError, Misconfigured) as error:
-            raise Corrupt(f"ledger: expected a list of [level, task, numbers of the event, count] ({error})") from None
+            raise Corrupt(f"ledger: expected a list of [level, task, rho, count] ({error})") from None
         return cls(budget, charged)
 
     def _of(self, level: Level) -> dict[PrivacyEvent, int]:
@@ -112,7 +104,7 @@ class Ledger:
                 rho = math.fsum(
                     event.rho * count
                     for event, count in self._charged.items()
-                    if isinstance(event, SummedGaussian) and event.level == level and event.task == task
+                    if event.level == level and event.task == task
                 )
                 share = self.budget.shares.get(task, 0.0)
                 if rho > whole * share:

@@ -33,21 +33,26 @@ def clip(vector: NDArray[np.floating[Any]], clip_norm: float) -> NDArray[np.floa
     largest = float(np.abs(clipped).max(initial=0.0))
     if not np.isfinite(largest):
         raise Misconfigured("clip: expected finite entries, got NaN or infinity; lower the local learning rate")
-    if largest == 0.0:
-        return clipped
+    largest = largest or 1.0
     direction = clipped / largest  # so that no square overflows or vanishes
     length = float(np.linalg.norm(direction))
     return clipped if length <= clip_norm / largest else direction * (clip_norm / length)
 
 
 def quantise(
-    vector: NDArray[np.floating[Any]], clip_norm: float, scale: int, squared_norm_bound: int, stream: RandomBytes
+    vector: NDArray[np.floating[Any]],
+    clip_norm: float,
+    scale: int,
+    squared_norm_bound: int,
+    stream: RandomBytes,
+    same_work: bool = False,
 ) -> NDArray[np.int64]:
     """Clip, multiply by `scale / clip_norm`, round each entry up or down at random; drawn anew until the norm holds.
 
-    Conditional stochastic rounding (Kairouz, Liu, Steinke 2021, section 4.1): each entry is right in expectation but
-    for the conditioning, whose chance of a new draw is below 1/2 at the bound they derive. After 64 draws, entries are
-    cut towards zero instead, which never lengthens the vector.
+    Conditional stochastic rounding (Kairouz, Liu, Steinke 2021, "The Distributed Discrete Gaussian Mechanism for
+    Federated Learning with Secure Aggregation", section 4.1): each entry is right in expectation but for the
+    conditioning, whose chance of a new draw is below .61 at the bound used here (theirs at beta = exp(-1/2)). After 64
+    draws, entries are cut towards zero instead, which never lengthens the vector.
 
     Args:
         vector: float [d].
@@ -55,6 +60,7 @@ def quantise(
         scale: units that stand for `clip_norm`.
         squared_norm_bound: largest squared L2 norm of the result, in units², checked in integers.
         stream: each draw takes d little-endian 32-bit words of it.
+        same_work: make all draws, whichever of them is taken, so that the time it takes tells nothing of the vector.
 
     Returns:
         int64 [d], units.
@@ -68,15 +74,18 @@ def quantise(
             f"got scale {scale} and bound {squared_norm_bound}"
         )
     scaled = clip(vector, clip_norm) * (scale / clip_norm)
+    taken = None
     for _ in range(_TRIES):
         words = np.frombuffer(stream(4 * scaled.size), "<u4")
         rounded = np.floor(scaled + words * 2.0**-32).astype(np.int64)
-        if squared_norm(rounded) <= squared_norm_bound:
-            return rounded
-    rounded = np.trunc(scaled).astype(np.int64)
-    if squared_norm(rounded) > squared_norm_bound:
+        fits = squared_norm(rounded) <= squared_norm_bound
+        taken = rounded if taken is None and fits else taken
+        if taken is not None and not same_work:
+            return taken
+    shortened = np.trunc(scaled).astype(np.int64)
+    if squared_norm(shortened) > squared_norm_bound:
         raise Misconfigured("quantise: the squared norm bound leaves no room for the clipped vector; raise it")
-    return rounded
+    return shortened if taken is None else taken
 
 
 def squared_norm(units: NDArray[np.int64]) -> int:

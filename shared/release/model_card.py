@@ -5,6 +5,7 @@ It is made of the release and its federation file alone; no path, no address and
 
 from collections.abc import Mapping, Sequence
 
+from shared.charges import adds_local_noise
 from shared.federation import FederationFile
 
 _EVENT = "one window of events"
@@ -78,9 +79,9 @@ def _promises(federation: FederationFile) -> list[str]:
             f"Differential privacy of {_EVENT} over a device's whole life: epsilon {privacy.event_epsilon:g} at delta "
             f"{privacy.event_delta:g}{_within(privacy.period_days, privacy.period_event_epsilon)}."
         )
-    if privacy.local:
+    if adds_local_noise(federation):
         lines.append(
-            f"Differential privacy of {_EVENT} in updates, towards a server that saw a single one: epsilon "
+            f"Differential privacy of {_EVENT} towards a server that saw single answers without the sum: epsilon "
             f"{privacy.local_epsilon:g} at delta {privacy.event_delta:g}."
         )
     if not (privacy.user or privacy.event):

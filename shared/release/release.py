@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from shared.arguments import PathArgument, path_of
 from shared.arrays import F32Matrix
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
@@ -67,10 +67,10 @@ class Release:
         """SHA-256 of the manifest, in hexadecimal: names the release whole."""
         return hashlib.sha256(self.files()["manifest.json"]).hexdigest()
 
-    def save(self, directory: Path | str) -> None:
+    def save(self, directory: PathArgument) -> None:
         """Write the release's files; the manifest, which pins the others, comes last."""
         for name, content in self.files().items():
-            write_atomically(Path(directory) / name, content)
+            write_atomically(path_of("release", directory) / name, content)
 
     def files(self) -> dict[str, bytes]:
         """Content of the release's files by name, the manifest last.
@@ -103,14 +103,14 @@ class Release:
         return files
 
     @classmethod
-    def load(cls, directory: Path | str) -> "Release":
+    def load(cls, directory: PathArgument) -> "Release":
         """Read and verify a release.
 
         Raises:
             Misconfigured: there is none at `directory`.
             Corrupt: a file is missing or is not the one the manifest pins.
         """
-        if not ((directory := Path(directory)) / "manifest.json").is_file():
+        if not ((directory := path_of("release", directory)) / "manifest.json").is_file():
             raise Misconfigured(f"release {directory}: expected a folder with manifest.json, found none")
         try:
             manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))

@@ -34,6 +34,7 @@ class SumParameters:
         quorum: signatures on one pair of sets, without which nothing is unmasked.
         scale: integer units per clipping norm, S.
         variance: variance of each member's own noise, in squared units; 0 only where noise is off.
+        local_variance: variance of what each member adds to that for the local level, in squared units; mostly 0.
         squared_norm_bound: bound on a rounded vector's squared norm, in squared units, Bq2.
         degree: neighbours of every member, k.
         threshold: shares that rebuild a secret, t.
@@ -47,6 +48,7 @@ class SumParameters:
     quorum: int
     scale: int
     variance: int
+    local_variance: int
     squared_norm_bound: int
     degree: int
     threshold: int
@@ -151,12 +153,12 @@ class RoundConfiguration:
         """ch, the 32 bytes everything in the round is bound to (FEDREC-SA/1 section 3)."""
         return digest("config", self.encode())
 
-    def for_cohort(self, n: int, event_noise_over_clip: float = 0.0) -> SumParameters:
+    def for_cohort(self, n: int, local_noise_over_clip: float = 0.0) -> SumParameters:
         """Derive the parameters of a roster of `n` members, in integer arithmetic (FEDREC-SA/1 sections 4, 6 and 7).
 
         Args:
             n: members of the roster.
-            event_noise_over_clip: standard deviation of further noise that each member adds, over the clipping norm.
+            local_noise_over_clip: standard deviation of further noise that each member adds, over the clipping norm.
 
         Raises:
             Misconfigured: no safe sum can be had from this configuration with so many members.
@@ -175,7 +177,12 @@ class RoundConfiguration:
         scale = self._scale(honest)
         norm_bound = scale**2 + scale + self.dimension // 4 + math.isqrt(self.dimension) // 2
         variance = max(_SMALLEST_VARIANCE, -(-(norm_bound << 40) // (2 * self.rho_units * honest))) * self.noise
-        self._check_room(n, scale, variance, event_noise_over_clip)
+        if not (math.isfinite(local_noise_over_clip) and local_noise_over_clip >= 0):
+            raise Misconfigured(
+                f"local_noise_over_clip: expected a finite number of at least 0, got {local_noise_over_clip}"
+            )
+        local_variance = math.ceil((local_noise_over_clip * scale) ** 2)
+        self._check_room(n, scale, variance, local_variance)
         degree, threshold, window = graph_degrees(n, self.corrupt_ppm, self.dropout_ppm)
         return SumParameters(
             cohort=n,
@@ -185,6 +192,7 @@ class RoundConfiguration:
             quorum=(n + corrupt) // 2 + 1,
             scale=scale,
             variance=variance,
+            local_variance=local_variance,
             squared_norm_bound=norm_bound,
             degree=degree,
             threshold=threshold,
@@ -206,18 +214,13 @@ class RoundConfiguration:
         return scale
 
     @staticmethod
-    def _check_room(n: int, scale: int, variance: int, event_noise_over_clip: float) -> None:
+    def _check_room(n: int, scale: int, variance: int, local_variance: int) -> None:
         """Refuse a sum that twelve standard deviations of noise could wrap around (FEDREC-SA/1 section 7)."""
-        if not (math.isfinite(event_noise_over_clip) and event_noise_over_clip >= 0):
-            raise Misconfigured(
-                f"event_noise_over_clip: expected a finite number of at least 0, got {event_noise_over_clip}"
-            )
-        event_noise_variance = (event_noise_over_clip * scale) ** 2
         room = _MODULUS_HALF - n * (scale + 1)
-        if room <= 0 or 144 * n * (variance + math.ceil(event_noise_variance)) >= room**2:
+        if room <= 0 or 144 * n * (variance + local_variance) >= room**2:
             raise Misconfigured(
-                f"cohort of {n}: the noise of {variance} + {event_noise_variance:g} squared units each could wrap the "
-                "32-bit sum; expected a larger rho, a lower dimension or less event-level noise"
+                f"cohort of {n}: the noise of {variance} + {local_variance} squared units each could wrap the "
+                "32-bit sum; expected a larger rho, a lower dimension or less local noise"
             )
         if variance > _LARGEST_VARIANCE:  # said here, before anybody has paid for a vector that cannot be noised
             raise Misconfigured(

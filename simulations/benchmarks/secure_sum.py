@@ -126,7 +126,7 @@ def _configuration(noise: int) -> RoundConfiguration:
 def _joined(configuration: RoundConfiguration) -> tuple[dict[bytes, _Party], Roster]:
     registry = Ed25519PrivateKey.generate()
     public = registry.public_key().public_bytes_raw()
-    nothing = Contribution(np.zeros(DIMENSION, np.float32), np.zeros(0, np.float32))
+    nothing = Contribution(np.zeros(DIMENSION, np.float32))
     parties, adverts = {}, {}
     for _ in range(COHORT):
         identity = Identity(Ed25519PrivateKey.generate())

@@ -83,6 +83,13 @@ class Dataset:
         impressions: lists of the test period; when there are any, all events of `people` are training and history.
         truth: what the demo world hides from the model; None for real data.
         files: where "items" and "events" were read; empty for a world that was made.
+
+    Example:
+        >>> data = load("demo", seed=0)  # or one's own objects, see `Dataset.of`
+        >>> data
+        Dataset(demo, 300 people, 416 items)
+        >>> data.dated, data.report.losses
+        (True, ())
     """
 
     name: str

@@ -1,10 +1,10 @@
 """Writes a data set in our own layout, and each person's events in a file of their own, as a device reads them."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from client.facade import record_of
+from shared.arguments import PathArgument, path_of
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -13,7 +13,7 @@ from simulations.datasets.dataset import Dataset
 ITEMS, EVENTS, PEOPLE = "items.jsonl", "events.jsonl", "people"
 
 
-def export_dataset(dataset: Dataset, folder: Path | str, people: int | None = None) -> dict[str, int]:
+def export_dataset(dataset: Dataset, folder: PathArgument, people: int | None = None) -> dict[str, int]:
     """Write `items.jsonl`, `events.jsonl` (what `events:DIR` reads) and `people/1.jsonl` and so on.
 
     Features of items are left out: the layout has none.
@@ -29,7 +29,7 @@ def export_dataset(dataset: Dataset, folder: Path | str, people: int | None = No
     Raises:
         Misconfigured: `folder` has something in it, or cannot be written.
     """
-    folder = Path(folder)
+    folder = path_of("folder", folder)
     if folder.exists() and any(folder.iterdir()):
         raise Misconfigured(f"export: expected {folder} to be new or empty, found files in it; choose another")
     chosen = sorted(dataset.people, key=lambda person: -len(person.events))[:people]

@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+from shared.arguments import whole_number
 from shared.errors import Misconfigured
 from simulations.datasets.amazon import load_amazon
 from simulations.datasets.dataset import Dataset
@@ -64,10 +65,10 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
         seed: the world that is made; files are read the same for every seed.
 
     Raises:
-        Misconfigured: an unknown name or option, or a directory without the files of that layout.
+        Misconfigured: an unknown name or option, no seed, or a directory without the files of that layout.
         Corrupt: a file is not what its name claims.
     """
-    spec = spec_of(data)
+    spec, seed = spec_of(data), whole_number("seed", seed, 0)
     name, _, rest = spec.partition(":")
     if spec in _MAKERS:
         return _MAKERS[spec](seed)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Context
 
@@ -74,10 +73,6 @@ class SeededRandomness:
     def numpy(self, purpose: str) -> np.random.Generator:
         """A generator that seed, device, round and purpose determine."""
         return np.random.default_rng(self._seed(purpose))
-
-    def torch(self, purpose: str) -> torch.Generator:
-        """A generator that seed, device, round and purpose determine."""
-        return torch.Generator().manual_seed(self._seed(purpose))
 
     def bytes(self, purpose: str) -> RandomBytes:
         """A keystream whose key seed, device, round and purpose determine."""

@@ -1,5 +1,6 @@
 """What the devices of a simulation have spent of their budgets: read from their own ledgers, after the training."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,10 @@ from flwr.app import ConfigRecord
 
 from client import LEDGER, budget
 from server import RoundReport
+from shared.charges import adds_local_noise, epsilon_alone
 from shared.federation import FederationFile
-from shared.privacy import Ledger, RenyiAccountant, SampledGaussian
+from shared.privacy import Ledger, epsilon_of_rho
+from shared.tasks import Task
 from simulations.engine.device_states import DeviceStates
 
 
@@ -50,6 +53,9 @@ def spending(
             "delta": privacy.user_delta,
             "amplification": "none",
             "budget": privacy.spread_epsilon,  # a run lies within one period
+            "epsilon_alone": epsilon_alone(settings, _largest_cohorts(reports)),
+            "alone": "what the same answers would come to with nobody else's noise; that a server cannot fill a cohort "
+            "with devices of its own is the word of the registry that certifies devices",
             "unit": "everything one person ever did",
             "neighbours": "the person's vectors made zero (zero-out)",
             "against": "readers of releases, and a server that colludes with at most "
@@ -63,11 +69,10 @@ def spending(
         }
     window = f"one window of {settings.windows.events} consecutive events"
     local = None
-    if privacy.local:
+    if adds_local_noise(settings):
         local = {
-            "multiplier": privacy.event_noise_multiplier,
             "epsilon": max((ledger.epsilon("local") for ledger in ledgers), default=0.0),
-            "against": "a server that saw each single update; counts and evaluations have no such noise",
+            "against": "a server that saw each single answer without the sum",
         }
     if privacy.level == "both":
         if user is None:
@@ -89,8 +94,8 @@ def spending(
             "delta": privacy.event_delta,
             "unit": window,
             "neighbours": "one window emptied (zero-out)",
-            "against": "a server that saw each summand; readers of a release face the event-level noise of the whole "
-            "cohort, as long as they hold no device of it. The noise is not hardened",
+            "against": "a server that saw each summand; readers of a release face the local noise of the whole "
+            "cohort, as long as they hold no device of it",
             "local_noise": local,
         }
     return Spending(user, event)
@@ -98,13 +103,16 @@ def spending(
 
 def _towards_readers(ledgers: Sequence[Ledger], reports: Sequence[RoundReport], delta: float) -> float:
     """Event-level epsilon when only sums are seen: the noise of the smallest cohort covers each window."""
-    fewest = min((report.answered for report in reports if report.task == "update" and not report.skipped), default=1)
-    epsilons = []
-    for ledger in ledgers:
-        events = {
-            SampledGaussian(event.sampling_probability, event.noise_multiplier * fewest**0.5): count
-            for event, count in ledger.charged.items()
-            if isinstance(event, SampledGaussian)
-        }
-        epsilons.append(RenyiAccountant().epsilon(dict(events), delta))
-    return max(epsilons, default=0.0)
+    fewest = min((report.answered for report in reports if not report.skipped), default=1)
+    rho = (
+        math.fsum(event.rho * count for event, count in ledger.charged.items() if event.level == "local")
+        for ledger in ledgers
+    )
+    return epsilon_of_rho(max(rho, default=0.0) / max(fewest, 1), delta)
+
+
+def _largest_cohorts(reports: Sequence[RoundReport]) -> dict[Task, int]:
+    largest: dict[Task, int] = {}
+    for report in reports:
+        largest[report.task] = max(largest.get(report.task, 0), report.answered)
+    return largest

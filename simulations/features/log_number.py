@@ -1,4 +1,4 @@
-"""A positive number, such as a price, as a feature: its logarithm, because twice is twice however dear a thing is."""
+"""A positive number, such as a price, as a feature: its logarithm, so that equal ratios are equal distances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

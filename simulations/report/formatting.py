@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from shared.privacy import LARGEST_PROMISE
+
 DASH = "–"
 
 
@@ -48,8 +50,11 @@ def milliseconds(value: float | None) -> str:
 
 
 def epsilon(value: float | None) -> str:
-    """A privacy loss to two decimals, rounded up."""
-    return DASH if value is None else f"{math.ceil(round(value * 100, 6)) / 100:.2f}"
+    """A privacy loss to two decimals, rounded up; one that rules nothing out says so."""
+    if value is None:
+        return DASH
+    rounded = f"{math.ceil(round(value * 100, 6)) / 100:.2f}"
+    return rounded if value <= LARGEST_PROMISE else f"{rounded}, no promise"
 
 
 def privacy_in_short(promise: Mapping[str, Any]) -> str:

@@ -7,17 +7,17 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from shared.privacy import LARGEST_PROMISE
 from shared.tasks import TASK_ROWS, TASKS
 from simulations.report import curve, formatting
 from simulations.report.result import CurvePoint, RunResult
 
 EVENT_UNIT = "one window of a person's events in a row; every event lies in exactly one window"
 EVENT_NEIGHBOURS = "the same device with one window emptied"
-EVENT_AGAINST = "whoever sees what a single device sends, the server first of all, and every reader of a release"
+EVENT_AGAINST = "whoever sees the sums or a release"
 USER_UNIT = "everything one person ever did"
 USER_NEIGHBOURS = "the same federation with the vectors of one person made zero"
 USER_AGAINST = "whoever sees the sums or a release"
-_NO_PROTECTION = 20.0  # an epsilon from which on its factor says nothing to anybody
 
 
 def render(result: RunResult) -> str:
@@ -120,8 +120,9 @@ def _promise(title: str, unit: str, neighbours: str, against: str, promise: Mapp
         "delta": formatting.cell(promise["delta"]),
         "meaning": "",
         "local": _local(promise.get("local_noise")),
+        "alone": _alone(promise),
     }
-    if loss is not None and loss < _NO_PROTECTION:
+    if loss is not None and loss <= LARGEST_PROMISE:
         told["meaning"] = (
             f"Whatever such an observer concludes from all that was sent in this run, its probability would have been "
             f"at most {math.exp(loss):,.1f} times smaller or larger with that unit emptied, up to a remainder of "
@@ -130,6 +131,11 @@ def _promise(title: str, unit: str, neighbours: str, against: str, promise: Mapp
     elif loss is not None:
         told["meaning"] = "An epsilon of this size rules nothing out: take it for no protection."
     return told
+
+
+def _alone(promise: Mapping[str, Any]) -> str:
+    alone = promise.get("epsilon_alone")
+    return "" if alone is None else f"epsilon {formatting.epsilon(alone)}: {promise['alone']}"
 
 
 def _local(noise: Mapping[str, Any] | None) -> str:

@@ -113,6 +113,16 @@ class RunResult:
         federation_toml: the federation file as resolved.
         notes: sentences a reader needs to judge the figures.
         out: folder of the run; None where nothing was written.
+
+    Example:
+        >>> result = simulate(data, federation=file, rounds=2)
+        >>> [row["model"] for row in result.table()]
+        ['hushrec', 'untrained', 'popularity', 'zero-shot', 'item-knn']
+        >>> learnt = result.learnt["full"]
+        >>> learnt["low"] <= learnt["ndcg@10"] <= learnt["high"]
+        True
+        >>> sorted(result.to_record()["metrics"])
+        ['full', 'sampled']
     """
 
     data: str

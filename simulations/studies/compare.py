@@ -1,14 +1,14 @@
 """Several models on the same data, the same split and the same questions, side by side."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shared.arguments import PathArgument, path_or_none
 from shared.federation import PLAIN_HEAD_GROUPS
 from shared.metrics import bootstrap_interval
-from simulations.arguments import check_arguments, path_of
+from simulations.arguments import check_arguments
 from simulations.datasets import load, spec_of
 from simulations.engine import Trained
 from simulations.evaluation import Evaluation, World, evaluate
@@ -25,8 +25,8 @@ from simulations.studies.study_runs import StudyRuns
 def run_comparison(
     name: str,
     *,
-    data: str | Path = "demo",
-    federation: Path | str | None = None,
+    data: PathArgument = "demo",
+    federation: PathArgument | None = None,
     set: Sequence[str] = (),
     rounds: int | None = None,
     clients_per_round: int | None = None,
@@ -46,7 +46,15 @@ def run_comparison(
     data = spec_of(data)
     world = World.of(load(data, seed), seed)
     trials = StudyRuns(
-        data, world, path_of(federation), set, rounds, clients_per_round, engine, seed, progress or Progress()
+        data,
+        world,
+        path_or_none("federation", federation),
+        set,
+        rounds,
+        clients_per_round,
+        engine,
+        seed,
+        progress or Progress(),
     )
     return {"data": data, "seed": seed, "privacy": "none", "rows": _COMPARISONS[name](trials)}
 

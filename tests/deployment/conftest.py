@@ -20,6 +20,7 @@ FEDERATION = (
     "sum.dropout_share=0.3",
     "sum.phase_seconds=40.0",
     "round.deadline_seconds=60.0",
+    "round.answer_seconds={update=6.0, statistics=4.0, evaluation=6.0}",
     "round.minimum_answers=4",
     "evaluation.every_rounds=2",
     f"evaluation.clients={DEVICES}",

@@ -23,7 +23,6 @@ REGISTRY_KEY = Ed25519PrivateKey.from_private_bytes(b"\xaa" * 32)
 REGISTRY = REGISTRY_KEY.public_key().public_bytes_raw()
 
 Tamper = Callable[[str, int, bytes], bytes]
-NO_NOISE = np.zeros(0, np.float32)
 
 
 def rng(seed: bytes) -> RandomBytes:
@@ -70,7 +69,6 @@ class Party:
     member: Credentials
     seed: bytes
     vector: NDArray[np.float32]
-    event_noise: NDArray[np.float32]
     role: SecAggClient
     charges: int = 0
     state: RoleState | None = None
@@ -87,13 +85,12 @@ def party(
     member: Credentials,
     seed: bytes,
     vector: NDArray[np.float32],
-    event_noise: NDArray[np.float32] = NO_NOISE,
-    event_noise_over_clip: float = 0.0,
+    local_noise_over_clip: float = 0.0,
     now_seconds: float = NOW,
 ) -> Party:
     """A member that draws from `chance(seed)` and nowhere else."""
-    role = SecAggClient(member, rng(seed), lambda: now_seconds, event_noise_over_clip)
-    return Party(member, seed, vector, event_noise, role)
+    role = SecAggClient(member, rng(seed), lambda: now_seconds, local_noise_over_clip)
+    return Party(member, seed, vector, role)
 
 
 def parties(count: int, dimension: int = 8, seed: int = 0, **about: Any) -> list[Party]:
@@ -126,10 +123,10 @@ class PrivateRound:
         asked: RoundConfiguration,
         members: Sequence[Party],
         tamper: Tamper = lambda name, place, content: content,
-        event_noise_over_clip: float = 0.0,
+        local_noise_over_clip: float = 0.0,
     ) -> None:
         self.configuration = asked
-        self.collector = SecAggServer(asked, REGISTRY, NOW, event_noise_over_clip)
+        self.collector = SecAggServer(asked, REGISTRY, NOW, local_noise_over_clip)
         self.parties = sorted(members, key=lambda one: one.device)
         self.tamper = tamper
         self.present: set[int] = set()
@@ -142,7 +139,7 @@ class PrivateRound:
         self.present = set(range(len(self.parties)))
 
         def advert(place: int, one: Party) -> tuple[bytes, RoleState]:
-            return one.role.advertise(self.configuration, Contribution(one.vector, one.event_noise))
+            return one.role.advertise(self.configuration, Contribution(one.vector))
 
         self._ask("advert", drop, advert, lambda _, content: self.collector.advert(content))
         self.roster = self.collector.close_advertising()

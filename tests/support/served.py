@@ -1,4 +1,4 @@
-"""A device's local API in a process of its own, over the real store and a ranking without a model.
+"""A device's local API in a process of its own, over the real store and a ranking without a model, or with one.
 
 `python -m tests.support.served DIR` is that process.
 """
@@ -41,9 +41,9 @@ class Served:
 
 
 @contextmanager
-def served(home: Home) -> Iterator[Served]:
-    """Start the process, wait until it answers, and stop it in the end."""
-    process = start(home)
+def served(home: Home, module: str = "tests.support.served") -> Iterator[Served]:
+    """Start the process, wait until it answers, and stop it in the end; "client.http_api" ranks with the real model."""
+    process = start(home, module)
     try:
         yield wait(home, process)
     finally:
@@ -52,11 +52,11 @@ def served(home: Home) -> Iterator[Served]:
         process.wait(20)
 
 
-def start(home: Home) -> subprocess.Popen[bytes]:
+def start(home: Home, module: str = "tests.support.served") -> subprocess.Popen[bytes]:
     """The process, which may not be listening yet."""
     home.api.unlink(missing_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.served", str(home.directory)],
+        [sys.executable, "-m", module, str(home.directory)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,

@@ -17,8 +17,6 @@ from shared.privacy import Keystream, RandomBytes
 from shared.secure_sum import Identity, issue_certificate
 
 if TYPE_CHECKING:  # a test that needs a log or the catalogue loads no torch
-    import torch
-
     from shared.model import GlobalModel
     from shared.release.release import Release
 
@@ -118,11 +116,6 @@ class Seeded:
     def numpy(self, purpose: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, len(purpose)])
 
-    def torch(self, purpose: str) -> "torch.Generator":
-        import torch
-
-        return torch.Generator().manual_seed(self.seed)
-
     def bytes(self, purpose: str) -> RandomBytes:
         return Keystream(hashlib.sha256(f"{self.seed} {purpose}".encode()).digest())
 
@@ -186,7 +179,7 @@ class Tiny:
                 "training.adapter_rounds=2",
                 "training.adapter_windows=3",
                 "privacy.level=event",
-                "privacy.event_noise_multiplier=1.5",
+                "privacy.local_noise=on",
                 "sum.mode=plain",
                 "evaluation.every_rounds=0",
                 *settings,

@@ -45,9 +45,7 @@ def test_the_idle_device_needs_none_of_the_training_packages(module):
 
 
 def federation(*settings):
-    return read_federation(
-        settings=["privacy.participations.update=3", "privacy.event_noise_multiplier=2.0", *settings]
-    )
+    return read_federation(settings=["privacy.participations.update=3", "privacy.local_noise=on", *settings])
 
 
 def charges(file, task):

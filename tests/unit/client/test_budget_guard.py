@@ -10,17 +10,25 @@ from client.file_record import device_record
 from client.home import create_home
 from client.membership import Membership
 from client.privacy_report import spent_privacy
+from shared.charges import epsilon_alone
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation, write_toml
-from shared.privacy import ConcentratedAccountant, Ledger, LedgerFile, SummedGaussian, read_charges, spent_epsilon
+from shared.privacy import (
+    LEVELS,
+    Ledger,
+    LedgerFile,
+    LocalWindow,
+    SummedGaussian,
+    SummedWindow,
+    composed_epsilon,
+    read_charges,
+)
 from shared.round_parameters import derive_round_parameters
 from tests.support.records import file_record
 
 
 def federation(*settings):
-    return read_federation(
-        settings=["privacy.participations.update=3", "privacy.event_noise_multiplier=2.0", *settings]
-    )
+    return read_federation(settings=["privacy.participations.update=3", "privacy.local_noise=on", *settings])
 
 
 def charges(file, task):
@@ -78,9 +86,8 @@ def test_a_file_and_a_mapping_refuse_at_the_same_answer(promises, tmp_path):
     assert (tmp_path / "ledger.jsonl").read_bytes() == before
     with LedgerFile(tmp_path / "ledger.jsonl", budget(federation())) as held:
         counted = Ledger.from_json(budget(federation()), state[LEDGER])
-        assert {level: held.epsilon(level) for level in ("user", "event")} == {
-            level: counted.epsilon(level) for level in ("user", "event")
-        }
+        assert [held.epsilon(level) for level in LEVELS] == [counted.epsilon(level) for level in LEVELS]
+        assert min(held.epsilon(level) for level in LEVELS) > 0
 
 
 def test_another_federation_finds_what_was_spent_under_the_first(promises):
@@ -147,7 +154,8 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
         "promised": None,
         "allowed": {
             "epsilon": 8.0,
-            "epsilon_per_round": 2.0,
+            "epsilon_per_round": 8.0,
+            "epsilon_alone": 5000.0,
             "delta": 1e-7,
             "cohort": 4,
             "tasks": ["update", "statistics", "evaluation"],
@@ -162,20 +170,22 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
     pay(promises, federation(), "update", 2)
     pay(promises, federation(), "statistics", 0)
     update, window, local = charges(federation(), "update")
-    count, window_of_count = charges(federation(), "statistics")
+    count, window_of_count, local_count = charges(federation(), "statistics")
     with LedgerFile(home.ledger, budget(federation())):  # a round may be under way
         told = spent_privacy(home)
     assert told["answers"] == {"update": 2, "statistics": 1, "evaluation": 0}
-    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 2, count: 1}, 1e-7)
-    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 2, window_of_count: 1}, 1e-7)
-    assert told["spent"]["local"] == spent_epsilon({local: 2}, 1e-7)
-    assert isinstance(update, SummedGaussian)
+    assert told["spent"]["user"] == composed_epsilon({update: 2, count: 1}, 1e-7)
+    assert told["spent"]["event"] == composed_epsilon({window: 2, window_of_count: 1}, 1e-7)
+    assert told["spent"]["local"] == composed_epsilon({local: 2, local_count: 1}, 1e-7)
+    assert [type(event) for event in (update, window, local)] == [SummedGaussian, SummedWindow, LocalWindow]
+    assert type(local_count) is LocalWindow
     assert json.loads(json.dumps(told)) == told
 
 
 def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_deltas(tmp_path):
     home = create_home(tmp_path / "device", keyring=False)
-    file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", "round.minimum_answers=50")
+    cohorts = ("round.minimum_answers=50", "training.adapter_clients_per_round=50")
+    file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", *cohorts)
     membership(file).save(home.membership)
     pay(BudgetGuard(device_record(home)), file, "update", 1)
     told = spent_privacy(home)
@@ -185,12 +195,13 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
         "event": {"epsilon": 8.0, "delta": 1e-7},
         "local": {"epsilon": 8.0, "delta": 1e-7},
         "cohort": 50,
+        "epsilon_alone": epsilon_alone(file),
         "period": None,
     }
     update, window, local = charges(file, "update")
-    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 1}, 1e-8)
-    assert told["spent"]["event"] == ConcentratedAccountant().epsilon({window: 1}, 1e-7)
-    assert told["spent"]["local"] == spent_epsilon({local: 1}, 1e-7)
+    assert told["spent"]["user"] == composed_epsilon({update: 1}, 1e-8)
+    assert told["spent"]["event"] == composed_epsilon({window: 1}, 1e-7)
+    assert told["spent"]["local"] == composed_epsilon({local: 1}, 1e-7)
     alone = federation("privacy.level=user")
     membership(alone).save(home.membership)
     assert spent_privacy(home)["promised"]["event"] is None
@@ -201,7 +212,7 @@ PERIOD = (
     "privacy.level=both",
     "privacy.user_epsilon=20.0",
     "privacy.event_epsilon=20.0",
-    "privacy.event_noise_multiplier=0.0",
+    "privacy.local_noise=off",
     "privacy.period_days=365",
     "privacy.period_user_epsilon=4.0",
     "privacy.period_event_epsilon=4.0",
@@ -247,15 +258,16 @@ def test_what_is_spent_in_a_period_is_told_beside_what_is_spent_in_a_life(tmp_pa
     update, window = charges(file, "update")
     told = spent_privacy(home, lambda: 5 * 86_400.0)  # a clock that was set back
     assert told["promised"]["period"] == {"days": 365, "user": 4.0, "event": 4.0}
-    assert told["spent"]["user"] == ConcentratedAccountant().epsilon({update: 3}, 1e-6)
-    assert told["spent_in_period"]["user"] == ConcentratedAccountant().epsilon({update: 2}, 1e-6)
-    assert told["spent_in_period"]["event"] == ConcentratedAccountant().epsilon({window: 2}, 1e-6)
+    assert told["spent"]["user"] == composed_epsilon({update: 3}, 1e-6)
+    assert told["spent_in_period"]["user"] == composed_epsilon({update: 2}, 1e-6)
+    assert told["spent_in_period"]["event"] == composed_epsilon({window: 2}, 1e-6)
     later = spent_privacy(home, lambda: 800 * 86_400.0)
     assert later["spent_in_period"] == {"user": 0.0, "event": 0.0}
 
 
-def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
-    file = read_federation()
+@pytest.mark.parametrize("settings", [(), ("privacy.local_noise=on",)])
+def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says(settings):
+    file = read_federation(settings=settings)
     promises = BudgetGuard({})
     for number in range(1, file.privacy.most_answers("update") + 1):
         pay(promises, file, "update", number)
@@ -264,3 +276,11 @@ def test_a_device_can_answer_as_often_as_the_shipped_federation_file_says():
     pay(promises, file, "statistics", 0)
     with pytest.raises(Refused):
         pay(promises, file, "update", file.privacy.most_answers("update") + 1)
+
+
+def test_what_would_leave_without_any_charge_is_refused_where_something_is_promised(promises):
+    for level in ("event", "user", "both"):
+        for call in (promises.check, lambda *asked: promises.charge_round(*asked, 1)):
+            with pytest.raises(Refused, match="without noise"):
+                call(federation(f"privacy.level={level}"), "update", ())
+    promises.check(federation("privacy.level=none"), "update", ())

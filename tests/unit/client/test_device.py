@@ -1,34 +1,44 @@
 """One device: what it checks, what it charges, what it refuses."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from client import LEDGER, Device, LoadedRelease, RoundRequest
 from client.budget_guard import ROUNDS
 from client.contributing import Contributor
 from client.evaluation import measure
 from client.recommender import Recommender
-from client.training import LocalTraining, Update
+from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
+from shared.charges import user_charge
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.metrics.federated import MEASURES, MEASURES_NORM
-from shared.privacy import Ledger, LedgerBudget, SampledGaussian, SummedGaussian, SummedWindow, spent_epsilon
-from shared.round_parameters import derive_round_parameters, event_noise_deviation, round_binding, user_charge
+from shared.privacy import Ledger, LedgerBudget, LocalWindow, SummedGaussian, SummedWindow, rho_for
+from shared.round_parameters import derive_round_parameters, round_binding
+from shared.tasks import TASK_ROWS, TASKS
 from tests.support.tiny import Log, Seeded, catalogue, events, membership, person
 
 MEMBER = membership()
 BUDGET = LedgerBudget(local_epsilon=8.0)
 GROUPS = ("dense", "bias")
+ASKED = (
+    'training.groups=["dense", "bias"]',
+    "training.rounds=100",
+    "training.adapter_rounds=0",
+    "evaluation.every_rounds=1",
+)
 
 
 class Home:
     """A device with its release, its log and what it keeps."""
 
     def __init__(self, tiny, *settings, log=None, seeded=True):
-        self.release, self.model = tiny.release(*settings)
+        self.release, self.model = tiny.release(*ASKED, *settings)
         self.digest = self.release.digest()
         self.installed = LoadedRelease(self.release, self.digest, self.model, LocalTraining(self.model))
         self.state, self.session = {}, {}
@@ -59,7 +69,7 @@ class Home:
     def count(self, **changed):
         return self.device.plain(self.ask(0, (), "statistics", **changed), None)
 
-    def configuration(self, request, vector, clip=None):
+    def terms(self, request, vector, clip=None):
         """What the server says of a round: derived as the server does, from public facts."""
         dimension = {
             "update": self.model.layout.select(request.groups).size,
@@ -69,25 +79,34 @@ class Home:
         sent = b"" if vector is None else vector.tobytes()
         subject = round_binding(request.task, request.federation, request.release, request.number, request.groups, sent)
         file = self.release.federation
-        return derive_round_parameters(
-            file, request.task, request.number, dimension, subject, MEMBER.registry, clip
-        ).configuration
+        return derive_round_parameters(file, request.task, request.number, dimension, subject, MEMBER.registry, clip)
 
-    def advertise(self, number=1, task="update", groups=GROUPS):
+    def configuration(self, request, vector, clip=None):
+        return self.terms(request, vector, clip).configuration
+
+    def advertise(self, number=None, task="update", groups=GROUPS):
+        number = number or TASK_ROWS[task].rounds(self.release.federation)[0]
         request = self.ask(number, groups if task == "update" else (), task)
-        vector = None if task == "statistics" else self.release.vector
+        vector = of_task(self, task)
         configuration = self.configuration(request, vector)
         return self.device.advertise(request, vector, configuration.encode()), configuration
 
 
-def test_a_summand_is_the_signal_and_the_noise_of_the_groups_asked(tiny):
+def own_deviation(distance, clip_norm=1.0, answers=38):
+    """By hand: noise that makes a window's distance cost an even share of the local level's 8.0."""
+    return distance * clip_norm / math.sqrt(2 * rho_for(8.0, 1e-6) / answers)
+
+
+def test_a_summand_is_the_update_of_the_groups_asked_and_noise_of_the_devices_own(tiny):
     home = Home(tiny)
     summand = home.update(3)
     update = home.installed.training.update(home.release, home.release.vector, GROUPS, home.log.events(), Seeded(3))
     assert summand.shape == (home.model.layout.select(GROUPS).size,)
     assert summand.dtype == np.float32
-    assert np.allclose(summand, update.signal + update.noise, atol=1e-6)
-    assert update.noise.any()
+    noise = summand - update
+    assert np.unique(noise).size == noise.size
+    # Of three windows one and a half are expected: emptying one moves an update by two thirds of its norm.
+    assert noise.std() == pytest.approx(own_deviation(2 / 3), rel=5 / math.sqrt(2 * noise.size))
 
 
 def test_another_federation_or_an_unknown_release_is_not_answered_nor_charged(tiny):
@@ -105,19 +124,20 @@ def test_every_answer_is_charged_and_the_ledger_lives_in_the_state(tiny):
     for number in range(1, 4):
         home.start()
         home.update(number)
-        held = Ledger.from_json(BUDGET, home.state[LEDGER])
-        assert dict(held.charged) == {SampledGaussian(0.25, 1.5): number}
+        ((event, count),) = Ledger.from_json(BUDGET, home.state[LEDGER]).charged.items()
+        assert (type(event), event.task, count) == (LocalWindow, "update", number)
+        assert event.rho == pytest.approx(rho_for(8.0, 1e-6) / 38, rel=1e-6)
 
 
 def test_at_its_budget_a_device_refuses_and_goes_on_refusing(tiny):
-    budget = spent_epsilon({SampledGaussian(0.5, 1.5): 2}, 1e-6)
-    home = Home(tiny, f"privacy.local_epsilon={budget!r}")
+    home = Home(tiny, "privacy.participations.update=2", "privacy.shares={statistics=0.0, evaluation=0.0}")
     home.update(1)
     home.update(2)
     ledger = home.state[LEDGER]
+    assert 7.99 < Ledger.from_json(BUDGET, ledger).epsilon("local") <= 8.0
     for number in (3, 4, 5):
         home.start()
-        with pytest.raises(Refused, match="would exceed"):
+        with pytest.raises(Refused, match=r"local-level budget: epsilon .* would exceed"):
             home.update(number)
     assert home.state == {LEDGER: ledger}
 
@@ -133,23 +153,29 @@ def test_the_charge_is_kept_before_the_summand_leaves(tiny):
         home.update()
 
 
-def test_an_empty_draw_is_charged_like_any_other(tiny):
-    home = Home(tiny, "windows.sampling_probability=1e-6")
+def test_an_empty_draw_is_noised_and_charged_like_any_other(tiny):
+    home, full = Home(tiny, "windows.sampling_probability=1e-6"), Home(tiny)
     assert home.update().all()
-    assert dict(Ledger.from_json(BUDGET, home.state[LEDGER]).charged) == {SampledGaussian(1e-6, 1.5): 1}
+    full.update()
+    assert home.state[LEDGER] == full.state[LEDGER]
 
 
 def test_with_too_few_events_a_device_answers_with_noise_alone_and_is_charged_as_any_other(tiny):
     dismissed = [Event(float(n), EventKind.DISMISSAL, "garden-0") for n in range(5)]
     full = Home(tiny)
-    full.update(1)
+    summand = full.update(1)
+    update = full.installed.training.update(full.release, full.release.vector, GROUPS, full.log.events(), Seeded(1))
     for log in ([], person(0, 1), [*person(0, 1), *dismissed]):
         home = Home(tiny, log=log)
-        summand = home.update(1)
-        silent = home.installed.training.nothing(home.release, home.release.vector, GROUPS, Seeded(1))
-        assert not silent.signal.any()
-        assert summand.tolist() == silent.noise.tolist()
+        noise = home.update(1)
+        assert noise.std() == pytest.approx(own_deviation(2 / 3), rel=5 / math.sqrt(2 * noise.size))
+        assert np.allclose(summand, update + noise, atol=1e-5)  # no other noise than beside an update
         assert home.state[LEDGER] == full.state[LEDGER]
+
+
+def of_task(home, task):
+    """The parameters that a device is sent for a task."""
+    return None if task == "statistics" else home.release.vector
 
 
 class Torn:
@@ -161,20 +187,27 @@ class Torn:
     held_out = events
 
 
-@pytest.mark.parametrize("task", ["update", "statistics", "evaluation"])
-def test_whatever_fails_over_the_log_comes_to_zeros_and_the_own_log_says_where_and_quotes_nothing(tiny, caplog, task):
-    home = Home(tiny, *PRIVATE, "privacy.level=both", "evaluation.every_rounds=1")
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("noise", ["off", "on"])
+def test_whatever_fails_over_the_log_comes_to_zeros_and_the_own_log_says_where_and_quotes_nothing(
+    tiny, caplog, task, noise
+):
+    home = Home(tiny, *PRIVATE, "privacy.level=both", "evaluation.every_rounds=1", f"privacy.local_noise={noise}")
     home.log = Torn()
     home.start()
-    _, configuration = home.advertise(1, task)
+    number = TASK_ROWS[task].rounds(home.release.federation)[0]
+    _, configuration = home.advertise(number, task)
     assert not np.frombuffer(home.session["vector"], np.float32).any()
-    noise = np.frombuffer(home.session["event_noise"], np.float32)
-    assert len(noise) == (configuration.dimension if task == "update" else 0)
-    if task == "update":
-        assert noise.std() == pytest.approx(event_noise_deviation(home.release.federation, 1), rel=0.2)
-    assert len(home.device.reveal(configuration.digest(), 10)) == 4 * configuration.dimension
+    words = np.frombuffer(home.device.reveal(configuration.digest(), 10), np.uint32).astype(np.int32).astype(float)
+    assert len(words) == configuration.dimension
+    # the noise of any other answer: the share of the sum's, and where there is some the device's own
+    terms = home.terms(home.ask(number, GROUPS if task == "update" else (), task), of_task(home, task))
+    parameters = configuration.for_cohort(10, terms.local_noise_over_clip)
+    assert (parameters.local_variance > parameters.variance) == (noise == "on")
+    squares = (words**2).sum() / (parameters.variance + parameters.local_variance)
+    assert 1e-6 < chi2.cdf(squares, len(words)) < 1 - 1e-6
     assert json.loads(home.state[LEDGER])
-    assert f"round 1 of {task}: zeros were sent: ValueError at test_device.py:" in caplog.text
+    assert f"round {number} of {task}: zeros were sent: ValueError at test_device.py:" in caplog.text
     assert "knee" not in caplog.text
 
 
@@ -182,7 +215,7 @@ def test_numbers_that_are_none_come_to_zeros(tiny, monkeypatch):
     for wrong in (np.nan, np.inf):
         home = Home(tiny, *PRIVATE)
         size = home.model.layout.select(GROUPS).size
-        wide = Update(np.full(size, wrong, np.float32), np.zeros(size, np.float32))
+        wide = np.full(size, wrong, np.float32)
         monkeypatch.setattr(home.installed.training, "update", lambda *_, wide=wide: wide)
         home.advertise()
         assert not np.frombuffer(home.session["vector"], np.float32).any()
@@ -232,10 +265,24 @@ def test_counts_of_an_empty_log_are_zeros(tiny):
     assert home.count().tolist() == [0.0] * 24
 
 
-def test_counts_are_refused_where_event_privacy_is_promised(tiny):
+def test_counts_are_noised_and_charged_where_event_level_privacy_is_promised(tiny):
+    """As updates are; a window turns a count by a right angle at most, and a count is eight long at most."""
+    log = events(["garden-0", "garden-1"])
+    home, bare = Home(tiny, log=log), Home(tiny, "privacy.level=none", log=log)
+    noise = home.count() - bare.count()
+    squares = (noise.astype(float) ** 2).sum() / own_deviation(math.sqrt(2), 8.0) ** 2
+    assert 1e-6 < chi2.cdf(squares, len(noise)) < 1 - 1e-6
+    ((event, count),) = Ledger.from_json(BUDGET, home.state[LEDGER]).charged.items()
+    assert (type(event), event.task, count) == (LocalWindow, "statistics", 1)
+
+
+def test_figures_are_noised_and_charged_where_event_level_privacy_is_promised(tiny):
     home = Home(tiny)
-    with pytest.raises(Refused, match="without noise"):
-        home.count()
+    figures = home.device.plain(home.ask(10, (), "evaluation"), home.release.vector)
+    squares = (figures.astype(float) ** 2).sum() / own_deviation(2.0, MEASURES_NORM) ** 2  # next to which they vanish
+    assert 1e-6 < chi2.cdf(squares, MEASURES) < 1 - 1e-6
+    ((event, count),) = Ledger.from_json(BUDGET, home.state[LEDGER]).charged.items()
+    assert (type(event), event.task, count) == (LocalWindow, "evaluation", 1)
 
 
 def test_left_to_itself_a_device_takes_chance_nobody_can_repeat(tiny):
@@ -331,17 +378,16 @@ def test_both_levels_are_charged_together_or_not_at_all(tiny):
     home.device.reveal(configuration.digest(), 10)
     budget = LedgerBudget(user_epsilon=8.0, event_epsilon=8.0, local_epsilon=8.0)
     ledger = Ledger.from_json(budget, home.state[LEDGER])
-    assert {type(event) for event in ledger.charged} == {SampledGaussian, SummedGaussian, SummedWindow}
+    assert {type(event) for event in ledger.charged} == {LocalWindow, SummedGaussian, SummedWindow}
     assert 0 < ledger.epsilon("event") < ledger.epsilon("user")
-    for level in ("event", "local"):
-        home = Home(tiny, *PRIVATE, "privacy.level=both", f"privacy.{level}_epsilon={ledger.epsilon(level) / 2!r}")
-        with pytest.raises(Refused, match=f"{level}-level budget"):
-            home.advertise()
-        assert LEDGER not in home.state
+    home = Home(tiny, *PRIVATE, "privacy.level=both", f"privacy.event_epsilon={ledger.epsilon('event') / 2!r}")
+    with pytest.raises(Refused, match="event-level budget"):
+        home.advertise()
+    assert LEDGER not in home.state
 
 
 def test_without_noise_of_its_own_a_device_promises_windows_what_the_sum_gives(tiny):
-    home = Home(tiny, *PRIVATE, "privacy.level=both", "privacy.event_noise_multiplier=0.0")
+    home = Home(tiny, *PRIVATE, "privacy.level=both", "privacy.local_noise=off")
     _, configuration = home.advertise()
     home.device.reveal(configuration.digest(), 10)
     charged = Ledger.from_json(LedgerBudget(user_epsilon=8.0, event_epsilon=8.0), home.state[LEDGER]).charged

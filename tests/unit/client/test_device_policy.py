@@ -6,9 +6,9 @@ import pytest
 
 from client import Device
 from client.secagg.round_state import RoundCheckpoint, RoundRequest, RoundState
+from shared.charges import user_charge
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.privacy import read_charges
-from shared.round_parameters import user_charge
 from tests.support.persons import persons, policy_file
 from tests.support.private_round import NOW, PrivateRound, another_round, configuration, parties
 from tests.support.tiny import Seeded
@@ -34,7 +34,7 @@ def test_without_a_policy_or_with_a_ledger_in_memory_there_is_no_persons_device(
 
 
 def test_a_persons_device_gives_nothing_in_the_open(tiny, tmp_path):
-    for settings in (("privacy.level=none",), ("privacy.level=event", "privacy.event_noise_multiplier=1.0")):
+    for settings in (("privacy.level=none",), ("privacy.level=event", "privacy.local_noise=on")):
         home = Home(tiny, *settings)
         home.start(**persons(tmp_path))
         with pytest.raises(Refused, match="secure sums only"):
@@ -107,7 +107,7 @@ def test_a_missing_or_damaged_policy_refuses_everything(home, damage):
         path.write_bytes(damage)
     for task in ("update", "statistics", "evaluation"):
         with pytest.raises(Refused, match=r"^policy: file: "):
-            home.advertise(1, task)
+            home.advertise(task=task)
     assert not (home.folder / "rounds.json").exists()
 
 

@@ -16,10 +16,10 @@ from client.privacy_report import spent_privacy
 from client.wall_clock import kept_seconds
 from shared.enrolment import sign_receipt
 from shared.errors import Misconfigured, Refused
-from shared.privacy import ConcentratedAccountant, SummedWindow, read_charges
+from shared.privacy import SummedWindow, composed_epsilon, read_charges
 from tests.unit.client.test_budget_guard import charges, federation, membership
 
-FILE = federation("privacy.level=both", "privacy.event_noise_multiplier=0.0", "privacy.participations.update=6")
+FILE = federation("privacy.level=both", "privacy.local_noise=off", "privacy.participations.update=6")
 OPERATOR = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 NOW = 1_800_000_000.0
 
@@ -116,7 +116,7 @@ def test_without_any_head_as_much_is_charged_as_the_rounds_allow(home):
     home.head.unlink()
     mend_device(home, lambda: NOW)
     user = charges(FILE, "update")[0]
-    assert events(home)[user] == 4  # of rounds 0 to 3
+    assert events(home)[user] == 3  # of rounds 1 to 3
     assert check_device(home) == []
 
 
@@ -163,7 +163,7 @@ def test_more_is_told_as_spent_than_was_promised_where_more_was_spent(home):
     receipt(home, update=(40, 50))
     mend_device(home, lambda: NOW)
     user = charges(FILE, "update")[0]
-    assert spent_privacy(home)["spent"]["user"] == ConcentratedAccountant().epsilon({user: 40}, 1e-6) > 8
+    assert spent_privacy(home)["spent"]["user"] == composed_epsilon({user: 40}, 1e-6) > 8
     with pytest.raises(Refused, match="budget"):
         answer(home, 51)
 

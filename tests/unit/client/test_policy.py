@@ -1,22 +1,27 @@
 """The policy: each rule says no by its name, and nothing but the person's own hand changes it."""
 
 import hashlib
+import math
 from dataclasses import replace
 
 import pytest
+from scipy.stats import norm
 
 from client.policy import Policy, pin, reading
 from client.settings_file import shipped
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import read_federation
-from shared.privacy import rho_for
 from shared.round_parameters import derive_round_parameters
 from shared.secure_sum import RHO_UNIT
 from tests.support.persons import policy_file
 
 OPERATOR, REGISTRY, OTHER = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 MODEL, TOKENIZER = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "be" * 32
-FITTING = ("round.minimum_answers=50", f"backbone.tokenizer_sha256={TOKENIZER}")
+FITTING = (
+    "round.minimum_answers=50",
+    "training.adapter_clients_per_round=50",
+    f"backbone.tokenizer_sha256={TOKENIZER}",
+)
 
 
 @pytest.fixture
@@ -25,6 +30,11 @@ def path(tmp_path):
     path = tmp_path / "policy.toml"
     path.write_text(shipped("policy.toml"))
     return path
+
+
+def careful(path):
+    """Of a person who allows a single answer less than the whole life."""
+    return Policy.load(path).model_copy(update={"largest_epsilon_per_round": 2.0})
 
 
 def federation(*settings):
@@ -42,8 +52,9 @@ def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path)
         policy.check_round(federation(), configuration(federation(), task), task)
     assert policy.model_dump() == {
         "smallest_cohort": 50,
-        "largest_epsilon_per_round": 2.0,
+        "largest_epsilon_per_round": 8.0,
         "largest_epsilon_in_life": 8.0,
+        "largest_epsilon_alone": 5000.0,
         "largest_delta": 1e-6,
         "tasks": ("update", "statistics", "evaluation"),
         "smallest_dropout_share": 0.05,
@@ -58,21 +69,21 @@ def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path)
         (["round.minimum_answers=49"], "smallest_cohort: allows 50 people and more, got 49"),
         (["privacy.user_epsilon=8.1"], "largest_epsilon_in_life: allows 8.0, got 8.1"),
         (
-            ["privacy.level=event", "privacy.event_noise_multiplier=1.0"],
+            ["privacy.level=event", "privacy.local_noise=on"],
             "largest_epsilon_in_life: allows 8.0, got no promise at user level",
         ),
         (["privacy.level=none"], "largest_epsilon_in_life: allows 8.0, got no promise at user level"),
         (["privacy.user_delta=1.1e-6"], "largest_delta: allows 1e-06, got 1.1e-06"),
-        (["privacy.participations.update=5"], "largest_epsilon_per_round: allows 2.0, got 3.04 for update"),
-        (["privacy.shares.statistics=0.1"], "largest_epsilon_per_round: allows 2.0, got 2.2 for statistics"),
+        (["privacy.participations.update=5"], "largest_epsilon_per_round: allows 2.0, got 3.03 for update"),
+        (["privacy.shares.statistics=0.1"], "largest_epsilon_per_round: allows 2.0, got 2.18 for statistics"),
         (["sum.dropout_share=0.04"], "smallest_dropout_share: allows 0.05 and more, got 0.04"),
         (["sum.corrupt_share=0.04"], "smallest_corrupt_share: allows 0.05 and more, got 0.04"),
         (["sum.mode=ideal"], "secure sum: allows summands that are masked end to end, got sum.mode = ideal"),
-        (["sum.mode=plain", "privacy.level=event", "privacy.event_noise_multiplier=1.0"], "secure sum: allows"),
+        (["sum.mode=plain", "privacy.level=event", "privacy.local_noise=on"], "secure sum: allows"),
     ],
 )
 def test_a_federation_that_breaks_a_rule_is_refused_by_the_rules_name(path, settings, refusal):
-    policy = Policy.load(path)
+    policy = careful(path)
     with pytest.raises(Refused) as caught:
         policy.check_federation(federation(*settings))
     assert str(caught.value).startswith(f"policy: {refusal}")
@@ -80,13 +91,17 @@ def test_a_federation_that_breaks_a_rule_is_refused_by_the_rules_name(path, sett
         policy.check_round(federation(*settings), configuration(federation()), "update")
 
 
-def test_what_one_round_costs_is_computed_as_another_way_does(path):
-    """A rho is worth the epsilon whose own rho it is: the calibration, which searches the other way round."""
+def test_what_one_round_costs_is_what_the_privacy_profile_of_its_noise_says(path):
+    """Of a Gaussian mechanism (Balle, Wang 2018): delta at an epsilon a little above, and a little below."""
     file = federation("privacy.participations.update=5")
-    with pytest.raises(Refused, match=r"got 3\.04 for update"):
-        Policy.load(path).check_federation(file)
-    rho = configuration(file).rho_units * RHO_UNIT
-    assert rho_for(3.035, 1e-6) < rho < rho_for(3.045, 1e-6)
+    with pytest.raises(Refused, match=r"got 3\.03 for update"):
+        careful(path).check_federation(file)
+    mu = math.sqrt(2 * configuration(file).rho_units * RHO_UNIT)
+    above, below = (
+        norm.cdf(mu / 2 - epsilon / mu) - math.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu)
+        for epsilon in (3.035, 3.025)
+    )
+    assert above < 1e-6 < below
 
 
 @pytest.mark.parametrize(
@@ -96,13 +111,13 @@ def test_what_one_round_costs_is_computed_as_another_way_does(path):
         ({"dropout_ppm": 49_999}, "smallest_dropout_share: allows 0.05 and more, got 0.049999"),
         ({"corrupt_ppm": 49_999}, "smallest_corrupt_share: allows 0.05 and more, got 0.049999"),
         ({"noise": 0}, "largest_epsilon_per_round: allows 2.0, got a sum without noise"),
-        ({"rho_units": round(0.5 / RHO_UNIT)}, "largest_epsilon_per_round: allows 2.0, got 5.2"),
+        ({"rho_units": round(0.5 / RHO_UNIT)}, "largest_epsilon_per_round: allows 2.0, got 4.89"),
         ({"registry_hash": hashlib.sha256(OTHER).digest()}, "pins.registry: allows devices of 020202020202, got"),
     ],
 )
 def test_a_round_that_asks_for_less_than_its_federation_file_says_is_refused(path, changed, refusal):
     pin(path, operator=OPERATOR, registry=REGISTRY, model_sha256=MODEL, tokenizer_sha256=TOKENIZER)
-    policy, file = Policy.load(path), federation()
+    policy, file = careful(path), federation()
     policy.check_round(file, configuration(file), "update")
     with pytest.raises(Refused) as caught:
         policy.check_round(file, replace(configuration(file), **changed), "update")

@@ -1,5 +1,6 @@
 """A device's chance: never seeded, never the same twice."""
 
+import os
 import random
 
 import numpy as np
@@ -16,17 +17,20 @@ def test_seeding_everything_that_can_be_seeded_changes_nothing():
         torch.manual_seed(0)
         rng = SystemRandomness()
         seen.add(float(rng.numpy("windows").random()))
-        seen.add(float(torch.rand(1, generator=rng.torch("noise"), dtype=torch.float64)))
+        seen.add(rng.bytes("noise")(16))
     assert len(seen) == 6
 
 
 def test_two_calls_for_one_purpose_differ():
     rng = SystemRandomness()
     assert rng.numpy("windows").random() != rng.numpy("windows").random()
-    first, second = (torch.rand(1, generator=rng.torch("noise"), dtype=torch.float64) for _ in range(2))
-    assert first != second
+    assert rng.bytes("noise")(16) != rng.bytes("noise")(16)
 
 
 def test_it_holds_nothing_that_could_be_told():
     assert vars(SystemRandomness()) == {}
     assert repr(SystemRandomness()) == "SystemRandomness()"
+
+
+def test_secrets_and_noise_come_from_the_operating_system_itself():
+    assert SystemRandomness().bytes("noise") is os.urandom

@@ -1,6 +1,7 @@
 """One behaviour event."""
 
 import dataclasses
+import datetime
 from dataclasses import replace
 
 import pytest
@@ -42,10 +43,29 @@ def test_a_propensity_is_a_chance(wrong):
     assert Event(0.0, EventKind.CLICK, "a", propensity=1.0).propensity == 1.0
 
 
-@pytest.mark.parametrize("kind", ["buy", "click", None])
+@pytest.mark.parametrize("kind", ["buy", "Click", None, 3, ["click"]])
 def test_a_kind_that_is_none_is_named(kind):
-    with pytest.raises(Misconfigured, match="event kind: expected an EventKind, one of view, click"):
+    with pytest.raises(Misconfigured, match="event kind: expected an EventKind, one of view, click") as refused:
         Event(1.0, kind, "i1")
+    assert str(refused.value).endswith(f"got {type(kind).__name__}; write one of them, such as EventKind.CLICK")
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_a_kind_as_text_is_answered_with_the_kind_to_write(kind):
+    with pytest.raises(Misconfigured, match=f"got str; write EventKind.{kind.name}$"):
+        Event(1.0, str(kind.value), "i1")
+
+
+def test_times_items_and_contexts_of_other_types_are_named():
+    with pytest.raises(Misconfigured, match=r"event time: .* got datetime; of a datetime, give its timestamp\(\)"):
+        Event(datetime.datetime(2026, 1, 1), EventKind.CLICK, "i1")
+    with pytest.raises(Misconfigured, match=r"event time: .* got str;"):
+        Event("knee pain", EventKind.CLICK, "i1")
+    with pytest.raises(Misconfigured, match=r"event item: expected the item's id as text, got int; give Item\.id"):
+        Event(1.0, EventKind.CLICK, 1)
+    for wrong in ({"hour": "08"}, {}):
+        with pytest.raises(Misconfigured, match=r"context: .* got dict; write tuple\(context\.items\(\)\)"):
+            Event(1.0, EventKind.CLICK, "i1", context=wrong)
 
 
 def test_seconds_are_counted_between_dates_alone():

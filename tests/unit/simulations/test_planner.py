@@ -3,14 +3,16 @@
 import math
 
 import pytest
+from scipy.stats import binom
 
 from shared.errors import Misconfigured
-from shared.privacy import rho_for
+from shared.privacy import epsilon_of_rho, rho_for
 from simulations.planner import plan_table
 
 
 def test_the_table_agrees_with_the_closed_form() -> None:
     settings = ["privacy.shares.statistics=0.3", "privacy.shares.evaluation=0.1", "round.minimum_answers=50"]
+    settings += ["training.adapter_rounds=0"]
     record = plan_table(20_000, epsilon=8.0, settings=settings, clients_per_round=1000, rounds=50)
     (row,) = record["rows"]
     assert record["answers a device"] == 3  # 50,000 answers from 20,000 devices
@@ -21,7 +23,10 @@ def test_the_table_agrees_with_the_closed_form() -> None:
     assert row["noise of a coordinate / C"] == pytest.approx(noise, rel=1e-6)
     assert row["noise of the mean / C"] == pytest.approx(noise * math.sqrt(record["dimension"]), rel=1e-6)
     assert row["largest dimension"] == pytest.approx(1 / noise**2, abs=1)
-    assert row["epsilon of readers, if the operator samples in secret"] < 8.0
+    alone = epsilon_of_rho(800 * (3 * rho + (0.3 + 0.1) * rho_for(8.0, 1e-6)), 1e-6)
+    assert row["epsilon with nobody else's noise"] == pytest.approx(alone, rel=1e-6)
+    drawn = row["people that may collude, drawn at random"]
+    assert binom.sf(100, 1000, drawn) == pytest.approx(2.0**-40, rel=1e-6)
 
 
 def test_a_stricter_promise_has_more_noise_and_room_for_less() -> None:

@@ -145,7 +145,7 @@ def test_a_spent_budget_stops_a_device_and_the_rounds_are_skipped(
         ({"set": ["model.concepts=25"]}, "model.concepts"),
         ({"set": ["model.dense_width=33"]}, "model.dense_width"),
         ({"aggregation": "plain"}, "sum.mode: expected secure"),
-        ({"engine": "ray", "resume": True}, "local"),
+        ({"engine": "ray", "resume": True}, "resume: expected engine local, got ray"),
     ],
 )
 def test_bad_options_say_what_to_do_and_leave_no_report(
@@ -221,6 +221,13 @@ def test_a_run_whose_data_changed_is_not_continued(world: Path, federation: Path
         ({"set": ["training.rounds=10000000000000000000000"]}, r"training\.rounds: expected at most 1000000"),
         ({"set": ["training.clients_per_round=1"]}, r"training\.clients_per_round: expected at least 2, got 1"),
         ({"data": Path("nowhere")}, "path of an existing folder, got 'nowhere'"),
+        ({"data": 7}, "a path or a Dataset, got int"),
+        ({"set": None}, r'set: expected a list of settings, such as \["training.rounds=50"\], got NoneType'),
+        ({"out": 7}, r"out: expected a path as str or os\.PathLike, got 7"),
+        ({"federation": b"file.toml"}, r"federation: expected a path as str or os\.PathLike, got bytes"),
+        ({"concept_graph": {"concepts": []}}, "concept_graph: expected a path as str .* got dict"),
+        ({"concept_names": ["bread"]}, "concept_names: expected a path as str .* got list"),
+        ({"resume": True}, "resume: expected the folder of an unfinished run as out, got none"),
     ],
 )
 def test_an_argument_that_cannot_be_meant_is_named(options: dict[str, Any], words: str) -> None:
@@ -241,11 +248,30 @@ def test_too_little_to_ask_is_said_before_anything_is_encoded(
 
 
 def test_paths_are_taken_as_text_and_as_paths(world: Path, federation: Path, tmp_path: Path) -> None:
-    result = simulate(world, federation=str(federation), out=str(tmp_path / "run"), baselines="none", rounds=2)
-    assert result.data == f"events:{world}"
-    assert result.release is not None
-    assert load_release(str(result.release)) is load_release(Path(result.release))
-    assert Release.load(str(result.release)).digest() == Release.load(result.release).digest()
+    class Place:
+        def __init__(self, path: Path) -> None:
+            self.path = path
+
+        def __fspath__(self) -> str:
+            return str(self.path)
+
+    names = tmp_path / "names.json"
+    names.write_text('{"1": "herbs"}')
+    digests = []
+    for kind in (str, Place):
+        result = simulate(
+            world if kind is str else Place(world),
+            federation=kind(federation),
+            out=kind(tmp_path / kind.__name__),
+            concept_names=kind(names),
+            baselines="none",
+            rounds=2,
+        )
+        assert result.data == f"events:{world}"
+        assert result.release is not None
+        assert load_release(kind(result.release)) is load_release(result.release)
+        digests.append(Release.load(kind(result.release)).digest())
+    assert digests[0] == digests[1]
 
 
 def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:

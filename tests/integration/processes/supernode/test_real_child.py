@@ -30,6 +30,9 @@ SETTINGS = (
     "sum.mode=secure",
     "round.minimum_answers=3",
     "round.deadline_seconds=90",
+    "round.answer_seconds.update=1.0",
+    "training.rounds=8",
+    "training.adapter_rounds=0",
     "sum.phase_seconds=20",
 )
 
@@ -37,8 +40,9 @@ SETTINGS = (
 class Setting:
     """A device that has joined, with a person's events and a release."""
 
-    def __init__(self, folder: Path, release):
-        self.release, self.digest = release, release.digest()
+    def __init__(self, folder: Path, released):
+        (self.release, self.model), self.digest = released, released[0].digest()
+        release = self.release
         policy = {"smallest_cohort": 3, "largest_epsilon_per_round": 8.0}
         self.home = create_home(folder / "device", policy=policy, keyring=False)
         release.save(self.home.releases / self.digest)
@@ -74,14 +78,18 @@ class Setting:
         return [int(pid) for pid in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()]
 
     def configuration(self, number):
+        federation, vector = self.release.federation, self.release.vector
+        groups = federation.groups_in(number)
+        subject = round_binding("update", federation.digest(), self.digest, number, groups, vector.tobytes())
+        dimension = self.model.layout.select(groups).size
+        return derive_round_parameters(federation, "update", number, dimension, subject, self.registry).configuration
+
+    def request(self, number):
         federation = self.release.federation
-        subject = round_binding("statistics", federation.digest(), self.digest, number, (), b"")
-        items = len(self.release.catalogue)
-        return derive_round_parameters(federation, "statistics", number, items, subject, self.registry).configuration
+        return RoundRequest("update", federation.digest(), self.digest, number, federation.groups_in(number))
 
     def advertise(self, number):
-        request = RoundRequest("statistics", self.release.federation.digest(), self.digest, number)
-        return self.rounds.advertise(request, None, self.configuration(number).encode())
+        return self.rounds.advertise(self.request(number), self.release.vector, self.configuration(number).encode())
 
 
 def gone(process: int) -> bool:
@@ -93,7 +101,7 @@ def gone(process: int) -> bool:
 
 @pytest.fixture(scope="module")
 def release(tiny):
-    return tiny.release(*SETTINGS)[0]
+    return tiny.release(*SETTINGS)
 
 
 def test_a_round_is_joined_in_a_child_that_ends_with_the_first_message_that_does_not_hold(tmp_path, release, caplog):
@@ -103,8 +111,8 @@ def test_a_round_is_joined_in_a_child_that_ends_with_the_first_message_that_does
         advert = Advert.decode(device.advertise(3))
     advert.verify(device.configuration(3).digest(), device.registry, 1_800_000_000)
     assert advert.device == device.identity.device
-    assert json.loads(device.home.rounds.read_text()) == {"statistics": 3}
-    assert "round 3 of statistics: joined after" in caplog.text
+    assert json.loads(device.home.rounds.read_text()) == {"update": 3}
+    assert "round 3 of update: joined after" in caplog.text
     (fork,) = device.forks()
     with pytest.raises(Refused, match="another private sum"):
         device.rounds.phase("share", bytes(32), [b"roster"])
@@ -145,20 +153,19 @@ def test_a_store_that_cannot_be_read_is_answered_for_like_any_other(tmp_path, re
         Store.open(store, bytes(32)).close()
     advert = Advert.decode(device.advertise(3))
     advert.verify(device.configuration(3).digest(), device.registry, 1_800_000_000)
-    assert json.loads(device.home.rounds.read_text()) == {"statistics": 3}
+    assert json.loads(device.home.rounds.read_text()) == {"update": 3}
     assert len(device.forks()) == 1
     device.rounds.close()
     said = capfd.readouterr().err  # of the child's own: the device's log
-    assert re.search(r"round 3 of statistics: zeros were sent: (Corrupt|NotYet) at \w+\.py:\d+", said)
+    assert re.search(r"round 3 of update: zeros were sent: (Corrupt|NotYet) at \w+\.py:\d+", said)
     assert "knee" not in said
 
 
 def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round_is_used_up(tmp_path, release):
     device = Setting(tmp_path, release)
-    request = RoundRequest("statistics", release.federation.digest(), device.digest, 1)
     weaker = device.configuration(1).encode()[:-10] + bytes(10)
     with pytest.raises(Exception, match=r"expected|configuration"):
-        device.rounds.advertise(request, None, weaker)
+        device.rounds.advertise(device.request(1), device.release.vector, weaker)
     assert not device.home.rounds.exists()
     assert device.forks() == []
     device.rounds.close()
@@ -166,8 +173,8 @@ def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round
 
 
 def test_a_release_is_tried_out_in_a_process_of_its_own(tmp_path, release):
-    folder = tmp_path / release.digest()
-    release.save(folder)
-    try_loading(folder, release.digest())
+    folder = tmp_path / release[0].digest()
+    release[0].save(folder)
+    try_loading(folder, release[0].digest())
     with pytest.raises(Corrupt, match="expected to load what its manifest names"):
         try_loading(folder, "ab" * 32)

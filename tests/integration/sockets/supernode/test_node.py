@@ -115,6 +115,23 @@ def test_a_message_is_answered_by_the_installed_app(node, superlink, rounds):
     assert not node.step()
 
 
+@pytest.mark.parametrize(
+    "answer", [b"answer", NotYet("few"), RuntimeError("broken")], ids=lambda one: type(one).__name__
+)
+def test_a_reply_carries_the_times_of_its_question_whatever_the_work_took(node, superlink, rounds, answer):
+    """Flower stamps a reply when it is made: the work's time to a millisecond, over any network."""
+    rounds.answer = answer
+    asked = question("query.share")
+    superlink.send(asked)
+    node.step()
+    (head,) = superlink.heads
+    times = asked.metadata
+    assert (head.metadata.created_at, head.metadata.ttl) == (times.created_at, times.ttl)
+    stamped = Message(RecordDict({}), reply_to=asked)  # the control: what Flower says of itself
+    assert stamped.metadata.created_at > times.created_at
+    assert stamped.metadata.ttl < times.ttl
+
+
 def test_joining_brings_the_model_whole(node, superlink, rounds):
     superlink.send(question("train.join"))
     node.step()

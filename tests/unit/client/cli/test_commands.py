@@ -125,6 +125,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "local": None,
         "cohort": 100,
         "period": {"days": 365, "user": 2.0, "event": None},
+        "epsilon_alone": 40.0,
     }
     allowed = {"epsilon": 8.0, "epsilon_per_round": 2.0, "delta": 1e-6, "cohort": 50, "tasks": ["update"]}
     answer = {

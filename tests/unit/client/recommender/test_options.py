@@ -192,6 +192,22 @@ def test_wishes_outside_their_range_are_refused_by_name(wrong):
         RecommendOptions(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"strategy": "hybrid"}, r"strategy as one of Strategy\.SIMILARITY, .* Strategy\.HYBRID, got str"),
+        ({"categories": "music"}, r"categories as a frozenset of words, got str; write frozenset"),
+        ({"categories": {"music"}}, "categories as a frozenset of words, got set"),
+        ({"blocked_words": ["war"]}, "blocked_words as a frozenset of words, got list"),
+        ({"diversity": "0.3"}, "diversity as a number, got str"),
+        ({"exploration": None}, "exploration as a number, got None"),
+    ],
+)
+def test_wishes_of_another_type_are_refused_by_name(wrong, told):
+    with pytest.raises(Misconfigured, match=f"wishes: expected {told}"):
+        RecommendOptions(**wrong)
+
+
 def test_a_sentence_typed_by_a_stranger_ranks_at_once(ready):
     ranker, _ = ready
     offers = ranker.rank_text("guitar and drum for the music", 5)

@@ -130,8 +130,34 @@ def test_an_interest_and_a_ranking_print_nothing_of_the_person(tiny):
     assert repr(ranker) == "Recommender(24 items)"
 
 
-@pytest.mark.parametrize("count", [0, -1])
-def test_a_count_of_nothing_is_refused(tiny, count):
+@pytest.mark.parametrize(("count", "told"), [(0, "0"), (-1, "-1"), (2.5, "2.5"), ("10", "str"), (True, "True")])
+def test_a_count_that_is_none_is_refused(tiny, count, told):
     ranker, _, _ = recommender(tiny)
-    with pytest.raises(Misconfigured, match=f"recommend: expected a count of at least 1, got {count}"):
-        ranker.recommend([], count)
+    for ask in (lambda: ranker.recommend([], count), lambda: ranker.rank_text("a rose", count)):
+        with pytest.raises(Misconfigured, match=f"count: expected a whole number of at least 1, got {told}"):
+            ask()
+    assert len(ranker.recommend([], np.int64(3))) == 3
+
+
+def test_a_person_wishes_and_controls_of_other_types_are_named(tiny):
+    ranker, _, _ = recommender(tiny)
+    for wrong, told in (("a rose", "got str"), (MIXED[0], "got Event"), (None, "got None"), ({}, "got dict")):
+        with pytest.raises(Misconfigured, match=f"events: expected a profile or a list of Events, .* {told}; put"):
+            ranker.recommend(wrong, 3)
+    with pytest.raises(Misconfigured, match="events: expected Events alone, got str at place 1"):
+        ranker.recommend([MIXED[0], "garden-0"], 3)
+    with pytest.raises(Misconfigured, match="events: expected Events alone, got str at place 0"):
+        ranker.levels_for(["garden-0"])
+    with pytest.raises(Misconfigured, match="wishes: expected RecommendOptions, got dict"):
+        ranker.recommend(MIXED, 3, {"diversity": 0.3})
+    with pytest.raises(Misconfigured, match="controls: expected Controls or None, got list"):
+        ranker.scores(MIXED, controls=["garden"])
+
+
+def test_events_and_context_may_come_once_only_and_a_dictionary_is_no_context(tiny):
+    ranker, _, _ = recommender(tiny, "interest.context=true")
+    hour = (("hour", "08"),)
+    assert ranker.recommend(iter(MIXED), 3, context=iter(hour)) == ranker.recommend(MIXED, 3, context=hour)
+    for ask in (ranker.interest, lambda person, context: ranker.recommend(person, 3, context=context)):
+        with pytest.raises(Misconfigured, match=r"context: .* got dict; write tuple\(context\.items\(\)\)"):
+            ask(MIXED, context=dict(hour))

@@ -8,16 +8,16 @@ import pytest
 from client.secagg import Contribution, encode_contribution
 from shared.errors import Misconfigured
 from shared.privacy import Keystream, sample_discrete_gaussian
-from tests.support.private_round import NO_NOISE, configuration, rng
+from tests.support.private_round import configuration, rng
 
 PARAMETERS = configuration().for_cohort(10)
 
 
-def words(vector, noise=NO_NOISE, seed=b"words", noisy=0, **changed):
-    """Signed values of the words."""
+def words(vector, seed=b"words", noisy=0, local=0.0, **changed):
+    """Signed values of the words; `local` is the deviation of the device's own noise over the clipping norm."""
     asked = configuration(len(vector), noise=noisy, **changed)
-    contribution = Contribution(np.asarray(vector, np.float32), noise)
-    made = encode_contribution(contribution, asked, asked.for_cohort(10), rng(seed))
+    contribution = Contribution(np.asarray(vector, np.float32))
+    made = encode_contribution(contribution, asked, asked.for_cohort(10, local), rng(seed))
     assert made.dtype == np.uint32
     return made.astype(np.int32).astype(np.int64)
 
@@ -62,26 +62,41 @@ def test_the_first_key_drawn_rounds_and_the_second_is_for_the_noise():
     assert (noisy - without).tolist() == sample_discrete_gaussian(Keystream(stream(32)), variance, 50).tolist()
 
 
-def test_event_level_noise_is_rounded_and_not_clipped():
-    scale = configuration(2).for_cohort(10).scale
-    noise = np.array([7.5, -3.25], np.float32)
-    assert words([0.0, 0.0], noise).tolist() == [int(7.5 * scale), int(-3.25 * scale)]
-    assert words([0.5, 0.0], noise, clip_norm=2.0).tolist() == [
-        int(0.25 * scale + 3.75 * scale),
-        int(-1.625 * scale),
-    ]
+@pytest.mark.parametrize("noisy", [0, 1])
+def test_the_last_key_drawn_is_for_local_noise_whatever_the_vector(noisy):
+    """The same exact law as the sum's noise, of a key of its own, and beside what that adds."""
+    asked = configuration(50, noise=noisy).for_cohort(10, 1.5)
+    assert asked.local_variance == (3 * asked.scale // 2) ** 2
+    stream = rng(b"words")
+    stream(32 * (1 + noisy))
+    expected = sample_discrete_gaussian(Keystream(stream(32)), asked.local_variance, 50).tolist()
+    for vector in (np.zeros(50), np.random.default_rng(1).normal(size=50)):
+        assert (words(vector, noisy=noisy, local=1.5) - words(vector, noisy=noisy)).tolist() == expected
+
+
+def test_local_noise_has_the_promised_deviation_in_every_number_and_is_not_clipped():
+    scale = configuration(40_000).for_cohort(10).scale
+    noise = words(np.zeros(40_000, np.float32), local=2.0)
+    # sample variances of 40 000 draws: five standard deviations are 3.6 %
+    assert noise.var() == pytest.approx((2.0 * scale) ** 2, rel=0.036)
+    assert abs(noise.mean()) < 5 * 2.0 * scale / 200
+    assert np.linalg.norm(noise.astype(float)) > 300 * scale
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 5 / 200
+    both = words(np.zeros(40_000, np.float32), noisy=1, local=2.0)
+    variance = configuration(40_000, noise=1).for_cohort(10).variance
+    assert both.var() == pytest.approx(variance + (2.0 * scale) ** 2, rel=0.036)
 
 
 def test_negative_numbers_are_words_modulo_two_to_the_32():
     asked = configuration(1)
-    made = encode_contribution(Contribution(np.array([-0.5], np.float32), NO_NOISE), asked, PARAMETERS, rng(b""))
+    made = encode_contribution(Contribution(np.array([-0.5], np.float32)), asked, PARAMETERS, rng(b""))
     assert made.tolist() == [2**32 - PARAMETERS.scale // 2]
 
 
 @pytest.mark.parametrize("vector", [np.zeros(3, np.float32), np.full(2, np.inf, np.float32), np.zeros(2)], ids=str)
 def test_a_contribution_that_does_not_fit_is_not_summed(vector):
     with pytest.raises(Misconfigured):
-        encode_contribution(Contribution(vector, NO_NOISE), configuration(2), PARAMETERS, rng(b""))
+        encode_contribution(Contribution(vector), configuration(2), PARAMETERS, rng(b""))
 
 
 def test_the_words_of_two_devices_with_nothing_to_say_differ_by_their_noise_only():

@@ -15,11 +15,9 @@ KINDS = (Prepared, Joined, Shared, Masked, Agreed)
 @pytest.fixture(scope="module")
 def states():
     """Of member 0 after each phase of a round of six, one of whom drops before it masks."""
-    members = parties(6, 40, event_noise_over_clip=1.0)
-    for member in members:
-        member.event_noise = np.random.default_rng(5).normal(size=40).astype(np.float32)
-    one = PrivateRound(configuration(40, noise=1), members, event_noise_over_clip=1.0)
-    found = {Prepared: Prepared(one.configuration.encode(), members[0].vector.tobytes(), b"")}
+    members = parties(6, 40, local_noise_over_clip=1.0)
+    one = PrivateRound(configuration(40, noise=1), members, local_noise_over_clip=1.0)
+    found = {Prepared: Prepared(one.configuration.encode(), members[0].vector.tobytes())}
     for phase, kind in (("advertise", Joined), ("share", Shared), ("mask", Masked), ("agree", Agreed)):
         getattr(one, phase)({5} if phase == "mask" else ())
         found[kind] = one.parties[0].state
@@ -37,7 +35,6 @@ def secrets_of(states):
         **{f"pair key {at}": shared.pair_keys[32 * at : 32 * at + 32] for at in range(5)},
         **{f"opening key {at}": shared.opening_keys[32 * at : 32 * at + 32] for at in range(5)},
         **{f"coordinate {at}": joined.vector[4 * at : 4 * at + 8] for at in range(0, 38, 2)},
-        **{f"event noise {at}": joined.event_noise[4 * at : 4 * at + 8] for at in range(0, 38, 2)},
         **{f"share {at}": states[Masked].shares[32 * at : 32 * at + 32] for at in range(10)},
     }
 
@@ -93,7 +90,7 @@ def test_what_states_and_roles_print_has_no_secret_in_it(states):
     one = PrivateRound(configuration(40), parties(6, 40))
     one.advertise()
     member = one.parties[0]
-    contribution = Contribution(member.vector, member.vector)
+    contribution = Contribution(member.vector)
     printed = [repr(value) for value in (*states.values(), contribution, member.role, member.member)]
     printed += [str(value) for value in (*states.values(), contribution, member.role, member.member)]
     key = member.member.identity._key.private_bytes_raw()

@@ -13,7 +13,14 @@ from client.workers import Ended
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.federation import read_federation, write_toml
 
-FEDERATION = read_federation(settings=["round.minimum_answers=60", "round.deadline_seconds=30", "sum.phase_seconds=9"])
+FEDERATION = read_federation(
+    settings=[
+        "round.minimum_answers=60",
+        "training.adapter_rounds=0",
+        "round.deadline_seconds=30",
+        "sum.phase_seconds=9",
+    ]
+)
 RELEASE = "ab" * 32
 VECTOR = np.arange(3, dtype=np.float32)
 

@@ -49,7 +49,7 @@ def answered_in(monkeypatch, failing):
     monkeypatch.setattr(secure_aggregation, "SecAggServer", lambda *_: Collector(told, failing))
     monkeypatch.setattr(secure_aggregation, "_result", lambda *_: "result")
     request = SimpleNamespace(
-        task="update", round_number=7, terms=SimpleNamespace(configuration=None, event_noise_over_clip=0.0)
+        task="update", round_number=7, terms=SimpleNamespace(configuration=None, local_noise_over_clip=0.0)
     )
     summing = SecureSum(bytes(32), answered=lambda *said: told.append(said))
     if failing is None:

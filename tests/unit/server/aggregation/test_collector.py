@@ -24,7 +24,7 @@ from shared.secure_sum import (
     encode_bitmap,
     mask_statement,
 )
-from tests.support.private_round import NO_NOISE, NOW, REGISTRY, PrivateRound, configuration, membership, parties, party
+from tests.support.private_round import NOW, REGISTRY, PrivateRound, configuration, membership, parties, party
 
 PHASES = ("advertise", "share", "mask", "agree")
 OTHER_REGISTRY = Ed25519PrivateKey.from_private_bytes(b"\xbb" * 32)
@@ -39,7 +39,7 @@ def at(*phases, members=5, **changed):
 
 
 def advert_of(member, asked):
-    return member.role.advertise(asked, Contribution(member.vector, NO_NOISE))[0]
+    return member.role.advertise(asked, Contribution(member.vector))[0]
 
 
 def opened(asked=None):

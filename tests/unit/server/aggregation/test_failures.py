@@ -9,7 +9,7 @@ from client.secagg import Contribution
 from client.secagg.round_state import RoundCheckpoint, RoundRequest, RoundState
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import MaskedVector, Roster, ShareKind, UnmaskShares, add_mask, encode_bitmap
-from tests.support.private_round import NO_NOISE, NOW, PrivateRound, bent, configuration, flipped, parties
+from tests.support.private_round import NOW, PrivateRound, bent, configuration, flipped, parties
 
 
 def of(members=6, tamper=lambda name, place, content: content, **changed):
@@ -302,5 +302,5 @@ def test_an_old_advert_or_state_is_worth_nothing_in_the_next_round():
     third = PrivateRound(configuration(round_number=3), members)
     with pytest.raises(Corrupt, match="expected its signature for this round"):
         third.collector.advert(first.sent["advert"][0])
-    joined = [one.role.advertise(third.configuration, Contribution(one.vector, NO_NOISE))[0] for one in members]
+    joined = [one.role.advertise(third.configuration, Contribution(one.vector))[0] for one in members]
     assert len({*joined, *first.sent["advert"].values(), *second.sent["advert"].values()}) == 15

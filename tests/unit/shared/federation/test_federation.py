@@ -81,6 +81,11 @@ def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
         ("clipping.window_norm=nan", "clipping.window_norm", "got nan"),
         ("privacy.event_delta=1.0", "privacy.event_delta", "got 1.0"),
         ("privacy.level=all", "privacy.level", "got 'all'"),
+        ("privacy.level=event", "privacy", "local_noise: expected 'on' with level = 'event'"),
+        ("privacy.local_noise=true", "privacy.local_noise", "got True"),
+        ("privacy.local_noise=some", "privacy.local_noise", "got 'some'"),
+        ("privacy.local_epsilon=0.0", "privacy.local_epsilon", "got 0.0"),
+        ("privacy.event_noise_multiplier=1.0", "privacy.event_noise_multiplier", "a known key, got 1.0"),
         ("privacy.shares.evaluation=0.96", "privacy", "expected less than 1"),
         ("sum.mode=plain", "file", "sum.mode: expected secure (or ideal, in simulations)"),
         ("clipping.adaptive_quantile=0.5", "file", "clipping.adaptive_quantile: expected 0 with event-level privacy"),
@@ -121,7 +126,7 @@ def test_every_wrong_key_is_named_at_once():
     assert "training.rounds" in str(error.value)
 
 
-def test_several_local_steps_are_possible_without_event_noise():
+def test_several_local_steps_are_possible_without_event_level_privacy():
     assert read_federation(settings=["training.local_steps=2", "privacy.level=none"]).training.local_steps == 2
 
 

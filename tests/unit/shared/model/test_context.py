@@ -57,10 +57,10 @@ def test_per_window_gradients_of_the_shift_are_those_of_a_loop(tiny):
     rows = np.stack([torch.autograd.grad(loss, weight, retain_graph=True)[0].numpy().ravel() for loss in losses])
     assert np.abs(rows).max() > 1e-4
     update = local.update(release, release.vector, ("context",), log, Seeded())
-    assert np.allclose(update.signal, -rows.sum(0) / 3, rtol=1e-3, atol=1e-4 * np.abs(rows).max())
+    assert np.allclose(update, -rows.sum(0) / 3, rtol=1e-3, atol=1e-4 * np.abs(rows).max())
 
 
 def test_events_without_circumstances_move_no_shift(tiny):
     release, model = tiny.moved("interest.context=true", *ALL)
     update = LocalTraining(model).update(release, release.vector, ("context",), person(1, 9), Seeded())
-    assert not update.signal.any()
+    assert not update.any()

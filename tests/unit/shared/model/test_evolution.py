@@ -120,7 +120,7 @@ def test_per_window_gradients_are_those_of_a_loop_and_finite(tiny, evolution, vi
     assert np.isfinite(rows).all()
     assert (np.abs(rows).max(0) > 0).mean() > 0.5
     update = local.update(release, release.vector, ("evolution",), LOG, Seeded())
-    assert np.allclose(update.signal, -rows.sum(0) / 3, rtol=1e-3, atol=1e-4 * np.abs(rows).max())
+    assert np.allclose(update, -rows.sum(0) / 3, rtol=1e-3, atol=1e-4 * np.abs(rows).max())
 
 
 def test_what_is_asked_for_and_not_trained_is_an_error(tiny):

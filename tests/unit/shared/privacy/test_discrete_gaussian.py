@@ -6,12 +6,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from shared.errors import Misconfigured
-from shared.privacy import GaussianTable, Keystream, sample_discrete_gaussian
+from shared.privacy import GaussianTable, Keystream, discrete_gaussian, sample_discrete_gaussian
 
 KEY = bytes(range(32))
+WIDEST = 2**28 * 2000**2
 
 
 def probabilities(variance: int, reach: int) -> np.ndarray:
@@ -159,10 +162,120 @@ def test_nothing_is_drawn_for_nobody():
     assert sample_discrete_gaussian(Keystream(KEY), 256, 0).tolist() == []
 
 
-@pytest.mark.parametrize("variance", [0, -1, 2**28 + 1, 256.0, True])
+@pytest.mark.parametrize("variance", [0, -1, WIDEST + 1, 2**60, 256.0, 2.0**30, True])
 def test_an_impossible_variance_is_refused(variance):
     with pytest.raises(Misconfigured, match="noise variance: expected a whole number"):
         sample_discrete_gaussian(Keystream(KEY), variance, 1)
+
+
+def test_one_table_goes_no_further_than_its_maximum():
+    with pytest.raises(
+        Misconfigured, match="noise variance: expected a whole number from 1 to 268435456, got 268435457"
+    ):
+        GaussianTable.of(2**28 + 1)
+
+
+# Wider than one table: a draw and a multiple of another
+
+
+class Ones:
+    """Stands for a table; every magnitude is one, so that a sum of two draws tells how the second was multiplied."""
+
+    def magnitudes(self, words, stream):
+        return np.ones(len(words), np.int64)
+
+
+def taken_apart(variance: int) -> tuple[int, int, int]:
+    """Variance of the first draw, the step of the second, and its variance."""
+    tables = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(discrete_gaussian, "_table", lambda asked: tables.append(asked) or Ones())
+        drawn = sample_discrete_gaussian(Keystream(KEY), variance, 64)
+    fine, coarse = tables
+    return fine, int(drawn.max()) - 1, coarse
+
+
+@given(st.integers(2**28 + 1, WIDEST) | st.integers(2**28 + 1, 2**30))
+@example(2**28 + 1)
+@example(2**29)
+@example(2**29 + 1)
+@example(WIDEST)
+def test_two_draws_are_as_wide_as_asked_and_hardly_wider_and_leave_no_gaps(variance):
+    fine, step, coarse = taken_apart(variance)
+    assert variance <= fine + step**2 * coarse <= variance * (1 + 2**-26)
+    assert min(fine, coarse) >= 2**26
+    assert 1 <= step <= 2000
+    # Where the sum is known, the second draw is spread by this much; a whole-numbered bell sums to its integral but for
+    # 2 exp(-2 pi² spread) (Poisson), here below 2^-160: that is how far the comb shows.
+    spread = fine * coarse / (fine + step**2 * coarse)
+    assert 2 * math.pi**2 * spread > 161 * math.log(2)
+
+
+def test_at_the_seams_one_table_is_left_for_two_and_then_for_wider_steps():
+    with pytest.raises(ValueError, match="not enough values to unpack"):
+        taken_apart(2**28)
+    assert taken_apart(2**28 + 1) == (2**27 + 1, 1, 2**27)
+    assert taken_apart(2**29) == (2**28, 1, 2**28)
+    assert taken_apart(2**29 + 1) == (2**28, 2, 2**26 + 1)
+    assert taken_apart(5 * 2**28) == (2**28, 2, 2**28)
+    assert taken_apart(WIDEST)[:2] == (2**28, 2000)
+
+
+@pytest.mark.parametrize("variance", [2**28 + 1, 2**29, 2**29 + 1, 2**40, WIDEST])
+def test_the_spread_of_two_draws_is_as_told(variance):
+    draws = sample_discrete_gaussian(Keystream(KEY), variance, 200_000).astype(float)
+    assert abs(draws.mean()) < 5 * math.sqrt(variance / 200_000)
+    assert draws.var() == pytest.approx(variance, rel=5 * math.sqrt(2 / 200_000))
+    assert ((draws / math.sqrt(variance)) ** 4).mean() == pytest.approx(3, rel=5 * math.sqrt(96 / 9 / 200_000))
+    assert abs(np.corrcoef(draws[1:], draws[:-1])[0, 1]) < 5 / math.sqrt(200_000)
+
+
+def small_tables(monkeypatch: pytest.MonkeyPatch, maximum: int, step: int) -> None:
+    """The same sampler, but that one table goes no further than `maximum`, and steps than `step`."""
+    monkeypatch.setattr(discrete_gaussian, "MAXIMUM_VARIANCE", maximum)
+    monkeypatch.setattr(discrete_gaussian, "_WIDEST_VARIANCE", maximum * step**2)
+
+
+# A deviation of 32 at most and steps of 4 at most: as 16384 and 2000. Seams lie at 1024 and 2048.
+SCALED_DOWN = (1026, 2048, 2052, 9124, 16 * 1024)
+
+
+@pytest.mark.parametrize("variance", SCALED_DOWN)
+def test_two_draws_fit_the_exact_probabilities_of_one(monkeypatch, variance):
+    small_tables(monkeypatch, 1024, 4)
+    draws = np.concatenate(
+        [sample_discrete_gaussian(Keystream(bytes([key] * 32)), variance, 100_000) for key in range(4)]
+    )
+    assert chi_square_p(draws, variance) > 1e-4
+
+
+@pytest.mark.parametrize("variance", SCALED_DOWN)
+def test_the_exact_law_of_two_draws_is_that_of_one_to_double_precision(monkeypatch, variance):
+    small_tables(monkeypatch, 1024, 4)
+    fine, step, coarse = taken_apart(variance)
+    assert fine + step**2 * coarse == variance
+    reach = 10 * math.isqrt(coarse)
+    comb = np.zeros(2 * step * reach + 1)
+    comb[::step] = probabilities(coarse, reach)
+    law = np.convolve(comb, probabilities(fine, 10 * math.isqrt(fine)))
+    middle, whole = len(law) // 2, 8 * math.isqrt(variance)
+    np.testing.assert_allclose(
+        law[middle - whole : middle + whole + 1], probabilities(variance, whole), rtol=1e-9, atol=1e-16
+    )
+
+
+def test_the_fit_would_notice_steps_that_are_too_wide(monkeypatch):
+    small_tables(monkeypatch, 16, 16)  # a deviation of 4 and steps of 16
+    draws = sample_discrete_gaussian(Keystream(KEY), 16 * 16**2, 400_000)
+    assert draws.var() == pytest.approx(16 * 16**2, rel=0.02)
+    assert chi_square_p(draws, 16 * 16**2) < 1e-4
+
+
+def test_the_widest_of_the_small_sampler_is_drawn_and_one_beyond_is_not(monkeypatch):
+    small_tables(monkeypatch, 64, 3)
+    assert len(sample_discrete_gaussian(Keystream(KEY), 64 * 9, 5)) == 5
+    with pytest.raises(Misconfigured, match="noise variance"):
+        sample_discrete_gaussian(Keystream(KEY), 64 * 9 + 1, 5)
 
 
 def test_a_table_prints_its_size_only():

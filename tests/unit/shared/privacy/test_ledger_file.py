@@ -7,10 +7,10 @@ import stat
 import pytest
 
 from shared.errors import Corrupt, Misconfigured, Refused
-from shared.privacy import LedgerBudget, LedgerFile, SampledGaussian, SummedGaussian, read_charges
+from shared.privacy import LedgerBudget, LedgerFile, LocalWindow, SummedGaussian, read_charges
 
 BUDGET = LedgerBudget(100.0, local_epsilon=100.0)
-EVENTS = [SampledGaussian(0.5, 2.0), SummedGaussian("update", 0.25), SummedGaussian("statistics", 0.5)]
+EVENTS = [LocalWindow("update", 0.125), SummedGaussian("update", 0.25), SummedGaussian("statistics", 0.5)]
 
 
 @pytest.fixture

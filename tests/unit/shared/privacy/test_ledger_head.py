@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Corrupt
-from shared.privacy import LedgerHead, SampledGaussian, SummedGaussian, SummedWindow
+from shared.privacy import LedgerHead, LocalWindow, SummedGaussian, SummedWindow
 from shared.privacy.ledger_lines import FIRST_SEAL, Charge, sealed_line
 
 EVENTS = (
-    SampledGaussian(0.5, 2.0),
+    LocalWindow("update", 0.0625),
     SummedGaussian("update", 0.25),
     SummedWindow("update", 0.125),
     SummedGaussian("statistics", 0.5),

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from shared.errors import Misconfigured, Refused
 from shared.privacy import (
-    ConcentratedAccountant,
     Ledger,
     LedgerBudget,
     LedgerFile,
     SummedGaussian,
     SummedWindow,
     check_spending,
+    composed_epsilon,
     day_of,
     rho_for,
 )
@@ -58,8 +58,8 @@ def test_the_refusal_says_which_of_the_two_is_spent():
 
 def test_windows_have_a_period_of_their_own():
     by_window = LedgerBudget(1e6, DELTA, 1e6, DELTA, period_days=10, period_user_epsilon=1e6, period_event_epsilon=4.0)
-    room = ConcentratedAccountant().epsilon({WINDOW: 2}, DELTA)
-    assert room <= 4.0 < ConcentratedAccountant().epsilon({WINDOW: 5}, DELTA)
+    room = composed_epsilon({WINDOW: 2}, DELTA)
+    assert room <= 4.0 < composed_epsilon({WINDOW: 5}, DELTA)
     days = answers([0] * 6 + [10], by_window, (UPDATE, WINDOW))
     assert 2 <= len([day for day in days if day == 0]) < 6
     assert days[-1] == 10
@@ -73,7 +73,7 @@ def test_no_days_in_a_row_hold_more_than_a_period_may_whatever_the_clock_says(cl
     assert days == sorted(days)
     for first in set(days):
         within = sum(first <= day < first + length for day in days)
-        assert ConcentratedAccountant().epsilon({UPDATE: within}, DELTA) <= 8.0
+        assert composed_epsilon({UPDATE: within}, DELTA) <= 8.0
     if days:
         assert Ledger(budget, Counter([UPDATE] * len(days))).epsilon("user") <= 20.0
 

@@ -1,10 +1,7 @@
 """A data set of one's own objects: what is taken, what is sorted, and what is named when it does not fit."""
 
-import doctest
-
 import pytest
 
-import simulations.datasets.dataset
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Item
 from shared.errors import Misconfigured
@@ -40,8 +37,3 @@ def test_what_is_no_data_is_named_by_its_type(given):
         spec_of(given)
     with pytest.raises(Misconfigured, match=f"got {type(given).__name__}"):
         load(given)
-
-
-def test_the_examples_of_the_docstrings_run():
-    assert doctest.testmod(simulations.datasets.dataset).failed == 0
-    assert doctest.testmod(simulations.datasets.dataset).attempted

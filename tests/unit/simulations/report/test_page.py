@@ -103,7 +103,7 @@ def test_the_privacy_statement_names_unit_neighbours_loss_and_observer() -> None
     assert "the same device with one window emptied" in shown
     assert "3.15" in shown, "epsilon 3.141 is rounded up, never down"
     assert "1.0e-05" in shown
-    assert "the server first of all" in shown
+    assert "whoever sees the sums or a release" in shown
     assert "23.1 times" in shown, "e to the power 3.141 is 23.13"
     assert "This run makes no promise for everything one person ever did." in shown
 
