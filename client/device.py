@@ -46,7 +46,7 @@ class Device:
         >>> installed = load_release(folder)
         >>> federation, digest = installed.release.federation, installed.digest
         >>> device = Device(credentials, log, {digest: installed}.__getitem__, {}, {}, simulated=True)
-        >>> request = RoundRequest("update", federation.digest(), digest, 1, ("dense", "bias"))
+        >>> request = RoundRequest("update", federation.digest(), digest, 1, federation.groups_in(1))
         >>> summand = device.plain(request, installed.release.vector)
         >>> summand.shape == (installed.model.layout.select(request.groups).size,)
         True

@@ -145,7 +145,13 @@ def _local_rho(federation: FederationFile) -> float:
     """The local level's rho of one answer: all that a device gives in its life share it evenly."""
     privacy = federation.privacy
     answers = sum(privacy.most_answers(task) for task in privacy.tasks)
-    return math.floor(rho_for(privacy.local_epsilon, privacy.event_delta) / answers / RHO_UNIT) * RHO_UNIT
+    units = math.floor(rho_for(privacy.local_epsilon, privacy.event_delta) / answers / RHO_UNIT)
+    if not units:
+        raise Misconfigured(
+            f"privacy.local_epsilon = {privacy.local_epsilon:g}: expected enough for {answers} answers, got less than "
+            "the smallest step there is; raise it, or set privacy.participations to fewer"
+        )
+    return units * RHO_UNIT
 
 
 def _growth(federation: FederationFile, task: Task, number: int) -> float:
@@ -153,10 +159,7 @@ def _growth(federation: FederationFile, task: Task, number: int) -> float:
     user = user_charge(federation, task)
     if user is None:
         return math.inf
-    training = federation.training
-    members = training.adapter_clients_per_round if federation.adapters_train_in(number) else training.clients_per_round
-    members = {"update": members, "evaluation": federation.evaluation.clients}.get(task, federation.sum.maximum_cohort)
-    members = max(members, federation.round.minimum_answers)
+    members = federation.sum.maximum_cohort if task == "statistics" else federation.cohort_of(task, number)
     shared = 1 / (2 * user.rho * _cohort(federation, members).honest_survivors)
     own = _distance(federation, task, number) ** 2 / (2 * _local_rho(federation))
     return math.sqrt(1 + own / shared) - 1

@@ -84,9 +84,8 @@ def _participations(file: FederationFile, devices: int) -> list[str]:
     """Answers that a training asks of one device, by task."""
     training, every = file.training, file.evaluation.every_rounds
     heads = training.rounds - training.adapter_rounds
-    asked = heads * min(training.clients_per_round, devices)
-    asked += training.adapter_rounds * min(training.adapter_clients_per_round, devices)
-    evaluated = (heads // every if every else 0) * min(file.evaluation.clients, devices)
+    asked = sum(min(file.cohort_of("update", number), devices) for number in range(1, training.rounds + 1))
+    evaluated = (heads // every if every else 0) * min(file.cohort_of("evaluation", 1), devices)
     counts = {
         "update": math.ceil(asked * file.round.over_selection / devices),
         "evaluation": math.ceil(evaluated * file.round.over_selection / devices),

@@ -19,7 +19,7 @@ from server.registry import Registry
 from shared.errors import Misconfigured
 from shared.federation import default_federation_text, read_federation, write_toml
 
-_COHORTS = re.compile(r"^((?:minimum_answers|adapter_clients_per_round) = )\d+( .*)$", re.MULTILINE)
+_MINIMUM = re.compile(r"^(minimum_answers = )\d+( .*)$", re.MULTILINE)
 _SMALLEST_COHORT = 50  # what a device agrees to unless its person says otherwise
 
 
@@ -30,12 +30,8 @@ def federation_text(path: Path | None = None, settings: Sequence[str] = ()) -> s
         Misconfigured, Corrupt: see `read_federation`.
     """
     if path is None and not settings:
-        return _COHORTS.sub(rf"\g<1>{_SMALLEST_COHORT}\g<2>", default_federation_text())
-    cohorts = {
-        "round": {"minimum_answers": _SMALLEST_COHORT},
-        "training": {"adapter_clients_per_round": _SMALLEST_COHORT},
-    }
-    return write_toml(read_federation(path, settings, [cohorts]))
+        return _MINIMUM.sub(rf"\g<1>{_SMALLEST_COHORT}\g<2>", default_federation_text())
+    return write_toml(read_federation(path, settings, [{"round": {"minimum_answers": _SMALLEST_COHORT}}]))
 
 
 def create_server(directory: Path, settings: ServerSettings | None = None, federation: str | None = None) -> Home:

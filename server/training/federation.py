@@ -32,7 +32,6 @@ from server.training.round import (
     RoundReport,
     TrainingState,
     advance,
-    clients_in,
     joined_sums,
     report_of,
     request_for,
@@ -215,7 +214,7 @@ class Federation:
         state = self._at.state
         number = state.round_number + 1
         groups = self.file.groups_in(number)
-        wanted = clients_in(self.file, number)
+        wanted = self.file.cohort_of("update", number)
         request = self._request("update", number, self._layout.select(groups).size, wanted, state.vector)
         result = self._sum(grid, self._cohort(grid, "update", wanted), request)
         following, norm = advance(self.file, self._layout, self._optimizer, state, result)
@@ -229,7 +228,7 @@ class Federation:
     def _evaluate(self, grid: Grid, number: int, vector: Vector) -> RoundReport:
         """Metrics of these parameters on devices that kept something out of training. They change nothing here."""
         started = time.perf_counter()
-        wanted = self.file.evaluation.clients
+        wanted = self.file.cohort_of("evaluation", number)
         request = self._request("evaluation", number, MEASURES, wanted, vector)
         result = self._sum(grid, self._cohort(grid, "evaluation", wanted), request)
         metrics = {}

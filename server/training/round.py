@@ -88,13 +88,6 @@ class RoundReport:
         return cls(**{**content, "groups": tuple(content["groups"]), "failed": failed})
 
 
-def clients_in(federation: FederationFile, round_number: int) -> int:
-    """Answers wanted in a round (1-based)."""
-    training = federation.training
-    adapting = federation.adapters_train_in(round_number)
-    return training.adapter_clients_per_round if adapting else training.clients_per_round
-
-
 def request_for(
     federation: FederationFile,
     task: Task,

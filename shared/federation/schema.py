@@ -105,19 +105,6 @@ class FederationFile(Section):
                 "round.minimum_answers: expected at most training.clients_per_round "
                 f"= {self.training.clients_per_round}, got {self.round.minimum_answers}"
             )
-        if self.adapters_train_in(self.training.rounds) and (
-            self.round.minimum_answers > self.training.adapter_clients_per_round
-        ):
-            raise ValueError(
-                "round.minimum_answers: expected at most training.adapter_clients_per_round "
-                f"= {self.training.adapter_clients_per_round}, or no round of the adapters would count, got "
-                f"{self.round.minimum_answers}"
-            )
-        if self.evaluation.every_rounds and self.round.minimum_answers > self.evaluation.clients:
-            raise ValueError(
-                f"round.minimum_answers: expected at most evaluation.clients = {self.evaluation.clients}, or no "
-                f"evaluation would count, got {self.round.minimum_answers}"
-            )
         return self
 
     def canonical_bytes(self) -> bytes:
@@ -153,6 +140,13 @@ class FederationFile(Section):
         if task == "update" and self.adapters_train_in(round_number):
             return self.round.adapter_answer_seconds
         return self.round.answer_seconds_of(task)
+
+    def cohort_of(self, task: Task, round_number: int) -> int:
+        """How many devices a round asks for an update or an evaluation, never fewer than have to answer."""
+        training = self.training
+        heads = training.clients_per_round
+        updating = training.adapter_clients_per_round if self.adapters_train_in(round_number) else heads
+        return max(updating if task == "update" else self.evaluation.clients, self.round.minimum_answers)
 
     def expected_windows(self, round_number: int) -> float:
         """How many windows a device trains on in a round (1-based), in expectation."""

@@ -17,6 +17,7 @@ _LAYOUT = struct.Struct("<B16sQ32s32sIdQHHIIBB")
 _VERSION = 1
 _LARGEST_SCALE = 65536
 _LARGEST_VARIANCE = 2**28  # of the sampler, `shared.privacy.discrete_gaussian`
+_LARGEST_LOCAL_VARIANCE = _LARGEST_VARIANCE * 2_000**2  # of sums of two of its draws
 _SMALLEST_SCALE = 256
 _SMALLEST_VARIANCE = 256
 _MODULUS_HALF = 2**31
@@ -183,6 +184,11 @@ class RoundConfiguration:
             )
         local_variance = math.ceil((local_noise_over_clip * scale) ** 2)
         self._check_room(n, scale, variance, local_variance)
+        if local_variance > _LARGEST_LOCAL_VARIANCE:
+            raise Misconfigured(
+                f"cohort of {n}: expected a local noise of at most {_LARGEST_LOCAL_VARIANCE} squared units, as more "
+                f"cannot be drawn exactly, got {local_variance}; expected a larger privacy.local_epsilon or fewer answers"
+            )
         degree, threshold, window = graph_degrees(n, self.corrupt_ppm, self.dropout_ppm)
         return SumParameters(
             cohort=n,

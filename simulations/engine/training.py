@@ -168,7 +168,7 @@ def _check_windows(settings: FederationFile, dimension: int) -> None:
         raise Misconfigured(
             f"privacy.event_epsilon: expected at least {planned:.2f}, which the answers of {settings.privacy.span} "
             f"come to for one window of events, got {settings.privacy.spread_event_epsilon:g}; lower "
-            "clipping.window_norm, or the entries of privacy.shares, raise windows.per_device, or take --privacy user"
+            "clipping.window_norm or the entries of privacy.shares, raise windows.per_device, or take --privacy user"
         )
 
 

@@ -184,7 +184,7 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
 
 def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_deltas(tmp_path):
     home = create_home(tmp_path / "device", keyring=False)
-    cohorts = ("round.minimum_answers=50", "training.adapter_clients_per_round=50")
+    cohorts = ("round.minimum_answers=50",)
     file = federation("privacy.user_delta=1e-8", "privacy.event_delta=1e-7", *cohorts)
     membership(file).save(home.membership)
     pay(BudgetGuard(device_record(home)), file, "update", 1)
@@ -210,6 +210,7 @@ def test_once_joined_what_was_promised_is_told_and_what_is_spent_is_at_its_delta
 
 PERIOD = (
     "privacy.level=both",
+    "privacy.local_noise=off",
     "privacy.user_epsilon=20.0",
     "privacy.event_epsilon=20.0",
     "privacy.local_noise=off",
@@ -220,7 +221,10 @@ PERIOD = (
 
 
 def test_noise_of_an_answer_follows_from_the_period_where_there_is_one():
-    yearly, life = federation(*PERIOD), federation("privacy.level=both", "privacy.user_epsilon=4.0")
+    yearly, life = (
+        federation(*PERIOD),
+        federation("privacy.level=both", "privacy.local_noise=off", "privacy.user_epsilon=4.0"),
+    )
     assert charges(yearly, "update")[0] == charges(life, "update")[0]
     assert charges(yearly, "update")[0].rho < charges(federation(*PERIOD, "privacy.period_days=0"), "update")[0].rho
 

@@ -58,7 +58,7 @@ def test_what_changes_what_is_sent_or_charged_is_refused_and_named(setting):
     [
         "optimizer.learning_rate=0.5",
         "optimizer.group_rates={dense=0.5}",
-        "round.deadline_seconds=700.0",
+        "round.deadline_seconds=500.0",
         "round.over_selection=1.5",
         "round.minimum_answers=51",
         "training.rounds=999",

@@ -19,7 +19,6 @@ OPERATOR, REGISTRY, OTHER = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 MODEL, TOKENIZER = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", "be" * 32
 FITTING = (
     "round.minimum_answers=50",
-    "training.adapter_clients_per_round=50",
     f"backbone.tokenizer_sha256={TOKENIZER}",
 )
 

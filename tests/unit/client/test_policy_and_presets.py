@@ -24,7 +24,7 @@ SHIPPED = [
     ("mind:x", 100_000, 4_000),
 ]
 LONGEST = 60_000  # numbers in a summand: more than any of these trains at a time
-COHORTS = ["round.minimum_answers=50", "training.adapter_clients_per_round=50"]  # what `hushrec-server init` writes
+COHORTS = ["round.minimum_answers=50"]  # what `hushrec-server init` writes
 
 
 @pytest.mark.parametrize("level", ["user", "both"])
@@ -43,7 +43,7 @@ def test_what_a_server_starts_with_is_accepted(tmp_path):
     file = read_federation(path)
     POLICY.check_federation(file)
     assert window_epsilon(file, LONGEST) <= file.privacy.event_epsilon
-    assert file.training.adapter_clients_per_round >= file.round.minimum_answers
+    assert file.cohort_of("update", file.training.rounds) >= file.round.minimum_answers
 
 
 def test_a_policy_that_trusts_nobody_asks_for_small_sums():

@@ -124,10 +124,18 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "event": None,
         "local": None,
         "cohort": 100,
+        "epsilon_alone": 310.5,
         "period": {"days": 365, "user": 2.0, "event": None},
         "epsilon_alone": 40.0,
     }
-    allowed = {"epsilon": 8.0, "epsilon_per_round": 2.0, "delta": 1e-6, "cohort": 50, "tasks": ["update"]}
+    allowed = {
+        "epsilon": 8.0,
+        "epsilon_per_round": 2.0,
+        "epsilon_alone": 500.0,
+        "delta": 1e-6,
+        "cohort": 50,
+        "tasks": ["update"],
+    }
     answer = {
         "promised": promised,
         "allowed": allowed,
@@ -138,6 +146,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
     }
     monkeypatch.setattr("client.facade.device_facade.spent_privacy", lambda home: answer)
     said = run("privacy", home.directory).stdout
+    assert "were everybody else in league with the server: epsilon 310, no promise;" in " ".join(said.split())
     for words in (
         "promised by books",
         "epsilon 8 at delta 1e-06",

@@ -94,9 +94,7 @@ def test_every_option_of_init_reaches_its_file(tmp_path):
 
 def test_without_changes_the_federation_file_keeps_its_comments(home):
     assert home.federation_path.read_text().count("#") == default_federation_text().count("#")
-    assert home.federation() == read_federation(
-        settings=["round.minimum_answers=50", "training.adapter_clients_per_round=50"]
-    )
+    assert home.federation() == read_federation(settings=["round.minimum_answers=50"])
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,9 @@ def test_a_new_server_has_nothing_wrong_with_it(made):
 
 
 def test_a_new_federation_is_the_shipped_one_but_for_the_cohorts_that_a_devices_policy_allows(made):
-    assert made.federation() == read_federation(
-        settings=["round.minimum_answers=50", "training.adapter_clients_per_round=50"]
-    )
+    assert made.federation() == read_federation(settings=["round.minimum_answers=50"])
     written, shipped = (text.splitlines() for text in (made.federation_path.read_text(), default_federation_text()))
     assert [line.split()[0] for line, other in zip(written, shipped, strict=True) if line != other] == [
-        "adapter_clients_per_round",
         "minimum_answers",
     ]
     changed = tomllib.loads(federation_text(settings=["training.rounds=20"]))

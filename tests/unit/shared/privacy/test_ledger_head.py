@@ -11,7 +11,7 @@ from shared.privacy import LedgerHead, LocalWindow, SummedGaussian, SummedWindow
 from shared.privacy.ledger_lines import FIRST_SEAL, Charge, sealed_line
 
 EVENTS = (
-    LocalWindow("update", 0.0625),
+    LocalWindow("update", 0.125),
     SummedGaussian("update", 0.25),
     SummedWindow("update", 0.125),
     SummedGaussian("statistics", 0.5),

@@ -221,7 +221,6 @@ def test_noise_that_no_device_could_draw_is_refused_before_anybody_pays_for_it()
     assert PLAIN.for_cohort(60).variance <= MAXIMUM_VARIANCE
 
 
-@pytest.mark.xfail(reason="for_cohort lets a small cohort have local noise that sample_discrete_gaussian refuses")
 def test_local_noise_that_no_device_could_draw_is_refused_before_anybody_pays_for_it():
     small = replace(PLAIN, minimum_cohort=5, rho_units=2**45)
     assert small.for_cohort(5, 400.0).local_variance <= _WIDEST_VARIANCE
