@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from client.gateway import GatewayClient
 from client.secagg import Credentials as Member
+from shared.charges import adds_local_noise
 from shared.enrolment import Revocations
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile, read_federation
@@ -128,6 +129,10 @@ class Membership(BaseModel):
         for key in sorted(wanted.keys() | got.keys()):
             if key not in free and wanted.get(key) != got.get(key):
                 raise _changed(key, wanted.get(key), got.get(key))
+        own = adds_local_noise(agreed)  # which "auto" makes of cohorts that are free
+        if adds_local_noise(offered) != own:
+            with_or_without = ("without noise of the device's own", "with noise of the device's own")
+            raise _changed("privacy.local_noise", with_or_without[own], with_or_without[not own])
 
     def check_certificate(self, certificate: Certificate, identity: Identity, now_seconds: float) -> None:
         """See that the pinned registry certified this device, for some time to come.

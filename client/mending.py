@@ -32,7 +32,7 @@ from shared.privacy import (
     day_of,
     read_ledger,
 )
-from shared.tasks import Task
+from shared.tasks import TASK_ROWS, Task
 
 _AHEAD_SECONDS = 86_400.0
 _WINDOW_OVER_PERSON = 4.0  # most that one window is charged over what its person is, see `charges_of`
@@ -118,7 +118,8 @@ def _lost(
         federation = _agreed(home)
         for task in federation.privacy.tasks:
             life = _answers_of_a_life(federation, task)
-            possible = life if rounds is None else min(life, rounds.get(task, -1) + 1)
+            asked = TASK_ROWS[task].rounds(federation)
+            possible = life if rounds is None else min(life, sum(number <= rounds.get(task, -1) for number in asked))
             least[task] = max(least.get(task, 0), possible)
     for task, count in least.items():
         short = max(0, count - answered[task])

@@ -10,6 +10,7 @@ from client.ledger_check import Known, answers_in, faults
 from client.ledger_heads import head_places
 from client.wall_clock import latest_seconds
 from shared.charges import adds_local_noise, epsilon_alone
+from shared.errors import HushrecError
 from shared.privacy import LEVELS, Ledger, LedgerBudget, ReadLedger, day_of, read_ledger
 from shared.tasks import TASKS
 
@@ -31,7 +32,12 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
     policy = home.policy()
     promised = _promised(home)
     held = read_ledger(home.ledger)
-    found = faults(held, {place.name: place.read() for place in head_places(home.head, home.keys)}, _known(home))
+    try:
+        heads = {place.name: place.read() for place in head_places(home.head, home.keys)}
+    except HushrecError as reason:  # a keyring that is locked, say: what is spent is told all the same
+        found = [str(reason)]
+    else:
+        found = faults(held, heads, _known(home))
     held = held or ReadLedger()
     charges = held.charges
     answered = answers_in(held)
@@ -77,10 +83,10 @@ def _promised(home: Home) -> dict[str, Any] | None:
         if adds_local_noise(federation)
         else None,
         "cohort": federation.round.minimum_answers,
-        "epsilon_alone": epsilon_alone(federation),
         "period": period | {"event": privacy.period_event_epsilon if privacy.level == "both" else None}
         if privacy.period_days
         else None,
+        "epsilon_alone": epsilon_alone(federation),
     }
 
 

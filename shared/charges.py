@@ -49,6 +49,14 @@ def user_charge(federation: FederationFile, task: Task) -> SummedGaussian | None
     return SummedGaussian(task, units * RHO_UNIT)
 
 
+def answers_of_a_life(federation: FederationFile, task: Task) -> int:
+    """How often a device answers a task in its life, at most: with periods, as often as the life's budget allows."""
+    privacy, user = federation.privacy, user_charge(federation, task) if task in federation.privacy.tasks else None
+    if not privacy.period_days or user is None:
+        return privacy.most_answers(task)
+    return math.floor(privacy.share(task) * rho_for(privacy.user_epsilon, privacy.user_delta) / user.rho)
+
+
 def charges_of(
     federation: FederationFile, task: Task, round_number: int, configuration: RoundConfiguration | None
 ) -> tuple[PrivacyEvent, ...]:
@@ -97,7 +105,7 @@ def epsilon_alone(federation: FederationFile, cohorts: Mapping[Task, int] | None
         members = federation.sum.maximum_cohort if cohorts is None else cohorts.get(task, 0)
         charge = user_charge(federation, task)
         if charge is not None and members >= federation.round.minimum_answers:
-            rho += charge.rho * privacy.most_answers(task) * _cohort(federation, members).honest_survivors
+            rho += charge.rho * answers_of_a_life(federation, task) * _cohort(federation, members).honest_survivors
     return epsilon_of_rho(rho, privacy.user_delta)
 
 

@@ -52,7 +52,7 @@ def spending(
             "epsilon": max((ledger.epsilon("user") for ledger in ledgers), default=0.0),
             "delta": privacy.user_delta,
             "amplification": "none",
-            "budget": privacy.user_epsilon,
+            "budget": privacy.spread_epsilon,  # a run lies within one period
             "epsilon_alone": epsilon_alone(settings, _largest_cohorts(reports)),
             "alone": "what the same answers would come to with nobody else's noise; that a server cannot fill a cohort "
             "with devices of its own is the word of the registry that certifies devices",

@@ -213,6 +213,7 @@ PERIOD = (
     "privacy.local_noise=off",
     "privacy.user_epsilon=20.0",
     "privacy.event_epsilon=20.0",
+    "privacy.local_noise=off",
     "privacy.period_days=365",
     "privacy.period_user_epsilon=4.0",
     "privacy.period_event_epsilon=4.0",

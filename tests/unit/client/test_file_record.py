@@ -9,6 +9,7 @@ import pytest
 from client.file_record import FileRecord, device_record
 from client.home import create_home
 from client.ledger_heads import KeyringHead, SealedHead
+from client.privacy_report import spent_privacy
 from shared.errors import Misconfigured, NotYet, Refused
 from shared.privacy import LedgerBudget, LedgerFile, LedgerHead, SummedGaussian, SummedWindow, read_charges
 from tests.support.records import file_record
@@ -217,6 +218,17 @@ def test_a_keyring_that_lost_the_head_or_is_locked_gives_no_answer_and_charges_n
     system.locked = False
     assert len(read_charges(home.ledger)) == 2
     answer(device_record(home), 2)
+
+
+def test_what_is_spent_is_told_while_the_keyring_is_locked(home, system):
+    answer(device_record(home), 1)
+    system.locked = True
+    told = spent_privacy(home)
+    assert told["answers"]["update"] == 1
+    assert "unlock it" in told["faults"][0]
+    system.locked = False
+    home.ledger.unlink()
+    assert any("found none" in fault for fault in spent_privacy(home)["faults"])
 
 
 def test_a_crash_between_file_and_keyring_leaves_the_keyring_behind_which_is_no_fault(home, system):

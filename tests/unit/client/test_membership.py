@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from shared.charges import adds_local_noise
 from shared.errors import Refused
 from shared.federation import read_federation
 from tests.unit.client.test_budget_guard import membership
@@ -33,6 +34,7 @@ def check(*settings, agreed=()):
         'training.groups=["dense"]',
         "training.local_learning_rate=0.5",
         "training.adapter_windows=1",
+        "round.adapter_answer_seconds=60.0",
         "sum.corrupt_share=0.05",
         "sum.phase_seconds=60.0",
         "privacy.user_epsilon=9.0",
@@ -76,10 +78,20 @@ def test_fewer_people_in_a_sum_are_refused():
 
 
 def test_where_adapters_are_trained_last_the_number_of_rounds_is_agreed_to_as_well():
-    adapting = ("training.adapter_rounds=5",)
+    adapting = ("training.adapter_rounds=5", "training.adapter_clients_per_round=50")
     check(*adapting, agreed=adapting)
     with pytest.raises(Refused, match=r"terms: training.rounds"):
         check(*adapting, "training.rounds=999", agreed=adapting)
+
+
+def test_cohorts_that_make_a_device_add_noise_of_its_own_or_no_more_are_refused():
+    """Under "auto" it does where that is nearly free, which the cohorts say."""
+    auto = ("privacy.local_noise=auto", "privacy.local_epsilon=1000.0", "privacy.shares.statistics=0.0")
+    few, many = ("evaluation.clients=51", "evaluation.clients=250")
+    terms = membership(offered(*auto, few))
+    assert adds_local_noise(offered(*auto, few)) != adds_local_noise(offered(*auto, many))
+    with pytest.raises(Refused, match=r"terms: privacy.local_noise: expected with.* noise of the device's own"):
+        terms.check_terms(offered(*auto, many))
 
 
 def test_every_key_of_the_file_is_agreed_to_or_named_as_free():

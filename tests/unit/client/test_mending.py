@@ -116,7 +116,7 @@ def test_without_any_head_as_much_is_charged_as_the_rounds_allow(home):
     home.head.unlink()
     mend_device(home, lambda: NOW)
     user = charges(FILE, "update")[0]
-    assert events(home)[user] == 4  # of rounds 0 to 3
+    assert events(home)[user] == 3  # of rounds 1 to 3
     assert check_device(home) == []
 
 

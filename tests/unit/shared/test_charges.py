@@ -11,10 +11,18 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from shared.charges import adds_local_noise, charges_of, epsilon_alone, local_noise_over_clip, user_charge
-from shared.errors import Misconfigured
+from client.budget_guard import budget
+from shared.charges import (
+    adds_local_noise,
+    answers_of_a_life,
+    charges_of,
+    epsilon_alone,
+    local_noise_over_clip,
+    user_charge,
+)
+from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile, read_federation
-from shared.privacy import Keystream, LocalWindow, SummedGaussian, SummedWindow, composed_epsilon, quantise
+from shared.privacy import Keystream, Ledger, LocalWindow, SummedGaussian, SummedWindow, composed_epsilon, quantise
 from shared.round_parameters import RoundParameters, derive_round_parameters
 from shared.secure_sum import RHO_UNIT
 from shared.tasks import TASK_ROWS, TASKS
@@ -411,3 +419,16 @@ def test_alone_is_no_less_than_what_one_share_of_noise_as_it_is_drawn_gives(sett
     answers = file.privacy.most_answers(asked[0])
     drawn = answers * parameters.squared_norm_bound / (2 * parameters.variance)
     assert told >= composed_epsilon({SummedGaussian(asked[0], drawn): 1}, file.privacy.user_delta) * (1 - 1e-9)
+
+
+def test_with_periods_a_life_has_as_many_answers_as_its_budget_allows_and_all_of_them_count():
+    period = ("privacy.period_days=365", "privacy.period_user_epsilon=2.0", "privacy.period_event_epsilon=2.0")
+    file = read_federation(settings=[*BOTH, "privacy.local_noise=off", *period, "training.adapter_rounds=0"])
+    for task in file.privacy.tasks:
+        charge, times = user_charge(file, task), answers_of_a_life(file, task)
+        assert times > file.privacy.most_answers(task)
+        shares = Ledger(budget(file), {charge: times - 1}).after(charge)
+        with pytest.raises(Refused, match="budget"):
+            shares.after(charge)
+    once = epsilon_alone(read_federation(settings=[*BOTH, "training.adapter_rounds=0"]))
+    assert epsilon_alone(file) == pytest.approx(once, rel=0.01)  # a life of 8 is a life of 8, however it is spread
