@@ -54,9 +54,9 @@ class Ground:
         """The terms."""
         return self.release.federation
 
-    def without_privacy(self) -> "Ground":
+    def without_privacy(self, *settings: str) -> "Ground":
         """The same federation, whose sums nobody noises: what controls attack, and what an attacker can work out."""
-        openly = read_federation(settings=[*self.settings, "privacy.level=none", "sum.mode=ideal"])
+        openly = read_federation(settings=[*self.settings, "privacy.level=none", "sum.mode=ideal", *settings])
         return replace(self, release=replace(self.release, federation=openly))
 
     def log_of(self, rows: Sequence[int] | NDArray[np.int64]) -> list[Event]:

@@ -5,7 +5,7 @@ the mean, and its standard error is known. Of a cohort of 50 as many members may
 what they add is taken off, so the sum of "50" holds the 45 honest ones, and every sum the noise of 45.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -89,7 +89,7 @@ class ItemAttack:
         return float(np.mean(found[:attacks]))
 
 
-def judge(attack: ItemAttack, seed: int, attacks: int, caught_from: float) -> AuditResult:
+def judge(attack: ItemAttack, seed: int, attacks: int, caught_from: float, sums: Sequence[int] = SUMS) -> AuditResult:
     """Carry an attack out on sums with noise, and on one device without.
 
     Args:
@@ -97,8 +97,9 @@ def judge(attack: ItemAttack, seed: int, attacks: int, caught_from: float) -> Au
         seed: of people and of all chance.
         attacks: victims of each size of a sum.
         caught_from: AUC from which the control counts as read.
+        sums: sizes of the sums.
     """
-    noised = {devices: attack.auc(attack.ground, devices, attacks, seed) for devices in SUMS}
+    noised = {devices: attack.auc(attack.ground, devices, attacks, seed) for devices in sums}
     openly = attack.ground.without_privacy()
     control = attack.auc(openly, 1, attacks, seed)
     deviation = guessing_deviation(ITEMS, len(attack.candidates) - ITEMS, attacks)
