@@ -63,6 +63,8 @@ _SETTINGS = (
 _ITEMS, _DECOYS, _TARGET = 60, 20, 0  # the last items are decoys, which nobody ever meets
 _EVENTS, _TARGET_PLACES = 12, (3, 6)
 _LEARNT_ON = 24  # made-up devices of the server's own, with the item and without
+# The others' noise is drawn anew so often for one answer, of which the device's own share is 1/45; fewer for long ones.
+_DRAWS, _DRAWN = 16, 2048
 _WITH_PARAMETERS: tuple[Task, ...] = ("update", "evaluation")
 _FAULTS: tuple[tuple[Task, str], ...] = (("evaluation", "catalogue of one item"), ("update", "one huge row"))
 _CAUGHT_FROM = 0.95
@@ -167,6 +169,9 @@ class _Outcome:
 
 def _sprung(ground: Ground, name: str, trap: Trap, task: Task, seed: int, people: int) -> _Outcome:
     question, openly = trap.question(task), trap.question(task, openly=True)
+    by_looks = _look_advantage(_looks(ground, question, seed, people))
+    if by_looks:  # nobody need wait for the sum
+        return _Outcome(by_looks, by_looks, (by_looks, by_looks), 0.0)
     direction, threshold = _learnt(ground, openly, seed)
     scale = question.cohort(COHORT).scale / openly.cohort(COHORT).scale
     seen: dict[bool, list[float]] = {False: [], True: []}
@@ -175,12 +180,13 @@ def _sprung(ground: Ground, name: str, trap: Trap, task: Task, seed: int, people
         device = _person(ground, has, seed, number)
         words = device.words(question, COHORT)
         others = question.cohort(COHORT).honest_survivors - 1
-        words = words + noise_of(question, COHORT, others, chance_of(seed, name, task, number))
-        seen[has].append(float(words.astype(np.uint32).astype(np.int32) @ direction) / scale)
+        chance = chance_of(seed, name, task, number)
+        for _ in range(max(1, min(_DRAWS, _DRAWN // len(words)))):
+            total = words + noise_of(question, COHORT, others, chance)
+            seen[has].append(float(total.astype(np.uint32).astype(np.int32) @ direction) / scale)
     without, having = np.array(seen[False]), np.array(seen[True])
     advantage, interval = advantage_of(without, having, threshold)
-    by_looks = _look_advantage(_looks(ground, question, seed, people))
-    return _Outcome(by_looks, advantage, interval, _allowed(ground, task))
+    return _Outcome(0.0, advantage, interval, _allowed(ground, task))
 
 
 def _learnt(ground: Ground, openly: Question, seed: int) -> tuple[NDArray[np.float64], float]:

@@ -12,14 +12,16 @@ Papers: Zhu, Liu, Han 2019, Deep Leakage from Gradients, https://arxiv.org/abs/1
 Moeller 2020, Inverting Gradients, https://arxiv.org/abs/2003.14053
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulations.audits.audit import Audit, AuditResult
 from simulations.audits.one_device import Ground, Question, Respondent, ground_of
-from simulations.audits.sum_attacks import COHORT, ITEMS, SETTINGS, ItemAttack, judge, worst_of
+from simulations.audits.sum_attacks import COHORT, ITEMS, SETTINGS, SUMS, ItemAttack, judge, worst_of
 
-_CANDIDATES = 96  # items that people's are drawn from
+_CANDIDATES = 96
 _RIDGE = 0.1  # of the mean squared length of the candidates' own updates
 _CAUGHT_FROM = 0.75
 _PARTS = {1: "heads' gradients (matching)", 2: "adapters' gradients (matching)"}  # by the round that trains them
@@ -42,25 +44,29 @@ class GradientFit:
         return self._solve @ (self._own @ total)
 
 
-def run_gradient_matching(seed: int, attacks: int = 40) -> AuditResult:
-    """Attack sums of 1, 10 and 50 devices, in a round of the heads and in one of the adapters.
+def run_gradient_matching(
+    seed: int, attacks: int = 40, candidates: int = _CANDIDATES, sums: Sequence[int] = SUMS
+) -> AuditResult:
+    """Attack sums of devices in a round of the heads and in one of the adapters.
 
     Args:
         seed: of candidates, people and all chance.
         attacks: victims of each size of a sum.
+        candidates: items that people's are drawn from.
+        sums: sizes of the sums.
     """
     ground = ground_of(SETTINGS)
     results = {
-        part: judge(_attack_on(ground, part, number, seed), seed, attacks, _CAUGHT_FROM)
+        part: judge(_attack_on(ground, part, number, seed, candidates), seed, attacks, _CAUGHT_FROM, sums)
         for number, part in _PARTS.items()
     }
     return worst_of(results)
 
 
-def _attack_on(ground: Ground, part: str, number: int, seed: int) -> ItemAttack:
+def _attack_on(ground: Ground, part: str, number: int, seed: int, count: int) -> ItemAttack:
     rng = np.random.default_rng([seed, number])
     items = len(ground.release.catalogue)
-    candidates = rng.permutation(items)[:_CANDIDATES]
+    candidates = rng.permutation(items)[:count]
     openly = ground.without_privacy()  # the server computes as devices do, and adds no noise
     question = Question(openly, "update", number, openly.federation.groups_in(number))
     own = []

@@ -18,11 +18,12 @@ from flwr.supercore.task_identity import TaskIdentity
 from numpy.typing import NDArray
 
 from client import Credentials, Device, LoadedRelease, RoundRequest, make_client_app
+from client.secagg import Contribution, encode_contribution
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from shared.federation import FederationFile, read_federation
 from shared.model import GlobalModel, Vector, build_model
-from shared.privacy import Keystream, RandomBytes, sample_discrete_gaussian
+from shared.privacy import Keystream, RandomBytes
 from shared.release import Release, first_release
 from shared.round_parameters import RoundParameters, derive_round_parameters, round_binding
 from shared.secure_sum import Identity, SumParameters, issue_certificate
@@ -249,11 +250,11 @@ def chance_of(*words: object) -> RandomBytes:
 def noise_of(question: Question, members: int, devices: int, chance: RandomBytes) -> Whole:
     """What so many honest devices of a cohort that have nothing to add do add: their shares of its noise."""
     configuration = question.terms(REGISTRY).configuration
-    variance = configuration.for_cohort(members).variance
+    parameters = configuration.for_cohort(members)
+    nothing = Contribution(np.zeros(configuration.dimension, np.float32), np.zeros(0, np.float32))
     total = np.zeros(configuration.dimension, np.int64)
-    if variance:
-        for _ in range(devices):
-            total += sample_discrete_gaussian(Keystream.drawn(chance), variance, len(total))
+    for _ in range(devices if parameters.variance else 0):
+        total += encode_contribution(nothing, configuration, parameters, chance).astype(np.int32)
     return total
 
 

@@ -12,12 +12,14 @@ Paper: Petrov, Dimitrov, Baader, Müller, Vechev 2024, DAGER: Exact Gradient Inv
 https://arxiv.org/abs/2405.15586
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulations.audits.audit import Audit, AuditResult
 from simulations.audits.one_device import Ground, ground_of
-from simulations.audits.sum_attacks import SETTINGS, ItemAttack, judge
+from simulations.audits.sum_attacks import SETTINGS, SUMS, ItemAttack, judge
 
 _DENSE = "dense.change.weight"
 _NEGLIGIBLE = 1e-3  # singular values below this share of the largest are rounding
@@ -39,14 +41,15 @@ def in_span(gradient: NDArray[np.float64], directions: NDArray[np.float32]) -> N
     return np.square(directions @ axes[:rank].T).sum(1)
 
 
-def run_span_check(seed: int, attacks: int = 40) -> AuditResult:
-    """Attack sums of 1, 10 and 50 devices.
+def run_span_check(seed: int, attacks: int = 40, sums: Sequence[int] = SUMS) -> AuditResult:
+    """Attack sums of devices in a round of the heads.
 
     Args:
         seed: of people and of all chance.
         attacks: victims of each size of a sum.
+        sums: sizes of the sums.
     """
-    return judge(_attack_on(ground_of(SETTINGS)), seed, attacks, _CAUGHT_FROM)
+    return judge(_attack_on(ground_of(SETTINGS)), seed, attacks, _CAUGHT_FROM, sums)
 
 
 def _attack_on(ground: Ground) -> ItemAttack:
