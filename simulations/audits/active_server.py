@@ -44,6 +44,7 @@ from simulations.audits.one_device import (
     ground_of,
     noise_of,
 )
+from simulations.engine import one_thread
 
 COHORT = 50
 _GROUPS = ("dense", "concepts", "bias")
@@ -66,7 +67,7 @@ _LEARNT_ON = 24  # made-up devices of the server's own, with the item and withou
 # The others' noise is drawn anew so often for one answer, of which the device's own share is 1/45; fewer for long ones.
 _DRAWS, _DRAWN = 16, 2048
 _WITH_PARAMETERS: tuple[Task, ...] = ("update", "evaluation")
-_FAULTS: tuple[tuple[Task, str], ...] = (("evaluation", "catalogue of one item"), ("update", "one huge row"))
+_FAULT: tuple[Task, str] = ("evaluation", "catalogue of one item")  # the control's question, and its trap
 _CAUGHT_FROM = 0.95
 
 
@@ -122,6 +123,7 @@ def traps_on(ground: Ground) -> dict[str, Trap]:
     }
 
 
+@one_thread()
 def run_active_server(seed: int, people: int = 200) -> AuditResult:
     """Set every trap for every task that it applies to.
 
@@ -137,10 +139,8 @@ def run_active_server(seed: int, people: int = 200) -> AuditResult:
             for name, trap in traps.items()
             for task in trap.tasks
         }
-        fault = min(
-            _look_advantage(_looks(ground, traps[name].question(task), seed, people, _let_out))
-            for task, name in _FAULTS
-        )
+        task, name = _FAULT
+        fault = _look_advantage(_looks(ground, traps[name].question(task), seed, people, _let_out))
     by_looks = max(outcome.by_looks for outcome in outcomes.values())
     name, worst = max(outcomes.items(), key=lambda entry: entry[1].advantage - entry[1].allowed)
     return AuditResult(

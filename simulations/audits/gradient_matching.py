@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from simulations.audits.audit import Audit, AuditResult
 from simulations.audits.one_device import Ground, Question, Respondent, ground_of
 from simulations.audits.sum_attacks import COHORT, ITEMS, SETTINGS, SUMS, ItemAttack, judge, worst_of
+from simulations.engine import one_thread
 
 _CANDIDATES = 96
 _RIDGE = 0.1  # of the mean squared length of the candidates' own updates
@@ -44,6 +45,7 @@ class GradientFit:
         return self._solve @ (self._own @ total)
 
 
+@one_thread()
 def run_gradient_matching(
     seed: int, attacks: int = 40, candidates: int = _CANDIDATES, sums: Sequence[int] = SUMS
 ) -> AuditResult:

@@ -23,6 +23,7 @@ from simulations.audits.attack_statistics import allowed_detection, detection_at
 from simulations.audits.audit import Audit, AuditResult
 from simulations.audits.bare_training import train_bare
 from simulations.audits.one_device import BINDING, Ground, Respondent, ground_of
+from simulations.engine import one_thread
 
 EPSILON, FALSE_POSITIVES = 1.0, 0.01  # so small that the bound means something
 PEOPLE, FEW = 20, 5  # of the promise's trainings, of the control's
@@ -79,6 +80,7 @@ def likelihood_ratios(trainings: Trainings) -> NDArray[np.float64]:
     return scores
 
 
+@one_thread()
 def run_membership(seed: int, runs: int = 64) -> AuditResult:
     """Attack trainings of 20 people under a small epsilon, and of 5 people without privacy.
 

@@ -38,6 +38,7 @@ from simulations.audits.one_device import (
     ground_of,
 )
 from simulations.datasets import load
+from simulations.engine import one_thread
 from simulations.evaluation import ConceptScorer, World, evaluate
 
 SHARES = (0.01, 0.05, 0.1)
@@ -202,6 +203,7 @@ def _promoting(item: int, intruders: int, group: str, clipped: bool) -> Intrude:
     return intrude
 
 
+@one_thread()
 def run_poisoning(
     seed: int, people: int = 10**6, shares: Sequence[float] = SHARES, items: int = _ITEMS, with_bias: bool = True
 ) -> AuditResult:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from simulations.audits.audit import Audit, AuditResult
 from simulations.audits.one_device import Ground, ground_of
 from simulations.audits.sum_attacks import SETTINGS, SUMS, ItemAttack, judge
+from simulations.engine import one_thread
 
 _DENSE = "dense.change.weight"
 _NEGLIGIBLE = 1e-3  # singular values below this share of the largest are rounding
@@ -41,6 +42,7 @@ def in_span(gradient: NDArray[np.float64], directions: NDArray[np.float32]) -> N
     return np.square(directions @ axes[:rank].T).sum(1)
 
 
+@one_thread()
 def run_span_check(seed: int, attacks: int = 40, sums: Sequence[int] = SUMS) -> AuditResult:
     """Attack sums of devices in a round of the heads.
 
