@@ -25,8 +25,8 @@ def test_the_auc_is_the_share_of_pairs_in_the_right_order_with_ties_counted_half
 
 def test_the_deviation_of_guessing_is_that_of_random_scores() -> None:
     rng = np.random.default_rng(0)
-    found = [ranking_auc(rng.normal(size=60), np.arange(12)) for _ in range(800)]
-    assert np.std(found) == pytest.approx(guessing_deviation(12, 48, 1), rel=0.1)
+    found = [ranking_auc(rng.normal(size=60), np.arange(12)) for _ in range(300)]
+    assert np.std(found) == pytest.approx(guessing_deviation(12, 48, 1), rel=0.15)
     assert guessing_deviation(12, 48, 100) == pytest.approx(guessing_deviation(12, 48, 1) / 10)
 
 
