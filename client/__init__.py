@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from client.receipts import Receipts
     from client.recommender import Reason, Recommendation, Recommender, RecommendOptions, Strategy, reasons_in_words
     from client.secagg import Credentials, RoundRequest
+    from client.supernode import in_slot
     from shared.behaviour import BehaviourLog
 
 __getattr__, __dir__ = lazy_exports(
@@ -46,6 +47,7 @@ __getattr__, __dir__ = lazy_exports(
             "reasons_in_words",
         ),
         "client.secagg": ("Credentials", "RoundRequest"),
+        "client.supernode": ("in_slot",),
     },
 )
 
@@ -76,6 +78,7 @@ __all__ = [
     "Strategy",
     "budget",
     "create_home",
+    "in_slot",
     "load_release",
     "make_client_app",
     "mend_device",

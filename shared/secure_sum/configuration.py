@@ -187,7 +187,8 @@ class RoundConfiguration:
         if local_variance > _LARGEST_LOCAL_VARIANCE:
             raise Misconfigured(
                 f"cohort of {n}: expected a local noise of at most {_LARGEST_LOCAL_VARIANCE} squared units, as more "
-                f"cannot be drawn exactly, got {local_variance}; expected a larger privacy.local_epsilon or fewer answers"
+                f"cannot be drawn exactly, got {local_variance}; raise privacy.local_epsilon, or let devices answer "
+                "less often"
             )
         degree, threshold, window = graph_degrees(n, self.corrupt_ppm, self.dropout_ppm)
         return SumParameters(

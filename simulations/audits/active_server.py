@@ -1,19 +1,20 @@
 """Can a server that makes its own catalogues, indexes and models tell who met a certain item?
 
-Claim: whether, with what kind of message and in what size a device answers tells nothing of its log; and what its
-answer adds to a sum tells no more than its charge allows.
-Adversary: an active server that signs releases and chooses parameters made for one item, and knows all that colluding
-members know. It does not look at time.
-Unit: one person. Neighbours: a person who met the item, and one who met another in its place; the charge is for the
-person's whole vector made zero, so it covers either.
-Method: five traps, for every task that they apply to, against devices with and without the item. The answer to the
-first question of a masked sum must look the same on all of them, exactly. The words in the sum, under the noise of the
-honest devices that are surely there, are projected onto the direction, and held against the threshold, that the server
-learns on made-up devices of its own. The control is a device that lets out what goes wrong over its log.
-
-Papers: Kairouz, Oh, Viswanath 2015, The Composition Theorem for Differential Privacy, https://arxiv.org/abs/1311.0776
-(what a charge allows); Boenisch, Dziedzic, Schuster, Shamsabadi, Shumailov, Papernot 2023, When the Curious Abandon
-Honesty, https://arxiv.org/abs/2112.02918 (traps in model weights)
+* Claim: whether, with what kind of message and in what size a device answers tells nothing of its log; and what its
+  answer adds to a sum tells no more than its charge allows.
+* Adversary: an active server that signs releases and chooses parameters made for one item, and knows all that colluding
+  members know. Time is another audit's (`log_independence`).
+* Unit: one person. Neighbours: a person who met the item, and one who met another in its place; the charge is for the
+  person's whole vector made zero, so it covers either.
+* Method: five traps, for every task that they apply to, against devices with and without the item. The answer to the
+  first question of a masked sum is compared. The words in the sum, under the noise of the honest devices that are
+  surely there, are projected onto the direction, and held against the threshold, that the server learns on made-up
+  devices of its own.
+* Bar: answers look the same, exactly; the advantage of the best guess is at most (e^eps - 1) / (e^eps + 1) and delta.
+* Control: a device that lets out what goes wrong over its log.
+* Papers: Kairouz, Oh, Viswanath 2015, [The Composition Theorem for Differential Privacy](https://arxiv.org/abs/1311.0776)
+  (what a charge allows); Boenisch et al. 2023, [When the Curious Abandon Honesty](https://arxiv.org/abs/2112.02918)
+  (traps in model weights).
 """
 
 from collections import Counter
@@ -26,13 +27,13 @@ from numpy.typing import NDArray
 
 from client import LEDGER, RoundRequest
 from shared.catalogue import Catalogue
+from shared.charges import user_charge
 from shared.errors import NotYet
 from shared.model import Vector
-from shared.privacy import ConcentratedAccountant
-from shared.round_parameters import user_charge
-from shared.tasks import TASKS, Task
+from shared.privacy import composed_epsilon
+from shared.tasks import TASK_ROWS, TASKS, Task
 from simulations.audits.attack_statistics import advantage_of, allowed_advantage
-from simulations.audits.audit import Audit, AuditResult
+from simulations.audits.audit import AuditResult
 from simulations.audits.one_device import (
     BINDING,
     Ground,
@@ -88,7 +89,8 @@ class Trap:
     def question(self, task: Task, openly: bool = False) -> Question:
         """What a device is asked; openly for what the server computes on its own."""
         ground = self.ground.without_privacy() if openly else self.ground
-        return Question(ground, task, 1, _GROUPS if task == "update" else (), self.vector)
+        number = TASK_ROWS[task].rounds(ground.federation)[0]
+        return Question(ground, task, number, _GROUPS if task == "update" else (), self.vector)
 
 
 def traps_on(ground: Ground) -> dict[str, Trap]:
@@ -204,7 +206,7 @@ def _allowed(ground: Ground, task: Task) -> float:
     charge, delta = user_charge(ground.federation, task), ground.federation.privacy.user_delta
     if charge is None:
         return 0.0
-    return allowed_advantage(ConcentratedAccountant().epsilon({charge: 1}, delta), delta)
+    return allowed_advantage(composed_epsilon({charge: 1}, delta), delta)
 
 
 def _looks(
@@ -243,12 +245,3 @@ def _let_out(request: RoundRequest, failure: str | None) -> None:
     """The fault: what goes wrong over a log gets out of the device, before its answer is charged."""
     if failure is not None:
         raise NotYet(f"{request.task}: {failure}")
-
-
-ACTIVE_SERVER = Audit(
-    name="active-server",
-    claim="No release or model of a server's making tells who met an item: not by how devices answer, and by what they "
-    "add to sums no better than is charged for.",
-    run=run_active_server,
-    quick=False,
-)

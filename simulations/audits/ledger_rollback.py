@@ -1,8 +1,14 @@
 """The ledger against its being put back: deleted, cut, an older copy of it or of the whole folder, a second folder.
 
-A real device's folder on this machine, spent to the end of its budget; each attack then tries for further answers, and
-once more after the device was mended. The control is the same device without the comparison of ledger, heads and
-receipts. There is no network: the server is a count that is signed.
+* Claim: a ledger that is deleted, cut, put back or doubled gives no budget again.
+* Adversary: whoever copies files of a device, the person among them; a backup or a virtual machine that goes back.
+* Unit: one answer of one device.
+* Method: a real device's folder on this machine, spent to the end of its budget; each attack then tries for further
+  answers, and once more after the device was mended. There is no network: the server is a count that is signed.
+* Bar: no further answer.
+* Control: the same device without the comparison of ledger, heads and receipts.
+* Paper: Parno et al. 2011, [Memoir: Practical State Continuity for Protected Modules](https://doi.org/10.1109/SP.2011.38),
+  for what it takes to notice that state goes back.
 """
 
 import shutil
@@ -30,7 +36,7 @@ from shared.federation import read_federation, write_toml
 from shared.privacy import LedgerBudget, LedgerFile, LedgerHead
 from shared.round_parameters import derive_round_parameters
 from shared.tasks import Task
-from simulations.audits.audit import Audit, AuditResult
+from simulations.audits.audit import AuditResult
 
 _TASK: Task = "update"
 _ANSWERS = 3  # of a device's life
@@ -210,7 +216,8 @@ def attack(name: str, seed: int, guarded: bool) -> int:
         return len(device.server.rounds) - _ANSWERS
 
 
-def _run(seed: int) -> AuditResult:
+def run_ledger_rollback(seed: int) -> AuditResult:
+    """Put a spent ledger back in every way there is."""
     extra = Counter({name: attack(name, seed, guarded=True) for name in _ATTACKS})
     control = {name: attack(name, seed, guarded=False) for name in _ATTACKS}
     worst, most = extra.most_common(1)[0]
@@ -226,11 +233,3 @@ def _run(seed: int) -> AuditResult:
         sentence=f"{len(_ATTACKS)} ways to put back a spent ledger of {_ANSWERS} answers: {found}; without heads and "
         f"receipts each gave at least {least} more.",
     )
-
-
-LEDGER_ROLLBACK = Audit(
-    name="ledger-rollback",
-    claim="a ledger that is deleted, cut, put back or doubled gives no budget again",
-    run=_run,
-    quick=True,
-)

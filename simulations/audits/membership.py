@@ -1,14 +1,14 @@
 """Can a reader of a release tell whether a certain person's data went into its training?
 
-Claim: who took part with data cannot be told from released parameters better than the user-level epsilon allows.
-Adversary: a reader of releases who has the person's whole log, and knows all but whether it was trained on.
-Unit: one person. Neighbours: that person's vectors made zero; that their device took part is public.
-Method: the online likelihood-ratio attack (LiRA). Many trainings over the same people, each of whom has data by a coin
-or an empty log; the loss of a person's log under the released parameters is held against its distribution over the
-other trainings with that person's data and without. The figure is the rate of true positives at 1 % false ones.
-
-Paper: Carlini, Chien, Nasr, Song, Terzis, Tramèr 2022, Membership Inference Attacks From First Principles,
-https://arxiv.org/abs/2112.03570
+* Claim: who took part with data cannot be told from released parameters better than the user-level epsilon allows.
+* Adversary: a reader of releases who has the person's whole log, and knows all but whether it was trained on.
+* Unit: one person. Neighbours: that person's vectors made zero; that their device took part is public.
+* Method: the online likelihood-ratio attack (LiRA). Many trainings over the same people, each of whom has data by a
+  coin or an empty log; the loss of a person's log under the released parameters is held against its distribution over
+  the other trainings with that person's data and without.
+* Bar: true positives at 1 % false ones are at most e^eps / 100 + delta.
+* Control: trainings of five people without privacy.
+* Paper: Carlini et al. 2022, [Membership Inference Attacks From First Principles](https://arxiv.org/abs/2112.03570).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from scipy.stats import norm
 from client.training import cut_windows
 from shared.model import Vector
 from simulations.audits.attack_statistics import allowed_detection, detection_at, rate_interval
-from simulations.audits.audit import Audit, AuditResult
+from simulations.audits.audit import AuditResult
 from simulations.audits.bare_training import train_bare
 from simulations.audits.one_device import BINDING, Ground, Respondent, ground_of
 from simulations.engine import one_thread
@@ -142,11 +142,3 @@ def _attacked(trainings: Trainings) -> tuple[int, int, float, tuple[float, float
     having = scores[trainings.taken]
     found, _ = detection_at(scores[~trainings.taken], having, FALSE_POSITIVES)
     return found, len(having) - found, found / len(having), rate_interval(found, len(having))
-
-
-MEMBERSHIP = Audit(
-    name="membership",
-    claim="Who took part with data cannot be told from a release better than the user-level epsilon allows.",
-    run=run_membership,
-    quick=False,
-)

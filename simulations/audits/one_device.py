@@ -155,6 +155,7 @@ class Respondent:
         seed: int = 0,
         number: int = 0,
         observe: Observed = lambda request, failure: None,
+        run: Callable[..., Any] | None = None,
     ) -> None:
         """Make the device of a person.
 
@@ -164,6 +165,7 @@ class Respondent:
             seed: of all chance.
             number: of the device: each has chance of its own.
             observe: see `Device`; what it raises gets out of the device.
+            run: see `Device`; at once where left out.
         """
         self._log, self._held_out = log, held_out
         self._installed: dict[str, LoadedRelease] = {}
@@ -180,6 +182,7 @@ class Respondent:
             now_seconds=lambda: 0.0,
             simulated=True,
             observe=observe,
+            **({} if run is None else {"run": run}),
             masks=lambda: self._masks,
         )
         self._app = make_client_app(lambda _: self._device)
@@ -251,7 +254,7 @@ def noise_of(question: Question, members: int, devices: int, chance: RandomBytes
     """What so many honest devices of a cohort that have nothing to add do add: their shares of its noise."""
     configuration = question.terms(REGISTRY).configuration
     parameters = configuration.for_cohort(members)
-    nothing = Contribution(np.zeros(configuration.dimension, np.float32), np.zeros(0, np.float32))
+    nothing = Contribution(np.zeros(configuration.dimension, np.float32))
     total = np.zeros(configuration.dimension, np.int64)
     for _ in range(devices if parameters.variance else 0):
         total += encode_contribution(nothing, configuration, parameters, chance).astype(np.int32)

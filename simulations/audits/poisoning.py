@@ -1,19 +1,19 @@
 """How far can a few members of a cohort push one item into everybody's lists?
 
-Claim: the honest limit. Where no bias is trained (as in the demo's settings), members who keep to the clip and are one
-in twenty at most double the share of lists that an item stands in, and cost at most 3 % of quality. Where the bias is
-trained (as for large data sets) they do far more; one in ten may do more in either case; and who changes the software
-does as they like, since clipping cannot be enforced under masks. Nothing is claimed there.
-Adversary: members of every cohort, who know model, catalogue and federation file, not what others add.
-Unit: one cohort. Neighbours: the same people, with some of their devices replaced by the adversary's.
-Method: a training of the demo's people. Each intruder sends, in every round, the longest vector that clipping leaves of
-the gradient by which the item gains most before random histories, all of it in the group that gives most. Measured are
-the share of people in whose ten best the item stands, beside a training without intruders, and sampled nDCG@10.
-The control is the same without clipping.
-
-Papers: Shejwalkar, Houmansadr, Kairouz, Ramage 2022, Back to the Drawing Board: A Critical Evaluation of Poisoning
-Attacks on Production Federated Learning, https://arxiv.org/abs/2108.10241; Zhang, Yin, Chen, Huang, Cui, Zhang 2022,
-PipAttack: Poisoning Federated Recommender Systems for Manipulating Item Promotion, https://arxiv.org/abs/2110.10926
+* Claim: the honest limit. Where no bias is trained (as in the demo's settings), members who keep to the clip and are
+  one in twenty at most double the share of lists that an item stands in, and cost at most 3 % of quality. Where the
+  bias is trained (as for large data sets) they do far more; one in ten may do more in either case; and who changes the
+  software does as they like, since clipping cannot be enforced under masks. Nothing is claimed there.
+* Adversary: members of every cohort, who know model, catalogue and federation file, not what others add.
+* Unit: one cohort. Neighbours: the same people, with some of their devices replaced by the adversary's.
+* Method: a training of the demo's people. Each intruder sends, in every round, the longest vector that clipping leaves
+  of the gradient by which the item gains most before random histories, all of it in the group that gives most. Measured
+  are the share of people in whose ten best the item stands, beside a training without intruders, and sampled nDCG@10.
+* Bar: twice the exposure, and 3 % of quality, with one intruder in twenty.
+* Control: the same without clipping.
+* Papers: Shejwalkar et al. 2022, [Back to the Drawing Board: A Critical Evaluation of Poisoning Attacks on Production
+  Federated Learning](https://arxiv.org/abs/2108.10241); Zhang et al. 2022, [PipAttack: Poisoning Federated Recommender
+  Systems for Manipulating Item Promotion](https://arxiv.org/abs/2110.10926).
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from client.secagg import Contribution, encode_contribution
 from shared.model import Vector, Windows
-from simulations.audits.audit import Audit, AuditResult
+from simulations.audits.audit import AuditResult
 from simulations.audits.bare_training import Intrude, train_bare
 from simulations.audits.one_device import (
     BINDING,
@@ -196,7 +196,7 @@ def _promoting(item: int, intruders: int, group: str, clipped: bool) -> Intrude:
         parameters = replace(configuration.for_cohort(members), variance=0)
         if not clipped:
             return np.rint(wish * parameters.scale / configuration.clip_norm).astype(np.int64) * intruders
-        contribution = Contribution(wish.astype(np.float32), np.zeros(0, np.float32))
+        contribution = Contribution(wish.astype(np.float32))
         words = encode_contribution(contribution, configuration, parameters, chance_of(item, question.number))
         return words.astype(np.int32).astype(np.int64) * intruders
 
@@ -239,12 +239,3 @@ def run_poisoning(
             f"masks keep anybody from enforcing, {CLAIMED:.0%} bring about {unclipped}."
         ),
     )
-
-
-POISONING = Audit(
-    name="poisoning",
-    claim="Where no bias is trained, one member in twenty who keeps to the clip at most doubles an item's exposure and "
-    "costs at most 3 % of quality; beyond that, and against changed software, nothing is claimed.",
-    run=run_poisoning,
-    quick=False,
-)

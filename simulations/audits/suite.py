@@ -18,6 +18,12 @@ def _from(module: str, function: str) -> Callable[..., AuditResult]:
 
 AUDITS: tuple[Audit, ...] = (
     Audit(
+        "log-independence",
+        "whether, what, at what charge and when a device answers is the same for every log",
+        _from("log_independence", "audit_log_independence"),
+        quick=True,
+    ),
+    Audit(
         "user-canary",
         "a person moves a sum by no more than its noise was planned for",
         _from("user_canary", "audit_user_canary"),
@@ -51,6 +57,42 @@ AUDITS: tuple[Audit, ...] = (
         "noise-entropy",
         "secret chance comes from keys of 128 bits or more, all of which count",
         _from("noise_entropy", "audit_noise_entropy"),
+        quick=True,
+    ),
+    Audit(
+        "active-server",
+        "no release or model of a server's making tells who met an item, but for what is charged",
+        _from("active_server", "run_active_server"),
+        quick=False,
+    ),
+    Audit(
+        "span-check",
+        "the span of a summed gradient does not tell which items a person in it met",
+        _from("span_check", "run_span_check"),
+        quick=False,
+    ),
+    Audit(
+        "gradient-matching",
+        "comparing a sum with what each candidate would add does not tell which items a person in it met",
+        _from("gradient_matching", "run_gradient_matching"),
+        quick=False,
+    ),
+    Audit(
+        "membership",
+        "who took part with data cannot be told from a release better than the user level allows",
+        _from("membership", "run_membership"),
+        quick=False,
+    ),
+    Audit(
+        "poisoning",
+        "one member in twenty who keeps to the clip at most doubles an item's exposure, where no bias is trained",
+        _from("poisoning", "run_poisoning"),
+        quick=False,
+    ),
+    Audit(
+        "ledger-rollback",
+        "a ledger that is deleted, cut, put back or doubled gives no budget again",
+        _from("ledger_rollback", "run_ledger_rollback"),
         quick=True,
     ),
 )
