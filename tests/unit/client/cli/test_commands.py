@@ -126,7 +126,6 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "cohort": 100,
         "epsilon_alone": 310.5,
         "period": {"days": 365, "user": 2.0, "event": None},
-        "epsilon_alone": 40.0,
     }
     allowed = {
         "epsilon": 8.0,
