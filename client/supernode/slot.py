@@ -20,6 +20,7 @@ from shared.lifetime import end_with_parent
 Outcome = TypeVar("Outcome")
 
 _MOST_AT_ONCE = 2**20
+_ENDING_SECONDS, _ENDING_SHARE = 1.0, 0.2  # of a slot, at most, kept for ending what is late
 
 
 def in_slot(
@@ -28,7 +29,9 @@ def in_slot(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome | None:
-    """The outcome of some work, `seconds` after this is called; None where there is none by then.
+    """The outcome of some work, `seconds` after this is called; None where there is none shortly before.
+
+    Work that has no outcome yet is ended in time, so that its end does not delay the moment either.
 
     Args:
         work: done in a fork of this process, so it changes nothing here; its outcome can be pickled.
@@ -51,7 +54,7 @@ def in_slot(
         _work(work, writing, parent)
     os.close(writing)
     try:
-        content = _read_until(reading, until, clock)
+        content = _read_until(reading, until - min(_ENDING_SECONDS, _ENDING_SHARE * seconds), clock)
     finally:
         os.close(reading)
         with suppress(ProcessLookupError):
