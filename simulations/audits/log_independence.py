@@ -80,8 +80,8 @@ def audit_log_independence(seed: int, joins: int = 50) -> AuditResult:
         interval=None,
         control=at_once,
         sentence=f"Four logs in {len(TASKS)} tasks: {different} answers differ in kind, fields, size or charge from "
-        f"that of an empty log ({leaking} where failures get out). Times of {joins} answers of an empty and as many of a "
-        f"full log have one law with probability {shipped:.3g} ({at_once:.2g} where answers leave as they are made).",
+        f"that of an empty log ({leaking} where failures get out). Times of {joins} answers of an empty and as many of "
+        f"a full log have one law with probability {shipped:.3g} ({at_once:.2g} where answers leave as they are made).",
     )
 
 

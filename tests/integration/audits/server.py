@@ -25,6 +25,7 @@ from shared.privacy import read_charges
 from shared.release.release import Release
 from shared.round_parameters import RoundParameters, derive_round_parameters, round_binding
 from shared.secure_sum import RoundConfiguration
+from shared.tasks import TASK_ROWS
 from tests.support.persons import persons
 from tests.support.private_round import Party, party
 from tests.support.tiny import Tiny, membership
@@ -40,6 +41,10 @@ SETTINGS = (
     "privacy.participations.statistics=100",
     "privacy.participations.evaluation=100",
     "privacy.event_epsilon=1000.0",
+    'training.groups=["dense"]',
+    "training.rounds=100",
+    "training.adapter_rounds=0",
+    "evaluation.every_rounds=1",
 )
 GROUPS = ("dense",)
 
@@ -107,7 +112,14 @@ class Victim:
     _installed: dict[str, LoadedRelease] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._folders: list[Path] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """A device with files of its own and the same log: a federation asks for some things but once."""
+        self._folders.append(self.folder / str(len(self._folders)))
+        self._folders[-1].mkdir(parents=True, exist_ok=True)
+        self._session.clear()
         TaskIdentity.run_id, TaskIdentity.task_id, TaskIdentity.node_id = 1, 1, 1
         self.member = membership("victim")
         device = Device(
@@ -116,7 +128,7 @@ class Victim:
             self._installed.__getitem__,
             session=self._session,
             now_seconds=lambda: NOW,
-            **persons(self.folder),
+            **persons(self._folders[-1]),
         )
         self._app = make_client_app(lambda _: device)
 
@@ -165,30 +177,34 @@ class Victim:
 
     def charges(self) -> list[tuple[str, int, object]]:
         """Every charge in the ledger: task, round, and what was released."""
-        ledger = self.folder / "ledger.jsonl"
-        return [(one.task, one.round_number, one.event) for one in read_charges(ledger)] if ledger.exists() else []
+        ledgers = [ledger for folder in self._folders if (ledger := folder / "ledger.jsonl").exists()]
+        return [(one.task, one.round_number, one.event) for ledger in ledgers for one in read_charges(ledger)]
 
     def _question(self, release: Release, task: str) -> tuple[RecordDict, RoundParameters]:
         self.rounds += 1
+        rounds = TASK_ROWS[task].rounds(release.federation)  # type: ignore[index]
+        if len(rounds) == 1 and self.rounds > 1:
+            self._begin()
+        number = rounds[min(self.rounds, len(rounds)) - 1]
         name = hashlib.sha256(f"release {len(self._installed)}".encode()).hexdigest()
         self._installed[name] = LoadedRelease(release, name, self.server.model, self.server.training)
         groups = GROUPS if task == "update" else ()
         file = release.federation
         vector: Vector | None = None if task == "statistics" else release.vector
-        request = RoundRequest(task, file.digest(), name, self.rounds, groups)  # type: ignore[arg-type]
+        request = RoundRequest(task, file.digest(), name, number, groups)  # type: ignore[arg-type]
         sent = b"" if vector is None else vector.tobytes()
-        subject = round_binding(request.task, request.federation, name, self.rounds, groups, sent)
+        subject = round_binding(request.task, request.federation, name, number, groups, sent)
         dimension = {
             "update": self.server.model.layout.select(groups).size,
             "statistics": len(release.catalogue),
             "evaluation": MEASURES,
         }[task]
-        terms = derive_round_parameters(file, request.task, self.rounds, dimension, subject, self.member.registry)
+        terms = derive_round_parameters(file, request.task, number, dimension, subject, self.member.registry)
         record = {
             "task": task,
             "federation": file.digest(),
             "release": name,
-            "round": self.rounds,
+            "round": number,
             "groups": list(groups),
         }
         content = RecordDict({"round": ConfigRecord(record)})  # type: ignore[arg-type]
