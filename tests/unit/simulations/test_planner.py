@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from scipy.stats import norm
 
 from shared.errors import Misconfigured
 from shared.privacy import rho_for
@@ -21,17 +22,28 @@ def test_the_table_agrees_with_the_closed_form() -> None:
     assert row["noise of a coordinate / C"] == pytest.approx(noise, rel=1e-6)
     assert row["noise of the mean / C"] == pytest.approx(noise * math.sqrt(record["dimension"]), rel=1e-6)
     assert row["largest dimension"] == pytest.approx(1 / noise**2, abs=1)
-    assert row["epsilon of readers, if the operator samples in secret"] < 8.0
+    # with one honest share of noise instead of 800 rho is 800 times as large; the Gaussian's profile (Balle, Wang 2018)
+    mu, alone = math.sqrt(2 * 800 * rho_for(8.0, 1e-6)), row["epsilon with nobody else's noise"]
+    first, second = norm.logcdf(mu / 2 - alone / mu), alone + norm.logcdf(-mu / 2 - alone / mu)
+    assert first + math.log(-math.expm1(second - first)) == pytest.approx(math.log(1e-6), abs=1e-3)
 
 
 def test_a_stricter_promise_has_more_noise_and_room_for_less() -> None:
     rows = plan_table(10_000)["rows"]
-    epsilons, noises, largest = (
-        [row[name] for row in rows] for name in ("epsilon", "noise of a coordinate / C", "largest dimension")
+    epsilons, noises, largest, alone = (
+        [row[name] for row in rows]
+        for name in (
+            "epsilon",
+            "noise of a coordinate / C",
+            "largest dimension",
+            "epsilon with nobody else's noise",
+        )
     )
     assert epsilons == sorted(epsilons)
     assert noises == sorted(noises, reverse=True)
     assert largest == sorted(largest)
+    assert alone == sorted(alone)
+    assert all(with_others < without for with_others, without in zip(epsilons, alone, strict=True))
 
 
 def test_a_round_cannot_ask_more_devices_than_there_are() -> None:
