@@ -65,8 +65,9 @@ _SETTINGS = (
 _ITEMS, _DECOYS, _TARGET = 60, 20, 0  # the last items are decoys, which nobody ever meets
 _EVENTS, _TARGET_PLACES = 12, (3, 6)
 _LEARNT_ON = 24  # made-up devices of the server's own, with the item and without
-# The others' noise is drawn anew so often for one answer, of which the device's own share is 1/45; fewer for long ones.
-_DRAWS, _DRAWN = 16, 2048
+# The others' noise is drawn anew so often for one answer, of which the device's own share is 1/45: fewer times for long
+# answers and many people.
+_DRAWS, _DRAWN, _SEEN = 16, 2048, 800
 _WITH_PARAMETERS: tuple[Task, ...] = ("update", "evaluation")
 _FAULT: tuple[Task, str] = ("evaluation", "catalogue of one item")  # the control's question, and its trap
 _CAUGHT_FROM = 0.95
@@ -183,7 +184,7 @@ def _sprung(ground: Ground, name: str, trap: Trap, task: Task, seed: int, people
         words = device.words(question, COHORT)
         others = question.cohort(COHORT).honest_survivors - 1
         chance = chance_of(seed, name, task, number)
-        for _ in range(max(1, min(_DRAWS, _DRAWN // len(words)))):
+        for _ in range(max(1, min(_DRAWS, _DRAWN // len(words), _SEEN // people))):
             total = words + noise_of(question, COHORT, others, chance)
             seen[has].append(float(total.astype(np.uint32).astype(np.int32) @ direction) / scale)
     without, having = np.array(seen[False]), np.array(seen[True])

@@ -42,7 +42,7 @@ def in_span(gradient: NDArray[np.float64], directions: NDArray[np.float32]) -> N
 
 
 @one_thread()
-def run_span_check(seed: int, attacks: int = 40, sums: Sequence[int] = SUMS) -> AuditResult:
+def run_span_check(seed: int, attacks: int = 120, sums: Sequence[int] = SUMS) -> AuditResult:
     """Attack sums of devices in a round of the heads.
 
     Args:
