@@ -60,18 +60,13 @@ class _Unreadable(Sequence[Event]):
 def audit_log_independence(seed: int, joins: int = 50) -> AuditResult:
     """Run it, with so many timed answers of each device."""
     with one_thread():  # what is forked has no other
-        ground = ground_of(_SETTINGS, _ITEMS)
-        rng = np.random.default_rng(seed)
-        full = ground.log_of(rng.integers(0, _ITEMS, _EVENTS))
-        logs: dict[str, Sequence[Event]] = {
-            "empty": (),
-            "full": full,
-            "unknown words": [Event(float(place), EventKind.SEARCH, text="\x00 膝盖疼 " * 200) for place in range(40)],
-            "unreadable": _Unreadable(),
-        }
-        different = sum(len(_answers(ground, task, logs, seed, _kept)) - 1 for task in TASKS)
-        leaking = sum(len(_answers(ground, task, logs, seed, _let_out)) - 1 for task in TASKS)
-        shipped, at_once = (_same_law(ground, (logs["empty"], full), seed, joins, run) for run in (in_slot, None))
+        ground = settled_ground()
+        logs = made_up_logs(ground, seed)
+        different = sum(len(answers_of(ground, task, logs, seed, keep)) - 1 for task in TASKS)
+        leaking = sum(len(answers_of(ground, task, logs, seed, let_out)) - 1 for task in TASKS)
+        shipped, at_once = (
+            _same_law(ground, (logs["empty"], logs["full"]), seed, joins, run) for run in (in_slot, None)
+        )
     return AuditResult(
         passes=different == 0 and shipped >= _BAR,
         control_caught=leaking > 0 and at_once < _CAUGHT_BELOW,
@@ -85,7 +80,23 @@ def audit_log_independence(seed: int, joins: int = 50) -> AuditResult:
     )
 
 
-def _answers(
+def settled_ground() -> Ground:
+    """The federation that is asked, over a part of the demo's items."""
+    return ground_of(_SETTINGS, _ITEMS)
+
+
+def made_up_logs(ground: Ground, seed: int) -> dict[str, Sequence[Event]]:
+    """Logs that a server would like to tell apart, by name."""
+    rng = np.random.default_rng(seed)
+    return {
+        "empty": (),
+        "full": ground.log_of(rng.integers(0, _ITEMS, _EVENTS)),
+        "unknown words": [Event(float(place), EventKind.SEARCH, text="\x00 膝盖疼 " * 200) for place in range(40)],
+        "unreadable": _Unreadable(),
+    }
+
+
+def answers_of(
     ground: Ground, task: Task, logs: dict[str, Sequence[Event]], seed: int, observe: Observed
 ) -> set[tuple[Look, str]]:
     """What is seen of the answers to one question over these logs, and what devices were charged for them."""
@@ -119,11 +130,11 @@ def _question(ground: Ground, task: Task, place: int) -> Question:
     return Question(ground, task, number, ground.federation.groups_in(number) if task == "update" else ())
 
 
-def _kept(request: object, failure: str | None) -> None:
+def keep(request: object, failure: str | None) -> None:
     """What goes wrong stays on the device."""
 
 
-def _let_out(request: object, failure: str | None) -> None:
+def let_out(request: object, failure: str | None) -> None:
     """The fault: what goes wrong over a log gets out of the device, before its answer is charged."""
     if failure is not None:
         raise NotYet(f"{failure}")
