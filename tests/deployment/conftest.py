@@ -38,15 +38,16 @@ class Federated:
     def settings(self) -> list[str]:
         return [word for key in (f"backbone.name={self.encoder}", *FEDERATION) for word in ("--set", key)]
 
-    def add_device(self, number: int, **environment: str) -> str:
-        """Make a device, join it, give it a person's log and start it; its id."""
+    def add_device(self, number: int, events: int = 14, **environment: str) -> str:
+        """Make a device, join it, give it so many of a person's events and start it; its id."""
         deployment, home = self.deployment, self.deployment.device(number)
         deployment.call("device", "init", home, "--no-keyring", "--port", 0, "--policy", "smallest_cohort=4")
         invitation = deployment.json("server", "enrol", deployment.server)["invitation"]
         device = deployment.json("device", "join", home, invitation, "--yes")["device"]
         log = deployment.folder / f"person-{number}.jsonl"
-        log.write_text("".join(json.dumps(_record(event)) + "\n" for event in person(number, 14)))
-        deployment.call("device", "log", home, "--file", log)
+        log.write_text("".join(json.dumps(_record(event)) + "\n" for event in person(number, events)))
+        if events:
+            deployment.call("device", "log", home, "--file", log)
         deployment.start(f"device-{number}", "device", "up", home, **environment)
         return str(device)
 

@@ -1,6 +1,7 @@
 """Eight devices, four rounds, the secure sum, and everything that goes wrong in a deployment: killed, hung, revoked."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from server.doctor.replay import replay
 from shared.enrolment import Receipt
+from shared.federation import read_federation
 from shared.release.release import Release
 from tests.deployment.conftest import DEVICES, Federated
 
@@ -15,6 +17,7 @@ FAULTS = str(Path(__file__).parent / "faults")
 BROKEN = {2: "mask:kill", 3: "unmask:kill", 4: "advertise:hang"}
 REVOKED = 5
 UPGRADED = 1  # by a patch version, before the server
+EMPTY, ORDINARY = 8, 7  # a device whose person did nothing yet, and one like it whose person did
 
 
 def _faulty(federated: Federated, number: int) -> dict[str, str]:
@@ -30,9 +33,19 @@ def _faulty(federated: Federated, number: int) -> dict[str, str]:
     }
 
 
+def _told_of(home: Path) -> tuple[list[tuple[str, str]], list[tuple[str, float]]]:
+    """Rounds that a device's own log says were joined; and the task of each, with seconds from question to answer."""
+    log = (home / "run" / "logs" / "executor.log").read_text()
+    joined = re.findall(r"round (\d+) of (\w+): joined after ([\d.]+) s", log)
+    return [(number, task) for number, task, _ in joined], [(task, float(seconds)) for _, task, seconds in joined]
+
+
 def test_a_federation_goes_on_whatever_ends(federated: Federated) -> None:
     deployment, server = federated.deployment, federated.deployment.server
-    ids = {number: federated.add_device(number, **_faulty(federated, number)) for number in range(1, DEVICES + 1)}
+    ids = {
+        number: federated.add_device(number, 0 if number == EMPTY else 14, **_faulty(federated, number))
+        for number in range(1, DEVICES + 1)
+    }
     federated.wait_until_connected(ids)
 
     one_round = ("rounds", server, "--count", 1)
@@ -65,6 +78,14 @@ def test_a_federation_goes_on_whatever_ends(federated: Federated) -> None:
     assert not np.array_equal(head.vector, first.vector)
     assert np.array_equal(replay(first, server / "training").vector, head.vector)
     assert deployment.json("server", "check", server)["findings"] == []
+
+    told = {number: _told_of(deployment.device(number)) for number in (EMPTY, ORDINARY)}
+    for rounds, _ in told.values():  # before anything was killed, both answered alike, whatever there was to say
+        assert rounds[:2] == [("0", "statistics"), ("1", "update")]
+    slots = read_federation(server / "federation.toml").round.answer_seconds
+    for _, joined in told.values():
+        assert all(seconds >= slots[task] - 0.05 for task, seconds in joined)  # and never sooner than the round says
+    assert deployment.json("device", "privacy", deployment.device(EMPTY))["spent"]["user"] > 0
 
     home = deployment.device(UPGRADED)
     receipt = Receipt.decode((home / "receipt.json").read_bytes())
