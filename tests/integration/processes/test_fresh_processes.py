@@ -70,17 +70,20 @@ def membership(file):
     )
 
 
-def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path):
+@pytest.mark.parametrize(("answers", "loaded"), [(0, "dp_accounting"), (1, "dp_accounting")])
+def test_what_is_spent_is_told_without_torch_and_its_like(tmp_path, answers, loaded):
+    """The accountant alone is loaded: what is promised with nobody else's noise follows from it."""
     home = create_home(tmp_path / "device", keyring=False)
     membership(federation("privacy.level=user")).save(home.membership)
-    pay(BudgetGuard(device_record(home)), federation("privacy.level=user"), "update", 1)
+    for number in range(1, answers + 1):
+        pay(BudgetGuard(device_record(home)), federation("privacy.level=user"), "update", number)
     program = (
         "import sys, pathlib\nfrom client.home import Home\nfrom client.privacy_report import spent_privacy\n"
-        "assert spent_privacy(Home.open(pathlib.Path(sys.argv[1])))['spent']['user'] > 0\n"
+        f"assert (spent_privacy(Home.open(pathlib.Path(sys.argv[1])))['spent']['user'] > 0) == {bool(answers)}\n"
         "print(*sorted(set(sys.modules) & {'torch', 'flwr', 'opacus', 'peft', 'transformers', 'dp_accounting'}))\n"
     )
     command = [sys.executable, "-c", program, str(home.directory)]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == ""
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == loaded
 
 
 def test_the_console_script_starts_without_a_model_or_flower(tmp_path):

@@ -32,7 +32,7 @@ def training(tiny, *settings, seed=0):
     return release, model, LocalTraining(model)
 
 
-def by_autograd(release, model, local, groups, log, rng, multiplier=1.0):
+def by_autograd(release, model, local, groups, log, rng):
     """Gradient of each window's own loss, one backward pass each: float32 [W, d of the groups]."""
     settings = release.federation
     put(model, release.vector)
