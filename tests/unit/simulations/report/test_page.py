@@ -113,6 +113,14 @@ def test_what_a_run_says_about_its_promise_goes_before_the_default_words() -> No
     assert "the server alone" in render(sample(privacy={"user": None, "event": event}))
 
 
+def test_beside_a_promise_to_persons_stands_what_is_left_of_it_alone() -> None:
+    user = {"epsilon": 8.0, "delta": 1e-6, "epsilon_alone": 376.28, "alone": "the registry's word"}
+    shown = " ".join(Page(render(sample(privacy={"user": user, "event": None}))).shown)
+    assert "with nobody else's noise epsilon 376.28, no promise: the registry's word" in shown
+    alone = sample(privacy={"user": {"epsilon": 8.0, "delta": 1e-6}, "event": None})
+    assert "nobody else's noise" not in " ".join(Page(render(alone)).shown)
+
+
 def test_rounds_are_summed_up() -> None:
     shown = Page(render(sample())).shown
     # in training 90, 3 and 95 answered: fewest 3, median 90, most 95; one was skipped; an evaluation is no such round
