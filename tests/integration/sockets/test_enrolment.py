@@ -113,6 +113,14 @@ def test_a_budget_for_a_period_is_said_beside_that_of_a_life(home, tmp_path):
     assert "waits until its older answers lie further back" in text
 
 
+@pytest.mark.parametrize(("noise", "promised"), [("on", True), ("off", False), ("auto", False)])
+def test_what_a_devices_own_noise_gives_is_promised_where_it_adds_some(home, tmp_path, noise, promised):
+    operator = Operator(terms(f"privacy.local_noise={noise}", "privacy.local_epsilon=2.5"))
+    with serving(tmp_path / "gateway", operator) as gateway:
+        text = "\n".join(prepare(home, operator.invitation(gateway), lambda: NOW).lines)
+    assert ("epsilon 2.5 from this device's own noise, should the sum be broken." in text) == promised
+
+
 def test_a_task_that_the_policy_forbids_is_not_said_to_leave(tmp_path, operator, gateway):
     home = create_home(tmp_path / "other", policy={"tasks": ["update"]}, keyring=False)
     text = "\n".join(prepare(home, operator.invitation(gateway), lambda: NOW).lines)

@@ -25,6 +25,7 @@ SETTINGS = (
     "privacy.level=both",
     "privacy.event_epsilon=1000.0",
     "privacy.user_epsilon=1000.0",
+    "privacy.local_epsilon=1000.0",
     "privacy.participations.evaluation=1",  # so that four devices stand clear of the noise
     "model.popularity=true",
     "training.rounds=1",

@@ -334,6 +334,18 @@ def test_the_card_tells_people_what_it_is_and_what_was_promised(tiny):
     assert "No differential privacy" in tiny.release("privacy.level=none")[0].card
 
 
+def test_the_card_promises_what_noise_of_the_devices_own_gives_where_there_is_some(tiny):
+    both = ("sum.mode=secure", "privacy.level=both", "privacy.local_epsilon=2.5", "privacy.event_delta=1e-7")
+    said = "towards a server that saw single answers without the sum: epsilon 2.5 at delta 1e-07"
+    for settings, there in (
+        ((*both, "privacy.local_noise=on"), True),
+        ((*both, "privacy.local_noise=off"), False),
+        ((*both, "privacy.local_noise=auto"), False),
+        (("privacy.level=event", *both[2:]), True),
+    ):
+        assert (said in tiny.release(*settings)[0].card) == there
+
+
 def test_items_that_came_after_a_count_are_predicted_from_it(tiny):
     release, model = tiny.release()
     more = with_items(release, model, Catalogue([Item("new", "hedge", "a hedge for the pond")]))
