@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
-
 from shared.errors import Misconfigured
 from shared.privacy.accountant import epsilon_of_rho, rho_for
 from shared.privacy.budget import check_shares
@@ -177,6 +175,8 @@ def people_share(members: int, corrupt_share: float) -> float:
     borne = members * _millionths(corrupt_share) // 10**6
     if not 0 < borne < members:
         return 0.0
+    from scipy.special import betaincinv  # half a second, for nobody who only ranks
+
     return float(betaincinv(borne + 1, members - borne, 2.0**-40))
 
 
