@@ -28,7 +28,7 @@ def without_noise() -> Iterator[None]:
 def without_clipping() -> Iterator[None]:
     """Vectors enter the sum as long as they are."""
 
-    def rounded(vector: np.ndarray, clip_norm: float, scale: int, bound: int, stream: object) -> np.ndarray:
+    def rounded(vector: np.ndarray, clip_norm: float, scale: int, *_: object) -> np.ndarray:
         return np.rint(vector.astype(np.float64) * scale / clip_norm).astype(np.int64)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -59,7 +59,7 @@ def less_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def no_clipping(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unclipped(vector: np.ndarray, clip_norm: float, scale: int, bound: int, stream: Keystream) -> np.ndarray:
+    def unclipped(vector: np.ndarray, clip_norm: float, scale: int, *_: object) -> np.ndarray:
         return np.rint(vector.astype(np.float64) * scale / clip_norm).astype(np.int64)
 
     patched(monkeypatch, ENCODE, "quantise", unclipped)
