@@ -82,8 +82,12 @@ def charges_of(
 
 
 def local_charge(federation: FederationFile, task: Task) -> LocalWindow | None:
-    """What one answer to a task costs at the local level, whatever its round; None without that promise."""
-    return LocalWindow(task, _local_rho(federation)) if adds_local_noise(federation) else None
+    """What one answer to a task costs at the local level, whatever its round; None without that promise.
+
+    A task without a share of the budget is in no plan, so nothing is promised for it.
+    """
+    planned = task in federation.privacy.tasks and adds_local_noise(federation)
+    return LocalWindow(task, _local_rho(federation)) if planned else None
 
 
 def epsilon_alone(federation: FederationFile, cohorts: Mapping[Task, int] | None = None) -> float | None:
@@ -96,6 +100,7 @@ def epsilon_alone(federation: FederationFile, cohorts: Mapping[Task, int] | None
     Args:
         federation: the terms.
         cohorts: members of the largest cohort of each task; the largest allowed, `sum.maximum_cohort`, where left out.
+            What the smallest allowed one gives counts too, where it is more.
     """
     privacy = federation.privacy
     if not privacy.user:
@@ -105,7 +110,10 @@ def epsilon_alone(federation: FederationFile, cohorts: Mapping[Task, int] | None
         members = federation.sum.maximum_cohort if cohorts is None else cohorts.get(task, 0)
         charge = user_charge(federation, task)
         if charge is not None and members >= federation.round.minimum_answers:
-            rho += charge.rho * answers_of_a_life(federation, task) * _cohort(federation, members).honest_survivors
+            shares = max(
+                _cohort(federation, size).honest_survivors for size in {members, federation.round.minimum_answers}
+            )
+            rho += charge.rho * answers_of_a_life(federation, task) * shares
     return epsilon_of_rho(rho, privacy.user_delta)
 
 

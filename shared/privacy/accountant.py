@@ -18,7 +18,9 @@ from shared.errors import Misconfigured
 from shared.privacy.events import PrivacyEvent
 
 LARGEST_PROMISE = 20.0  # e to a larger power says nothing to anybody
-_SOLVER_ERROR = 1e-9  # relative, far above that of the root finders; always on the safe side
+# Relative, on the safe side: above the error of the root finders, and the 1/12 that rounding takes from a variance.
+_SOLVER_ERROR = 1e-8
+_SMALLEST_RHO = 1e-9  # below, the root finder is not exact; the epsilon of this one, below 1e-4, is told for all
 
 AnyEvent = TypeVar("AnyEvent", bound=PrivacyEvent)
 
@@ -66,12 +68,12 @@ def epsilon_of_rho(rho: float, delta: float) -> float:
         return 0.0
     from dp_accounting.gaussian_mechanism import get_epsilon_gaussian  # half a second, for nobody who only ranks
 
-    return float(get_epsilon_gaussian(1 / math.sqrt(2 * rho), delta)) * (1 + _SOLVER_ERROR)
+    return float(get_epsilon_gaussian(1 / math.sqrt(2 * max(rho, _SMALLEST_RHO)), delta)) * (1 + _SOLVER_ERROR)
 
 
 @lru_cache(maxsize=256)
 def rho_for(epsilon: float, delta: float) -> float:
-    """Largest rho whose epsilon at `delta` stays within `epsilon`, but for one part in a hundred million.
+    """Largest rho whose epsilon at `delta` stays within `epsilon`, but for one part in ten million.
 
     Raises:
         Misconfigured: epsilon is not a number above 0, or delta not in (0, 1).

@@ -15,7 +15,7 @@ class LedgerBudget:
     Attributes:
         user_epsilon, user_delta: towards a server that sees private sums; unit one person.
         event_epsilon, event_delta: towards the same server; unit one window of events.
-        local_epsilon: towards a server that sees a single update, at `event_delta`; unit one window of events.
+        local_epsilon: towards a server that sees single answers, at `event_delta`; unit one window of events.
         shares: bound of each task within the user level, as a share of its rho: 0 where it is not named. None for no
             such bounds.
         period_days: length of the period that is bounded as well: so many days in a row, wherever they begin. 0 for

@@ -54,7 +54,7 @@ def spending(
             "amplification": "none",
             "budget": privacy.spread_epsilon,  # a run lies within one period
             "epsilon_alone": epsilon_alone(settings, _largest_cohorts(reports)),
-            "alone": "what the same answers would come to with nobody else's noise; that a server cannot fill a cohort "
+            "alone": "what all answers of a life would come to with nobody else's noise; that a server cannot fill a cohort "
             "with devices of its own is the word of the registry that certifies devices",
             "unit": "everything one person ever did",
             "neighbours": "the person's vectors made zero (zero-out)",
@@ -114,5 +114,5 @@ def _towards_readers(ledgers: Sequence[Ledger], reports: Sequence[RoundReport], 
 def _largest_cohorts(reports: Sequence[RoundReport]) -> dict[Task, int]:
     largest: dict[Task, int] = {}
     for report in reports:
-        largest[report.task] = max(largest.get(report.task, 0), report.answered)
+        largest[report.task] = max(largest.get(report.task, 0), report.selected)
     return largest
