@@ -24,8 +24,8 @@ class Randomness(Protocol):
 class SystemRandomness:
     """Generators whose state comes from the operating system's entropy, fresh at every call.
 
-    The generator of numpy is not cryptographic: it draws windows and negatives, and the noise of sums in the open, which
-    simulated devices alone send. Secrets and all other noise come from the operating system itself.
+    The generator of numpy is not cryptographic: it draws windows and negatives, and the noise of sums in the open,
+    which simulated devices alone send. Secrets and all other noise come from the operating system itself.
     """
 
     def __repr__(self) -> str:

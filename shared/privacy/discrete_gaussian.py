@@ -82,7 +82,7 @@ def sample_discrete_gaussian(stream: RandomBytes, variance: int, length: int) ->
 
     Args:
         stream: `Keystream` of a fresh key, or `os.urandom`.
-        variance: parameter of the law, in units², 1 to 2^28 · 2000². From 1 on, the variance itself agrees to 1e-6 and better.
+        variance: parameter of the law, in units², 1 to 2^28 · 2000². The variance itself agrees to 1e-6 and better.
             Above 2^28 it is the sum of one draw and a multiple of another (Micciancio, Walter 2017, "Gaussian Sampling
             over the Integers: Efficient, Generic, Constant-Time", corollary 4.1): of at least that variance.
         length: how many are drawn.

@@ -54,8 +54,8 @@ def spending(
             "amplification": "none",
             "budget": privacy.spread_epsilon,  # a run lies within one period
             "epsilon_alone": epsilon_alone(settings, _largest_cohorts(reports)),
-            "alone": "what all answers of a life would come to with nobody else's noise; that a server cannot fill a cohort "
-            "with devices of its own is the word of the registry that certifies devices",
+            "alone": "what all answers of a life would come to with nobody else's noise; that a server cannot fill a "
+            "cohort with devices of its own is the word of the registry that certifies devices",
             "unit": "everything one person ever did",
             "neighbours": "the person's vectors made zero (zero-out)",
             "against": "readers of releases, and a server that colludes with at most "
