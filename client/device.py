@@ -65,7 +65,7 @@ class Device:
         policy: Callable[[], Policy] | None = None,
         observe: Observe = log_failure,
         masks: Callable[[], bool] = lambda: True,
-        run: Run = run_at_once,
+        run: Run | None = None,
     ) -> None:
         """Put a device together.
 
@@ -81,12 +81,12 @@ class Device:
                 may be repeated.
             policy: reads what the person agrees to; asked before every answer. Simulated devices need none.
             observe: hears what came of every computation, see `Contributor`; must keep it on the device.
-            run: does the work of an answer, see `Contributor`; a person's device hands it on at a fixed moment.
+            run: does the work of an answer, see `Contributor`; a simulated device does it at once.
             masks: whether a simulated device masks its words at present, where sums are secure; a person's always does.
 
         Raises:
-            Refused: a person's device with chance of the caller's making, without a policy, or with a ledger that
-                would not outlive its process.
+            Refused: a person's device with chance of the caller's making, without a policy, with a ledger that would
+                not outlive its process, or whose answers would leave when they are made.
         """
         if randomness is not None and not simulated:
             raise Refused(
@@ -99,12 +99,17 @@ class Device:
             raise Refused(
                 "policy: a person's device keeps its ledger in a file, not in memory", code="not-a-persons-device"
             )
+        if run is None and not simulated:
+            raise Refused(
+                "policy: a person's device answers at a moment that tells nothing of its work; give it `run`",
+                code="not-a-persons-device",
+            )
         self._member = membership
         self._find_release = find_release
         self._budget = BudgetGuard(state)
         self._session = RoundState(session)
         self._randomness = randomness or (lambda _: SystemRandomness())
-        self._contributor = Contributor(log, self._randomness, observe, run)
+        self._contributor = Contributor(log, self._randomness, observe, run or run_at_once)
         self._now_seconds = now_seconds
         self._simulated = simulated
         self._policy = policy

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from client.contributing import run_at_once
 from client.policy import Policy
 from client.settings_file import Setting, shipped, with_values
 from tests.support.records import file_record
@@ -25,4 +26,5 @@ def persons(folder: Path, changed: Mapping[str, Setting] | None = None) -> dict[
         "simulated": False,
         "state": file_record(folder),
         "policy": lambda: Policy.load(path),
+        "run": run_at_once,  # a slot takes a process and its time: see `test_slot.py`
     }

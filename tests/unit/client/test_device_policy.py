@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from client import Device
@@ -63,6 +64,24 @@ def test_a_persons_device_takes_no_chance_that_somebody_could_repeat(tiny, tmp_p
     first, _ = home.advertise(1)
     second, _ = home.advertise(2)
     assert first[120:152] != second[120:152]  # the encryption key of the advert
+
+
+def test_a_persons_device_does_not_answer_when_its_work_is_done(tiny, tmp_path):
+    home = Home(tiny, *PRIVATE, "sum.mode=secure")
+    with pytest.raises(Refused, match="at a moment that tells nothing of its work"):
+        home.start(**(persons(tmp_path) | {"run": None}))
+
+
+def test_the_work_of_an_answer_is_granted_the_seconds_of_its_round_and_without_an_outcome_zeros_leave(tiny, tmp_path):
+    home = Home(
+        tiny, *PRIVATE, "sum.mode=secure", "round.answer_seconds.update=7.0", "round.adapter_answer_seconds=70.0"
+    )
+    granted = []
+    home.start(**(persons(tmp_path) | {"run": lambda work, seconds: granted.append(seconds)}))
+    advert, _ = home.advertise(1)
+    assert len(advert) == 280
+    assert granted == [7.0]
+    assert not np.frombuffer(home.session["vector"], np.float32).any()
 
 
 def test_a_round_that_keeps_every_rule_is_answered_and_the_file_says_so(home):
