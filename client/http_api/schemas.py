@@ -103,6 +103,14 @@ class PromiseResponse(BaseModel):
     delta: float
 
 
+class PeriodResponse(BaseModel):
+    """A second budget, for all answers of any so many days in a row; `event` is null where windows have none."""
+
+    days: int
+    user: float
+    event: float | None
+
+
 class Promised(BaseModel):
     """What the federation promises for the device's whole life.
 
@@ -116,6 +124,7 @@ class Promised(BaseModel):
     local: PromiseResponse | None
     cohort: int
     epsilon_alone: float | None
+    period: PeriodResponse | None
 
 
 class Allowed(BaseModel):
@@ -137,13 +146,25 @@ class Spent(BaseModel):
     local: float
 
 
+class SpentInPeriod(BaseModel):
+    """Epsilons of all that left within the newest period."""
+
+    user: float
+    event: float
+
+
 class PrivacyResponse(BaseModel):
-    """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task."""
+    """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task.
+
+    `faults` are what speaks against the ledger being whole, one sentence each.
+    """
 
     promised: Promised | None
     allowed: Allowed
     spent: Spent
+    spent_in_period: SpentInPeriod | None
     answers: dict[str, int]
+    faults: list[str]
 
 
 class Deleted(BaseModel):

@@ -12,7 +12,7 @@ import pytest
 from server import make_server_app
 from server.aggregation.aggregator import CohortCounts, SumResult
 from server.training.optimizer import ServerOptimizer, optimizer_for
-from server.training.round import RoundReport, TrainingState, advance, clients_in, request_for
+from server.training.round import RoundReport, TrainingState, advance, request_for
 from shared.errors import Corrupt, Misconfigured
 from shared.privacy import rho_for
 from simulations.engine import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
@@ -261,7 +261,7 @@ def test_noise_of_the_devices_own_in_the_mean_reaches_the_optimiser(toy):
     ],
 )
 def test_a_mean_has_the_noise_of_its_sum_over_the_square_of_its_number(toy, number, settings, distance):
-    file, layout, wanted = toy.file(*NOISE, *settings), toy.layout, clients_in(toy.file(*NOISE), number)
+    file, layout, wanted = toy.file(*NOISE, *settings), toy.layout, toy.file(*NOISE).cohort_of("update", number)
     length = layout.select(file.groups_in(number)).size
     terms = request_for(file, "update", "release", number, length, bytes(32), wanted).terms
     each = (terms.local_noise_over_clip * terms.configuration.clip_norm) ** 2
