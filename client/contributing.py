@@ -26,13 +26,12 @@ from shared.privacy import with_indicator
 from shared.release import Release
 
 Observe = Callable[[RoundRequest, str | None], None]
-Outcome = tuple[Contribution, str | None]  # and the kind and the place of what went wrong
-Run = Callable[[Callable[[], Outcome], float], Outcome | None]
+Run = Callable[[Callable[[], Contribution], float], Contribution | None]
 
 _LOGGER = logging.getLogger(__name__)
 
 
-def run_at_once(work: Callable[[], Outcome], seconds: float) -> Outcome:
+def run_at_once(work: Callable[[], Contribution], seconds: float) -> Contribution:
     """Do the work here, however long it takes: for simulated devices."""
     return work()
 
@@ -59,7 +58,7 @@ class Contributor:
             log: what the person did; read when a contribution is made.
             randomness: the chance of one round.
             observe: hears of every contribution: None, or the kind and the place of what went wrong. It must keep that
-                on the device.
+                on the device. It is a part of the work, since how long it takes depends on the log too.
             run: does the work and gives its outcome after the seconds that the round grants, or None where there is
                 none by then.
         """
@@ -83,22 +82,22 @@ class Contributor:
         """
         nothing = Contribution(np.zeros(dimension, np.float32))
 
-        def work() -> Outcome:
+        def work() -> Contribution:
+            made, failure = nothing, None
             try:
-                made = self._computed(request, installed, vector)
-                if dimension > len(made.vector):
+                computed = self._computed(request, installed, vector)
+                if dimension > len(computed.vector):
                     share = installed.release.federation.clipping.indicator_share
-                    signed = with_indicator(made.vector, clip_norm, share).astype(np.float32)
-                    made = replace(made, vector=signed)
-                made.check(dimension)
-                return made, None
+                    signed = with_indicator(computed.vector, clip_norm, share).astype(np.float32)
+                    computed = replace(computed, vector=signed)
+                computed.check(dimension)
+                made = computed
             except Exception as error:
-                return nothing, kind_and_place(error)
+                failure = kind_and_place(error)
+            self._observe(request, failure)
+            return made
 
-        seconds = installed.release.federation.answer_seconds(request.task, request.number)
-        made, failure = self._run(work, seconds) or (nothing, f"no outcome within {seconds:g} s")
-        self._observe(request, failure)
-        return made
+        return self._run(work, installed.release.federation.answer_seconds(request.task, request.number)) or nothing
 
     def _computed(self, request: RoundRequest, installed: LoadedRelease, vector: Vector) -> Contribution:
         release = installed.release

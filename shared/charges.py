@@ -107,7 +107,9 @@ def epsilon_alone(federation: FederationFile, cohorts: Mapping[Task, int] | None
         return None
     rho = 0.0
     for task in privacy.tasks:
-        members = federation.sum.maximum_cohort if cohorts is None else cohorts.get(task, 0)
+        members = federation.sum.maximum_cohort
+        if cohorts is not None:
+            members = min(members, cohorts.get(task, 0))  # more are several sums
         charge = user_charge(federation, task)
         if charge is not None and members >= federation.round.minimum_answers:
             shares = max(

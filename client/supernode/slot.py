@@ -5,6 +5,7 @@ outcome, at the same moment. What is left are the resources that both processes 
 work may answer other messages a little later.
 """
 
+import logging
 import os
 import pickle
 import select
@@ -18,6 +19,8 @@ from typing import NoReturn, TypeVar
 from shared.lifetime import end_with_parent
 
 Outcome = TypeVar("Outcome")
+
+_LOGGER = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 2**20
 _ENDING_SECONDS, _ENDING_SHARE = 1.0, 0.2  # of a slot, at most, kept for ending what is late
@@ -60,12 +63,13 @@ def in_slot(
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
+    outcome: Outcome | None = None
+    try:
+        outcome = pickle.loads(content)  # noqa: S301 - from our own fork
+    except Exception:  # nothing, or half of it; told before the moment, so that telling it does not delay the answer
+        _LOGGER.warning("zeros were sent: no outcome within %g s", seconds)
     while (left := until - clock()) > 0:
         sleep(left)
-    try:
-        outcome: Outcome = pickle.loads(content)  # noqa: S301 - from our own fork
-    except Exception:  # nothing, or half of it
-        return None
     return outcome
 
 

@@ -38,7 +38,7 @@ def composed_epsilon(events: Mapping[AnyEvent, int], delta: float) -> float:
     Example:
         >>> from shared.privacy import SummedGaussian, composed_epsilon
         >>> round(composed_epsilon({SummedGaussian("update", 0.05): 20}, 1e-6), 2)
-        7.27
+        7.29
     """
     if any(type(count) is not int or count < 0 for count in events.values()):
         raise Misconfigured("events: expected whole counts of at least 0")

@@ -84,6 +84,21 @@ def test_the_work_of_an_answer_is_granted_the_seconds_of_its_round_and_without_a
     assert not np.frombuffer(home.session["vector"], np.float32).any()
 
 
+def test_what_went_wrong_is_told_within_the_seconds_of_the_round(tiny, tmp_path):
+    """Telling it takes time that depends on the log, so that it must not come after the answer's moment."""
+    home = Home(tiny, *PRIVATE, "sum.mode=secure")
+    order = []
+
+    def run(work, seconds):
+        made = work()
+        order.append("the moment")
+        return made
+
+    home.start(**(persons(tmp_path) | {"run": run, "observe": lambda request, failure: order.append("told")}))
+    home.advertise(1)
+    assert order == ["told", "the moment"]
+
+
 def test_a_round_that_keeps_every_rule_is_answered_and_the_file_says_so(home):
     advert, _ = home.advertise(1)
     assert advert
