@@ -16,6 +16,7 @@ from shared.errors import Misconfigured
 from shared.federation import read_federation
 from shared.privacy import LocalWindow, SummedGaussian, SummedWindow, composed_epsilon, epsilon_of_rho, rho_for
 from shared.round_parameters import derive_round_parameters
+from tests.support.docstrings import run_examples
 
 DELTA = 1e-6
 DIGITS = mpmath.MPContext()
@@ -216,3 +217,7 @@ def test_whole_numbers_add_less_than_a_billionth_to_delta_at_the_smallest_noise_
     # and the twelfth that rounding takes off the variance is within what the accountant stays on the safe side by
     rho = rho_for(file.privacy.user_epsilon, file.privacy.user_delta)
     assert true_delta(rho / (1 - 1 / 12 / variance), file.privacy.user_epsilon) <= file.privacy.user_delta
+
+
+def test_the_example_says_what_the_accountant_says() -> None:
+    assert run_examples(composed_epsilon, {})

@@ -147,3 +147,22 @@ def test_an_impossible_norm_is_refused(norm):
 def test_a_bound_without_room_is_refused(scale, bound):
     with pytest.raises(Misconfigured, match="squared norm bound"):
         quantise(np.ones(2), 1.0, scale, bound, Keystream(KEY))
+
+
+@pytest.mark.parametrize("entry", [0.0, 0.01, 0.125])
+def test_the_same_work_makes_all_draws_whatever_the_vector_and_gives_the_same(entry: float) -> None:
+    vector = np.full(64, entry, np.float32)
+    asked: dict[bool, list[int]] = {False: [], True: []}
+
+    def made(same_work: bool) -> list[int]:
+        generator = np.random.default_rng(5)
+
+        def stream(size: int) -> bytes:
+            asked[same_work].append(size)
+            return generator.bytes(size)
+
+        return quantise(vector, 1.0, 1000, 1010**2, stream, same_work).tolist()
+
+    assert made(True) == made(False)
+    assert asked[True] == [4 * 64] * 64
+    assert len(asked[False]) < 64
