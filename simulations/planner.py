@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from shared.charges import epsilon_alone
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import build_model
 from shared.privacy import Cohort, people_share, plan_budget
 from shared.round_parameters import window_epsilon
+from shared.tasks import Task
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -62,31 +64,32 @@ def plan_table(
 
 
 def _row(file: FederationFile, epsilon: float, population: int, answers: int, dimension: int) -> dict[str, Any]:
-    privacy, training = file.privacy, file.training
+    privacy, asked = file.privacy, file.training.clients_per_round
     planned = plan_budget(
         epsilon=epsilon,
         delta=privacy.user_delta,
-        cohort=Cohort(
-            training.clients_per_round, file.sum.corrupt_share, file.sum.dropout_share, file.round.minimum_answers
-        ),
+        cohort=Cohort(asked, file.sum.corrupt_share, file.sum.dropout_share, file.round.minimum_answers),
         participations={task: privacy.most_answers(task) for task in privacy.tasks} | {"update": answers},
         dimension=dimension,
         shares={task: privacy.share(task) for task in privacy.tasks},
     )
+    promised = _promised(file, epsilon, answers)
+    evaluating = promised.cohort_of("evaluation", 1)
+    cohorts: dict[Task, int] = {"update": asked, "statistics": population, "evaluation": min(population, evaluating)}
     return {
         "epsilon": epsilon,
         "rho of an update": planned.rho["update"],
         "noise of a coordinate / C": planned.noise_per_coordinate,
         "noise of the mean / C": planned.noise_norm,
-        "epsilon of a window": _window_epsilon(file, epsilon, answers, dimension),
+        "epsilon of a window": window_epsilon(promised, dimension),
         "largest dimension": planned.largest_dimension,
-        "epsilon with nobody else's noise": planned.epsilon_alone,
-        "people that may collude, drawn at random": people_share(training.clients_per_round, file.sum.corrupt_share),
+        "epsilon with nobody else's noise": epsilon_alone(promised, cohorts),
+        "people that may collude, drawn at random": people_share(asked, file.sum.corrupt_share),
     }
 
 
-def _window_epsilon(file: FederationFile, epsilon: float, answers: int, dimension: int) -> float | None:
-    """What the same noise promises to one window of events over a device's whole life; None without that level."""
+def _promised(file: FederationFile, epsilon: float, answers: int) -> FederationFile:
+    """The same federation with this promise to a person over a device's whole life, and so many updates of each."""
     promised = file.privacy.model_copy(
         update={
             "user_epsilon": epsilon,
@@ -94,4 +97,4 @@ def _window_epsilon(file: FederationFile, epsilon: float, answers: int, dimensio
             "participations": file.privacy.participations | {"update": answers},
         }
     )
-    return window_epsilon(file.model_copy(update={"privacy": promised}), dimension)
+    return file.model_copy(update={"privacy": promised})

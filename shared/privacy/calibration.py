@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Misconfigured
-from shared.privacy.accountant import epsilon_of_rho, rho_for
+from shared.privacy.accountant import rho_for
 from shared.privacy.budget import check_shares
 from shared.tasks import Task
 
@@ -58,8 +58,6 @@ class Plan:
 
     Attributes:
         epsilon, delta: the user-level promise for a device's whole life.
-        epsilon_alone: what the same answers come to with nobody else's noise: a server that fills every cohort with
-            devices of its own, which the registry is trusted not to certify, learns that much.
         rho_total: all a device may spend.
         rho: of one sum of each task that a device takes part in.
         honest_survivors: devices the noise is calibrated to.
@@ -69,7 +67,6 @@ class Plan:
     """
 
     epsilon: float
-    epsilon_alone: float
     delta: float
     rho_total: float
     rho: Mapping[Task, float]
@@ -123,7 +120,6 @@ def plan_budget(
     noise = 1 / math.sqrt(2 * rho["update"] * honest * cohort.devices)
     return Plan(
         epsilon=epsilon,
-        epsilon_alone=epsilon_of_rho(honest * math.fsum(rho[task] * participations[task] for task in rho), delta),
         delta=delta,
         rho_total=rho_total,
         rho=rho,

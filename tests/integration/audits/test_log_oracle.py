@@ -4,6 +4,7 @@ nothing, and the same attack on a device whose failures get out finds the item.
 Time is looked at by the audit `log-independence`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import client.device
 from client.contributing import Contributor
 from shared.behaviour import Event, EventKind
+from shared.privacy import quantise
 from shared.release.release import Release
 from shared.tasks import TASKS
 from tests.integration.audits.server import Seen, Server, Victim, found_by_halving
@@ -100,9 +102,24 @@ def test_an_attack_that_goes_through_whole_rounds_is_charged_for_each(
     looks = [victim.whole_round(made, task) for _ in range(2)]
     assert looks[0] == looks[1]
     assert [seen[0] for seen in looks[0]] == ["train.join", "query.share", "query.mask", "query.agree", "query.unmask"]
-    numbers = [number for _, number, _ in victim.charges()]
-    assert len(numbers) == 2 * len(set(victim.charges()[: len(numbers) // 2]))
-    assert set(numbers) == ({0} if task == "statistics" else {1, 2})
+    charged = victim.charges()
+    assert {number for _, number, _ in charged} == ({0} if task == "statistics" else {1, 2})
+    assert set(Counter(event for _, _, event in charged).values()) == {2}  # what each round cost, twice
+
+
+def test_a_persons_device_makes_all_draws_of_its_rounding(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many draws a vector needs depends on the log, and so does the time that they take."""
+    drawn = []
+
+    def counted(*given: Any) -> Any:
+        drawn.append(given[-1])
+        return quantise(*given)
+
+    monkeypatch.setattr("client.secagg.encode.quantise", counted)
+    Victim(server, tmp_path, SECRET).whole_round(server.with_catalogue_of([]), "update")
+    assert drawn == [True, False, False, False]  # those of the server's own beside it need not
 
 
 # --- made-up logs

@@ -409,6 +409,13 @@ def test_alone_a_person_has_what_their_own_share_of_the_noise_gives():
     assert epsilon_alone(read_federation(settings=settings), {}) == 0.0
 
 
+def test_alone_counts_no_cohort_above_the_largest_that_a_sum_takes():
+    file = read_federation(settings=["sum.maximum_cohort=200", "round.minimum_answers=10"])
+    largest = epsilon_alone(file, dict.fromkeys(TASKS, 200))
+    assert epsilon_alone(file, dict.fromkeys(TASKS, 5000)) == largest == epsilon_alone(file)
+    assert epsilon_alone(file, dict.fromkeys(TASKS, 150)) < largest
+
+
 def test_without_a_promise_to_persons_nothing_is_said_of_one_alone():
     for level in ("none", "event"):
         assert epsilon_alone(read_federation(settings=[f"privacy.level={level}", ON])) is None

@@ -23,7 +23,9 @@ def test_the_table_agrees_with_the_closed_form() -> None:
     assert row["noise of a coordinate / C"] == pytest.approx(noise, rel=1e-6)
     assert row["noise of the mean / C"] == pytest.approx(noise * math.sqrt(record["dimension"]), rel=1e-6)
     assert row["largest dimension"] == pytest.approx(1 / noise**2, abs=1)
-    alone = epsilon_of_rho(800 * (3 * rho + (0.3 + 0.1) * rho_for(8.0, 1e-6)), 1e-6)
+    # nobody else's noise: updates of 1,000, one count of 4,096 (3,278 sure shares), evaluations of 250 (200)
+    shares = 0.6 * 800 + 0.3 * 3278 + 0.1 * 200
+    alone = epsilon_of_rho(shares * rho_for(8.0, 1e-6), 1e-6)
     assert row["epsilon with nobody else's noise"] == pytest.approx(alone, rel=1e-6)
     drawn = row["people that may collude, drawn at random"]
     assert binom.sf(100, 1000, drawn) == pytest.approx(2.0**-40, rel=1e-6)

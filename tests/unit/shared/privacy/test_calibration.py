@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
 
 from shared.errors import Misconfigured
-from shared.privacy import Cohort, allot, plan_budget, rho_for
+from shared.privacy import Cohort, allot, people_share, plan_budget
+from tests.support.docstrings import run_examples
 
 DELTA = 1e-6
 
@@ -119,34 +118,6 @@ def test_noise_is_as_long_as_told():
     assert np.linalg.norm(mean) == pytest.approx(planned.noise_norm, rel=0.02)
 
 
-def test_a_server_that_fills_the_cohort_leaves_a_person_their_own_share_of_the_noise():
-    """By hand: of 800 honest shares of noise one is left, so that rho is 800 times as large."""
-    planned = plan_budget(
-        epsilon=1.0,
-        delta=DELTA,
-        cohort=Cohort(1000, 0.1, 0.1),
-        participations={"update": 4, "statistics": 1, "evaluation": 2},
-        shares={"update": 0.5, "statistics": 0.25, "evaluation": 0.25},
-        dimension=9,
-    )
-    assert planned.epsilon_alone == pytest.approx(gaussian_by_hand(800 * rho_for(1.0, DELTA)), rel=1e-6)
-
-
-@given(st.floats(0.01, 20), st.integers(2, 5000), st.integers(1, 500))
-def test_others_noise_never_costs_a_person_anything_and_more_others_give_more(epsilon, devices, times):
-    alone = [
-        plan_budget(
-            epsilon=epsilon,
-            delta=DELTA,
-            cohort=Cohort(count, 0.1, 0.1),
-            participations={"update": times},
-            dimension=9,
-        ).epsilon_alone
-        for count in (devices, 2 * devices)
-    ]
-    assert epsilon < alone[0] < alone[1]
-
-
 @pytest.mark.parametrize("wrong", [{"dimension": 0}, {"noise_over_signal": 0.0}, {"participations": {"update": 0}}])
 def test_an_impossible_plan_is_refused(wrong):
     possible = {"cohort": Cohort(10, 0.1, 0.1), "participations": {"update": 1}, "dimension": 9}
@@ -158,3 +129,7 @@ def test_an_impossible_plan_is_refused(wrong):
 def test_impossible_participations_are_refused(times):
     with pytest.raises(Misconfigured, match="participations: expected whole numbers"):
         allot(1.0, {"update": 1.0}, {"update": times})
+
+
+def test_the_example_of_the_share_of_people_gives_what_it_says():
+    assert run_examples(people_share, {})
