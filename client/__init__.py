@@ -7,6 +7,7 @@ from shared.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from client.app import NodeState, make_client_app
     from client.budget_guard import LEDGER, BudgetGuard, budget
+    from client.contributing import Contributor
     from client.device import Device
     from client.file_record import FileRecord
     from client.home import Home, create_home
@@ -26,6 +27,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.app": ("NodeState", "make_client_app"),
+        "client.contributing": ("Contributor",),
         "client.device": ("Device",),
         "client.loaded_release": ("LoadedRelease", "load_release"),
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
@@ -55,6 +57,7 @@ __all__ = [
     "LEDGER",
     "BehaviourLog",
     "BudgetGuard",
+    "Contributor",
     "Controls",
     "Credentials",
     "Device",

@@ -1,6 +1,6 @@
 """A device's side of secure aggregation (FEDREC-SA/1): role, encoded update, state kept between phases."""
 
-from client.secagg.encode import encode_contribution
+from client.secagg.encode import encode_contribution, encode_rows
 from client.secagg.role import Credentials, SecAggClient
 from client.secagg.round_state import RoundCheckpoint, RoundRequest, RoundState
 from client.secagg.state import (
@@ -31,6 +31,7 @@ __all__ = [
     "Shared",
     "Value",
     "encode_contribution",
+    "encode_rows",
     "state_from",
     "state_to",
 ]  # fmt: skip

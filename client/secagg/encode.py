@@ -3,10 +3,13 @@
 Implements FEDREC-SA/1 section 7.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from client.secagg.state import Contribution
-from shared.privacy import Keystream, RandomBytes, quantise, sample_discrete_gaussian
+from shared.privacy import Keystream, RandomBytes, quantise_rows, sample_discrete_gaussians
 from shared.secure_sum import RoundConfiguration, SumParameters, Words
 
 
@@ -33,15 +36,27 @@ def encode_contribution(
         Misconfigured: the contribution does not fit the configuration, or is not finite.
     """
     contribution.check(configuration.dimension)
-    units = quantise(
-        contribution.vector,
+    return encode_rows(contribution.vector[None], configuration, parameters, [random_bytes], same_work)[0]
+
+
+def encode_rows(
+    vectors: NDArray[np.float32],
+    configuration: RoundConfiguration,
+    parameters: SumParameters,
+    random_bytes: Sequence[RandomBytes],
+    same_work: bool = False,
+) -> NDArray[np.uint32]:
+    """`encode_contribution` of each row of float32 [n, d], with a source of chance each: uint32 [n, d]."""
+    units = quantise_rows(
+        vectors,
         configuration.clip_norm,
         parameters.scale,
         parameters.squared_norm_bound,
-        Keystream.drawn(random_bytes),
+        [Keystream.drawn(source) for source in random_bytes],
         same_work,
     )
     for variance in (parameters.variance, parameters.local_variance):
         if variance:
-            units = units + sample_discrete_gaussian(Keystream.drawn(random_bytes), variance, len(units))
+            keystreams = [Keystream.drawn(source) for source in random_bytes]
+            units = units + sample_discrete_gaussians(keystreams, variance, units.shape[1])
     return units.astype(np.uint32)

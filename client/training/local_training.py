@@ -64,15 +64,13 @@ class LocalTraining:
         Raises:
             NotYet: fewer events than the federation asks for; said after as much work as one window takes.
         """
-        asked = release.federation.windows.minimum_events
-        enough = len(events) >= asked
+        enough = len(events) >= release.federation.windows.minimum_events
         try:
             update = self._trained(release, vector, groups, events if enough else _stand_in(release), randomness)
         except BaseException:
             self._unhook()  # Opacus may hold something of this log, which must not reach the next
             raise
-        if not enough:
-            raise NotYet(f"update: expected at least {asked} events, got {len(events)}")
+        check_enough(release, len(events))
         return update
 
     def _trained(
@@ -208,7 +206,8 @@ class LocalTraining:
     ) -> tuple[Batch, Tensor]:
         """Tensors of drawn windows, and the window of each text that the encoder will read with gradient."""
         settings = release.federation.windows
-        rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins, _likelihood(release))
+        likelihood = negative_likelihood(release)
+        rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins, likelihood)
         index, popularity = torch.from_numpy(release.index), torch.from_numpy(release.log_popularity)
         known = torch.from_numpy(rows.rows >= 0)
         at = torch.from_numpy(rows.rows.clip(min=0))
@@ -264,6 +263,17 @@ class LocalTraining:
         return self._model.encoder.embed([text], keep=True)[0]
 
 
+def check_enough(release: Release, events: int) -> None:
+    """See that a log has as many events as the federation asks for.
+
+    Raises:
+        NotYet: it has fewer.
+    """
+    asked = release.federation.windows.minimum_events
+    if events < asked:
+        raise NotYet(f"update: expected at least {asked} events, got {events}")
+
+
 def _stand_in(release: Release) -> list[Event]:
     """One window of public items, to work on where the log is too short to be worked on."""
     items = len(release.catalogue)
@@ -273,7 +283,7 @@ def _stand_in(release: Release) -> list[Event]:
     ]
 
 
-def _likelihood(release: Release) -> NDArray[np.float64] | None:
+def negative_likelihood(release: Release) -> NDArray[np.float64] | None:
     """Cumulative chance of each item to be a negative; None where all are alike."""
     exponent = release.federation.windows.negative_popularity
     if exponent == 0:

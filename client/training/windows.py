@@ -46,9 +46,31 @@ def sample_windows(
 ) -> list[Window]:
     """Toss a coin for each of the `newest` windows; an empty draw is a valid one, to be answered like any other."""
     eligible = list(windows[-newest:])
-    return [
-        window for window, coin in zip(eligible, generator.random(len(eligible)), strict=True) if coin < probability
-    ]
+    return [eligible[place] for place in drawn_places(len(eligible), probability, generator)]
+
+
+def drawn_places(eligible: int, probability: float, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Places of those that a coin each has drawn out of so many."""
+    return np.flatnonzero(generator.random(eligible) < probability)
+
+
+def negatives_of(
+    windows: int,
+    items: int,
+    negatives: int,
+    generator: np.random.Generator,
+    likelihood: NDArray[np.float64] | None = None,
+) -> NDArray[np.int64]:
+    """Catalogue rows that each window is contrasted with, int64 [windows, negatives]; see `rows_of`."""
+    size = (windows, negatives)
+    if likelihood is None:
+        return generator.integers(items, size=size)
+    return np.searchsorted(likelihood, generator.random(size) * likelihood[-1], side="right")
+
+
+def importance_of(event: Event) -> float:
+    """Inverse propensity of what the recommender had shown, 4 at most; 1 for all else."""
+    return 1.0 if event.propensity is None else min(1.0 / event.propensity, _MOST_IMPORTANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +130,11 @@ def rows_of(
                 texts[w, t] = event.text
             if event.context:
                 context[w, t] = encode_context(event.context)
-            if event.propensity is not None:
-                importance[w, t] = min(1.0 / event.propensity, _MOST_IMPORTANT)
+            importance[w, t] = importance_of(event)
             beside = [catalogue.row(item) for item in event.shown if item in catalogue]
             if beside and shown:
                 offered[w, t] = generator.permutation(np.asarray(beside, np.int64))[:shown]
-    size = (len(windows), negatives)
-    if likelihood is None:
-        drawn = generator.integers(len(catalogue), size=size)
-    else:
-        drawn = np.searchsorted(likelihood, generator.random(size) * likelihood[-1], side="right")
+    drawn = negatives_of(len(windows), len(catalogue), negatives, generator, likelihood)
     extra = max((sum(len(r) for (v, _), r in offered.items() if v == w) for w in range(len(windows))), default=0)
     others = np.concatenate([drawn, np.zeros((len(windows), extra), np.int64)], 1)
     allowed = np.zeros((len(windows), length, negatives + extra), bool)

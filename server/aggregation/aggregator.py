@@ -101,15 +101,16 @@ def group_of(request: SumRequest) -> str:
     return f"{request.task} {request.round_number}"
 
 
+OPEN_UNITS = 2.0**40
+
+
 class PlainSum:
     """The server sees each summand and adds it in fixed point (units of 2^-40), which is exact in any order."""
-
-    _UNITS = 2.0**40
 
     def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`. Memory: one vector, however many devices answer."""
         total = np.zeros(request.length, np.int64)
-        limit = 2.0**62 / self._UNITS / max(len(cohort), 1)
+        limit = open_limit(len(cohort))
         answered = rejected = upload_bytes = 0
         declined: Counter[str] = Counter()
         failed: Counter[int] = Counter()
@@ -135,7 +136,7 @@ class PlainSum:
             elif isinstance(answer, Declined):
                 declined[answer.status] += 1
             else:
-                total += np.rint(answer.vector * np.float64(self._UNITS)).astype(np.int64)
+                total += np.rint(answer.vector * np.float64(OPEN_UNITS)).astype(np.int64)
                 answered += 1
                 upload_bytes += answer.upload_bytes
                 if answered == request.wanted:
@@ -153,5 +154,15 @@ class PlainSum:
         )
         if answered < max(request.minimum, 1):
             return SumResult(None, tally)
-        deviation = request.terms.local_noise_over_clip * request.terms.configuration.clip_norm
-        return SumResult(total / self._UNITS, tally, answered * deviation**2)
+        return plain_result(total, tally, request)
+
+
+def open_limit(members: int) -> float:
+    """Largest absolute value of a number in the open, so that the sum of so many has room."""
+    return 2.0**62 / OPEN_UNITS / max(members, 1)
+
+
+def plain_result(units: NDArray[np.int64], tally: CohortCounts, request: SumRequest) -> SumResult:
+    """What a sum in the open comes to, from its units of 2^-40, int64 [length]."""
+    deviation = request.terms.local_noise_over_clip * request.terms.configuration.clip_norm
+    return SumResult(units / OPEN_UNITS, tally, tally.answered * deviation**2)

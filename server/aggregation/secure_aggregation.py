@@ -90,7 +90,7 @@ class SecureSum:
             return SumResult(None, calls.tally(()))
         for culprit in collected.culprits:
             log_line("wrong-shares", round=request.round_number, member=culprit.member, shares=culprit.wrong_shares)
-        return _result(collected.units, calls.tally(present), collected.parameters, request)
+        return sum_result(collected.units, calls.tally(present), collected.parameters, request)
 
 
 class IdealSum:
@@ -118,7 +118,7 @@ class IdealSum:
         present = calls.ask("reveal", joined, lambda _: {"cohort": len(joined)}, add)
         if len(present) < parameters.minimum_survivors:
             return SumResult(None, calls.tally(()))
-        return _result(total.astype(np.int32).astype(np.int64), calls.tally(present), parameters, request)
+        return sum_result(total.astype(np.int32).astype(np.int64), calls.tally(present), parameters, request)
 
 
 class _Calls:
@@ -211,7 +211,10 @@ class _Calls:
         )
 
 
-def _result(units: NDArray[np.int64], tally: CohortCounts, parameters: SumParameters, request: SumRequest) -> SumResult:
+def sum_result(
+    units: NDArray[np.int64], tally: CohortCounts, parameters: SumParameters, request: SumRequest
+) -> SumResult:
+    """What a private sum comes to, from its units, int64 [length]."""
     configuration: RoundConfiguration = request.terms.configuration
     one = float(configuration.clip_norm / parameters.scale)
     each = parameters.variance + parameters.local_variance

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from server.training.jobs import TrainingJob, complete_job, pending_job, read_progress, submit_job, wait_for_job
     from server.training.optimizer import optimizer_for
     from server.training.progress import Row, read_rounds
-    from server.training.round import RoundReport, TrainingState, advance
+    from server.training.round import RoundReport, TrainingState, advance, request_for
     from server.training.runner import SUMS, run_training
 
 __getattr__, __dir__ = lazy_exports(
@@ -26,7 +26,7 @@ __getattr__, __dir__ = lazy_exports(
         ),
         "server.training.optimizer": ("optimizer_for",),
         "server.training.progress": ("Row", "read_rounds"),
-        "server.training.round": ("RoundReport", "TrainingState", "advance"),
+        "server.training.round": ("RoundReport", "TrainingState", "advance", "request_for"),
         "server.training.runner": ("SUMS", "run_training"),
     },
 )
@@ -47,6 +47,7 @@ __all__ = [
     "pending_job",
     "read_progress",
     "read_rounds",
+    "request_for",
     "run_training",
     "submit_job",
     "wait_for_job",

@@ -5,7 +5,7 @@ averaging adapters is exact. B starts at zero: the first encoder is the backbone
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +74,7 @@ class Encoder:
         self.adapters: dict[str, nn.Parameter] = {
             name: parameter for name, parameter in self.upper.named_parameters() if "lora_B" in name
         }
+        self._known: tuple[bytes, Mapping[str, int], Embeddings] | None = None
 
     def __repr__(self) -> str:
         return f"Encoder(width={self.width}, adapters={len(self.adapters)}, kept={len(self.store)})"
@@ -102,6 +103,15 @@ class Encoder:
         """Embeddings float32 [texts, width] of kept activations, differentiable in the adapters."""
         return _mean(self._run_upper(padded), padded.mask)
 
+    def remember(self, rows: Mapping[str, int], embeddings: Embeddings) -> None:
+        """Take embeddings that were made elsewhere under the present adapters; `embed` uses them while these stay.
+
+        Args:
+            rows: row of each text.
+            embeddings: float32 [texts, width]; may be mapped from a file.
+        """
+        self._known = self._adapter_bytes(), rows, embeddings
+
     def embed(self, texts: Sequence[str], keep: bool = False, progress: Progress = lambda _: None) -> Embeddings:
         """Embeddings [texts, width] under the present adapters, without gradient.
 
@@ -113,6 +123,12 @@ class Encoder:
         unique = list(dict.fromkeys(texts))
         rows = {text: row for row, text in enumerate(unique)}
         result = np.empty((len(unique), self.width), np.float32)
+        if self._known is not None and self._known[0] == self._adapter_bytes():
+            _, places, embeddings = self._known
+            known = [text for text in unique if text in places]
+            result[[rows[text] for text in known]] = embeddings[[places[text] for text in known]]
+            unique = [text for text in unique if text not in places]
+            progress(len(known))
         with torch.no_grad():
             for batch in self._batches(unique):
                 kept = keep or not self.store.missing(batch)
@@ -120,6 +136,9 @@ class Encoder:
                 result[[rows[text] for text in batch]] = self.embed_kept(padded).numpy()
                 progress(len(batch))
         return result[[rows[text] for text in texts]]
+
+    def _adapter_bytes(self) -> bytes:
+        return b"".join(parameter.detach().numpy().tobytes() for parameter in self.adapters.values())
 
     def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Share of each text's tokens that the encoder does not know, float64 [texts]."""

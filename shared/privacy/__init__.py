@@ -10,7 +10,7 @@ from shared.privacy.calibration import (
     people_share,
     plan_budget,
 )
-from shared.privacy.discrete_gaussian import GaussianTable, sample_discrete_gaussian
+from shared.privacy.discrete_gaussian import GaussianTable, sample_discrete_gaussian, sample_discrete_gaussians
 from shared.privacy.events import (
     LEVELS,
     Level,
@@ -25,7 +25,7 @@ from shared.privacy.ledger_file import LedgerFile
 from shared.privacy.ledger_head import LedgerHead
 from shared.privacy.ledger_lines import Charge, ReadLedger, read_charges, read_ledger
 from shared.privacy.periods import check_spending, day_of
-from shared.privacy.quantise import clip, quantise, squared_norm
+from shared.privacy.quantise import clip, quantise, quantise_rows, squared_norms
 
 __all__ = [
     "LARGEST_PROMISE",
@@ -57,11 +57,13 @@ __all__ = [
     "people_share",
     "plan_budget",
     "quantise",
+    "quantise_rows",
     "read_charges",
     "read_indicator",
     "read_ledger",
     "rho_for",
     "sample_discrete_gaussian",
-    "squared_norm",
+    "sample_discrete_gaussians",
+    "squared_norms",
     "with_indicator",
 ]

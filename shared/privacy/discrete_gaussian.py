@@ -4,6 +4,7 @@ No floating-point number takes part, so that no rounding of one can leak what th
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -57,10 +58,14 @@ class GaussianTable:
             raise Misconfigured(f"noise variance: expected a whole number from 1 to {MAXIMUM_VARIANCE}, got {variance}")
         return _table(variance)
 
-    def magnitudes(self, words: NDArray[np.uint64], stream: RandomBytes) -> NDArray[np.int64]:
-        """|X| for each uniform 64-bit word, int64 [n]; a word that equals a `high` takes 64 more bits of the stream.
+    def magnitudes(self, words: NDArray[np.uint64], more: Callable[[int], bytes]) -> NDArray[np.int64]:
+        """|X| for each uniform 64-bit word, int64 [n]; a word that equals a `high` takes 64 more bits.
 
         All words go the same way but those in a crowded place (one in ten at most) and those that tie.
+
+        Args:
+            words: uint64 [n].
+            more: gives 8 uniform bytes for the word at a place.
         """
         place = (words >> np.uint64(64 - _GUIDE_BITS)).astype(np.intp)
         result = self.guide[place]
@@ -69,8 +74,8 @@ class GaussianTable:
         result[rest] = np.searchsorted(self.high, words[rest], side="right")
         for tie in np.flatnonzero((self.high[result - 1] == words) & (result > 0)):
             first = int(np.searchsorted(self.high, words[tie], side="left"))
-            more = np.uint64(int.from_bytes(stream(8), "little"))
-            result[tie] = first + np.count_nonzero(self.low[first : result[tie]] <= more)
+            lower = np.uint64(int.from_bytes(more(int(tie)), "little"))
+            result[tie] = first + np.count_nonzero(self.low[first : result[tie]] <= lower)
         return result
 
 
@@ -93,16 +98,22 @@ def sample_discrete_gaussian(stream: RandomBytes, variance: int, length: int) ->
     Raises:
         Misconfigured: the variance is out of range.
     """
+    return sample_discrete_gaussians([stream], variance, length)[0]
+
+
+def sample_discrete_gaussians(streams: Sequence[RandomBytes], variance: int, length: int) -> NDArray[np.int64]:
+    """A row of `sample_discrete_gaussian` from each stream, int64 [streams, length]; raises as that does."""
     if type(variance) is int and MAXIMUM_VARIANCE < variance <= _WIDEST_VARIANCE:
         fine = -(-variance // 2) if variance <= 2 * MAXIMUM_VARIANCE else MAXIMUM_VARIANCE
         step = math.isqrt((variance - fine - 1) // MAXIMUM_VARIANCE) + 1
         coarse = -(-(variance - fine) // step**2)
-        drawn = sample_discrete_gaussian(stream, fine, length)
-        return drawn + step * sample_discrete_gaussian(stream, coarse, length)
+        drawn = sample_discrete_gaussians(streams, fine, length)
+        return drawn + step * sample_discrete_gaussians(streams, coarse, length)
     table = GaussianTable.of(variance)
-    words = np.frombuffer(stream(8 * length), "<u8").astype(np.uint64, copy=False)
-    negative = np.unpackbits(np.frombuffer(stream((length + 7) // 8), np.uint8), count=length)
-    magnitudes = table.magnitudes(words, stream)
+    words = np.frombuffer(b"".join([stream(8 * length) for stream in streams]), "<u8").astype(np.uint64, copy=False)
+    bits = np.frombuffer(b"".join([stream((length + 7) // 8) for stream in streams]), np.uint8)
+    negative = np.unpackbits(bits.reshape(len(streams), -1), axis=1, count=length)
+    magnitudes = table.magnitudes(words, lambda place: streams[place // length](8)).reshape(negative.shape)
     return magnitudes * (1 - 2 * negative.astype(np.int64))
 
 

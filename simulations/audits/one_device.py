@@ -29,7 +29,8 @@ from shared.round_parameters import RoundParameters, derive_round_parameters, ro
 from shared.secure_sum import Identity, SumParameters, issue_certificate
 from shared.tasks import TASK_ROWS, Task
 from simulations.datasets import load
-from simulations.engine import SeededRandomness, embed_catalogue, registry_key
+from simulations.devices import SeededRandomness, registry_key
+from simulations.engine import embed_catalogue
 
 Observed = Callable[[RoundRequest, str | None], None]
 Whole = NDArray[np.int64]

@@ -10,7 +10,8 @@ from shared.model import build_model
 from shared.release import Release, first_release
 from simulations.benchmarks.timing import median_milliseconds
 from simulations.datasets import load
-from simulations.engine import SeededRandomness, embed_catalogue
+from simulations.devices import SeededRandomness
+from simulations.engine import embed_catalogue
 from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve

@@ -8,7 +8,7 @@ from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from simulations.benchmarks.timing import median_milliseconds
-from simulations.engine import Fidelity, InProcessGrid
+from simulations.devices import Fidelity, InProcessGrid
 from simulations.report import Progress
 
 _DEVICES = 200

@@ -12,18 +12,8 @@ from shared.federation import PLAIN_HEAD_GROUPS
 from shared.model import build_model
 from shared.release import first_release
 from simulations.datasets import load
-from simulations.engine import (
-    HELD_OUT,
-    POPULATION,
-    InProcessGrid,
-    OpenSimulatedDevice,
-    RunFolder,
-    embed_catalogue,
-    one_thread,
-    registry_key,
-    simulated_clock,
-    write_logs,
-)
+from simulations.devices import HELD_OUT, POPULATION, InProcessGrid, OpenSimulatedDevice, registry_key, write_logs
+from simulations.engine import RunFolder, embed_catalogue, one_thread, simulated_clock
 from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve

@@ -8,9 +8,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
 from server import Clock
-from simulations.engine.device_states import DeviceStates
-from simulations.engine.dropouts import Dropouts
-from simulations.engine.in_process import Fidelity, InProcessGrid
+from simulations.devices import DeviceStates, Dropouts, Fidelity, InProcessGrid
 
 
 def simulated_clock() -> Clock:

@@ -30,7 +30,7 @@ from flwr.superlink.federation import NoOpFederationManager
 from flwr.superlink.grid import InMemoryGrid
 
 from shared.errors import Misconfigured
-from simulations.engine.device_states import DeviceStates
+from simulations.devices import DeviceStates
 
 _RUN_ID = 1 << 62
 _OBJECT_STORE_BYTES = 256 * 2**20

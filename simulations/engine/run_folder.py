@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from shared.release import Release
-from simulations.engine.population import HELD_OUT, POPULATION
+from simulations.devices import HELD_OUT, POPULATION
 
 _NEEDED_BYTES = 64 * 2**20
 
@@ -33,7 +33,7 @@ class RunFolder:
 
     @property
     def holds_logs(self) -> bool:
-        """Whether the logs of all devices are written."""
+        """Whether the logs of all devices are written, and what they share of them."""
         return all((self.work / name / "starts.u64").exists() for name in (POPULATION, HELD_OUT))
 
     @property

@@ -13,7 +13,7 @@ from shared.charges import adds_local_noise, epsilon_alone
 from shared.federation import FederationFile
 from shared.privacy import Ledger, epsilon_of_rho
 from shared.tasks import Task
-from simulations.engine.device_states import DeviceStates
+from simulations.devices import DeviceStates
 
 
 @dataclass(frozen=True, slots=True)

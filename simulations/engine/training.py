@@ -9,19 +9,39 @@ from pathlib import Path
 import torch
 
 from client import make_client_app
-from server import Clock, Counts, Federation, RoundReport, make_server_app
+from server import Clock, Counts, Federation, RoundReport, SecureSum, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
 from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
 from shared.round_parameters import window_epsilon
-from simulations.engine.computations import check_computations, computations, told
-from simulations.engine.device_states import DeviceStates, StateJournal
+from simulations.cohort import (
+    COHORT,
+    CohortSum,
+    FirstMasked,
+    MaskedCohort,
+    ShardPool,
+    number_texts,
+    write_own_words,
+    write_windows,
+)
+from simulations.devices import (
+    HELD_OUT,
+    POPULATION,
+    DeviceStates,
+    OpenSimulatedDevice,
+    PreparedContribution,
+    StateJournal,
+    always,
+    check_computations,
+    computations,
+    registry_key,
+    told,
+    write_logs,
+)
 from simulations.engine.embedding_cache import embed_catalogue
-from simulations.engine.first_masked import FirstMasked
 from simulations.engine.local_engine import run_local, simulated_clock
-from simulations.engine.population import HELD_OUT, POPULATION, OpenSimulatedDevice, always, registry_key, write_logs
 from simulations.engine.prior_knowledge import Prior
 from simulations.engine.ray_engine import run_ray
 from simulations.engine.run_folder import RunFolder
@@ -102,12 +122,25 @@ def train_federation(
             releases[0] = start if counts is None else start.with_popularity(counts, noise)
         return folder.publish(releases[0])
 
+    numbers = number_texts(world.logs)
+    with progress.stage("encoding people's words", total=len(numbers)) as stage, model.at(start.vector):
+        words = model.encoder.embed(list(numbers), progress=stage.advance)
+        model.encoder.remember(numbers, words)
     if not folder.holds_logs:  # a run may be stopped before it wrote them
-        write_logs(folder.work / POPULATION, [world.training_log(person) for person in world.members])
+        logs = [world.training_log(person) for person in world.members]
+        write_own_words(folder.work / COHORT, numbers, words)
+        write_windows(folder.work / COHORT, logs, catalogue, settings.windows.events, numbers)
         write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
+        write_logs(folder.work / POPULATION, logs)
     clock = simulated_clock() if engine == "local" else Clock()
     registry, states = registry_key(seed).public_key().public_bytes_raw(), DeviceStates()
-    first_masked = FirstMasked(settings, registry, states) if mask_first_only else None
+    prepared: dict[int, PreparedContribution] = {}
+    aggregator = None
+    if engine == "local":
+        pool = ShardPool(folder.work, seed)
+        ideal, masked = CohortSum(settings, states, pool), MaskedCohort(SecureSum(registry), pool, prepared)
+        aggregator = masked if settings.sum.mode == "secure" else ideal
+    first_masked = FirstMasked(settings, states, masked, ideal) if mask_first_only else None
     federation = Federation(
         settings,
         model.layout,
@@ -119,15 +152,13 @@ def train_federation(
         resume=folder.resumed,
         registry=registry,
         clock=clock,
-        aggregator=first_masked,
+        aggregator=first_masked or aggregator,
     )
     journal = StateJournal(folder.work / "states", states)
     if folder.resumed:
         journal.restore(federation.round_number)
-    words = sum(bool(event.text) for log in world.logs for event in log)
-    with progress.stage("encoding people's words", total=words) as stage:
-        scorer = ConceptScorer(start, model, world.logs, stage.advance)
-        untrained = None if ask_untrained is None else evaluate(scorer, ask_untrained)
+    scorer = ConceptScorer(start, model, world.logs)
+    untrained = None if ask_untrained is None else evaluate(scorer, ask_untrained)
     with progress.stage("training rounds", total=settings.training.rounds) as stage:
         stage.advance(federation.round_number)
         curve = _Curve(world, settings, scorer, releases, folder.work / "curve.json", federation.round_number, stage)
@@ -135,7 +166,7 @@ def train_federation(
             curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve])
         masks = (lambda: first_masked.masking) if first_masked else always
-        client_app = make_client_app(OpenSimulatedDevice(folder.work, seed, masks))
+        client_app = make_client_app(OpenSimulatedDevice(folder.work, seed, masks, prepared))
         run = run_local if engine == "local" else run_ray
         with one_thread():
             run(server_app, client_app, len(world.members), states=states)

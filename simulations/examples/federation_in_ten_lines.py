@@ -15,7 +15,8 @@ from shared.federation import read_federation
 from shared.model import build_model
 from shared.release import Release, first_release, next_release
 from simulations import Dataset
-from simulations.engine import HELD_OUT, POPULATION, InProcessGrid, OpenSimulatedDevice, simulated_clock, write_logs
+from simulations.devices import HELD_OUT, POPULATION, InProcessGrid, OpenSimulatedDevice, write_logs
+from simulations.engine import simulated_clock
 
 TITLES = ("Growing roses", "Pruning roses", "First guitar chords", "Tuning a guitar", "Baking bread", "Sourdough bread")
 SETTINGS = (

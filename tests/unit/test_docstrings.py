@@ -8,7 +8,7 @@ from client import Controls, Device, Recommender, RecommendOptions, load_release
 from server import Federation
 from shared.behaviour import EventKind
 from simulations import Dataset, load
-from simulations.engine import InProcessGrid
+from simulations.devices import InProcessGrid
 from tests.support.docstrings import run_examples
 from tests.support.tiny import Log, membership, person
 

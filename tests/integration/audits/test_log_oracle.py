@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import client.device
 from client.contributing import Contributor
 from shared.behaviour import Event, EventKind
-from shared.privacy import quantise
+from shared.privacy import quantise_rows
 from shared.release.release import Release
 from shared.tasks import TASKS
 from tests.integration.audits.server import Seen, Server, Victim, found_by_halving
@@ -115,9 +115,9 @@ def test_a_persons_device_makes_all_draws_of_its_rounding(
 
     def counted(*given: Any) -> Any:
         drawn.append(given[-1])
-        return quantise(*given)
+        return quantise_rows(*given)
 
-    monkeypatch.setattr("client.secagg.encode.quantise", counted)
+    monkeypatch.setattr("client.secagg.encode.quantise_rows", counted)
     Victim(server, tmp_path, SECRET).whole_round(server.with_catalogue_of([]), "update")
     assert drawn == [True, False, False, False]  # those of the server's own beside it need not
 

@@ -18,7 +18,7 @@ from flwr.supercore.retry import make_simple_http_retry_invoker
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supernode.runtime.run_clientapp import run_clientapp
 
-import simulations.engine.population  # noqa: F401 - what the app in the bundle imports
+import simulations.devices.population  # noqa: F401 - what the app in the bundle imports
 from client import load_release
 
 _POLL_SECONDS = 0.1

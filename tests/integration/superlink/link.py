@@ -55,7 +55,7 @@ _CLIENT_SIDE = """\
 from pathlib import Path
 
 from client import make_client_app
-from simulations.engine.population import OpenSimulatedDevice
+from simulations.devices.population import OpenSimulatedDevice
 
 
 def open_device(context):

@@ -12,8 +12,8 @@ from server.app import make_server_app, open_from_folders
 from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint
 from server.training.federation import CHECKPOINT_NAME
 from shared.release.release import Release
+from simulations.devices.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
 from simulations.engine import run_local
-from simulations.engine.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
 from tests.integration.superlink.link import Link, missing_commands
 from tests.support.tiny import Tiny, person
 

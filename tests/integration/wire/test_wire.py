@@ -30,7 +30,7 @@ from shared.model import build_model
 from shared.release.release import Release
 from shared.secure_sum import MaskedVector
 from simulations.datasets import load
-from simulations.engine import Dropouts, InProcessGrid
+from simulations.devices import Dropouts, InProcessGrid
 from simulations.engine.run_folder import RunFolder
 from simulations.engine.training import train_federation
 from simulations.evaluation.world import World

@@ -9,8 +9,8 @@ from flwr.app import ConfigRecord, RecordDict
 from client import RoundRequest
 from client.training import LocalTraining
 from shared.errors import NotYet
-from simulations.engine import DeviceStates
-from simulations.engine.computations import check_computations, computations, note, told
+from simulations.devices import DeviceStates
+from simulations.devices.computations import check_computations, computations, note, told
 from tests.integration.federation.simulations.test_run import run
 
 TOO_LITTLE = "NotYet at local_step.py:81"

@@ -3,7 +3,8 @@
 import gc
 import sys
 
-from simulations.engine import DeviceStates, InProcessGrid, StateJournal, simulated_clock
+from simulations.devices import DeviceStates, InProcessGrid, StateJournal
+from simulations.engine import simulated_clock
 
 
 def test_a_thousand_devices_a_round_leave_no_memory_behind(toy):

@@ -6,7 +6,8 @@ import pytest
 from flwr.supercore import telemetry
 
 from server import make_server_app
-from simulations.engine import DeviceStates, run_local, run_ray, simulated_clock
+from simulations.devices import DeviceStates
+from simulations.engine import run_local, run_ray, simulated_clock
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.ray

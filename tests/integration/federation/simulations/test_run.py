@@ -21,7 +21,7 @@ from shared.files import write_atomically
 from shared.privacy import rho_for
 from shared.release.release import Release
 from simulations import simulate
-from simulations.engine import StateJournal
+from simulations.devices import StateJournal
 from simulations.report import Progress, RunResult, Stage
 from tests.support.tiny import Tiny, person
 from tests.support.world import write_federation
@@ -285,7 +285,7 @@ def test_paths_are_taken_as_text_and_as_paths(world: Path, federation: Path, tmp
 
 
 def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:
-    from simulations.engine.population import Logs, write_logs
+    from simulations.devices.population import Logs, write_logs
 
     shown = Event(9.0, EventKind.CLICK, "a", value=2.0, shown=("b",), context=(("hour", "08"),), propensity=0.25)
     write_logs(tmp_path, [[*person(0, 3), shown], [], person(1, 2)])

@@ -27,7 +27,8 @@ from server.training.runner import run_training
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml
 from shared.release.publication import Publication
-from simulations.engine import InProcessGrid, simulated_clock
+from simulations.devices import InProcessGrid
+from simulations.engine import simulated_clock
 from tests.support.tiny import catalogue
 
 DEVICES, ROUNDS = 5, 4

@@ -14,7 +14,8 @@ from server.aggregation.exchange import Clock
 from server.training.round import request_for
 from shared.federation import read_federation
 from shared.privacy import rho_for
-from simulations.engine import Dropouts, InProcessGrid, simulated_clock
+from simulations.devices import Dropouts, InProcessGrid
+from simulations.engine import simulated_clock
 
 MALFORMED = [
     "too long",

@@ -47,7 +47,7 @@ def answered_in(monkeypatch, failing):
 
     monkeypatch.setattr(secure_aggregation, "_Calls", Calls)
     monkeypatch.setattr(secure_aggregation, "SecAggServer", lambda *_: Collector(told, failing))
-    monkeypatch.setattr(secure_aggregation, "_result", lambda *_: "result")
+    monkeypatch.setattr(secure_aggregation, "sum_result", lambda *_: "result")
     request = SimpleNamespace(
         task="update", round_number=7, terms=SimpleNamespace(configuration=None, local_noise_over_clip=0.0)
     )

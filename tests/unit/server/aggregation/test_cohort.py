@@ -4,7 +4,8 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from server.aggregation.cohort import CohortMember, NodeDirectory, sample_cohort
-from simulations.engine import InProcessGrid, simulated_clock
+from simulations.devices import InProcessGrid
+from simulations.engine import simulated_clock
 
 MEMBERS = [CohortMember(f"{index:08x}", 1000 - index) for index in range(50)]
 

@@ -13,7 +13,8 @@ from server.aggregation.secure_aggregation import IdealSum
 from server.training.round import request_for
 from shared.errors import Refused
 from shared.federation import read_federation
-from simulations.engine import InProcessGrid, simulated_clock
+from simulations.devices import InProcessGrid
+from simulations.engine import simulated_clock
 from tests.support.private_round import rng
 
 DEVICES, DIMENSION = 8, 40_000

@@ -15,7 +15,8 @@ from server.training.optimizer import ServerOptimizer, optimizer_for
 from server.training.round import RoundReport, TrainingState, advance, request_for
 from shared.errors import Corrupt, Misconfigured
 from shared.privacy import rho_for
-from simulations.engine import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
+from simulations.devices import DeviceStates, Dropouts, InProcessGrid, StateJournal
+from simulations.engine import run_local, simulated_clock
 
 
 def train(toy, *settings, devices=10, dropouts=None, behave=None, until=None, observers=(), states=None, **choices):

@@ -12,7 +12,7 @@ from flwr.app import ConfigRecord
 
 from client import RoundRequest
 from shared.errors import NotYet
-from simulations.engine.device_states import DeviceStates
+from simulations.devices.device_states import DeviceStates
 
 _KEY = "computations"  # in a device's state
 _DONE = ""

@@ -22,8 +22,8 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from shared.errors import Misconfigured
-from simulations.engine.device_states import DeviceStates, decode_state, encode_state
-from simulations.engine.dropouts import Dropouts, Fate
+from simulations.devices.device_states import DeviceStates, decode_state, encode_state
+from simulations.devices.dropouts import Dropouts, Fate
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -75,6 +75,10 @@ class InProcessGrid(Grid):
 
     def __repr__(self) -> str:
         return f"InProcessGrid({len(self._nodes)} devices, {self._fidelity})"
+
+    def device_of(self, node: int) -> int:
+        """Index of the device behind a node."""
+        return self._nodes[node]
 
     def set_run(self, run: Run) -> None:
         """See `Grid`."""

@@ -10,7 +10,8 @@ from flwr.clientapp import ClientApp
 
 from server import make_server_app
 from shared.errors import Corrupt, Misconfigured
-from simulations.engine import DeviceStates, Dropouts, InProcessGrid, StateJournal, run_local, simulated_clock
+from simulations.devices import DeviceStates, Dropouts, InProcessGrid, StateJournal
+from simulations.engine import run_local, simulated_clock
 
 
 def questions(grid, kind="train.plain", group_id="1", content=None):

@@ -5,26 +5,31 @@ Logs are written once and read a slice at a time, so that any process (this one,
 
 import hashlib
 import json
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Context
 
-from client import Credentials, Device, LoadedRelease, NodeState, load_release
+from client import Credentials, Device, LoadedRelease, NodeState, RoundRequest, load_release
+from client.secagg import Contribution
 from shared.behaviour import Event, event_from_fields, event_to_fields
 from shared.errors import Corrupt
 from shared.files import write_atomically
-from shared.privacy import Keystream, RandomBytes
 from shared.secure_sum import Identity, issue_certificate
-from simulations.engine.computations import note
+from simulations.devices.computations import note
+from simulations.devices.randomness import SeededRandomness
 
 POPULATION = "population"  # folder of what devices learn from
 HELD_OUT = "held-out"  # folder of what they are measured on
 _NEVER_SECONDS = 2**63
+
+PreparedContribution = tuple[RoundRequest, Contribution, str | None]
+"""For which round, what, and the kind and place of what went wrong; None where nothing did."""
 
 
 def write_logs(directory: Path, logs: Sequence[Sequence[Event]]) -> None:
@@ -60,33 +65,18 @@ class Logs:
         return [_decode(line) for line in self._lines[begin:end].tobytes().splitlines()]
 
 
-class SeededRandomness:
-    """Chance that a simulation can repeat. Devices outside simulations have no such thing."""
+class SimulatedLog:
+    """What one simulated person did, read when it is asked for."""
 
-    def __init__(self, seed: int, device: int, round_number: int) -> None:
-        self._words = (seed, device, round_number)
-
-    def _seed(self, purpose: str) -> int:
-        text = f"{self._words} {purpose}".encode()
-        return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
-
-    def numpy(self, purpose: str) -> np.random.Generator:
-        """A generator that seed, device, round and purpose determine."""
-        return np.random.default_rng(self._seed(purpose))
-
-    def bytes(self, purpose: str) -> RandomBytes:
-        """A keystream whose key seed, device, round and purpose determine."""
-        return Keystream(hashlib.sha256(f"{self._words} {purpose} bytes".encode()).digest())
-
-
-class _SimulatedLog:
     def __init__(self, home: Path, device: int) -> None:
         self._home, self._device = home, device
 
     def events(self) -> Sequence[Event]:
+        """What the device learns from, oldest first."""
         return _events(self._home / POPULATION, self._device)
 
     def held_out(self) -> Sequence[Event]:
+        """What it is measured on."""
         return _logs(self._home / HELD_OUT).read(self._device)
 
 
@@ -102,18 +92,33 @@ class OpenSimulatedDevice:
         home: folder that holds `population/` and `held-out/` (logs) and `releases/` (one folder per digest).
         seed: of all devices' chance, and of the keys of devices and registry.
         masks: whether devices mask at present, where the federation's sums are secure.
+        prepared: contributions that were computed beforehand, by device; left out, each computes its own.
     """
 
-    def __init__(self, home: Path, seed: int, masks: Callable[[], bool] = always) -> None:
-        self._home, self._seed, self._masks = home, seed, masks
+    def __init__(
+        self,
+        home: Path,
+        seed: int,
+        masks: Callable[[], bool] = always,
+        prepared: Mapping[int, PreparedContribution] = MappingProxyType({}),
+    ) -> None:
+        self._home, self._seed, self._masks, self._prepared = home, seed, masks, prepared
 
     def __call__(self, context: Context) -> Device:
         """The device of a node, with the log that was written for its "partition-id"."""
         device = int(context.node_config["partition-id"])
         state = cast(MutableMapping[str, str], NodeState(context, "device"))
+
+        def run(work: Callable[[], Contribution], seconds: float) -> Contribution:
+            if device not in self._prepared:
+                return work()
+            request, contribution, failure = self._prepared[device]
+            note(state, request, failure)
+            return contribution
+
         return Device(
             membership(self._seed, device),
-            _SimulatedLog(self._home, device),
+            SimulatedLog(self._home, device),
             self._find_release,
             state,
             NodeState(context, "sum"),
@@ -122,6 +127,7 @@ class OpenSimulatedDevice:
             simulated=True,
             masks=self._masks,
             observe=lambda request, failure: note(state, request, failure),
+            run=run,
         )
 
     def _find_release(self, digest: str) -> LoadedRelease:

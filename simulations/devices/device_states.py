@@ -37,7 +37,7 @@ class DeviceStates:
 
     def __init__(self) -> None:
         self._resting: dict[int, bytes] = {}
-        self._changed: dict[int, RecordDict] = {}
+        self._changed: dict[int, RecordDict | bytes] = {}
         self._lock = threading.Lock()
         self._settle: Callable[[], None] = lambda: None
 
@@ -51,9 +51,19 @@ class DeviceStates:
     def take(self, device: int) -> RecordDict:
         """The state of a device; what is then changed in it counts once it is `put` back."""
         with self._lock:
-            if device in self._changed:
-                return self._changed[device]
-            return decode_state(self._resting.get(device, b""))
+            held = self._changed.get(device, self._resting.get(device, b""))
+            return decode_state(held) if isinstance(held, bytes) else held
+
+    def content(self, device: int) -> bytes:
+        """The bytes of a device's state; empty for an empty one."""
+        with self._lock:
+            held = self._changed.get(device, self._resting.get(device, b""))
+            return _bytes_of(held)
+
+    def put_content(self, device: int, content: bytes) -> None:
+        """Keep the bytes of a device's state."""
+        with self._lock:
+            self._changed[device] = content
 
     def put(self, device: int, state: RecordDict) -> None:
         """Keep a device's state."""
@@ -65,7 +75,7 @@ class DeviceStates:
         """States put since the last export, by device; empty bytes for one that was emptied."""
         self._settle()
         with self._lock:
-            changes = {device: encode_state(state) for device, state in sorted(self._changed.items())}
+            changes = {device: _bytes_of(state) for device, state in sorted(self._changed.items())}
             self._changed.clear()
             self._rest(changes)
         return changes
@@ -79,7 +89,7 @@ class DeviceStates:
         """All states as they are at this moment."""
         self._settle()
         with self._lock:
-            return dict(self._resting), {device: encode_state(state) for device, state in self._changed.items()}
+            return dict(self._resting), {device: _bytes_of(state) for device, state in self._changed.items()}
 
     def restore(self, snapshot: "Snapshot") -> None:
         """Give all devices the states of a snapshot; what had changed by then is still to be exported."""
@@ -87,7 +97,7 @@ class DeviceStates:
         with self._lock:
             resting, changed = snapshot
             self._resting = dict(resting)
-            self._changed = {device: decode_state(content) for device, content in changed.items()}
+            self._changed = dict(changed)
 
     def _rest(self, changes: Mapping[int, bytes]) -> None:
         for device, content in changes.items():
@@ -95,6 +105,10 @@ class DeviceStates:
                 self._resting[device] = content
             else:
                 self._resting.pop(device, None)
+
+
+def _bytes_of(state: RecordDict | bytes) -> bytes:
+    return state if isinstance(state, bytes) else encode_state(state)
 
 
 class StateJournal:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from flwr.serverapp import Grid
 
-from server import Clock, CohortMember, IdealSum, SecureSum, SumRequest, SumResult
+from server import Aggregator, Clock, CohortMember, SumRequest, SumResult
 from shared.federation import FederationFile
 from shared.tasks import TASK_ROWS
-from simulations.engine.device_states import DeviceStates
+from simulations.devices import DeviceStates
 
 
 class FirstMasked:
@@ -22,12 +22,11 @@ class FirstMasked:
         masking: whether devices mask at present.
     """
 
-    def __init__(self, federation: FederationFile, registry: bytes, states: DeviceStates) -> None:
-        """Sum over the devices of a registry (an Ed25519 public key), whose states are these."""
+    def __init__(self, federation: FederationFile, states: DeviceStates, secure: Aggregator, ideal: Aggregator) -> None:
+        """Sum over the devices whose states are these, by `secure` first and then by `ideal`."""
         self.masking = False
-        self._federation = federation
-        self._secure, self._ideal = SecureSum(registry), IdealSum()
-        self._states = states
+        self._federation, self._states = federation, states
+        self._secure, self._ideal = secure, ideal
 
     def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`.

@@ -1,0 +1,184 @@
+"""What a part of a cohort adds to a sum without masks, computed together. It can be asked of any process."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client import Contributor, LoadedRelease, RoundRequest, load_release
+from client.secagg import encode_rows
+from server.aggregation import OPEN_UNITS
+from shared.charges import local_noise_over_clip
+from shared.model import Vector
+from shared.privacy import with_indicator
+from shared.round_parameters import RoundParameters
+from shared.tasks import TASK_ROWS
+from simulations.cohort.own_words import read_own_words
+from simulations.cohort.updates import CohortRound, has_closed_form
+from simulations.cohort.window_columns import WindowColumns
+from simulations.devices import SeededRandomness, SimulatedLog
+
+COHORT = "cohort"  # folder of what the devices of a population share in memory
+_WORDS_AT_ONCE = 16384
+
+
+class RoundWork(NamedTuple):
+    """What all members of a cohort are asked.
+
+    Attributes:
+        request: the round.
+        vector: float32 [d_total]; None for a count.
+        terms: of the round.
+        members: of the private sum, from which its noise follows; 0 for a sum in the open.
+        limit: largest absolute value of a number in the open.
+    """
+
+    request: RoundRequest
+    vector: Vector | None
+    terms: RoundParameters
+    members: int
+    limit: float = np.inf
+
+
+class ShardSum(NamedTuple):
+    """What came of some devices' work.
+
+    Attributes:
+        total: sum of the words, uint32 [d]; or in the open in units of 2^-40, int64 [d].
+        failures: kind and place of what went wrong on each device; None where nothing did.
+        rejected: places of devices whose numbers are beyond the limit.
+    """
+
+    total: NDArray[np.uint32] | NDArray[np.int64]
+    failures: list[str | None]
+    rejected: list[int]
+
+
+class ShardWorker:
+    """Works for any devices of one population. One lives in each process."""
+
+    def __init__(self, home: Path, seed: int) -> None:
+        """Take what lies in a run's work folder.
+
+        Args:
+            home: folder of `write_logs`, of releases, and of the windows and words that devices share.
+            seed: of all devices' chance.
+        """
+        self._home, self._seed = home, seed
+        self._columns = WindowColumns(home / COHORT)
+        self._numbers, self._embeddings = read_own_words(home / COHORT)
+        self._release = lru_cache(maxsize=2)(self._load_release)
+        self._round: tuple[tuple[object, ...], CohortRound] | None = None
+
+    def __repr__(self) -> str:
+        return f"ShardWorker({self._columns!r})"
+
+    def contributions(self, work: RoundWork, devices: Sequence[int]) -> tuple[NDArray[np.float32], list[str | None]]:
+        """What each device would add before it is noised: float32 [n, d], and what went wrong on which."""
+        installed = self._release(work.request.release, "adapters" in work.request.groups)
+        together = self._together(work, installed)
+        dimension = work.terms.configuration.dimension
+        if together is None:
+            made = [self._one(work, installed, device) for device in devices]
+            vectors = np.stack([vector for vector, _ in made]) if made else np.zeros((0, dimension), np.float32)
+            return vectors, [failure for _, failure in made]
+        updates = together.updates(devices)
+        vectors, failures = updates.vectors, updates.failures
+        if dimension > vectors.shape[1]:
+            share = installed.release.federation.clipping.indicator_share
+            norm = work.terms.configuration.clip_norm
+            signed = [
+                np.zeros(dimension) if failure else with_indicator(vector, norm, share)
+                for vector, failure in zip(vectors, failures, strict=True)
+            ]
+            vectors = np.stack(signed).astype(np.float32)
+        for place in updates.unusual:
+            vectors[place], failures[place] = self._one(work, installed, devices[place])
+        return vectors, failures
+
+    def words(self, work: RoundWork, devices: Sequence[int], summed: Sequence[bool]) -> ShardSum:
+        """The sum of what these devices send without masks; only of those that are `summed`."""
+        vectors, failures = self.contributions(work, devices)
+        chosen = np.flatnonzero(np.asarray(summed, bool))
+        if not work.members:
+            return self._in_the_open(work, devices, vectors, chosen, failures)
+        configuration = work.terms.configuration
+        parameters = configuration.for_cohort(work.members, work.terms.local_noise_over_clip)
+        total = np.zeros(configuration.dimension, np.uint32)
+        rows = max(1, _WORDS_AT_ONCE // configuration.dimension)
+        for start in range(0, len(chosen), rows):
+            places = chosen[start : start + rows]
+            chance = [self._chance(devices[place], work).bytes(f"{work.request.task} words") for place in places]
+            words = encode_rows(vectors[places], configuration, parameters, chance)
+            total += words.sum(0, dtype=np.uint32)
+        return ShardSum(total, failures, [])
+
+    def _in_the_open(
+        self,
+        work: RoundWork,
+        devices: Sequence[int],
+        vectors: NDArray[np.float32],
+        chosen: NDArray[np.int64],
+        failures: list[str | None],
+    ) -> ShardSum:
+        total, rejected = np.zeros(vectors.shape[1], np.int64), []
+        federation = self._release(work.request.release, False).release.federation
+        task, number = work.request.task, work.request.number
+        over_clip = local_noise_over_clip(federation, task, number, len(total), 0)
+        deviation = over_clip * TASK_ROWS[task].clip_norm(federation)
+        for place in chosen.tolist():
+            vector = vectors[place]
+            if deviation:
+                noise = self._chance(devices[place], work).numpy("noise").normal(0.0, deviation, len(total))
+                vector = vector + noise.astype(np.float32)
+            if len(vector) and not float(np.abs(vector).max()) <= work.limit:
+                rejected.append(place)
+            else:
+                total += np.rint(vector * np.float64(OPEN_UNITS)).astype(np.int64)
+        return ShardSum(total, failures, rejected)
+
+    def _chance(self, device: int, work: RoundWork) -> SeededRandomness:
+        return SeededRandomness(self._seed, device, work.request.number)
+
+    def _one(self, work: RoundWork, installed: LoadedRelease, device: int) -> tuple[NDArray[np.float32], str | None]:
+        """The contribution as the device itself makes it."""
+        failures: list[str | None] = []
+        contributor = Contributor(
+            SimulatedLog(self._home, device),
+            lambda number: SeededRandomness(self._seed, device, number),
+            lambda _, failure: failures.append(failure),
+        )
+        configuration = work.terms.configuration
+        vector = np.zeros(0, np.float32) if work.vector is None else work.vector
+        dimension, norm = configuration.dimension, configuration.clip_norm
+        return contributor.contribution(work.request, installed, vector, dimension, norm).vector, failures[0]
+
+    def _together(self, work: RoundWork, installed: LoadedRelease) -> CohortRound | None:
+        """The round as one tensor program, prepared once for all shards; None where it is not one."""
+        request, vector = work.request, work.vector
+        federation, layout = installed.release.federation, installed.model.layout
+        if request.task != "update" or vector is None or not has_closed_form(federation, request.groups):
+            return None
+        adapters, read_under = (layout.extract(at, ["adapters"]) for at in (vector, installed.release.vector))
+        if len(self._embeddings) and not np.array_equal(adapters, read_under):
+            return None
+        key = (request, vector.tobytes())
+        if self._round is None or self._round[0] != key:
+            words = np.zeros((0, installed.release.index.shape[1]), np.float32)
+            if len(self._embeddings):
+                words = installed.release.whitening.apply(np.asarray(self._embeddings))
+            self._round = (
+                key,
+                CohortRound(installed, vector, request.groups, request.number, self._columns, words, self._seed),
+            )
+        return self._round[1]
+
+    def _load_release(self, digest: str, adapters: bool) -> LoadedRelease:
+        installed = load_release(self._home / "releases" / digest, adapters)
+        if len(self._embeddings):
+            with installed.model.at(installed.release.vector):
+                installed.model.encoder.remember(self._numbers, self._embeddings)
+        return installed
