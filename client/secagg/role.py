@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from client.secagg.encode import encode_contribution
+from client.secagg.public_checks import allowed_members, check_agreed, check_masked, members_of
 from client.secagg.state import Agreed, Contribution, Joined, Masked, Shared
-from shared.errors import Corrupt, Refused
+from shared.errors import Corrupt
 from shared.privacy import RandomBytes
 from shared.secure_sum import (
     PRIME,
     Advert,
-    Agreements,
     Certificate,
     Identity,
     Inbox,
@@ -31,21 +31,23 @@ from shared.secure_sum import (
     add_mask,
     agree_statement,
     commitment,
-    decode_bitmap,
     draw_element,
     mask_secret,
     mask_statement,
     open_envelope,
     pair_key,
+    places_of,
     public_key,
     read_roster,
+    ring_of,
     seal,
     self_key,
+    session_of,
     share_key,
     shared_secrets,
+    signers_of,
     split_secret,
     verify_roster,
-    verify_signature,
 )
 
 _KEY = 32
@@ -150,18 +152,16 @@ class SecAggClient:
                 f"roster: expected from {configuration.minimum_cohort} to {configuration.maximum_cohort} members, "
                 f"got {len(roster)}"
             )
-        own = Advert.decode(state.advert)
-        place = next((at for at, advert in enumerate(roster.adverts) if advert.device == own.device), None)
+        own, places = Advert.decode(state.advert), places_of(roster_bytes)
+        place = places.get(own.device)
         if place is None or roster.adverts[place] != own:
             raise Corrupt("roster: expected this device's own advert, byte for byte, got none or another")
-        now, revoked = int(self._now_seconds()), self._member.revoked()
-        for advert in roster.adverts:
-            if advert.device in revoked:
-                raise Corrupt(f"roster: expected members whose certificates count, got {advert.device.hex()}, revoked")
-        verify_roster(roster_bytes, ch, self._member.registry, now)
-        session = roster.session(ch)
+        if revoked := sorted(self._member.revoked() & places.keys()):
+            raise Corrupt(f"roster: expected members whose certificates count, got {revoked[0].hex()}, revoked")
+        verify_roster(roster_bytes, ch, self._member.registry, int(self._now_seconds()))
+        session = session_of(roster_bytes, ch)
         parameters = configuration.for_cohort(len(roster), self._local_noise)
-        neighbours = Ring(session, len(roster), parameters.degree).neighbours(place)
+        neighbours = ring_of(session, len(roster), parameters.degree).neighbours(place)
         points = [neighbour + 1 for neighbour in neighbours]
         of_self = split_secret(
             int.from_bytes(state.self_seed, "little"), parameters.threshold, points, self._random_bytes
@@ -184,7 +184,7 @@ class SecAggClient:
             state.configuration,
             session,
             place,
-            b"".join(advert.device_public_key for advert in roster.adverts),
+            signers_of(roster_bytes),
             b"".join(opening),
             b"".join(pairs),
             self_key(int.from_bytes(state.self_seed, "little"), session, own.device),
@@ -209,7 +209,7 @@ class SecAggClient:
             Refused: by `charge`.
         """
         configuration, parameters, ring = self._round_of(state)
-        members = _allowed(u1, state.place, parameters, ring, "u1")
+        members = allowed_members(u1, state.place, parameters, ring, "u1")
         neighbours = ring.neighbours(state.place)
         envelopes = Inbox.decode(inbox).envelopes
         live = tuple(neighbour for neighbour in neighbours if neighbour in members)
@@ -261,15 +261,12 @@ class SecAggClient:
         """
         _, parameters, ring = self._round_of(state)
         cohort = parameters.cohort
-        members = _allowed(u2, state.place, parameters, ring, "u2")
-        if not members <= decode_bitmap(state.u1, cohort):
+        members = allowed_members(u2, state.place, parameters, ring, "u2")
+        if not members <= members_of(state.u1, cohort):
             raise Corrupt("u2: expected members of u1 only")
         if len(signatures) != 64 * len(members):
             raise Corrupt(f"u2: expected {len(members)} signatures of 64 bytes, got {len(signatures)} bytes")
-        statement, signers = mask_statement(state.session, state.u1), _keys(state.signers)
-        for number, member in enumerate(sorted(members)):
-            if not verify_signature(signers[member], signatures[64 * number : 64 * number + 64], statement):
-                raise Corrupt(f"u2: member {member} did not sign that it masked for this u1")
+        check_masked(state.signers, members, signatures, mask_statement(state.session, state.u1))
         following = Agreed(state.configuration, state.session, state.signers, state.senders, state.shares, state.u1, u2)
         return self._member.identity.sign(agree_statement(state.session, state.u1, u2)), following
 
@@ -285,18 +282,9 @@ class SecAggClient:
             Corrupt: a signature does not hold.
         """
         _, parameters, _ = self._round_of(state)
-        signers = _keys(state.signers)
-        members = decode_bitmap(state.u2, len(signers))
+        members = members_of(state.u2, len(state.signers) // _KEY)
         statement = agree_statement(state.session, state.u1, state.u2)
-        entries = Agreements.decode(agreements).signatures
-        if len(entries) < parameters.quorum:
-            raise Refused(
-                f"unmask: expected the agreement of {parameters.quorum} members, got {len(entries)}",
-                code="quorum-missing",
-            )
-        for member, signature in entries:
-            if member not in members or not verify_signature(signers[member], signature, statement):
-                raise Corrupt(f"unmask: member {member} did not sign this pair of sets")
+        check_agreed(state.signers, members, agreements, statement, parameters.quorum)
         revealed = []
         for number, sender in enumerate(np.frombuffer(state.senders, "<u2").tolist()):
             kind = ShareKind.SELF if sender in members else ShareKind.MASK_SEED
@@ -308,7 +296,7 @@ class SecAggClient:
         """What follows from the configuration and the roster: derived again, never taken from the server."""
         configuration = RoundConfiguration.decode(state.configuration)
         parameters = configuration.for_cohort(len(state.signers) // _KEY, self._local_noise)
-        return configuration, parameters, Ring(state.session, parameters.cohort, parameters.degree)
+        return configuration, parameters, ring_of(state.session, parameters.cohort, parameters.degree)
 
 
 def _element(value: int) -> bytes:
@@ -330,15 +318,3 @@ def _agreed(secret: bytes, members: Sequence[int], keys: Sequence[bytes]) -> lis
 
 def _keys(joined: bytes) -> Sequence[bytes]:
     return [joined[start : start + _KEY] for start in range(0, len(joined), _KEY)]
-
-
-def _allowed(bitmap: bytes, place: int, parameters: SumParameters, ring: Ring, name: str) -> frozenset[int]:
-    """The members of a set that the server names, once it has the size and the spread that make the sum safe."""
-    members = decode_bitmap(bitmap, parameters.cohort)
-    if place not in members:
-        raise Corrupt(f"{name}: expected this device among the members")
-    if len(members) < parameters.minimum_survivors:
-        raise Corrupt(f"{name}: expected at least {parameters.minimum_survivors} members, got {len(members)}")
-    if not ring.window_holds(members, parameters.window):
-        raise Corrupt(f"{name}: expected at most {parameters.window} neighbours in a row to be missing, got more")
-    return members

@@ -33,8 +33,16 @@ from shared.secure_sum.messages import (
     mask_statement,
 )
 from shared.secure_sum.reed_solomon import PRIME
-from shared.secure_sum.ring import Ring
-from shared.secure_sum.roster import Advert, Roster, read_roster, verify_roster
+from shared.secure_sum.ring import Ring, ring_of
+from shared.secure_sum.roster import (
+    Advert,
+    Roster,
+    places_of,
+    read_roster,
+    session_of,
+    signers_of,
+    verify_roster,
+)
 from shared.secure_sum.shamir import RandomBytes, draw_element, recover, recover_checked, split_secret
 
 __all__ = [
@@ -42,7 +50,8 @@ __all__ = [
     "Inbox", "MaskedVector", "RandomBytes", "Ring", "Roster", "RoundConfiguration", "ShareKind", "ShareMessage",
     "SumParameters", "UnmaskShare", "UnmaskShares", "Words", "add_mask", "agree_statement", "commitment",
     "decode_bitmap", "derive", "device_id", "digest", "draw_element", "encode_bitmap", "graph_degrees",
-    "issue_certificate", "mask_secret", "mask_statement", "mask_words", "open_envelope", "pair_key", "public_key",
-    "read_roster", "recover", "recover_checked", "seal", "self_key", "share_key", "shared_secret", "shared_secrets",
-    "split_secret", "verify_certificate", "verify_roster", "verify_signature",
+    "issue_certificate", "mask_secret", "mask_statement", "mask_words", "open_envelope", "pair_key", "places_of",
+    "public_key", "read_roster", "recover", "recover_checked", "ring_of", "seal", "self_key", "session_of",
+    "share_key", "shared_secret", "shared_secrets", "signers_of", "split_secret", "verify_certificate",
+    "verify_roster", "verify_signature",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ Implements FEDREC-SA/1 section 6. Up to 256 members everybody is joined with eve
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 import numpy as np
 
@@ -59,6 +60,16 @@ class Ring:
         missing = np.array([member not in alive for member in self.places], np.int64)
         sums = np.concatenate([[0], np.cumsum(np.concatenate([missing, missing[: width - 1]]))])
         return bool((sums[width:] - sums[:-width]).max() <= window)
+
+
+@lru_cache(maxsize=2)
+def ring_of(session: bytes, n: int, k: int) -> Ring:
+    """`Ring`, of the same session once: it is public, and every member asks for it in every phase.
+
+    Raises:
+        Misconfigured: as there.
+    """
+    return Ring(session, n, k)
 
 
 def _permutation(session: bytes, n: int) -> tuple[int, ...]:

@@ -3,9 +3,11 @@
 Implements FEDREC-SA/1 section 3 (session) and section 5 (advert, roster).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 
 from shared.errors import Corrupt
 from shared.secure_sum.degrees import LARGEST_COHORT
@@ -190,6 +192,36 @@ def read_roster(content: bytes) -> Roster:
         Corrupt: as there.
     """
     return Roster.decode(content)
+
+
+@lru_cache(maxsize=1)
+def places_of(content: bytes) -> Mapping[bytes, int]:
+    """Place of each member of an encoded roster, by device id; of the same bytes once.
+
+    Raises:
+        Corrupt: see `read_roster`.
+    """
+    return MappingProxyType({device: place for place, device in enumerate(read_roster(content).devices)})
+
+
+@lru_cache(maxsize=1)
+def signers_of(content: bytes) -> bytes:
+    """Ed25519 keys of the members of an encoded roster, 32 bytes each; of the same bytes once.
+
+    Raises:
+        Corrupt: see `read_roster`.
+    """
+    return b"".join(advert.device_public_key for advert in read_roster(content).adverts)
+
+
+@lru_cache(maxsize=1)
+def session_of(content: bytes, ch: bytes) -> bytes:
+    """`Roster.session` of an encoded roster, of the same bytes once.
+
+    Raises:
+        Corrupt: see `read_roster`.
+    """
+    return read_roster(content).session(ch)
 
 
 @lru_cache(maxsize=1)
