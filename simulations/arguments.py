@@ -20,6 +20,7 @@ def check_arguments(
     baselines: str,
     resume: bool = False,
     out: object = None,
+    processes: int | None = None,
 ) -> None:
     """See that each argument is one there is.
 
@@ -43,6 +44,7 @@ def check_arguments(
         ("seed", seed, 0),
         ("rounds", rounds, 1),
         ("clients_per_round", clients_per_round, 2),
+        ("processes", processes, 1),
     ):
         if number is None and name != "seed":
             continue

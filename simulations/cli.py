@@ -55,6 +55,10 @@ def run(
     rounds: Rounds = None,
     clients_per_round: Clients = None,
     engine: Engine = "local",
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes of the local engine, one a processor when left out; no figure moves."),
+    ] = None,
     privacy: Annotated[
         Privacy,
         typer.Option(help="What is promised: to each window of events, to each person, both, or nothing."),
@@ -105,6 +109,7 @@ def run(
                     rounds=rounds,
                     clients_per_round=clients_per_round,
                     engine=engine,
+                    processes=processes,
                     privacy=privacy,
                     aggregation=aggregation,
                     seed=seed,

@@ -1,5 +1,6 @@
 """One whole federation on this machine: from a data specification to figures and a report."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -28,6 +29,7 @@ from simulations.studies import cold_start_curve, measure_baselines
 _EXAMPLES = 3
 _ON_DEVICE = 500  # people at most
 _EXAMPLE_EVENTS = 5
+_WORTH_HELPERS = 200  # devices
 
 
 def simulate(
@@ -38,6 +40,7 @@ def simulate(
     rounds: int | None = None,
     clients_per_round: int | None = None,
     engine: Engine = "local",
+    processes: int | None = None,
     privacy: Privacy = "both",
     aggregation: Aggregation = "checked",
     seed: int = 0,
@@ -58,7 +61,9 @@ def simulate(
         set: single settings, "section.key=value".
         rounds: instead of the federation file's.
         clients_per_round: instead of the federation file's.
-        engine: local (this process) or ray (Flower's engine).
+        engine: local (this process and helpers of its own) or ray (Flower's engine).
+        processes: that the local engine's devices run in; their number changes no figure. Left out, one for each
+            processor from 200 people with a device on.
         privacy: level of the promise; see the federation file.
         aggregation: how summands are added: checked (masked in the first round of each task and compared to the ideal
             sum, ideal after that; masked throughout with the ray engine), secure, ideal or plain.
@@ -84,7 +89,7 @@ def simulate(
     """
     check_arguments(
         settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy=privacy,
-        aggregation=aggregation, seed=seed, baselines=baselines, resume=resume, out=out,
+        aggregation=aggregation, seed=seed, baselines=baselines, resume=resume, out=out, processes=processes,
     )  # fmt: skip
     out, federation = path_or_none("out", out), path_or_none("federation", federation)
     prior = Prior.read(path_or_none("concept_graph", concept_graph), path_or_none("concept_names", concept_names))
@@ -93,7 +98,8 @@ def simulate(
         with tempfile.TemporaryDirectory(prefix="hushrec-run-") as place:
             result = simulate(
                 given, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round,
-                engine=engine, privacy=privacy, aggregation=aggregation, seed=seed, out=Path(place) / "run",
+                engine=engine, processes=processes, privacy=privacy, aggregation=aggregation, seed=seed,
+                out=Path(place) / "run",
                 compare=compare, baselines=baselines, concept_graph=concept_graph, concept_names=concept_names,
                 progress=progress,
             )  # fmt: skip
@@ -110,13 +116,17 @@ def simulate(
     identity = _identity(spec, world.dataset, seed, settings.digest(), prior.digest())
     folder = RunFolder.open(out, identity, resume)
     first_only = aggregation == "checked" and settings.sum.mode == "secure" and engine == "local"
-    trained = train_federation(world, settings, folder, engine, seed, shown, prior, world.split.test, first_only)
+    processes = processes or _processes(len(world.members))
+    trained = train_federation(
+        world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes
+    )
     result = _measured(world, trained, spec, baselines, seed, shown, first_only)
     if compare:
         openly = resolve(
             spec, world.events, len(world.members), federation, set, rounds, clients_per_round, "none", "plain"
         )
-        result = replace(result, without_privacy=_without_privacy(world, openly, folder, engine, seed, shown, prior))
+        without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior)
+        result = replace(result, without_privacy=without)
     with shown.stage("writing the report"):
         trained.release.save(folder.release)
         result = replace(
@@ -203,14 +213,27 @@ def _moved(trained: Trained) -> dict[str, float]:
     return {group: float(np.linalg.norm(layout.extract(change, [group]))) for group in (*federation.heads, *adapters)}
 
 
+def _processes(devices: int) -> int:
+    """As many as there are processors, where the devices' work is worth starting them."""
+    return len(os.sched_getaffinity(0)) if devices >= _WORTH_HELPERS else 1
+
+
 def _without_privacy(
-    world: World, settings: FederationFile, folder: RunFolder, engine: Engine, seed: int, shown: Progress, prior: Prior
+    world: World,
+    settings: FederationFile,
+    folder: RunFolder,
+    engine: Engine,
+    processes: int,
+    seed: int,
+    shown: Progress,
+    prior: Prior,
 ) -> dict[str, Any]:
     """Figures of the same people's model when every device answers in the open, as `RunResult.metrics` has them."""
     place = folder.work / "without-privacy"
     shutil.rmtree(place, ignore_errors=True)  # of a run that was broken off
     with shown.stage("again, without privacy"):
-        trained = train_federation(world, settings, RunFolder(place, False), engine, seed, Progress(), prior)
+        run = RunFolder(place, False)
+        trained = train_federation(world, settings, run, engine, seed, Progress(), prior, processes=processes)
         return dict(evaluate(trained.scorer, world.split.test).figures())
 
 

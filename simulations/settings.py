@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.federation import FederationFile, read_federation
+from simulations.datasets import kind_of
 
 _LARGE_EVENTS = 300_000
 
@@ -51,7 +52,7 @@ def resolve(
     Raises:
         Misconfigured, Corrupt: see `read_federation`.
     """
-    overlays = preset(data.partition(":")[0], events, privacy) if federation is None else []
+    overlays = preset(kind_of(data), events, privacy) if federation is None else []
     mode = "secure" if aggregation == "checked" else aggregation
     wishes = [f"sum.mode={mode}", *settings, f"privacy.level={privacy}"]
     if rounds is not None:

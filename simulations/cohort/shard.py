@@ -1,14 +1,14 @@
 """What a part of a cohort adds to a sum without masks, computed together. It can be asked of any process."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from client import Contributor, LoadedRelease, RoundRequest, load_release
+from client import Contributor, LoadedRelease, RoundRequest, load_release, make_client_app
 from client.secagg import encode_rows
 from server.aggregation import OPEN_UNITS
 from shared.charges import local_noise_over_clip
@@ -19,10 +19,22 @@ from shared.tasks import TASK_ROWS
 from simulations.cohort.own_words import read_own_words
 from simulations.cohort.updates import CohortRound, has_closed_form
 from simulations.cohort.window_columns import WindowColumns
-from simulations.devices import SeededRandomness, SimulatedLog
+from simulations.devices import (
+    DeviceAnswer,
+    DeviceQuestion,
+    OpenSimulatedDevice,
+    PreparedContribution,
+    SeededRandomness,
+    SimulatedLog,
+    answer_question,
+)
 
 COHORT = "cohort"  # folder of what the devices of a population share in memory
 _WORDS_AT_ONCE = 16384
+
+
+Contributions = tuple[NDArray[np.float32], list[str | None]]
+"""What devices add before it is noised, float32 [n, d], and kind and place of what went wrong on each, or None."""
 
 
 class RoundWork(NamedTuple):
@@ -68,16 +80,29 @@ class ShardWorker:
             seed: of all devices' chance.
         """
         self._home, self._seed = home, seed
-        self._columns = WindowColumns(home / COHORT)
-        self._numbers, self._embeddings = read_own_words(home / COHORT)
         self._release = lru_cache(maxsize=2)(self._load_release)
         self._round: tuple[tuple[object, ...], CohortRound] | None = None
 
     def __repr__(self) -> str:
-        return f"ShardWorker({self._columns!r})"
+        return f"ShardWorker({str(self._home)!r})"
 
-    def contributions(self, work: RoundWork, devices: Sequence[int]) -> tuple[NDArray[np.float32], list[str | None]]:
-        """What each device would add before it is noised: float32 [n, d], and what went wrong on which."""
+    def ready(self) -> None:
+        """Answer as soon as the process can."""
+
+    def works_together(self, work: RoundWork) -> bool:
+        """Whether devices' contributions to this round are one tensor program."""
+        return self._together(work, self._release(work.request.release, "adapters" in work.request.groups)) is not None
+
+    @cached_property
+    def _columns(self) -> WindowColumns:
+        return WindowColumns(self._home / COHORT)
+
+    @cached_property
+    def _words(self) -> tuple[dict[str, int], NDArray[np.float32]]:
+        return read_own_words(self._home / COHORT)
+
+    def contributions(self, work: RoundWork, devices: Sequence[int]) -> Contributions:
+        """What each device would add before it is noised, and what went wrong on which."""
         installed = self._release(work.request.release, "adapters" in work.request.groups)
         together = self._together(work, installed)
         dimension = work.terms.configuration.dimension
@@ -99,9 +124,18 @@ class ShardWorker:
             vectors[place], failures[place] = self._one(work, installed, devices[place])
         return vectors, failures
 
-    def words(self, work: RoundWork, devices: Sequence[int], summed: Sequence[bool]) -> ShardSum:
-        """The sum of what these devices send without masks; only of those that are `summed`."""
-        vectors, failures = self.contributions(work, devices)
+    def words(
+        self, work: RoundWork, devices: Sequence[int], summed: Sequence[bool], made: Contributions | None = None
+    ) -> ShardSum:
+        """The sum of what these devices send without masks.
+
+        Args:
+            work: the round.
+            devices: that work.
+            summed: whether each one's words are in the sum.
+            made: their contributions, where they were computed before.
+        """
+        vectors, failures = self.contributions(work, devices) if made is None else made
         chosen = np.flatnonzero(np.asarray(summed, bool))
         if not work.members:
             return self._in_the_open(work, devices, vectors, chosen, failures)
@@ -115,6 +149,19 @@ class ShardWorker:
             words = encode_rows(vectors[places], configuration, parameters, chance)
             total += words.sum(0, dtype=np.uint32)
         return ShardSum(total, failures, [])
+
+    def answers(
+        self, questions: Sequence[DeviceQuestion], masks: bool, prepared: Mapping[int, PreparedContribution]
+    ) -> list[DeviceAnswer]:
+        """Run devices on messages, one after the other.
+
+        Args:
+            questions: to the devices.
+            masks: whether devices mask at present, where the federation's sums are secure.
+            prepared: contributions of theirs that were computed beforehand.
+        """
+        app = make_client_app(OpenSimulatedDevice(self._home, self._seed, lambda: masks, prepared))
+        return [answer_question(app, question) for question in questions]
 
     def _in_the_open(
         self,
@@ -163,13 +210,14 @@ class ShardWorker:
         if request.task != "update" or vector is None or not has_closed_form(federation, request.groups):
             return None
         adapters, read_under = (layout.extract(at, ["adapters"]) for at in (vector, installed.release.vector))
-        if len(self._embeddings) and not np.array_equal(adapters, read_under):
+        _, embeddings = self._words
+        if len(embeddings) and not np.array_equal(adapters, read_under):
             return None
         key = (request, vector.tobytes())
         if self._round is None or self._round[0] != key:
             words = np.zeros((0, installed.release.index.shape[1]), np.float32)
-            if len(self._embeddings):
-                words = installed.release.whitening.apply(np.asarray(self._embeddings))
+            if len(embeddings):
+                words = installed.release.whitening.apply(np.asarray(embeddings))
             self._round = (
                 key,
                 CohortRound(installed, vector, request.groups, request.number, self._columns, words, self._seed),
@@ -178,7 +226,8 @@ class ShardWorker:
 
     def _load_release(self, digest: str, adapters: bool) -> LoadedRelease:
         installed = load_release(self._home / "releases" / digest, adapters)
-        if len(self._embeddings):
+        numbers, embeddings = self._words
+        if len(embeddings):
             with installed.model.at(installed.release.vector):
-                installed.model.encoder.remember(self._numbers, self._embeddings)
+                installed.model.encoder.remember(numbers, embeddings)
         return installed

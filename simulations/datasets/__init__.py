@@ -3,7 +3,7 @@
 from simulations.datasets.dataset import Dataset, Impression, LoadReport, Person, SkippedRows
 from simulations.datasets.demo_truth import DemoTruth, Habit
 from simulations.datasets.export import export_dataset
-from simulations.datasets.loading import load, spec_of
+from simulations.datasets.loading import kind_of, load, spec_of
 
 __all__ = [
     "Dataset",
@@ -14,6 +14,7 @@ __all__ = [
     "Person",
     "SkippedRows",
     "export_dataset",
+    "kind_of",
     "load",
     "spec_of",
 ]

@@ -16,7 +16,7 @@ from simulations.datasets.dataset import Dataset, LoadReport, Person
 from simulations.datasets.demo_texts import Subtopic, read_subtopics, write_items, write_search
 from simulations.datasets.demo_truth import EVENING_STARTS_HOUR, DemoTruth, Habit, HiddenInterests, Mix
 
-_PEOPLE = 300
+PEOPLE = 300
 _COLD_PEOPLE_SHARE = 0.1
 _ITEMS_PER_SUBTOPIC = 13
 _EVENTS = (8, 60)
@@ -37,33 +37,34 @@ WriteItems = Callable[[tuple[Subtopic, ...], int, np.random.Generator], list[tup
 _HABIT_SHARES = {Habit.STEADY: 0.4, Habit.DRIFT: 0.2, Habit.SWITCH: 0.2, Habit.HOURS: 0.2}
 
 
-def make_demo(seed: int) -> Dataset:
-    """The world of `seed`: the same for the same seed on every machine."""
-    return make_world("demo", seed, write_items)
+def make_demo(seed: int, people: int = PEOPLE) -> Dataset:
+    """The world of `seed` with so many people: the same for the same two on every machine."""
+    return make_world("demo", seed, write_items, people)
 
 
-def make_world(name: str, seed: int, write: WriteItems) -> Dataset:
+def make_world(name: str, seed: int, write: WriteItems, people: int = PEOPLE) -> Dataset:
     """The people of the demo of `seed` among items of another kind.
 
     Args:
         name: of the data set.
         seed: of people and items: the same for the same seed on every machine.
         write: so many items of each subtopic by chance, as (subtopic, item) in mixed order.
+        people: how many; the first of more are the same ones.
     """
     rng = np.random.default_rng([seed, len("demo world")])
     subtopics = read_subtopics()
     items = write(subtopics, _ITEMS_PER_SUBTOPIC, rng)
     world = _World(subtopics, items, _follows(subtopics, rng), _popularity(len(items), rng))
-    people = []
+    living = []
     interests = {}
     chance = {}
-    for number in range(_PEOPLE):
+    for number in range(people):
         person = f"p{number:03d}"
         cold = rng.random() < _COLD_PEOPLE_SHARE
         times = _times(*(_COLD_EVENTS if cold else _EVENTS), rng)
         interests[person] = _interests(len(subtopics), times, rng)
         events, chance[person] = world.live(interests[person], times, rng)
-        people.append(Person(person, events))
+        living.append(Person(person, events))
     truth = DemoTruth(
         subtopics=tuple(f"{subtopic.topic}/{subtopic.name}" for subtopic in subtopics),
         item_subtopic={item.id: place for place, item in items},
@@ -73,11 +74,11 @@ def make_world(name: str, seed: int, write: WriteItems) -> Dataset:
         interests=interests,
         chance=chance,
     )
-    rows = len(items) + sum(len(made.events) for made in people)
+    rows = len(items) + sum(len(made.events) for made in living)
     return Dataset(
         name=name,
         catalogue=Catalogue(item for _, item in items),
-        people=tuple(people),
+        people=tuple(living),
         report=LoadReport(rows, rows, ()),
         truth=truth,
     )

@@ -1,5 +1,6 @@
 """Turns a data set's specification ("movielens:DIR", say) into a loaded data set. It knows names, no file layout."""
 
+import re
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -9,19 +10,23 @@ from shared.arguments import whole_number
 from shared.errors import Misconfigured
 from simulations.datasets.amazon import load_amazon
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.demo import make_demo
+from simulations.datasets.demo import PEOPLE, make_demo
 from simulations.datasets.events import load_events
 from simulations.datasets.mind import load_mind
 from simulations.datasets.movielens import load_movielens
 from simulations.datasets.pictures import make_pictures
 
-_EXPECTED = "demo, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR or events:DIR"
+_EXPECTED = (
+    "demo, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR or events:DIR (or demo?people=2000 for "
+    "a larger world)"
+)
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "amazon": load_amazon,
     "events": load_events,
     "mind": load_mind,
     "movielens": load_movielens,
 }
+_FEWEST_PEOPLE, _MOST_PEOPLE = 20, 1_000_000
 # A file of each layout by which a bare folder is known to be of it.
 _SIGNS = {
     "amazon": ("*.test.inter", "*_5.json", "*_5.json.gz"),
@@ -29,7 +34,7 @@ _SIGNS = {
     "mind": ("behaviors.tsv",),
     "movielens": ("u.data", "movies.dat", "movies.csv"),
 }
-_MAKERS: dict[str, Callable[[int], Dataset]] = {"demo": make_demo, "pictures": make_pictures}
+_MAKERS: dict[str, Callable[[int, int], Dataset]] = {"demo": make_demo, "pictures": make_pictures}
 
 
 def spec_of(data: str | PathLike[str]) -> str:
@@ -38,7 +43,7 @@ def spec_of(data: str | PathLike[str]) -> str:
     Raises:
         Misconfigured: the path is no folder, or no or several layouts fit its files.
     """
-    if isinstance(data, str) or str(data) in _MAKERS or str(data).partition(":")[0] in _LOADERS:
+    if isinstance(data, str) or kind_of(str(data)) in _MAKERS or str(data).partition(":")[0] in _LOADERS:
         return str(data)
     if not isinstance(data, PathLike):
         raise Misconfigured(f"data: expected {_EXPECTED}, a path or a Dataset, got {type(data).__name__}")
@@ -55,13 +60,32 @@ def spec_of(data: str | PathLike[str]) -> str:
     return f"{fitting[0]}:{data}"
 
 
+def kind_of(spec: str) -> str:
+    """What kind of data a specification names, such as "movielens" of "movielens:DIR"."""
+    return re.split("[:?]", spec, maxsplit=1)[0]
+
+
+def _people(spec: str) -> int:
+    """How many people a made world is to have."""
+    query = spec.partition("?")[2]
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if "?" not in spec:
+        return PEOPLE
+    told = options.get("people", "")
+    if set(options) != {"people"} or not told.isdecimal() or not _FEWEST_PEOPLE <= int(told) <= _MOST_PEOPLE:
+        raise Misconfigured(
+            f"data: expected {kind_of(spec)}?people=N with from {_FEWEST_PEOPLE} to {_MOST_PEOPLE} people, got {spec!r}"
+        )
+    return int(told)
+
+
 def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
     """Load or make the data set that `data` names.
 
     Args:
-        data: `demo`, `pictures`, or a layout and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`;
-            `mind:DIR?language=zh` reads the Mandarin titles. A `Path` of a directory is read by the layout that its
-            files show.
+        data: `demo` or `pictures`, worlds of 300 people or as many as `demo?people=2000` says; or a layout and a
+            directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`; `mind:DIR?language=zh` reads the
+            Mandarin titles. A `Path` of a directory is read by the layout that its files show.
         seed: the world that is made; files are read the same for every seed.
 
     Raises:
@@ -70,8 +94,8 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
     """
     spec, seed = spec_of(data), whole_number("seed", seed, 0)
     name, _, rest = spec.partition(":")
-    if spec in _MAKERS:
-        return _MAKERS[spec](seed)
+    if kind_of(spec) in _MAKERS and ":" not in spec:
+        return _MAKERS[kind_of(spec)](seed, _people(spec))
     if name not in _LOADERS:
         raise Misconfigured(f"data: expected {_EXPECTED}, got {spec!r}")
     place, _, query = rest.partition("?")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.catalogue import Catalogue, Item
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.demo import make_world
+from simulations.datasets.demo import PEOPLE, make_world
 from simulations.datasets.demo_texts import Subtopic
 from simulations.features import ColourGradients, Image, with_features
 
@@ -24,11 +24,12 @@ _TIMES = ("last spring", "in May", "one evening", "before the move", "years ago"
           "after the rain", "without a word", "in passing", "for a change")  # fmt: skip
 
 
-def make_pictures(seed: int, missing_share: float = 0.0) -> Dataset:
-    """The world of `seed`: the same for the same seed on every machine.
+def make_pictures(seed: int, people: int = PEOPLE, missing_share: float = 0.0) -> Dataset:
+    """The world of `seed` with so many people: the same for the same two on every machine.
 
     Args:
         seed: of people, items and pictures.
+        people: how many.
         missing_share: of the items, drawn by chance, that have no picture: they are left with a text that says nothing.
     """
     looks: dict[str, Image] = {}
@@ -45,7 +46,7 @@ def make_pictures(seed: int, missing_share: float = 0.0) -> Dataset:
             looks[item.id] = _picture(hue, siblings.index(subtopics[place].name) / len(siblings), rng)
         return items
 
-    world = make_world("pictures", seed, write)
+    world = make_world("pictures", seed, write, people)
     gone = np.random.default_rng([seed, 1]).random(len(looks)) < missing_share
     shown = {item: look for (item, look), lacks in zip(looks.items(), gone, strict=True) if not lacks}
     catalogue: Catalogue = with_features(world.catalogue, ColourGradients(), shown)

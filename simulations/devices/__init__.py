@@ -16,10 +16,11 @@ from simulations.devices.population import (
     write_logs,
 )
 from simulations.devices.randomness import SeededRandomness
+from simulations.devices.running import AnswerTogether, DeviceAnswer, DeviceQuestion, answer_question
 
 __all__ = [
-    "HELD_OUT", "POPULATION", "Computations", "DeviceStates", "Dropouts", "Fidelity", "InProcessGrid",
-    "OpenSimulatedDevice", "PreparedContribution", "SeededRandomness", "SimulatedLog", "StateJournal", "always",
-    "check_computations", "computations", "decode_state", "encode_state", "membership", "note", "registry_key", "told",
-    "write_logs",
+    "HELD_OUT", "POPULATION", "AnswerTogether", "Computations", "DeviceAnswer", "DeviceQuestion", "DeviceStates",
+    "Dropouts", "Fidelity", "InProcessGrid", "OpenSimulatedDevice", "PreparedContribution", "SeededRandomness",
+    "SimulatedLog", "StateJournal", "always", "answer_question", "check_computations", "computations", "decode_state",
+    "encode_state", "membership", "note", "registry_key", "told", "write_logs",
 ]  # fmt: skip

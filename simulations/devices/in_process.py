@@ -4,12 +4,11 @@ It never runs two devices at once, draws no chance of its own and reads no clock
 """
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Literal
 
-from flwr.app import ArrayRecord, Context, Error, Message, Metadata, RecordDict
+from flwr.app import ArrayRecord, Error, Message, Metadata, RecordDict
 from flwr.app.message import make_message
 from flwr.app.user_config import UserConfigValue
 from flwr.clientapp import ClientApp
@@ -24,10 +23,11 @@ from flwr.supercore.task_identity import TaskIdentity
 from shared.errors import Misconfigured
 from simulations.devices.device_states import DeviceStates, decode_state, encode_state
 from simulations.devices.dropouts import Dropouts, Fate
-
-_LOGGER = logging.getLogger(__name__)
+from simulations.devices.running import AnswerTogether, DeviceAnswer, DeviceQuestion, run_app
 
 Fidelity = Literal["copy", "wire"]
+
+_AT_ONCE = 256  # questions handed out together where devices answer in several processes
 
 
 class InProcessGrid(Grid):
@@ -47,6 +47,7 @@ class InProcessGrid(Grid):
         dropouts: Dropouts | None = None,
         states: DeviceStates | None = None,
         run_config: Mapping[str, UserConfigValue] | None = None,
+        answer_together: AnswerTogether | None = None,
     ) -> None:
         """Set up nodes that answer with `client_app`.
 
@@ -58,6 +59,7 @@ class InProcessGrid(Grid):
             dropouts: which questions go unanswered; none by default.
             states: what the devices kept from an earlier run; empty by default.
             run_config: what apps find in their context.
+            answer_together: runs devices in place of `client_app`, many at a time; left out, they run one by one.
         """
         if fidelity not in ("copy", "wire"):
             raise Misconfigured(f'fidelity: expected "copy" or "wire", got {fidelity!r}')
@@ -70,6 +72,8 @@ class InProcessGrid(Grid):
         self._run = Run.create_empty(run_id=_identifier(f"run {seed}"))
         self._nodes = {_identifier(f"node {seed} {device}"): device for device in range(devices)}
         self._waiting: dict[str, Message] = {}
+        self._together = answer_together
+        self._answers: dict[str, DeviceAnswer] = {}  # to questions that still wait for their reply to be pulled
         self._messages = 0
         TaskIdentity.run_id, TaskIdentity.task_id, TaskIdentity.node_id = self._run.run_id, 1, SUPERLINK_NODE_ID
 
@@ -114,7 +118,7 @@ class InProcessGrid(Grid):
         """See `Grid`. Runs devices up to the first that replies, and returns that one reply."""
         wanted = message_ids if isinstance(message_ids, AbstractSet) else set(message_ids)
         while (message_id := self._first_waiting(wanted)) is not None:
-            reply = self._answer(self._waiting.pop(message_id))
+            reply = self._answer(message_id)
             if reply is not None:
                 return [reply]
         return []
@@ -130,48 +134,61 @@ class InProcessGrid(Grid):
     def settle(self) -> None:
         """Let every device that still has a question finish; its reply is lost."""
         while self._waiting:
-            self._answer(self._waiting.pop(next(iter(self._waiting))))
+            self._answer(next(iter(self._waiting)))
 
     def _first_waiting(self, wanted: AbstractSet[str]) -> str | None:
         return next((message_id for message_id in self._waiting if message_id in wanted), None)
 
-    def _answer(self, question: Message) -> Message | None:
+    def _answer(self, message_id: str) -> Message | None:
         """The reply that the server gets to see; None if there is never one."""
-        metadata = question.metadata
-        device = self._nodes.get(metadata.dst_node_id)
-        fate = Fate.UNAVAILABLE
-        if device is not None:
-            fate = self._dropouts.fate(metadata.group_id, metadata.message_type, device)
+        if self._fate(self._waiting[message_id]) is Fate.ANSWERS and self._together is not None:
+            self._answer_ahead()
+        question = self._waiting.pop(message_id)
+        fate = self._fate(question)
         if fate is Fate.SILENT:
             return None
-        metadata.created_at = now().timestamp()  # it waited for this process, not on a network
-        if device is None or fate is Fate.UNAVAILABLE:
+        question.metadata.created_at = now().timestamp()  # it waited for this process, not on a network
+        if fate is Fate.UNAVAILABLE:
             return self._unavailable(question)
-        return self._transport(self._run_device(device, self._transport(question)))
+        device = self.device_of(question.metadata.dst_node_id)
+        if message_id in self._answers:
+            answered = self._answers.pop(message_id)
+            reply = answered.message
+            self._states.put_content(device, answered.state)
+        else:
+            reply = self._run_device(device, self._transport(question))
+        reply.metadata.__dict__["_message_id"] = self._next_id()
+        return self._transport(reply)
+
+    def _fate(self, question: Message) -> Fate:
+        metadata = question.metadata
+        device = self._nodes.get(metadata.dst_node_id)
+        if device is None:
+            return Fate.UNAVAILABLE
+        return self._dropouts.fate(metadata.group_id, metadata.message_type, device)
+
+    def _answer_ahead(self) -> None:
+        """Have the devices of the first questions that wait answer together, unless they have."""
+        if self._together is None or not self._answers.keys().isdisjoint(self._waiting):
+            return
+        asked = [name for name, question in self._waiting.items() if self._fate(question) is Fate.ANSWERS][:_AT_ONCE]
+        questions = []
+        for message_id in asked:
+            question = self._waiting[message_id]
+            question.metadata.created_at = now().timestamp()
+            device = self.device_of(question.metadata.dst_node_id)
+            content, sent = self._states.content(device), self._transport(question)
+            questions.append(
+                DeviceQuestion(device, len(self._nodes), sent, content, self._run.run_id, dict(self._run_config))
+            )
+        self._answers = dict(zip(asked, self._together(questions), strict=True))
 
     def _run_device(self, device: int, question: Message) -> Message:
         state = self._states.take(device)
         if self._fidelity == "wire":
             state = decode_state(encode_state(state))
-        context = Context(
-            run_id=self._run.run_id,
-            node_id=question.metadata.dst_node_id,
-            node_config={"partition-id": device, "num-partitions": len(self._nodes)},
-            state=state,
-            run_config=dict(self._run_config),
-        )
-        try:
-            reply = self._app(question, context)
-        except Exception as error:
-            # The error's words may quote what the device holds: the log gets them only where debugging was asked for.
-            _LOGGER.error(
-                "device-failed device=%d type=%s error=%s", device, question.metadata.message_type, type(error).__name__
-            )
-            _LOGGER.debug("device-failed device=%d", device, exc_info=True)
-            reason = f"{type(error)}:<'{error}'>"
-            reply = Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, reason), reply_to=question)
-        self._states.put(device, context.state)
-        reply.metadata.__dict__["_message_id"] = self._next_id()
+        reply, after = run_app(self._app, question, state, device, len(self._nodes), self._run.run_id, self._run_config)
+        self._states.put(device, after)
         return reply
 
     def _unavailable(self, question: Message) -> Message:

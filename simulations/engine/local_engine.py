@@ -8,7 +8,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
 from server import Clock
-from simulations.devices import DeviceStates, Dropouts, Fidelity, InProcessGrid
+from simulations.devices import AnswerTogether, DeviceStates, Dropouts, Fidelity, InProcessGrid
 
 
 def simulated_clock() -> Clock:
@@ -31,6 +31,7 @@ def run_local(
     dropouts: Dropouts | None = None,
     states: DeviceStates | None = None,
     run_config: Mapping[str, UserConfigValue] | None = None,
+    answer_together: AnswerTogether | None = None,
 ) -> None:
     """Run `server_app` to its end against `devices` nodes with `client_app`; see `InProcessGrid` for the arguments."""
     grid = InProcessGrid(
@@ -41,6 +42,7 @@ def run_local(
         dropouts=dropouts,
         states=states,
         run_config=run_config,
+        answer_together=answer_together,
     )
     context = Context(
         run_id=grid.run.run_id, node_id=0, node_config={}, state=RecordDict(), run_config=dict(run_config or {})

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 
-from client import make_client_app
-from server import Clock, Counts, Federation, RoundReport, SecureSum, make_server_app
+from server import Clock, Counts, Federation, RoundReport, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -18,10 +17,6 @@ from shared.release import Release, first_release, next_release
 from shared.round_parameters import window_epsilon
 from simulations.cohort import (
     COHORT,
-    CohortSum,
-    FirstMasked,
-    MaskedCohort,
-    ShardPool,
     number_texts,
     write_own_words,
     write_windows,
@@ -30,20 +25,17 @@ from simulations.devices import (
     HELD_OUT,
     POPULATION,
     DeviceStates,
-    OpenSimulatedDevice,
-    PreparedContribution,
     StateJournal,
-    always,
     check_computations,
     computations,
     registry_key,
     told,
     write_logs,
 )
+from simulations.engine.device_side import DeviceSide
 from simulations.engine.embedding_cache import embed_catalogue
-from simulations.engine.local_engine import run_local, simulated_clock
+from simulations.engine.local_engine import simulated_clock
 from simulations.engine.prior_knowledge import Prior
-from simulations.engine.ray_engine import run_ray
 from simulations.engine.run_folder import RunFolder
 from simulations.engine.spending import Spending, spending
 from simulations.evaluation import ConceptScorer, Evaluation, Questions, World, evaluate
@@ -94,6 +86,7 @@ def train_federation(
     prior: Prior | None = None,
     ask_untrained: Questions | None = None,
     mask_first_only: bool = False,
+    processes: int = 1,
 ) -> Trained:
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
 
@@ -107,6 +100,7 @@ def train_federation(
         prior: concepts known beforehand, and names for them; none when left out.
         ask_untrained: what the model is asked before anybody taught it anything.
         mask_first_only: see `FirstMasked`; for secure sums over devices of this process.
+        processes: that devices of the local engine run in; their number changes no figure.
     """
     prior = prior or Prior()
     model = build_model(settings)
@@ -132,15 +126,8 @@ def train_federation(
         write_windows(folder.work / COHORT, logs, catalogue, settings.windows.events, numbers)
         write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
         write_logs(folder.work / POPULATION, logs)
-    clock = simulated_clock() if engine == "local" else Clock()
-    registry, states = registry_key(seed).public_key().public_bytes_raw(), DeviceStates()
-    prepared: dict[int, PreparedContribution] = {}
-    aggregator = None
-    if engine == "local":
-        pool = ShardPool(folder.work, seed)
-        ideal, masked = CohortSum(settings, states, pool), MaskedCohort(SecureSum(registry), pool, prepared)
-        aggregator = masked if settings.sum.mode == "secure" else ideal
-    first_masked = FirstMasked(settings, states, masked, ideal) if mask_first_only else None
+    states = DeviceStates()
+    devices = DeviceSide(settings, folder.work, engine, seed, states, mask_first_only, processes)
     federation = Federation(
         settings,
         model.layout,
@@ -150,9 +137,9 @@ def train_federation(
         publish=publish,
         seed=seed,
         resume=folder.resumed,
-        registry=registry,
-        clock=clock,
-        aggregator=first_masked or aggregator,
+        registry=registry_key(seed).public_key().public_bytes_raw(),
+        clock=simulated_clock() if engine == "local" else Clock(),
+        aggregator=devices.aggregator,
     )
     journal = StateJournal(folder.work / "states", states)
     if folder.resumed:
@@ -165,11 +152,8 @@ def train_federation(
         if not folder.resumed:
             curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve])
-        masks = (lambda: first_masked.masking) if first_masked else always
-        client_app = make_client_app(OpenSimulatedDevice(folder.work, seed, masks, prepared))
-        run = run_local if engine == "local" else run_ray
-        with one_thread():
-            run(server_app, client_app, len(world.members), states=states)
+        with one_thread(), devices.pool:
+            devices.run(server_app, len(world.members))
     counted = computations(states, len(world.members))
     check_computations(counted)
     check_moved(model.layout, start.vector, federation)

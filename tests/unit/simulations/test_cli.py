@@ -52,6 +52,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "rounds": None,
         "clients_per_round": None,
         "engine": "local",
+        "processes": None,
         "privacy": "both",
         "aggregation": "checked",
         "seed": 0,
@@ -67,7 +68,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
 def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -> None:
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
-        "--engine ray --privacy none --aggregation plain --seed 3 --out o --resume --compare --baselines all "
+        "--engine ray --processes 3 --privacy none --aggregation plain --seed 3 --out o --resume --compare --baselines all "
         "--concept-graph g.json --concept-names n.json"
     )
     assert call(*line.split()).exit_code == 0
@@ -80,6 +81,7 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
         "rounds": 5,
         "clients_per_round": 9,
         "engine": "ray",
+        "processes": 3,
         "privacy": "none",
         "aggregation": "plain",
         "seed": 3,

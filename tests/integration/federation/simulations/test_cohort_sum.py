@@ -1,6 +1,6 @@
 """Sums of a whole cohort at once, against the same sums device by device through Flower's messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from client import make_client_app
 from server import Aggregator, CohortMember, IdealSum, PlainSum, SecureSum, SumRequest, SumResult
 from server.training import request_for
 from shared.behaviour import Event
+from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.metrics import MEASURES
 from shared.model import Layout
@@ -61,31 +62,33 @@ MODES = {
 class World:
     """A work folder with a release and devices' logs: some too short, some with words, one with a NaN to meet."""
 
-    def __init__(self, tiny: Tiny, home: Path, *settings: str) -> None:
+    def __init__(self, tiny: Tiny, home: Path, *settings: str, devices: int = DEVICES) -> None:
         release, self.model = tiny.release(*SETTINGS, *settings)
         self.home, self.file, self.vector = home, release.federation, release.vector
         self.digest, self.items = release.digest(), len(release.catalogue)
         release.save(home / "releases" / self.digest)
-        logs: list[Sequence[Event]] = [person(device, 1 + device % 9) for device in range(DEVICES - 1)]
+        logs: list[Sequence[Event]] = [person(device, 1 + device % 9) for device in range(devices - 1)]
         logs.append(events(["garden-0", "music-3", "garden-1"], {1: "a rose for the garden"}))
         write_logs(home / POPULATION, logs)
-        write_logs(home / HELD_OUT, [person(100 + device, device % 2) for device in range(DEVICES)])
+        write_logs(home / HELD_OUT, [person(100 + device, device % 2) for device in range(devices)])
         numbers = number_texts(logs)
         with self.model.at(self.vector):
             write_own_words(home / COHORT, numbers, self.model.encoder.embed(list(numbers)))
         write_windows(home / COHORT, logs, release.catalogue, self.file.windows.events, numbers)
         self.cohort = [
             CohortMember(membership(SEED, device).identity.device.hex(), node)
-            for device, node in enumerate(InProcessGrid(make_client_app(self.opener()), DEVICES).get_node_ids())
+            for device, node in enumerate(InProcessGrid(make_client_app(self.opener()), devices).get_node_ids())
         ]
 
     def opener(self, prepared: Prepared | None = None, masking: bool = False) -> OpenSimulatedDevice:
         return OpenSimulatedDevice(self.home, SEED, lambda: masking, prepared or {})
 
-    def request(self, task: str, number: int, wanted: int = DEVICES) -> SumRequest:
+    def request(self, task: str, number: int, wanted: int | None = None) -> SumRequest:
         dimension = {"statistics": self.items, "evaluation": MEASURES}.get(task) or self.layout(number).size
         vector = None if task == "statistics" else self.vector
-        return request_for(self.file, task, self.digest, number, dimension, REGISTRY, wanted, vector)  # type: ignore[arg-type]
+        return request_for(
+            self.file, task, self.digest, number, dimension, REGISTRY, wanted or len(self.cohort), vector
+        )  # type: ignore[arg-type]
 
     def layout(self, number: int) -> Layout:
         return self.model.layout.select(self.file.groups_in(number))
@@ -97,7 +100,7 @@ class World:
 def summed(
     world: World, aggregator: Aggregator, states: DeviceStates, request: SumRequest, **opened: object
 ) -> SumResult:
-    grid = InProcessGrid(make_client_app(world.opener(**opened)), DEVICES, states=states)  # type: ignore[arg-type]
+    grid = InProcessGrid(make_client_app(world.opener(**opened)), len(world.cohort), states=states)  # type: ignore[arg-type]
     with one_thread():
         result = aggregator.sum(grid, world.cohort, request, simulated_clock())
     grid.settle()
@@ -199,3 +202,66 @@ def test_a_masked_sum_that_is_another_is_a_fault(tiny: Tiny, tmp_path: Path) -> 
     grid = InProcessGrid(make_client_app(opener), DEVICES, states=states)
     with pytest.raises(RuntimeError, match="update: expected the masked sum to be the ideal one, word for word"):
         aggregator.sum(grid, world.cohort, world.request("update", 1), simulated_clock())
+
+
+@pytest.fixture(scope="module")
+def spread_world(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, ShardPool]]:
+    """A world of more devices than one part takes, and a pool of three processes over it."""
+    world = World(tiny, tmp_path_factory.mktemp("spread"), "privacy.level=both", "sum.mode=secure", devices=150)
+    with ShardPool(world.home, SEED, processes=3) as pool:
+        pool.wait()
+        yield world, pool
+
+
+@pytest.mark.parametrize(("task", "number"), [("update", 1), ("update", 4), ("evaluation", 1), ("statistics", 0)])
+def test_the_number_of_processes_changes_no_bit_and_no_state(
+    spread_world: tuple[World, ShardPool], task: str, number: int
+) -> None:
+    world, pool = spread_world
+    request, results, kept = world.request(task, number), [], []
+    for used in (world.pool(), pool):
+        states = DeviceStates()
+        results.append(summed(world, CohortSum(world.file, states, used), states, request))
+        kept.append(states.snapshot()[1])
+    one, several = results
+    assert one.tally == several.tally
+    assert one.total is not None
+    assert several.total is not None
+    assert one.total.tobytes() == several.total.tobytes()
+    assert kept[0] == kept[1]
+
+
+def test_the_whole_protocol_in_several_processes_gives_the_same_sum(spread_world: tuple[World, ShardPool]) -> None:
+    world, pool = spread_world
+    request, states = world.request("update", 1), DeviceStates()
+    prepared: Prepared = {}
+    app = make_client_app(world.opener())
+    masked = MaskedCohort(SecureSum(REGISTRY), pool, prepared)
+    grid = InProcessGrid(
+        app, len(world.cohort), states=states, answer_together=lambda asked: pool.answers(asked, True, prepared)
+    )
+    with one_thread():
+        result = masked.sum(grid, world.cohort, request, simulated_clock())
+    assert result.tally.answered == len(world.cohort)
+    fresh = DeviceStates()
+    ideal = summed(world, CohortSum(world.file, fresh, world.pool()), fresh, request)
+    assert result.total is not None
+    assert ideal.total is not None
+    assert result.total.tobytes() == ideal.total.tobytes()
+    assert states.snapshot()[1] == fresh.snapshot()[1]
+
+
+def test_what_fails_ends_the_round(spread_world: tuple[World, ShardPool]) -> None:
+    world, pool = spread_world
+    unknown = request_for(world.file, "update", "0" * 64, 1, world.layout(1).size, REGISTRY, 150, world.vector)
+    with pytest.raises(Misconfigured, match="expected a folder with manifest"):
+        summed(world, CohortSum(world.file, DeviceStates(), pool), DeviceStates(), unknown)
+
+
+def test_a_pool_that_is_closed_leaves_no_process(tiny: Tiny, tmp_path: Path) -> None:
+    world = World(tiny, tmp_path, "privacy.level=none")
+    pool = ShardPool(world.home, SEED, processes=2)
+    (helper,) = pool._helpers
+    pool.close()
+    pool.wait()
+    assert not helper.alive

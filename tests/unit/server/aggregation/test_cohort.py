@@ -5,6 +5,7 @@ from flwr.clientapp import ClientApp
 
 from server.aggregation.cohort import CohortMember, NodeDirectory, sample_cohort
 from simulations.devices import InProcessGrid
+from simulations.devices.dropouts import Fate
 from simulations.engine import simulated_clock
 
 MEMBERS = [CohortMember(f"{index:08x}", 1000 - index) for index in range(50)]
@@ -93,9 +94,8 @@ def test_waiting_for_devices_ends_at_the_deadline(toy):
 
 def test_a_node_that_never_says_hello_is_waited_for_once(toy):
     grid = InProcessGrid(toy.client_app(), 3)
-    answer = grid._answer
     silent = grid.get_node_ids()[1]
-    grid._answer = lambda question: None if question.metadata.dst_node_id == silent else answer(question)
+    grid._fate = lambda question: Fate.SILENT if question.metadata.dst_node_id == silent else Fate.ANSWERS
     roster, clock = NodeDirectory(), simulated_clock()
     assert len(roster.refresh(grid, 30.0, clock)) == 2
     assert clock.now() >= 30.0

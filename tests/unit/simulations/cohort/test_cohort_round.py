@@ -99,7 +99,8 @@ def test_devices_together_give_what_each_gives_alone(tiny, settings, people):
                 continue
             assert updates.failures[device] is None
             assert vector.dtype == expected.dtype
-            np.testing.assert_allclose(vector, expected, atol=2e-6 * max(1.0, float(np.abs(expected).max())))
+            # Parameters are moved far off, so that every gradient is large: a float's digits, no more.
+            np.testing.assert_allclose(vector, expected, atol=1e-5 * max(1.0, float(np.linalg.norm(expected))))
 
 
 def people_of(count, events=9):

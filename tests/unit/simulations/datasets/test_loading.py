@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Misconfigured
-from simulations.datasets import load
+from simulations.datasets import kind_of, load
 from simulations.datasets.tally import LoadCounter
 
 
@@ -19,6 +19,22 @@ def test_an_unknown_specification_names_the_known_ones(spec: str) -> None:
 def test_an_unknown_option_is_refused(tmp_path: Path, query: str) -> None:
     with pytest.raises(Misconfigured, match="the only option is"):
         load(f"mind:{tmp_path}?{query}" if query else f"movielens:{tmp_path}?language=zh")
+
+
+@pytest.mark.parametrize(
+    "query", ["people=19", "people=1000001", "people=many", "people", "persons=30", "people=30&x=1"]
+)
+def test_a_made_world_has_a_number_of_people_and_nothing_else(query: str) -> None:
+    with pytest.raises(Misconfigured, match=r"expected demo\?people=N with from 20 to 1000000 people"):
+        load(f"demo?{query}")
+
+
+def test_a_smaller_world_has_the_first_people_of_a_larger_one() -> None:
+    few, more = load("demo?people=20", 1), load("demo?people=30", 1)
+    assert len(few.people) == 20
+    assert few.people == more.people[:20]
+    assert few.catalogue.digest() == more.catalogue.digest() == load("demo", 1).catalogue.digest()
+    assert [kind_of(spec) for spec in ("demo?people=20", "demo", "mind:DIR?language=zh")] == ["demo", "demo", "mind"]
 
 
 def test_two_events_files_are_refused(tmp_path: Path) -> None:
