@@ -176,7 +176,7 @@ def _measured(
         cold_start=_cold_start(world, evaluation),
         privacy={"user": trained.spent.user, "event": trained.spent.event},
         cost={
-            "client_milliseconds": 1000 * sum(r.seconds for r in updates) / max(sum(r.selected for r in updates), 1),
+            "client_milliseconds": trained.mean_milliseconds(),
             "upload_bytes_per_client": sum(report.upload_bytes for report in updates) / max(answered, 1),
         },
         seed=seed,

@@ -1,5 +1,6 @@
 """What a part of a cohort adds to a sum without masks, computed together. It can be asked of any process."""
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -162,6 +163,20 @@ class ShardWorker:
         """
         app = make_client_app(OpenSimulatedDevice(self._home, self._seed, lambda: masks, prepared))
         return [answer_question(app, question) for question in questions]
+
+    def milliseconds(self, work: RoundWork, devices: Sequence[int]) -> list[float]:
+        """How long each of these devices works for its answer without masks, computing it by itself."""
+        installed = self._release(work.request.release, "adapters" in work.request.groups)
+        configuration, taken = work.terms.configuration, []
+        for device in devices:
+            started = time.perf_counter()
+            vector, _ = self._one(work, installed, device)
+            if work.members:
+                parameters = configuration.for_cohort(work.members, work.terms.local_noise_over_clip)
+                chance = self._chance(device, work).bytes(f"{work.request.task} words")
+                encode_rows(vector[None], configuration, parameters, [chance])
+            taken.append(1000.0 * (time.perf_counter() - started))
+        return taken
 
     def _in_the_open(
         self,

@@ -1,14 +1,17 @@
 """The simulated devices of a training: in which processes they run, and how their answers become sums."""
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from flwr.serverapp import ServerApp
 
 from client import make_client_app
-from server import Aggregator, SecureSum
+from server import Aggregator, RoundReport, SecureSum
+from server.training import request_for
 from shared.federation import FederationFile
-from simulations.cohort import CohortSum, FirstMasked, MaskedCohort, ShardPool
+from shared.model import Layout, Vector
+from simulations.cohort import CohortSum, FirstMasked, MaskedCohort, RoundWork, ShardPool, ShardWorker, round_request
 from simulations.devices import (
     DeviceAnswer,
     DeviceQuestion,
@@ -21,6 +24,8 @@ from simulations.devices import (
 from simulations.engine.local_engine import run_local
 from simulations.engine.ray_engine import run_ray
 from simulations.options import Engine
+
+_MEASURED = 8  # devices
 
 
 class DeviceSide:
@@ -53,7 +58,8 @@ class DeviceSide:
             processes: that devices of the local engine run in.
         """
         self.aggregator: Aggregator | None = None
-        self.pool = ShardPool(home, seed, processes)
+        self.pool = ShardPool(home, seed, processes if engine == "local" else 1)
+        self._settings, self._home, self._seed = settings, home, seed
         self._engine, self._states = engine, states
         self._prepared: dict[int, PreparedContribution] = {}
         self._masks = always
@@ -76,3 +82,28 @@ class DeviceSide:
 
     def _answers(self, questions: Sequence[DeviceQuestion]) -> list[DeviceAnswer]:
         return self.pool.answers(questions, self._masks(), self._prepared)
+
+    def milliseconds(
+        self, reports: Sequence[RoundReport], release: str, layout: Layout, vector: Vector, devices: int
+    ) -> dict[tuple[str, ...], float]:
+        """What one device works in a round, one by one and without masks: the median of a few, by the groups trained.
+
+        Args:
+            reports: of the rounds.
+            release: digest of the one that devices have.
+            layout: of the parameters.
+            vector: float32 [d_total], the parameters to train from.
+            devices: how many there are.
+        """
+        registry = registry_key(self._seed).public_key().public_bytes_raw()
+        worker, taken = ShardWorker(self._home, self._seed), {}
+        for report in {report.groups: report for report in reports if report.task == "update"}.values():
+            request = request_for(
+                self._settings, "update", release, report.number, layout.select(report.groups).size, registry,
+                report.selected, vector,
+            )  # fmt: skip
+            members = 0 if self._settings.sum.mode == "plain" else report.answered
+            work = RoundWork(round_request(request), vector, request.terms, members)
+            one_by_one = worker.milliseconds(work, range(min(_MEASURED + 1, devices)))
+            taken[report.groups] = statistics.median(one_by_one[1:] or one_by_one)  # the first fills what others find
+        return taken

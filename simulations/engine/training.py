@@ -1,7 +1,7 @@
 """The federated training of a simulation: puts the unmodified ServerApp and ClientApp together and watches them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -63,6 +63,7 @@ class Trained:
         curve: validation metrics as it went on: those the federation measures itself, and beside them those that only a
             simulation can know.
         spent: what the device that took part most has spent, at each level that is promised.
+        device_milliseconds: one device's own work in a round, measured one by one, by the groups it trains.
         uncomputed: what some devices could not compute, in sentences.
     """
 
@@ -72,8 +73,15 @@ class Trained:
     reports: tuple[RoundReport, ...]
     curve: tuple[CurvePoint, ...]
     spent: Spending
+    device_milliseconds: Mapping[tuple[str, ...], float]
     untrained: Evaluation | None = None
     uncomputed: tuple[str, ...] = ()
+
+    def mean_milliseconds(self, group: str | None = None) -> float:
+        """One device's own work in a round, over all rounds of training, or those that train a group; 0 for none."""
+        rounds = [report for report in self.reports if report.task == "update" and group in (None, *report.groups)]
+        asked = sum(report.selected for report in rounds)
+        return sum(self.device_milliseconds[report.groups] * report.selected for report in rounds) / max(asked, 1)
 
 
 def train_federation(
@@ -154,6 +162,9 @@ def train_federation(
         server_app = make_server_app(lambda _: federation, [journal, curve])
         with one_thread(), devices.pool:
             devices.run(server_app, len(world.members))
+            milliseconds = devices.milliseconds(
+                federation.reports, releases[0].digest(), model.layout, federation.vector, len(world.members)
+            )
     counted = computations(states, len(world.members))
     check_computations(counted)
     check_moved(model.layout, start.vector, federation)
@@ -172,8 +183,9 @@ def train_federation(
     curve.add(federation.round_number)
     spent = spending(settings, states, len(world.members), federation.reports, mask_first_only)
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
-    uncomputed = tuple(told(counted))
-    return Trained(start, release, scorer, federation.reports, tuple(points), spent, untrained, uncomputed)
+    return Trained(
+        start, release, scorer, federation.reports, tuple(points), spent, milliseconds, untrained, tuple(told(counted))
+    )
 
 
 def _check_windows(settings: FederationFile, dimension: int) -> None:

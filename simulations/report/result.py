@@ -95,7 +95,8 @@ class RunResult:
         baselines: name -> the same as `metrics`, with `"impressions"` where the data has them.
         cold_start: `{"users": {...}, "items": {...}}`.
         privacy: `{"user": {...}, "event": {...}}`, each with epsilon and delta.
-        cost: seconds, client_milliseconds, upload_bytes_per_client.
+        cost: seconds of the run; client_milliseconds of one device's own work in a round, measured one by one and
+            without masks; upload_bytes_per_client.
         untrained: as `metrics`, for the model before anybody taught it anything.
         learnt: `{"sampled": {"ndcg@10", "low", "high"}, "full": the same}`: what training brought over `untrained`,
             with its paired 95 % bootstrap interval over people.

@@ -121,14 +121,9 @@ def _flat(figures: dict[str, dict[str, float | None]]) -> dict[str, float | None
 
 
 def _cost(trained: Trained) -> dict[str, float]:
-    updates = [report for report in trained.reports if report.task == "update"]
-    asked = sum(report.selected for report in updates)
-    adapting = [report for report in updates if "adapters" in report.groups]
     return {
-        "client milliseconds": 1000 * sum(report.seconds for report in updates) / max(asked, 1),
-        "client milliseconds, adapter rounds": 1000
-        * sum(report.seconds for report in adapting)
-        / max(sum(report.selected for report in adapting), 1),
+        "client milliseconds": trained.mean_milliseconds(),
+        "client milliseconds, adapter rounds": trained.mean_milliseconds("adapters"),
     }
 
 

@@ -68,8 +68,8 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
 def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -> None:
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
-        "--engine ray --processes 3 --privacy none --aggregation plain --seed 3 --out o --resume --compare --baselines all "
-        "--concept-graph g.json --concept-names n.json"
+        "--engine ray --processes 3 --privacy none --aggregation plain --seed 3 --out o --resume --compare "
+        "--baselines all --concept-graph g.json --concept-names n.json"
     )
     assert call(*line.split()).exit_code == 0
     arguments = simulated[0]

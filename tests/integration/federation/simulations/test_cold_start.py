@@ -146,4 +146,4 @@ def finished(tiny: Tiny, world: World, scorer: Recorder) -> Trained:
     model = build_model(file)
     catalogue = world.dataset.catalogue
     start: Release = first_release(file, catalogue, model, model.encoder.embed(catalogue.texts, keep=True))
-    return Trained(start, start, scorer, (), (), Spending(None, None))  # type: ignore[arg-type]
+    return Trained(start, start, scorer, (), (), Spending(None, None), {})  # type: ignore[arg-type]
