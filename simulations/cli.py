@@ -96,6 +96,7 @@ def run(
     with exit_on_error(_PROGRAM, debug):
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
+        _check_data(data)
         folder = out or _fresh_folder(data)
         with resumable(folder, engine):
             from simulations.report import Progress, print_result
@@ -146,6 +147,7 @@ def compare(
         if list_only:
             return _print_names(COMPARISONS, as_json)
         chosen = _chosen(names, COMPARISONS)
+        _check_data(data)
         from simulations.report import Progress
         from simulations.studies import run_comparison as measure
 
@@ -292,6 +294,13 @@ def main() -> None:
     """Entry point of the console script."""
     os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
     app(prog_name="hushrec-simulate")
+
+
+def _check_data(data: str) -> None:
+    """Refuse data that is not there before what computes is loaded, which takes seconds."""
+    from simulations.datasets import check_data
+
+    check_data(data)
 
 
 def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:

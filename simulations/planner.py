@@ -5,8 +5,8 @@ from typing import Any
 
 from shared.charges import epsilon_alone
 from shared.errors import Misconfigured
-from shared.federation import FederationFile, read_federation
-from shared.model import build_model
+from shared.federation import FederationFile, group_size, read_federation
+from shared.model import encoder_width
 from shared.privacy import Cohort, people_share, plan_budget
 from shared.round_parameters import window_epsilon
 from shared.tasks import Task
@@ -49,7 +49,8 @@ def plan_table(
             f"plan: expected a population of at least training.clients_per_round = {training.clients_per_round}, "
             f"got {population}"
         )
-    dimension = build_model(file).layout.select(file.heads).size
+    width = encoder_width(file.backbone.name)
+    dimension = sum(group_size(file, group, width) for group in file.heads)
     answers = -(-training.rounds * training.clients_per_round // population)
     chosen = _EPSILONS if epsilon is None else (epsilon,)
     return {

@@ -1,6 +1,7 @@
 """The federation file: what devices and the server agree on. See `schema` for its sections."""
 
 from shared.federation.groups import GROUPS, PLAIN_HEAD_GROUPS, group_of_parameter
+from shared.federation.head_sizes import group_size
 from shared.federation.reading import default_federation_text, read_federation, write_toml
 from shared.federation.reference import federation_reference, settings_reference
 from shared.federation.schema import FederationFile
@@ -12,6 +13,7 @@ __all__ = [
     "default_federation_text",
     "federation_reference",
     "group_of_parameter",
+    "group_size",
     "read_federation",
     "settings_reference",
     "write_toml",

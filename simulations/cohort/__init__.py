@@ -1,13 +1,32 @@
 """The devices of a round as one tensor program, with the same words and ledgers as one by one."""
 
-from simulations.cohort.cohort_sum import CohortSum, round_request
-from simulations.cohort.first_masked import FirstMasked
-from simulations.cohort.masked_cohort import MaskedCohort
-from simulations.cohort.own_words import number_texts, write_own_words
-from simulations.cohort.shard import COHORT, RoundWork, ShardWorker
-from simulations.cohort.shard_pool import ShardPool
-from simulations.cohort.updates import CohortRound, has_closed_form
-from simulations.cohort.window_columns import WindowColumns, write_windows
+from typing import TYPE_CHECKING
+
+from shared.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from simulations.cohort.cohort_sum import CohortSum, round_request
+    from simulations.cohort.first_masked import FirstMasked
+    from simulations.cohort.masked_cohort import MaskedCohort
+    from simulations.cohort.own_words import number_texts, write_own_words
+    from simulations.cohort.shard import COHORT, RoundWork, ShardWorker
+    from simulations.cohort.shard_pool import ShardPool
+    from simulations.cohort.updates import CohortRound, has_closed_form
+    from simulations.cohort.window_columns import WindowColumns, write_windows
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "simulations.cohort.cohort_sum": ("CohortSum", "round_request"),
+        "simulations.cohort.first_masked": ("FirstMasked",),
+        "simulations.cohort.masked_cohort": ("MaskedCohort",),
+        "simulations.cohort.own_words": ("number_texts", "write_own_words"),
+        "simulations.cohort.shard": ("COHORT", "RoundWork", "ShardWorker"),
+        "simulations.cohort.shard_pool": ("ShardPool",),
+        "simulations.cohort.updates": ("CohortRound", "has_closed_form"),
+        "simulations.cohort.window_columns": ("WindowColumns", "write_windows"),
+    },
+)
 
 __all__ = [
     "COHORT", "CohortRound", "CohortSum", "FirstMasked", "MaskedCohort", "RoundWork", "ShardPool", "ShardWorker",

@@ -1,9 +1,24 @@
 """The data sets a federation can be simulated on: four real layouts and a made-up world whose truth is known."""
 
-from simulations.datasets.dataset import Dataset, Impression, LoadReport, Person, SkippedRows
-from simulations.datasets.demo_truth import DemoTruth, Habit
-from simulations.datasets.export import export_dataset
-from simulations.datasets.loading import kind_of, load, spec_of
+from typing import TYPE_CHECKING
+
+from shared.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from simulations.datasets.dataset import Dataset, Impression, LoadReport, Person, SkippedRows
+    from simulations.datasets.demo_truth import DemoTruth, Habit
+    from simulations.datasets.export import export_dataset
+    from simulations.datasets.loading import check_data, kind_of, load, spec_of
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "simulations.datasets.dataset": ("Dataset", "Impression", "LoadReport", "Person", "SkippedRows"),
+        "simulations.datasets.demo_truth": ("DemoTruth", "Habit"),
+        "simulations.datasets.export": ("export_dataset",),
+        "simulations.datasets.loading": ("check_data", "kind_of", "load", "spec_of"),
+    },
+)
 
 __all__ = [
     "Dataset",
@@ -13,6 +28,7 @@ __all__ = [
     "LoadReport",
     "Person",
     "SkippedRows",
+    "check_data",
     "export_dataset",
     "kind_of",
     "load",

@@ -93,18 +93,37 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
         Corrupt: a file is not what its name claims.
     """
     spec, seed = spec_of(data), whole_number("seed", seed, 0)
+    check_data(spec)
+    kind = kind_of(spec)
+    if kind in _MAKERS:
+        return _MAKERS[kind](seed, _people(spec))
+    folder, options = _place(spec)
+    return load_mind(folder, options["language"]) if options else _LOADERS[kind](folder)
+
+
+def check_data(data: str | PathLike[str]) -> None:
+    """See that a specification names a data set there is, before anything of it is read.
+
+    Raises:
+        Misconfigured: an unknown name or option, or no such directory.
+    """
+    spec = spec_of(data)
     name, _, rest = spec.partition(":")
     if kind_of(spec) in _MAKERS and ":" not in spec:
-        return _MAKERS[kind_of(spec)](seed, _people(spec))
+        _people(spec)
+        return
     if name not in _LOADERS:
         raise Misconfigured(f"data: expected {_EXPECTED}, got {spec!r}")
     place, _, query = rest.partition("?")
-    folder = Path(place).expanduser()
+    folder, options = _place(spec)
     if not place or not folder.is_dir():
         raise Misconfigured(f"data: expected an existing directory after {name!r}, got {place!r}; {_EXPECTED}")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    if not options and not query:
-        return _LOADERS[name](folder)
-    if name == "mind" and set(options) == {"language"} and options["language"] in ("en", "zh"):
-        return load_mind(folder, options["language"])
-    raise Misconfigured(f"data: the only option is mind:DIR?language=en or zh, got {query!r} for {name!r}")
+    known = name == "mind" and set(options) == {"language"} and options["language"] in ("en", "zh")
+    if query and not known:
+        raise Misconfigured(f"data: the only option is mind:DIR?language=en or zh, got {query!r} for {name!r}")
+
+
+def _place(spec: str) -> tuple[Path, dict[str, str]]:
+    """The folder of a specification, and its options."""
+    place, _, query = spec.partition(":")[2].partition("?")
+    return Path(place).expanduser(), dict(parse_qsl(query, keep_blank_values=True))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import Misconfigured
-from simulations.features.image_model import Image
+from simulations.features.encoder import Image
 
 _HUES, _GREYS, _DIRECTIONS = 12, 4, 12
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 
+Image = NDArray[np.uint8]  # shape [height, width, 3], red, green, blue
+
 Input = TypeVar("Input")
 _Input = TypeVar("_Input", contravariant=True)
 

@@ -11,8 +11,7 @@ from transformers import AutoImageProcessor, AutoModel
 from transformers.utils import logging as transformers_logging
 
 from shared.errors import Misconfigured
-
-Image = NDArray[np.uint8]  # shape [height, width, 3], red, green, blue
+from simulations.features.encoder import Image
 
 _NEEDED = ("config.json", "model.safetensors", "preprocessor_config.json")
 

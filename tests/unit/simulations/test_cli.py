@@ -71,6 +71,7 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
         "--engine ray --processes 3 --privacy none --aggregation plain --seed 3 --out o --resume --compare "
         "--baselines all --concept-graph g.json --concept-names n.json"
     )
+    Path("x/ml-100k").mkdir(parents=True)
     assert call(*line.split()).exit_code == 0
     arguments = simulated[0]
     del arguments["progress"]
@@ -96,7 +97,8 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
 
 def test_a_run_without_a_folder_never_takes_one_that_is_there(simulated: list[dict[str, Any]]) -> None:
     Path("runs/ml-100k-1").mkdir(parents=True)
-    call("run", "--data", "movielens:../x/ml-100k/")
+    Path("x/ml-100k").mkdir(parents=True)
+    call("run", "--data", "movielens:x/ml-100k/")
     assert simulated[0]["out"] == Path("runs/ml-100k-2")
 
 
