@@ -10,6 +10,7 @@ from simulations.benchmarks.encoder import encoder
 from simulations.benchmarks.grid import grid
 from simulations.benchmarks.private_round import private_round
 from simulations.benchmarks.recommend import benchmark_recommend
+from simulations.benchmarks.round import benchmark_round
 from simulations.benchmarks.secure_sum import secure_sum
 from simulations.report import Progress
 
@@ -21,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[Progress], dict[str, Any]]] = MappingProxyTyp
         "grid": grid,
         "private-round": private_round,
         "recommend": benchmark_recommend,
+        "round": benchmark_round,
         "secure-sum": secure_sum,
     }
 )

@@ -6,9 +6,10 @@ from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from simulations.cohort.cohort_sum import CohortSum, round_request
+    from simulations.cohort.drawn_windows import draw_windows, indexed
     from simulations.cohort.first_masked import FirstMasked
     from simulations.cohort.masked_cohort import MaskedCohort
-    from simulations.cohort.own_words import number_texts, write_own_words
+    from simulations.cohort.own_words import number_texts, read_own_words, write_own_words
     from simulations.cohort.shard import COHORT, RoundWork, ShardWorker
     from simulations.cohort.shard_pool import ShardPool
     from simulations.cohort.updates import CohortRound, has_closed_form
@@ -18,9 +19,10 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "simulations.cohort.cohort_sum": ("CohortSum", "round_request"),
+        "simulations.cohort.drawn_windows": ("draw_windows", "indexed"),
         "simulations.cohort.first_masked": ("FirstMasked",),
         "simulations.cohort.masked_cohort": ("MaskedCohort",),
-        "simulations.cohort.own_words": ("number_texts", "write_own_words"),
+        "simulations.cohort.own_words": ("number_texts", "read_own_words", "write_own_words"),
         "simulations.cohort.shard": ("COHORT", "RoundWork", "ShardWorker"),
         "simulations.cohort.shard_pool": ("ShardPool",),
         "simulations.cohort.updates": ("CohortRound", "has_closed_form"),
@@ -30,5 +32,6 @@ __getattr__, __dir__ = lazy_exports(
 
 __all__ = [
     "COHORT", "CohortRound", "CohortSum", "FirstMasked", "MaskedCohort", "RoundWork", "ShardPool", "ShardWorker",
-    "WindowColumns", "has_closed_form", "number_texts", "round_request", "write_own_words", "write_windows",
+    "WindowColumns", "draw_windows", "has_closed_form", "indexed", "number_texts", "read_own_words", "round_request",
+    "write_own_words", "write_windows",
 ]  # fmt: skip

@@ -76,7 +76,7 @@ def indexed(
     """
     windows = np.concatenate([one.windows for one in drawn])
     rows, texts = columns.rows[windows].astype(np.int64), columns.texts[windows]
-    longest = int(((rows >= 0) | (texts >= 0)).any(0).nonzero()[0].max(initial=0)) + 1
+    longest = int(columns.lengths[windows].max())
     rows, texts = rows[:, :longest], texts[:, :longest]
     known, own = rows >= 0, texts >= 0
     targets = np.where(known, rows, nothing)

@@ -4,7 +4,7 @@ Windows and negatives are drawn by each device's own chance, so both are the sam
 floats are added. What has no closed form, and whatever is unusual about a device, is computed on the device itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from shared.errors import NotYet, kind_and_place
 from shared.federation import FederationFile
 from shared.model import Vector
 from shared.round_parameters import group_norms
-from simulations.cohort.closed_form import CLOSED_FORM_GROUPS, ClosedForm
+from simulations.cohort.closed_form import CLOSED_FORM_GROUPS, ClosedForm, IndexedWindows
 from simulations.cohort.drawn_windows import DrawnWindows, draw_windows, indexed
 from simulations.cohort.view_table import ViewTable
 from simulations.cohort.window_columns import WindowColumns
@@ -111,6 +111,20 @@ class CohortRound:
         self._clip_groups(vectors)
         return Updates(vectors, failures, unusual)
 
+    def gradient_work(self, devices: Sequence[int]) -> Callable[[], None]:
+        """The bare tensor work of these devices' updates, what is drawn and looked up being done: for benchmarks."""
+        drawn: list[DrawnWindows | None] = [self._draw(device) for device in devices]
+        chunks = [[one for place in places if (one := drawn[place]) is not None] for places in self._chunks(drawn)]
+        work = [
+            (indexed(self._columns, chunk, self._text_rows, self._nothing), len(chunk[0].windows)) for chunk in chunks
+        ]
+
+        def run() -> None:
+            for windows, per_device in work:
+                self._summed(windows, per_device)
+
+        return run
+
     def _draw(self, device: int) -> DrawnWindows:
         return draw_windows(
             self._columns,
@@ -124,7 +138,9 @@ class CohortRound:
     def _chunks(self, drawn: Sequence[DrawnWindows | None]) -> Iterator[list[int]]:
         """Places of devices with as many windows each, of like length: padding is work thrown away."""
         ordered = sorted(
-            (len(one.windows), self._longest(one), place) for place, one in enumerate(drawn) if one and len(one.windows)
+            (len(one.windows), int(self._columns.lengths[one.windows].max()), place)
+            for place, one in enumerate(drawn)
+            if one and len(one.windows)
         )
         chunk: list[int] = []
         windows = 0
@@ -137,21 +153,21 @@ class CohortRound:
         if chunk:
             yield chunk
 
-    def _longest(self, drawn: DrawnWindows) -> int:
-        filled = (self._columns.rows[drawn.windows] >= 0) | (self._columns.texts[drawn.windows] >= 0)
-        return int(np.flatnonzero(filled.any(axis=0)).max(initial=0))
-
     def _gradients(self, drawn: Sequence[DrawnWindows]) -> NDArray[np.float32]:
         """Sums of the gradients of the windows of devices that drew as many each, float32 [n, d of the groups]."""
-        windows = indexed(self._columns, drawn, self._text_rows, self._nothing)
-        per_device = len(drawn[0].windows)
+        return self._summed(self._indexed(drawn), len(drawn[0].windows)).numpy()
+
+    def _indexed(self, drawn: Sequence[DrawnWindows]) -> IndexedWindows:
+        return indexed(self._columns, drawn, self._text_rows, self._nothing)
+
+    def _summed(self, windows: IndexedWindows, per_device: int) -> Tensor:
         by_window = self._release.federation.privacy.event
         found = self._form.gradients(windows, 1 if by_window else per_device)
         if by_window:
             found = _clipped_windows(found, self._release.federation.clipping.window_norm)
             found = {name: part.unflatten(0, (-1, per_device)).sum(1) for name, part in found.items()}
         parts = [found[block.name].flatten(1) for block in self._layout.blocks]
-        return torch.cat(parts, 1).numpy()
+        return torch.cat(parts, 1)
 
     def _clip_groups(self, vectors: NDArray[np.float32]) -> None:
         """Each group shortened to its own bound, in place: see `LocalTraining`."""

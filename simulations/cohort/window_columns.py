@@ -18,7 +18,18 @@ from shared.catalogue import Catalogue
 from shared.errors import Corrupt
 from shared.model import CONTEXT_WIDTH, encode_context
 
-_COLUMNS = ("starts", "events", "rows", "texts", "importance", "contexts", "circumstances", "offered_starts", "offered")
+_COLUMNS = (
+    "starts",
+    "events",
+    "lengths",
+    "rows",
+    "texts",
+    "importance",
+    "contexts",
+    "circumstances",
+    "offered_starts",
+    "offered",
+)
 
 
 class WindowColumns:
@@ -27,6 +38,7 @@ class WindowColumns:
     Attributes:
         starts: int64 [n + 1], where each device's windows begin, oldest first.
         events: int64 [n], how many events each device trains on.
+        lengths: int32 [W], how many events each window has.
         rows: int32 [W, T], catalogue row of each event; -1 for padding, and for events without a known item.
         texts: int32 [W, T], number of the text of each event that has words of its own; -1 for the others.
         importance: float32 [W, T], see `WindowRows`.
@@ -44,11 +56,14 @@ class WindowColumns:
         """
         try:
             columns: dict[str, NDArray[Any]] = {
-                name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _COLUMNS
+                # As plain arrays over the same memory: what is cut out of a mapped one costs more than the cut.
+                name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+                for name in _COLUMNS
             }
         except (OSError, ValueError) as error:
             raise Corrupt(f"windows of simulated devices {folder}: could not be read ({error}); start anew") from None
         self.starts, self.events = columns["starts"], columns["events"]
+        self.lengths = columns["lengths"]
         self.rows, self.texts = columns["rows"], columns["texts"]
         self.importance, self.contexts = columns["importance"], columns["contexts"]
         self.circumstances = columns["circumstances"]
@@ -105,6 +120,7 @@ def write_windows(
     columns: dict[str, NDArray[Any]] = {
         "starts": np.asarray(starts, np.int64),
         "events": np.asarray(events, np.int64),
+        "lengths": np.asarray([len(window.events) for window in windows], np.int32),
         "rows": rows,
         "texts": texts,
         "importance": importance,

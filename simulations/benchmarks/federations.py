@@ -1,0 +1,98 @@
+"""The federation that benchmarks of rounds run: the demo's people and preset, prepared once, trained in many ways."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from client import LoadedRelease, load_release, make_client_app
+from server import Aggregator, Clock, Federation
+from shared.federation import FederationFile
+from shared.model import GlobalModel, build_model
+from shared.release import Release, first_release
+from simulations.cohort import COHORT, number_texts, write_own_words, write_windows
+from simulations.datasets import load
+from simulations.devices import (
+    HELD_OUT,
+    POPULATION,
+    DeviceStates,
+    InProcessGrid,
+    OpenSimulatedDevice,
+    registry_key,
+    write_logs,
+)
+from simulations.engine import RunFolder, embed_catalogue, simulated_clock
+from simulations.evaluation import World
+from simulations.settings import resolve
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class BenchmarkWorld:
+    """Devices of the demo with all that they share, in a work folder.
+
+    Attributes:
+        home: the work folder.
+        settings: the terms of the federation.
+        model: of the federation.
+        release: release zero.
+        digest: of it, in the work folder.
+        devices: how many there are.
+    """
+
+    home: Path
+    settings: FederationFile
+    model: GlobalModel
+    release: Release
+    digest: str
+    devices: int
+
+    @classmethod
+    def make(
+        cls, place: Path, devices: int, settings: tuple[str, ...], privacy: str = "user", aggregation: str = "ideal"
+    ) -> "BenchmarkWorld":
+        """Write the world of so many devices to a folder; its rounds ask everybody."""
+        world = World.of(load(f"demo?people={devices}", SEED), SEED, strangers_share=0.0)
+        wishes = (f"training.clients_per_round={devices}", "training.adapter_rounds=0", "evaluation.every_rounds=0")
+        file = resolve("demo", world.events, devices, None, (*wishes, *settings), None, None, privacy, aggregation)
+        folder = RunFolder.open(place, {"federation": file.digest()}, resume=False)
+        model, catalogue = build_model(file), world.dataset.catalogue
+        embeddings = embed_catalogue(model, catalogue, file.backbone.max_tokens)
+        release = first_release(file, catalogue, model, embeddings)
+        logs = [world.training_log(person) for person in world.members]
+        numbers = number_texts(logs)
+        with model.at(release.vector):
+            write_own_words(folder.work / COHORT, numbers, model.encoder.embed(list(numbers)))
+        write_windows(folder.work / COHORT, logs, catalogue, file.windows.events, numbers)
+        write_logs(folder.work / POPULATION, logs)
+        write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
+        return cls(folder.work, file, model, release, folder.publish(release), devices)
+
+    def federation(
+        self, name: str, states: DeviceStates, aggregator: Aggregator | None = None, clock: Clock | None = None
+    ) -> tuple[Federation, InProcessGrid]:
+        """A training of its own over these devices, and the grid that reaches them."""
+        federation = Federation(
+            self.settings,
+            self.model.layout,
+            self.release.vector,
+            items=len(self.release.catalogue),
+            folder=self.home / name,
+            publish=lambda counts, noise: self.digest,
+            registry=self.registry,
+            clock=clock or simulated_clock(),
+            aggregator=aggregator,
+        )
+        return federation, InProcessGrid(make_client_app(self.opener()), self.devices, states=states)
+
+    def opener(self) -> OpenSimulatedDevice:
+        """Opens its devices, each computing for itself."""
+        return OpenSimulatedDevice(self.home, SEED)
+
+    def installed(self) -> LoadedRelease:
+        """Its release as devices have it."""
+        return load_release(self.home / "releases" / self.digest)
+
+    @property
+    def registry(self) -> bytes:
+        """Ed25519 public key that certifies its devices."""
+        return registry_key(SEED).public_key().public_bytes_raw()

@@ -1,0 +1,102 @@
+"""A round of a thousand devices that train the heads: this engine, its floor, its one-by-one path, and its peers."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from server import Federation, IdealSum
+from simulations.benchmarks.federations import BenchmarkWorld
+from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
+from simulations.cohort import COHORT, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
+from simulations.devices import DeviceStates, InProcessGrid
+from simulations.engine import one_thread
+from simulations.report import Progress
+
+DEVICES = 1000
+_FEWER = 100  # devices of the paths that take ten times as long and more
+_ROUNDS = 6  # the first of each is not counted
+# The demo's preset, everybody in every round and every window.
+_SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
+
+
+def benchmark_round(progress: Progress) -> dict[str, Any]:
+    """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
+    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread():
+        with progress.stage("making devices"):
+            world = BenchmarkWorld.make(Path(place) / "all", DEVICES, _SETTINGS)
+            few = BenchmarkWorld.make(Path(place) / "few", _FEWER, _SETTINGS)
+        floor = _floor(world)
+        turns: dict[str, tuple[int, Callable[[], object]]] = {
+            "this engine": (DEVICES, _ours(world)),
+            "bare tensor work": (DEVICES, floor),
+            "one by one": (_FEWER, _one_by_one(few)),
+        }
+        theirs = pfl_round(few)
+        if theirs is not None:
+            turns["pfl-research"] = (_FEWER, theirs)
+        cpu, wall = _timed(turns, progress)
+        with progress.stage("Flower's Ray engine"):
+            ray = flower_ray_seconds(few, 3)
+    ours = wall["this engine"]
+    on_ray = None if ray is None else 1000.0 * median(ray[1:]) / _FEWER
+    rows: list[dict[str, Any]] = [
+        {"path": name, "CPU ms per device": cpu[name], "wall ms per device": wall[name]} for name in cpu
+    ]
+    if on_ray is not None:
+        rows.append({"path": "Flower's Ray engine, 2 workers", "wall ms per device": on_ray})
+    return {
+        "devices": DEVICES,
+        "numbers that train": world.model.layout.select(world.settings.groups_in(1)).size,
+        "rows": rows,
+        "ratio_to_floor": wall["bare tensor work"] / ours,
+        "ratio_to_before": wall["one by one"] / ours,
+        "ratio_to_flower_ray": None if on_ray is None else on_ray / ours,
+        "ratio_to_pfl": wall["pfl-research"] / ours if "pfl-research" in wall else None,
+        **({} if theirs is not None else {"for ratio_to_pfl": HOW_PFL}),
+    }
+
+
+def _timed(
+    turns: dict[str, tuple[int, Callable[[], object]]], progress: Progress
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Median CPU and wall milliseconds per device of each path, taken in turn; its first turn is not counted."""
+    cpu: dict[str, list[float]] = {name: [] for name in turns}
+    wall: dict[str, list[float]] = {name: [] for name in turns}
+    with progress.stage("rounds", total=_ROUNDS) as stage:
+        for _ in range(_ROUNDS):
+            for name, (devices, run) in turns.items():
+                began, started = time.perf_counter(), time.process_time()
+                run()
+                cpu[name].append(1000.0 * (time.process_time() - started) / devices)
+                wall[name].append(1000.0 * (time.perf_counter() - began) / devices)
+            stage.advance()
+    return {name: median(taken[1:]) for name, taken in cpu.items()}, {
+        name: median(taken[1:]) for name, taken in wall.items()
+    }
+
+
+def _ours(world: BenchmarkWorld) -> Callable[[], object]:
+    states = DeviceStates()
+    return _next_round(*world.federation("ours", states, CohortSum(world.settings, states, ShardPool(world.home, 0))))
+
+
+def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:
+    return _next_round(*world.federation("one by one", DeviceStates(), IdealSum()))
+
+
+def _next_round(federation: Federation, grid: InProcessGrid) -> Callable[[], object]:
+    return lambda: next(iter(federation.run(grid, until=federation.round_number + 1)))
+
+
+def _floor(world: BenchmarkWorld) -> Callable[[], None]:
+    """The gradients of all devices as tensors, and nothing else."""
+    installed, columns = world.installed(), WindowColumns(world.home / COHORT)
+    _, embeddings = read_own_words(world.home / COHORT)
+    words = world.release.whitening.apply(embeddings)
+    groups = world.settings.groups_in(1)
+    prepared = CohortRound(installed, world.release.vector, groups, 1, columns, words, 0)
+    asked = world.settings.windows.minimum_events
+    return prepared.gradient_work([device for device in range(world.devices) if columns.events[device] >= asked])
