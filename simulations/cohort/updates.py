@@ -137,8 +137,9 @@ class CohortRound:
 
     def _chunks(self, drawn: Sequence[DrawnWindows | None]) -> Iterator[list[int]]:
         """Places of devices with as many windows each, of like length: padding is work thrown away."""
+        lengths = self._columns.lengths
         ordered = sorted(
-            (len(one.windows), int(self._columns.lengths[one.windows].max()), place)
+            (len(one.windows), int(lengths[one.windows].max()), place)
             for place, one in enumerate(drawn)
             if one and len(one.windows)
         )
