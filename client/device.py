@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from client.budget_guard import BudgetGuard, RoundRecord
 from client.contributing import Contributor, Observe, Run, log_failure, run_at_once
-from client.loaded_release import LoadedRelease
+from client.loaded_release import LoadedRelease, federation_digest
 from client.policy import Policy, reading
 from client.randomness import Randomness, SystemRandomness
 from client.requested import check_asked, parameters_for, summand_length
@@ -310,7 +310,7 @@ class Device:
 
     def _installed(self, request: RoundRequest) -> LoadedRelease:
         installed = self._find_release(request.release)
-        held = installed.release.federation.digest()
+        held = federation_digest(installed)
         if request.federation != held:
             raise Misconfigured(
                 f"round {request.number}: expected federation {held[:12]}, got {request.federation[:12]}"

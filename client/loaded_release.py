@@ -23,6 +23,12 @@ class LoadedRelease:
         return f"LoadedRelease({len(self.release.catalogue)} items, round {self.release.round_number})"
 
 
+@lru_cache(maxsize=4)
+def federation_digest(installed: LoadedRelease) -> str:
+    """Digest of the federation file of an installed release, which every message of a round is held against."""
+    return installed.release.federation.digest()
+
+
 def load_release(directory: PathArgument, adapters: bool = True) -> LoadedRelease:
     """Verify and load the release at `directory`; a second call gives the same objects.
 

@@ -19,7 +19,8 @@ from shared.errors import Corrupt
 from shared.model import CONTEXT_WIDTH, encode_context
 
 _COLUMNS = (
-    "starts", "events", "lengths", "rows", "texts", "importance", "contexts", "circumstances", "offered_starts", "offered",
+    "starts", "events", "lengths", "rows", "texts", "importance", "contexts", "circumstances", "offered_starts",
+    "offered",
 )  # fmt: skip
 
 
