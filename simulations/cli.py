@@ -198,6 +198,10 @@ def plan(
 @app.command()
 def bench(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What `bench --json` printed earlier, to stand beside the new figures."),
+    ] = None,
     list_only: List = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -207,13 +211,22 @@ def bench(
         from simulations.benchmarks import BENCHMARKS
 
         if list_only:
-            summaries = {name: (measure.__doc__ or "").partition("\n")[0] for name, measure in BENCHMARKS.items()}
-            return _print_names(summaries, as_json)
+            return _print_names({name: row.summary for name, row in BENCHMARKS.items()}, as_json)
+        from simulations.benchmarks import beside, machine_facts, read_earlier
         from simulations.report import Progress
 
+        earlier = {} if against is None else read_earlier(against)
         with Progress.on_terminal() as progress:
-            records = {name: BENCHMARKS[name](progress) for name in _chosen(names, BENCHMARKS)}
+            records = {name: BENCHMARKS[name].load()(progress) for name in _chosen(names, BENCHMARKS)}
+        found = {name: beside(record, earlier[name]) for name, record in records.items() if name in earlier}
+        if as_json:
+            from simulations.report import plain_values
+
+            said = {"machine": machine_facts(), **({"against": found} if against else {}), "benchmarks": records}
+            print(json.dumps(plain_values(said), ensure_ascii=False, allow_nan=False))
+            return
         _print_records("benchmarks", records, as_json)
+        _print_records("against", {f"{name}, now and before": {"rows": rows} for name, rows in found.items()}, as_json)
 
 
 @app.command()

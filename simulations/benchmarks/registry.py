@@ -1,28 +1,55 @@
-"""The benchmarks by name."""
+"""The benchmarks by name, each loaded when it is asked for."""
 
+import importlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulations.benchmarks.client_step import client_step
-from simulations.benchmarks.deployment import deployment
-from simulations.benchmarks.encoder import encoder
-from simulations.benchmarks.grid import grid
-from simulations.benchmarks.private_round import private_round
-from simulations.benchmarks.recommend import benchmark_recommend
-from simulations.benchmarks.round import benchmark_round
-from simulations.benchmarks.secure_sum import secure_sum
-from simulations.report import Progress
+if TYPE_CHECKING:
+    from simulations.report import Progress
 
-BENCHMARKS: Mapping[str, Callable[[Progress], dict[str, Any]]] = MappingProxyType(
+    Measure = Callable[[Progress], dict[str, Any]]
+
+
+class Benchmark(NamedTuple):
+    """A row.
+
+    Attributes:
+        module: of `simulations.benchmarks`, where it stands.
+        function: that measures; takes where it shows its progress, and gives what it found by name.
+        summary: what it measures.
+    """
+
+    module: str
+    function: str
+    summary: str
+
+    def load(self) -> "Measure":
+        """The function."""
+        measure: Measure = getattr(importlib.import_module(f"simulations.benchmarks.{self.module}"), self.function)
+        return measure
+
+
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     {
-        "client-step": client_step,
-        "deployment": deployment,
-        "encoder": encoder,
-        "grid": grid,
-        "private-round": private_round,
-        "recommend": benchmark_recommend,
-        "round": benchmark_round,
-        "secure-sum": secure_sum,
+        "client-step": Benchmark(
+            "client_step", "client_step", "one device's update: heads and adapters, with and without per-window privacy"
+        ),
+        "deployment": Benchmark("deployment", "deployment", "a server and devices in processes of their own"),
+        "encoder": Benchmark("encoder", "encoder", "texts from scratch against from kept lower activations"),
+        "grid": Benchmark("grid", "grid", "a reply of 50,000 numbers, messages copied against really serialised"),
+        "private-round": Benchmark(
+            "private_round", "private_round", "a round of 100 one by one: in the open, noised, noised and masked"
+        ),
+        "recommend": Benchmark("recommend", "benchmark_recommend", "ranking on a device, by the size of the catalogue"),
+        "round": Benchmark(
+            "round", "benchmark_round", "a noised round of 1,000 beside its floor, the one-by-one path and peers"
+        ),
+        "round-secure": Benchmark(
+            "round_secure",
+            "benchmark_round_secure",
+            "a masked round of 300 beside its primitives, in one process and two",
+        ),
+        "secure-sum": Benchmark("secure_sum", "secure_sum", "the private sum beside flwr's SecAgg+ and one AES pass"),
     }
 )

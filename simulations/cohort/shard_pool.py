@@ -46,7 +46,12 @@ class ShardPool:
             thread.start()
 
     def __repr__(self) -> str:
-        return f"ShardPool({1 + len(self._helpers)} processes)"
+        return f"ShardPool({self.processes} processes)"
+
+    @property
+    def processes(self) -> int:
+        """That work at a time, once they are ready."""
+        return 1 + len(self._helpers)
 
     def __enter__(self) -> "ShardPool":
         return self

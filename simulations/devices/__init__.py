@@ -1,50 +1,22 @@
 """Simulated devices: their logs, their chance, what they keep, and a Flower grid that runs them one by one."""
 
-from typing import TYPE_CHECKING
-
-from shared.lazy_exports import lazy_exports
-
-if TYPE_CHECKING:
-    from simulations.devices.computations import Computations, check_computations, computations, note, told
-    from simulations.devices.device_states import DeviceStates, StateJournal, decode_state, encode_state
-    from simulations.devices.dropouts import Dropouts
-    from simulations.devices.in_process import Fidelity, InProcessGrid
-    from simulations.devices.population import (
-        HELD_OUT,
-        POPULATION,
-        OpenSimulatedDevice,
-        PreparedContribution,
-        SimulatedLog,
-        always,
-        membership,
-        registry_key,
-        write_logs,
-    )
-    from simulations.devices.randomness import SeededRandomness
-    from simulations.devices.running import AnswerTogether, DeviceAnswer, DeviceQuestion, answer_question
-
-__getattr__, __dir__ = lazy_exports(
-    __name__,
-    {
-        "simulations.devices.computations": ("Computations", "check_computations", "computations", "note", "told"),
-        "simulations.devices.device_states": ("DeviceStates", "StateJournal", "decode_state", "encode_state"),
-        "simulations.devices.dropouts": ("Dropouts",),
-        "simulations.devices.in_process": ("Fidelity", "InProcessGrid"),
-        "simulations.devices.population": (
-            "HELD_OUT",
-            "POPULATION",
-            "OpenSimulatedDevice",
-            "PreparedContribution",
-            "SimulatedLog",
-            "always",
-            "membership",
-            "registry_key",
-            "write_logs",
-        ),
-        "simulations.devices.randomness": ("SeededRandomness",),
-        "simulations.devices.running": ("AnswerTogether", "DeviceAnswer", "DeviceQuestion", "answer_question"),
-    },
+from simulations.devices.computations import Computations, check_computations, computations, note, told
+from simulations.devices.device_states import DeviceStates, StateJournal, decode_state, encode_state
+from simulations.devices.dropouts import Dropouts
+from simulations.devices.in_process import Fidelity, InProcessGrid
+from simulations.devices.population import (
+    HELD_OUT,
+    POPULATION,
+    OpenSimulatedDevice,
+    PreparedContribution,
+    SimulatedLog,
+    always,
+    membership,
+    registry_key,
+    write_logs,
 )
+from simulations.devices.randomness import SeededRandomness
+from simulations.devices.running import AnswerTogether, DeviceAnswer, DeviceQuestion, answer_question
 
 __all__ = [
     "HELD_OUT", "POPULATION", "AnswerTogether", "Computations", "DeviceAnswer", "DeviceQuestion", "DeviceStates",

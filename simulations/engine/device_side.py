@@ -78,7 +78,8 @@ class DeviceSide:
         if self._engine == "ray":
             run_ray(server_app, self._app, devices, states=self._states)
         else:
-            run_local(server_app, self._app, devices, states=self._states, answer_together=self._answers)
+            together = self._answers if self.pool.processes > 1 else None
+            run_local(server_app, self._app, devices, states=self._states, answer_together=together)
 
     def _answers(self, questions: Sequence[DeviceQuestion]) -> list[DeviceAnswer]:
         return self.pool.answers(questions, self._masks(), self._prepared)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAZY = sorted(
     path.parent.relative_to(ROOT)
-    for package in ("client", "server", "shared")
+    for package in ("client", "server", "shared", "simulations")
     for path in (ROOT / package).rglob("__init__.py")
     if "lazy_exports(" in path.read_text(encoding="utf-8")
 )
@@ -32,6 +32,13 @@ def test_a_lazy_face_offers_at_run_time_what_the_type_checker_sees(folder):
     assert set(expected) <= set(dir(face))
     for name, module in expected.items():
         assert getattr(face, name) is getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("folder", LAZY, ids=str)
+def test_a_lazy_face_offers_nothing_that_is_called_as_one_of_its_modules(folder):
+    """Loading the module would put it in the place of what it defines."""
+    modules = {path.stem for path in (ROOT / folder).glob("*.py")}
+    assert not modules & set(typed((ROOT / folder / "__init__.py").read_text(encoding="utf-8")))
 
 
 def test_a_lazy_face_knows_no_other_names():

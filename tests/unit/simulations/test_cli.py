@@ -4,7 +4,7 @@ import json
 import sys
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -203,19 +203,24 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     )
 
 
-def test_bench_lists_and_runs_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_lists_and_runs_what_is_registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def encoder(progress: Any) -> dict[str, Any]:
-        """Texts encoded per second.
-
-        More words.
-        """
         return {"texts_per_second": 100.0}
 
-    _stand_in(monkeypatch, "simulations.benchmarks", BENCHMARKS={"encoder": encoder})
-    assert call("bench", "--list").stdout == "encoder  Texts encoded per second.\n"
-    assert json.loads(call("bench", "--json").stdout) == {"benchmarks": {"encoder": {"texts_per_second": 100.0}}}
+    row = SimpleNamespace(summary="texts encoded per second", load=lambda: encoder)
+    monkeypatch.setattr("simulations.benchmarks.BENCHMARKS", {"encoder": row})
+    assert call("bench", "--list").stdout == "encoder  texts encoded per second\n"
+    said = json.loads(call("bench", "--json").stdout)
+    assert said["benchmarks"] == {"encoder": {"texts_per_second": 100.0}}
+    assert said["machine"]["cores"] >= 1
     table = call("bench", "encoder").stdout
     assert "texts_per_second" in table
+    kept = tmp_path / "bench.json"
+    kept.write_text(json.dumps({"benchmarks": {"encoder": {"texts_per_second": 50.0}}}))
+    said = json.loads(call("bench", "--json", "--against", str(kept)).stdout)
+    assert said["against"]["encoder"][0]["now / before"] == 2.0
+    assert "now / before" in call("bench", "--against", str(kept)).stdout
+    assert call("bench", "--against", str(tmp_path / "absent")).exit_code == 2
     assert call("bench", "decoder").exit_code == 2
 
 

@@ -1,0 +1,80 @@
+"""What a benchmark's figures are beside those of an earlier run: its JSON, kept in a file."""
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Corrupt, Misconfigured
+
+
+def machine_facts() -> dict[str, Any]:
+    """What figures of time depend on besides the code."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in ("torch", "numpy", "flwr", "cryptography")},
+    }
+
+
+def read_earlier(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The records of what `bench --json` printed, by the benchmark's name.
+
+    Raises:
+        Misconfigured: the file cannot be read.
+        Corrupt: it holds something else.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"--against {path}: expected a file that `bench --json` wrote ({error})") from None
+    try:
+        records = json.loads(content.strip().splitlines()[-1])["benchmarks"]
+        if not all(isinstance(record, dict) for record in records.values()):
+            raise TypeError("no records")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise Corrupt(
+            f'--against {path}: expected {{"benchmarks": {{NAME: figures}}}} as the last line '
+            f"({type(error).__name__}); write it with `bench --json`"
+        ) from None
+    return dict(records)
+
+
+def beside(record: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every number that both records have: now, before, and now over before.
+
+    Rows of a table are known by their first text.
+    """
+    before = dict(_numbers(earlier))
+    return [
+        {"figure": name, "now": value, "before": before[name], "now / before": value / before[name]}
+        for name, value in _numbers(record)
+        if before.get(name)
+    ]
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, bool) or value is None:
+        return
+    if isinstance(value, int | float):
+        yield name, float(value)
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _numbers(part, f"{name}, {key}" if name else str(key))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for place, part in enumerate(value):
+            known = next((text for text in part.values() if isinstance(text, str)), str(place)) if part else str(place)
+            yield from _numbers(part, known)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
