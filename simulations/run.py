@@ -1,6 +1,5 @@
 """One whole federation on this machine: from a data specification to figures and a report."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -22,6 +21,7 @@ from simulations.datasets import Dataset, load, spec_of
 from simulations.engine import Prior, RunFolder, Trained, train_federation
 from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
 from simulations.options import Aggregation, Engine, Privacy, Which
+from simulations.processors import processors
 from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
 from simulations.settings import resolve
 from simulations.studies import cold_start_curve, measure_baselines
@@ -215,7 +215,7 @@ def _moved(trained: Trained) -> dict[str, float]:
 
 def _processes(devices: int) -> int:
     """As many as there are processors, where the devices' work is worth starting them."""
-    return len(os.sched_getaffinity(0)) if devices >= _WORTH_HELPERS else 1
+    return processors() if devices >= _WORTH_HELPERS else 1
 
 
 def _without_privacy(

@@ -1,7 +1,6 @@
 """What a benchmark's figures are beside those of an earlier run: its JSON, kept in a file."""
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -9,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Corrupt, Misconfigured
+from simulations.processors import processors
 
 
 def machine_facts() -> dict[str, Any]:
     """What figures of time depend on besides the code."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": processors(),
         "system": platform.platform(),
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in ("torch", "numpy", "flwr", "cryptography")},
