@@ -112,7 +112,7 @@ def sample_discrete_gaussians(streams: Sequence[RandomBytes], variance: int, len
     table = GaussianTable.of(variance)
     words = np.frombuffer(b"".join([stream(8 * length) for stream in streams]), "<u8").astype(np.uint64, copy=False)
     bits = np.frombuffer(b"".join([stream((length + 7) // 8) for stream in streams]), np.uint8)
-    negative = np.unpackbits(bits.reshape(len(streams), -1), axis=1, count=length)
+    negative = np.unpackbits(bits.reshape(len(streams), (length + 7) // 8), axis=1, count=length)
     magnitudes = table.magnitudes(words, lambda place: streams[place // length](8)).reshape(negative.shape)
     return magnitudes * (1 - 2 * negative.astype(np.int64))
 

@@ -3,12 +3,13 @@
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from server import Federation, IdealSum
-from simulations.benchmarks.federations import BenchmarkWorld
+from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
 from simulations.cohort import COHORT, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
 from simulations.devices import DeviceStates, InProcessGrid
@@ -16,6 +17,7 @@ from simulations.engine import one_thread
 from simulations.report import Progress
 
 DEVICES = 1000
+_PROCESSES = 2
 _FEWER = 100  # devices of the paths that take ten times as long and more
 _ROUNDS = 6  # the first of each is not counted
 # The demo's preset, everybody in every round and every window.
@@ -24,14 +26,16 @@ _SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
 
 def benchmark_round(progress: Progress) -> dict[str, Any]:
     """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
-    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread():
+    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as pools:
         with progress.stage("making devices"):
             world = BenchmarkWorld.make(Path(place) / "all", DEVICES, _SETTINGS)
             few = BenchmarkWorld.make(Path(place) / "few", _FEWER, _SETTINGS)
-        floor = _floor(world)
+        spread = pools.enter_context(ShardPool(world.home, SEED, _PROCESSES))
+        spread.wait()
         turns: dict[str, tuple[int, Callable[[], object]]] = {
-            "this engine": (DEVICES, _ours(world)),
-            "bare tensor work": (DEVICES, floor),
+            "this engine": (DEVICES, _ours(world, pools.enter_context(ShardPool(world.home, SEED)))),
+            f"this engine, {_PROCESSES} processes": (DEVICES, _ours(world, spread)),
+            "bare tensor work": (DEVICES, _floor(world)),
             "one by one": (_FEWER, _one_by_one(few)),
         }
         theirs = pfl_round(few)
@@ -52,6 +56,7 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         "numbers that train": world.model.layout.select(world.settings.groups_in(1)).size,
         "rows": rows,
         "ratio_to_floor": wall["bare tensor work"] / ours,
+        "speed-up of processes": ours / wall[f"this engine, {_PROCESSES} processes"],
         "ratio_to_before": wall["one by one"] / ours,
         "ratio_to_flower_ray": None if on_ray is None else on_ray / ours,
         "ratio_to_pfl": wall["pfl-research"] / ours if "pfl-research" in wall else None,
@@ -78,9 +83,9 @@ def _timed(
     }
 
 
-def _ours(world: BenchmarkWorld) -> Callable[[], object]:
+def _ours(world: BenchmarkWorld, pool: ShardPool) -> Callable[[], object]:
     states = DeviceStates()
-    return _next_round(*world.federation("ours", states, CohortSum(world.settings, states, ShardPool(world.home, 0))))
+    return _next_round(*world.federation(f"ours {pool.processes}", states, CohortSum(world.settings, states, pool)))
 
 
 def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:

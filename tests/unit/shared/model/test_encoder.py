@@ -187,3 +187,17 @@ def test_the_print_of_a_model_is_its_size(tiny):
     model = tiny.model()
     assert repr(model) == f"GlobalModel(d={model.layout.size})"
     assert repr(model.encoder) == "Encoder(width=32, adapters=4, kept=0)"
+
+
+def test_embeddings_that_are_remembered_serve_until_the_adapters_move(tiny):
+    encoder = tiny.model().encoder
+    made = np.arange(2 * WIDTH, dtype=np.float32).reshape(2, WIDTH)
+    fresh = encoder.embed(TEXTS)
+    told = []
+    encoder.remember({TEXTS[2]: 0, "not asked": 1}, made)
+    known = encoder.embed([TEXTS[2], TEXTS[0], TEXTS[2]], progress=told.append)
+    np.testing.assert_array_equal(known[[0, 2]], made[[0, 0]])
+    np.testing.assert_allclose(known[1], fresh[0], atol=1e-6)
+    assert sum(told) == 2
+    move(encoder)
+    assert not np.array_equal(encoder.embed([TEXTS[2]])[0], made[0])

@@ -7,11 +7,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as trying
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shared.errors import Misconfigured
-from shared.privacy import Keystream, clip, quantise, sample_discrete_gaussian, squared_norms
+from shared.privacy import (
+    Keystream,
+    clip,
+    quantise,
+    quantise_rows,
+    sample_discrete_gaussian,
+    sample_discrete_gaussians,
+    squared_norms,
+)
 
 KEY = bytes(range(32))
 SCALES = st.sampled_from([256, 4096, 65536])
@@ -166,3 +175,29 @@ def test_the_same_work_makes_all_draws_whatever_the_vector_and_gives_the_same(en
     assert made(True) == made(False)
     assert asked[True] == [4 * 64] * 64
     assert len(asked[False]) < 64
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 30)), elements=st.floats(-1e6, 1e6)),
+    SCALES,
+    st.binary(min_size=32, max_size=32),
+    st.booleans(),
+)
+def test_rows_together_are_what_each_is_alone(vectors, scale, key, same_work):
+    def stream(row: int) -> Keystream:
+        return Keystream(hashlib.sha256(key + bytes([row])).digest())
+
+    bound = bound_of(scale, vectors.shape[1])
+    together = quantise_rows(vectors, 2.0, scale, bound, [stream(row) for row in range(len(vectors))], same_work)
+    for row, vector in enumerate(vectors):
+        assert together[row].tolist() == quantise(vector, 2.0, scale, bound, stream(row)).tolist()
+
+
+@trying(deadline=None, max_examples=30)  # a table of a wide variance is made once, in tenths of a second
+@given(st.integers(1, 5), st.integers(0, 40), st.sampled_from([1, 3, 10**4, 2**20, 2**29]))
+def test_noise_of_several_streams_is_that_of_each(rows, length, variance):
+    streams = [hashlib.sha256(bytes([row])).digest() for row in range(rows)]
+    together = sample_discrete_gaussians([Keystream(key) for key in streams], variance, length)
+    assert together.shape == (rows, length)
+    for row, key in enumerate(streams):
+        assert together[row].tolist() == sample_discrete_gaussian(Keystream(key), variance, length).tolist()
