@@ -57,7 +57,10 @@ def run(
     engine: Engine = "local",
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes of the local engine, one a processor when left out; no figure moves."),
+        typer.Option(
+            min=1,
+            help="Processes of the local engine; no figure moves. One for each processor from 3,000 people on.",
+        ),
     ] = None,
     privacy: Annotated[
         Privacy,

@@ -29,7 +29,7 @@ from simulations.studies import cold_start_curve, measure_baselines
 _EXAMPLES = 3
 _ON_DEVICE = 500  # people at most
 _EXAMPLE_EVENTS = 5
-_WORTH_HELPERS = 200  # devices
+_WORTH_HELPERS = 3000  # devices; each helper takes half a gigabyte
 
 
 def simulate(
@@ -63,7 +63,7 @@ def simulate(
         clients_per_round: instead of the federation file's.
         engine: local (this process and helpers of its own) or ray (Flower's engine).
         processes: that the local engine's devices run in; their number changes no figure. Left out, one for each
-            processor from 200 people with a device on.
+            processor from 3,000 people with a device on.
         privacy: level of the promise; see the federation file.
         aggregation: how summands are added: checked (masked in the first round of each task and compared to the ideal
             sum, ideal after that; masked throughout with the ray engine), secure, ideal or plain.
