@@ -205,6 +205,12 @@ def bench(
         Path | None,
         typer.Option(metavar="FILE", help="What `bench --json` printed earlier, to stand beside the new figures."),
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE", help="Measure nothing: draw what --history keeps.")
+    ] = None,
+    history: Annotated[
+        Path, typer.Option(metavar="DIR", help="Files that `bench --json` wrote, one for each commit.")
+    ] = Path("simulations/benchmarks/history"),
     list_only: List = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -215,6 +221,12 @@ def bench(
 
         if list_only:
             return _print_names({name: row.summary for name, row in BENCHMARKS.items()}, as_json)
+        if page is not None:
+            from simulations.benchmarks import read_history, write_history_page
+
+            write_history_page(read_history(history), page)
+            print(json.dumps({"page": str(page)}) if as_json else page)
+            return
         from simulations.benchmarks import beside, machine_facts, read_earlier
         from simulations.report import Progress
 

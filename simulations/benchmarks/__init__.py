@@ -1,6 +1,15 @@
 """How long the parts take, side by side in one process, with fixed seeds."""
 
 from simulations.benchmarks.comparison import beside, machine_facts, read_earlier
+from simulations.benchmarks.history import KeptFigures, read_history, write_history_page
 from simulations.benchmarks.registry import BENCHMARKS
 
-__all__ = ["BENCHMARKS", "beside", "machine_facts", "read_earlier"]
+__all__ = [
+    "BENCHMARKS",
+    "KeptFigures",
+    "beside",
+    "machine_facts",
+    "read_earlier",
+    "read_history",
+    "write_history_page",
+]

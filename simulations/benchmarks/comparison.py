@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from simulations.processors import processors
 
 
 def machine_facts() -> dict[str, Any]:
-    """What figures of time depend on besides the code."""
+    """What figures of time depend on besides the code, and when they were taken (UTC)."""
     return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
         "cores": processors(),
         "system": platform.platform(),
@@ -46,30 +48,28 @@ def read_earlier(path: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def beside(record: Mapping[str, Any], earlier: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every number that both records have: now, before, and now over before.
-
-    Rows of a table are known by their first text.
-    """
-    before = dict(_numbers(earlier))
+    """Every number that both records have: now, before, and now over before."""
+    before = dict(numbers_of(earlier))
     return [
         {"figure": name, "now": value, "before": before[name], "now / before": value / before[name]}
-        for name, value in _numbers(record)
+        for name, value in numbers_of(record)
         if before.get(name)
     ]
 
 
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+def numbers_of(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in a record with its name; rows of a table are known by their first text."""
     if isinstance(value, bool) or value is None:
         return
     if isinstance(value, int | float):
         yield name, float(value)
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            yield from _numbers(part, f"{name}, {key}" if name else str(key))
+            yield from numbers_of(part, f"{name}, {key}" if name else str(key))
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for place, part in enumerate(value):
             known = next((text for text in part.values() if isinstance(text, str)), str(place)) if part else str(place)
-            yield from _numbers(part, known)
+            yield from numbers_of(part, known)
 
 
 def _processor() -> str:
