@@ -11,7 +11,11 @@ from shared.secure_sum import Agreements, Ring, SumParameters, decode_bitmap, ve
 _KEY, _SIGNATURE = 32, 64
 
 members_of = lru_cache(maxsize=4)(decode_bitmap)
-_window_holds = lru_cache(maxsize=4)(Ring.window_holds)
+
+
+@lru_cache(maxsize=4)
+def _window_holds(ring: Ring, members: frozenset[int], window: int | None) -> bool:
+    return ring.window_holds(members, window)
 
 
 def allowed_members(bitmap: bytes, place: int, parameters: SumParameters, ring: Ring, name: str) -> frozenset[int]:

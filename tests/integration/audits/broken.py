@@ -1,6 +1,6 @@
 """Defences broken on purpose in the product, under which an audit must fail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,11 +16,11 @@ from client.contributing import Contributor
 def without_noise() -> Iterator[None]:
     """Devices charge for noise that they do not add."""
 
-    def nothing(stream: object, variance: int, count: int) -> np.ndarray:
-        return np.zeros(count, np.int64)
+    def nothing(streams: Sequence[object], variance: int, count: int) -> np.ndarray:
+        return np.zeros((len(streams), count), np.int64)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client.secagg.encode, "sample_discrete_gaussian", nothing)
+        patch.setattr(client.secagg.encode, "sample_discrete_gaussians", nothing)
         yield
 
 
@@ -28,11 +28,11 @@ def without_noise() -> Iterator[None]:
 def without_clipping() -> Iterator[None]:
     """Vectors enter the sum as long as they are."""
 
-    def rounded(vector: np.ndarray, clip_norm: float, scale: int, *_: object) -> np.ndarray:
-        return np.rint(vector.astype(np.float64) * scale / clip_norm).astype(np.int64)
+    def rounded(vectors: np.ndarray, clip_norm: float, scale: int, *_: object) -> np.ndarray:
+        return np.rint(vectors.astype(np.float64) * scale / clip_norm).astype(np.int64)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client.secagg.encode, "quantise", rounded)
+        patch.setattr(client.secagg.encode, "quantise_rows", rounded)
         yield
 
 

@@ -2,15 +2,15 @@
 
 import importlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from shared.privacy import Keystream, sample_discrete_gaussian
-from shared.secure_sum import Degrees, Ring, RoundConfiguration
+from shared.privacy import Keystream, sample_discrete_gaussians
+from shared.secure_sum import Degrees, Ring, RoundConfiguration, decode_bitmap
 from simulations.audits import AUDITS, Audit
 
 # Less than what the command runs, where that is enough to pass and to catch the control.
@@ -21,6 +21,7 @@ REDUCED: dict[str, dict[str, Any]] = {
     "sybil": {"width": 50_000},
     "noise-entropy": {"blocks": 50},
 }
+CHECKS = "client.secagg.public_checks"
 ENCODE, ROLE = "client.secagg.encode", "client.secagg.role"
 RUN = {audit.name: audit.run for audit in AUDITS}
 
@@ -48,21 +49,24 @@ def patched(monkeypatch: pytest.MonkeyPatch, module: str, name: str, value: obje
 
 
 def no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    patched(monkeypatch, ENCODE, "sample_discrete_gaussian", lambda stream, variance, count: np.zeros(count, np.int64))
+    def nothing(streams: Sequence[Keystream], variance: int, count: int) -> np.ndarray:
+        return np.zeros((len(streams), count), np.int64)
+
+    patched(monkeypatch, ENCODE, "sample_discrete_gaussians", nothing)
 
 
 def less_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    def smaller(stream: Keystream, variance: int, count: int) -> np.ndarray:
-        return sample_discrete_gaussian(stream, round(0.93 * variance), count)
+    def smaller(streams: Sequence[Keystream], variance: int, count: int) -> np.ndarray:
+        return sample_discrete_gaussians(streams, round(0.93 * variance), count)
 
-    patched(monkeypatch, ENCODE, "sample_discrete_gaussian", smaller)
+    patched(monkeypatch, ENCODE, "sample_discrete_gaussians", smaller)
 
 
 def no_clipping(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unclipped(vector: np.ndarray, clip_norm: float, scale: int, *_: object) -> np.ndarray:
-        return np.rint(vector.astype(np.float64) * scale / clip_norm).astype(np.int64)
+    def unclipped(vectors: np.ndarray, clip_norm: float, scale: int, *_: object) -> np.ndarray:
+        return np.rint(vectors.astype(np.float64) * scale / clip_norm).astype(np.int64)
 
-    patched(monkeypatch, ENCODE, "quantise", unclipped)
+    patched(monkeypatch, ENCODE, "quantise_rows", unclipped)
 
 
 def no_window_rule(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,10 +90,10 @@ def low_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def both_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     """A member that takes any number of agreements for a quorum, and any u2."""
-    module = importlib.import_module(ROLE)
-    monkeypatch.setattr(module, "_allowed", lambda bitmap, place, parameters, ring, name: module.decode_bitmap(
-        bitmap, parameters.cohort
-    ))  # fmt: skip
+    role, module = importlib.import_module(ROLE), importlib.import_module(CHECKS)
+    monkeypatch.setattr(
+        role, "allowed_members", lambda bitmap, place, parameters, ring, name: decode_bitmap(bitmap, parameters.cohort)
+    )
     agreements = module.Agreements
 
     class Enough(agreements):  # type: ignore[misc,valid-type]

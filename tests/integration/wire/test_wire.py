@@ -20,9 +20,10 @@ from scipy.stats import chisquare
 
 import client.secagg.encode
 import client.secagg.role
+import simulations.engine.device_side
 import simulations.engine.local_engine
 from client import Recommender
-from server import RoundReport
+from server import PlainSum, RoundReport
 from shared.behaviour import Event
 from shared.federation import write_toml
 from shared.files import write_atomically
@@ -225,6 +226,8 @@ def record(
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
             patch.setattr(simulations.engine.local_engine, "InProcessGrid", grid)
+            if aggregation == "plain":  # by messages, which the engine does without
+                patch.setattr(simulations.engine.device_side, "CohortSum", lambda *_: PlainSum())
             _overhear(patch, recording)
             out = RunFolder.open(folder / "run", {"data": "canaries"}, resume=False)
             trained = train_federation(world, resolved, out, "local", SEED, Progress())
@@ -237,18 +240,20 @@ def record(
 
 def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
     """Keep what devices compute before any mask is on it."""
-    quantise, encode_contribution = client.secagg.encode.quantise, client.secagg.role.encode_contribution
-    sample = client.secagg.encode.sample_discrete_gaussian
+    quantise, encode_contribution = client.secagg.encode.quantise_rows, client.secagg.role.encode_contribution
+    sample = client.secagg.encode.sample_discrete_gaussians
     units: list[np.ndarray] = []
     noises: list[np.ndarray] = []
 
     def sampled(*arguments: Any) -> np.ndarray:
-        noises.append(sample(*arguments))
-        return noises[-1]
+        drawn = sample(*arguments)
+        noises.append(drawn[0])
+        return drawn
 
     def quantised(*arguments: Any) -> np.ndarray:
-        units.append(quantise(*arguments))
-        return units[-1]
+        made = quantise(*arguments)
+        units.append(made[0])
+        return made
 
     def words(contribution: Any, *rest: Any) -> np.ndarray:
         result = encode_contribution(contribution, *rest)
@@ -263,8 +268,8 @@ def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
         noises.clear()
         return result
 
-    patch.setattr(client.secagg.encode, "quantise", quantised)
-    patch.setattr(client.secagg.encode, "sample_discrete_gaussian", sampled)
+    patch.setattr(client.secagg.encode, "quantise_rows", quantised)
+    patch.setattr(client.secagg.encode, "sample_discrete_gaussians", sampled)
     patch.setattr(client.secagg.role, "encode_contribution", words)
 
 
