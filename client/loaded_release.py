@@ -23,7 +23,7 @@ class LoadedRelease:
         return f"LoadedRelease({len(self.release.catalogue)} items, round {self.release.round_number})"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)  # one more would keep the model of a release alive that is no longer installed
 def federation_digest(installed: LoadedRelease) -> str:
     """Digest of the federation file of an installed release, which every message of a round is held against."""
     return installed.release.federation.digest()

@@ -14,7 +14,7 @@ from opacus.optimizers import DPOptimizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from shared.model import Concepts, Forgetting, Gates, Scales, age_ranks
+from shared.model import Concepts, Forgetting, Gates, Scales
 
 warnings.filterwarnings("ignore", message="Full backward hook is firing", category=UserWarning)
 
@@ -115,9 +115,8 @@ def _concepts(layer: Concepts, activations: list[Tensor], backprops: Tensor) -> 
 @register_grad_sampler(Forgetting)  # type: ignore[untyped-decorator]
 def _forgetting(layer: Forgetting, activations: list[Tensor], backprops: Tensor) -> dict[nn.Parameter, Tensor]:
     values = activations[0]
-    ages = age_ranks(values.shape[1])
-    slope = -ages.clamp(min=1).log() * layer.weights(values.shape[1])
-    return {layer.gamma: torch.einsum("wtf,tj,wjf->w", backprops, slope, values).unsqueeze(1).detach()}
+    slopes = layer.slopes(values.shape[1])
+    return {layer.gamma: torch.einsum("wtf,tj,wjf->w", backprops, slopes, values).unsqueeze(1).detach()}
 
 
 @register_grad_sampler(Gates)  # type: ignore[untyped-decorator]

@@ -71,6 +71,10 @@ class Forgetting(nn.Module):
         ages = age_ranks(events)
         return torch.where(ages > 0, ages.clamp(min=1) ** -self.gamma, 0.0)
 
+    def slopes(self, events: int) -> Tensor:
+        """How the weights change with gamma, float32 [T, T]."""
+        return -age_ranks(events).clamp(min=1).log() * self.weights(events)
+
 
 class Scales(nn.Module):
     """How much each part of the score counts: `weights` = exp(levels / 10), positive by construction.

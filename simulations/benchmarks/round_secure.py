@@ -28,8 +28,8 @@ _PROCESSES = 2
 _ROUNDS = 4  # the first is not counted
 _COMMON = ("windows.sampling_probability=1.0", f"training.rounds={2 * _ROUNDS}")
 _SIZES = {
-    "d 5,000": ("model.dense_trained=70",),
-    "d 57,000": (
+    "dense, 70 x 70": ("model.dense_trained=70",),
+    "every head": (
         f"training.groups={list(PLAIN_HEAD_GROUPS)}", "model.dense_width=96", "model.dense_trained=384",
     ),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shared.federation import FederationFile
 from shared.model import ConceptModel
-from simulations.cohort.view_table import ViewTable
+from simulations.cohort.view_table import ViewTable, inverse
 
 CLOSED_FORM_GROUPS = frozenset({"dense", "concepts", "transitions", "forgetting", "context", "bias", "scales"})
 _TINY = 1e-12  # as in `ConceptModel`
@@ -96,7 +96,7 @@ class ClosedForm:
         if table.dense is not None:
             seen, wanted, beside = (table.dense[rows] for rows in (windows.events, windows.targets, windows.others))
             past = torch.matmul(forgetting, seen)
-            past_slopes = _inverse(past.norm(dim=-1))
+            past_slopes = inverse(past.norm(dim=-1))
             p = past * past_slopes.unsqueeze(-1)
             parts.append((next(scales), (p * wanted).sum(-1), torch.bmm(p, beside.mT)))
         if table.roots is not None:
@@ -190,10 +190,7 @@ class ClosedForm:
 
     def _forgotten(self, back: Tensor, values: Tensor) -> Tensor:
         """How the losses [W] change with gamma through sums of past values [W, T, F] that change by `back`."""
-        events = values.shape[1]
-        ages = torch.arange(events, dtype=torch.float32).unsqueeze(1) - torch.arange(events, dtype=torch.float32)
-        slope = -ages.clamp(min=1).log() * self._heads.forgetting.weights(events)
-        return (torch.matmul(slope, values) * back).sum((-1, -2))
+        return (torch.matmul(self._heads.forgetting.slopes(values.shape[1]), values) * back).sum((-1, -2))
 
     def _concept_gradients(self, rows: Tensor, changed: Tensor) -> Tensor:
         """Of concepts [units, K, D], when the shares of the texts at `rows` [units, R] change by `changed`."""
@@ -206,8 +203,3 @@ class ClosedForm:
         length = weight.norm(dim=1, keepdim=True)
         unit = weight / length
         return (towards - (towards * unit).sum(-1, keepdim=True) * unit) / length
-
-
-def _inverse(lengths: Tensor) -> Tensor:
-    """1 over each length; 0 for 0, which no gradient passes."""
-    return torch.where(lengths > 0, 1.0 / lengths, 0.0)

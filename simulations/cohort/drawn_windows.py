@@ -28,6 +28,9 @@ class DrawnWindows:
     others: NDArray[np.int64]
     offered: tuple[tuple[tuple[int, NDArray[np.int64]], ...], ...]
 
+    def __repr__(self) -> str:
+        return f"DrawnWindows({len(self.windows)})"
+
 
 def draw_windows(
     columns: WindowColumns,

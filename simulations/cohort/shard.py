@@ -99,7 +99,7 @@ class ShardWorker:
         return WindowColumns(self._home / COHORT)
 
     @cached_property
-    def _words(self) -> tuple[dict[str, int], NDArray[np.float32]]:
+    def _own_texts(self) -> tuple[dict[str, int], NDArray[np.float32]]:
         return read_own_words(self._home / COHORT)
 
     def contributions(self, work: RoundWork, devices: Sequence[int]) -> Contributions:
@@ -187,7 +187,7 @@ class ShardWorker:
         failures: list[str | None],
     ) -> ShardSum:
         total, rejected = np.zeros(vectors.shape[1], np.int64), []
-        federation = self._release(work.request.release, False).release.federation
+        federation = self._release(work.request.release, "adapters" in work.request.groups).release.federation
         task, number = work.request.task, work.request.number
         over_clip = local_noise_over_clip(federation, task, number, len(total), 0)
         deviation = over_clip * TASK_ROWS[task].clip_norm(federation)
@@ -225,7 +225,7 @@ class ShardWorker:
         if request.task != "update" or vector is None or not has_closed_form(federation, request.groups):
             return None
         adapters, read_under = (layout.extract(at, ["adapters"]) for at in (vector, installed.release.vector))
-        _, embeddings = self._words
+        _, embeddings = self._own_texts
         if len(embeddings) and not np.array_equal(adapters, read_under):
             return None
         key = (request, vector.tobytes())
@@ -241,7 +241,7 @@ class ShardWorker:
 
     def _load_release(self, digest: str, adapters: bool) -> LoadedRelease:
         installed = load_release(self._home / "releases" / digest, adapters)
-        numbers, embeddings = self._words
+        numbers, embeddings = self._own_texts
         if len(embeddings):
             with installed.model.at(installed.release.vector):
                 installed.model.encoder.remember(numbers, embeddings)

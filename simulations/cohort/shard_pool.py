@@ -90,9 +90,11 @@ class ShardPool:
     def contributions(self, work: RoundWork, devices: Sequence[int]) -> Contributions:
         """What each device would add, part by part as in `words`, which finds it done if it is asked next."""
         made = self._spread(ShardWorker.contributions, [(work, part) for part in self._parts(work, devices)])
-        self._kept = (work.request, list(devices)), made
         nothing = np.zeros((0, work.terms.configuration.dimension), np.float32)
         vectors = np.concatenate([nothing, *(vectors for vectors, _ in made)])
+        ends = np.cumsum([len(failures) for _, failures in made])[:-1]
+        parts = zip(np.split(vectors, ends), (failures for _, failures in made), strict=False)
+        self._kept = (work.request, list(devices)), list(parts)  # views: the vectors lie in memory once
         return vectors, [one for _, failures in made for one in failures]
 
     def answers(

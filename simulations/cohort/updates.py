@@ -42,6 +42,9 @@ class Updates:
     failures: list[str | None]
     unusual: list[int]
 
+    def __repr__(self) -> str:
+        return f"Updates({len(self.failures)} devices)"
+
 
 def has_closed_form(federation: FederationFile, groups: Sequence[str]) -> bool:
     """Whether `CohortRound` can train these groups under these terms."""

@@ -45,15 +45,15 @@ class ViewTable:
             dense, shares = heads.view(x)
             slopes = torch.zeros(len(x))
             if dense is not None:
-                slopes = _inverse(heads.dense(directions).norm(dim=-1))
+                slopes = inverse(heads.dense(directions).norm(dim=-1))
             roots, root_slopes = None, torch.zeros(len(x), 0)
             if shares is not None:
                 roots = shares.sqrt()
-                root_slopes = 0.5 * _inverse(roots)
+                root_slopes = 0.5 * inverse(roots)
         popularity = torch.from_numpy(np.append(log_popularity, np.float32(0.0)))
         return cls(directions, x.norm(dim=-1), dense, slopes, roots, root_slopes, popularity)
 
 
-def _inverse(values: Tensor) -> Tensor:
+def inverse(values: Tensor) -> Tensor:
     """1 over each value; 0 for 0, which no gradient passes."""
     return torch.where(values > 0, 1.0 / values, 0.0)

@@ -33,12 +33,18 @@ class DeviceQuestion(NamedTuple):
     run_id: int
     run_config: Mapping[str, UserConfigValue]
 
+    def __repr__(self) -> str:
+        return f"DeviceQuestion(device {self.device})"
+
 
 class DeviceAnswer(NamedTuple):
     """What a device replies, and what it keeps from then on."""
 
     message: Message
     state: bytes
+
+    def __repr__(self) -> str:
+        return f"DeviceAnswer({len(self.state)} bytes kept)"
 
 
 AnswerTogether = Callable[[Sequence[DeviceQuestion]], Sequence[DeviceAnswer]]
