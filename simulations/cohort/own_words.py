@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shared.behaviour import Event, positive_events
 from shared.errors import Corrupt
 from shared.files import write_atomically
+from simulations.cohort.window_columns import save_array
 
 _TEXTS, _EMBEDDINGS = "texts.json", "embeddings.npy"
 
@@ -22,8 +23,7 @@ def number_texts(logs: Iterable[Sequence[Event]]) -> dict[str, int]:
 
 def write_own_words(folder: Path, numbers: Mapping[str, int], embeddings: NDArray[np.float32]) -> None:
     """Write texts in the order of their numbers, and their embeddings, float32 [texts, width]."""
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / _EMBEDDINGS, embeddings)
+    save_array(folder / _EMBEDDINGS, embeddings)
     write_atomically(folder / _TEXTS, json.dumps(list(numbers)).encode())
 
 

@@ -5,6 +5,7 @@ numbers of texts, no words.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from client.training import cut_windows, importance_of
 from shared.behaviour import Event, positive_events
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt
+from shared.files import write_atomically
 from shared.model import CONTEXT_WIDTH, encode_context
 
 _COLUMNS = (
@@ -121,6 +123,12 @@ def write_windows(
         "offered_starts": np.concatenate([[0], offered_counts.ravel().cumsum()]),
         "offered": np.asarray(offered, np.int32),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     for name, column in columns.items():
-        np.save(folder / f"{name}.npy", column)
+        save_array(folder / f"{name}.npy", column)
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array in numpy's format, in one piece or not at all."""
+    content = BytesIO()
+    np.save(content, array)
+    write_atomically(path, content.getvalue())

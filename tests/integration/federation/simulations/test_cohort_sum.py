@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from client import make_client_app
+from client.workers import Ended
 from server import Aggregator, CohortMember, IdealSum, PlainSum, SecureSum, SumRequest, SumResult
 from server.training import request_for
 from shared.behaviour import Event
@@ -256,6 +257,15 @@ def test_what_fails_ends_the_round(spread_world: tuple[World, ShardPool]) -> Non
     unknown = request_for(world.file, "update", "0" * 64, 1, world.layout(1).size, REGISTRY, 150, world.vector)
     with pytest.raises(Misconfigured, match="expected a folder with manifest"):
         summed(world, CohortSum(world.file, DeviceStates(), pool), DeviceStates(), unknown)
+
+
+def test_a_helper_that_is_killed_ends_the_round(tiny: Tiny, tmp_path: Path) -> None:
+    world = World(tiny, tmp_path, "privacy.level=user", "sum.mode=ideal", devices=40)
+    with ShardPool(world.home, SEED, processes=2) as pool:
+        pool.wait()
+        pool._helpers[0].stop()
+        with pytest.raises(Ended, match="its process has ended"):
+            summed(world, CohortSum(world.file, DeviceStates(), pool), DeviceStates(), world.request("evaluation", 1))
 
 
 def test_a_pool_that_is_closed_leaves_no_process(tiny: Tiny, tmp_path: Path) -> None:
