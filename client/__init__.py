@@ -7,7 +7,7 @@ from shared.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from client.app import NodeState, make_client_app
     from client.budget_guard import LEDGER, BudgetGuard, budget
-    from client.contributing import Contributor
+    from client.contributing import Contributor, item_counts
     from client.device import Device
     from client.file_record import FileRecord
     from client.home import Home, create_home
@@ -27,7 +27,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.app": ("NodeState", "make_client_app"),
-        "client.contributing": ("Contributor",),
+        "client.contributing": ("Contributor", "item_counts"),
         "client.device": ("Device",),
         "client.loaded_release": ("LoadedRelease", "load_release"),
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
@@ -82,6 +82,7 @@ __all__ = [
     "budget",
     "create_home",
     "in_slot",
+    "item_counts",
     "load_release",
     "make_client_app",
     "mend_device",

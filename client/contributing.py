@@ -8,7 +8,7 @@ it for a person's device hands its outcome on at a moment that the round fixes (
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -103,7 +103,9 @@ class Contributor:
         release = installed.release
         events = positive_events(self._log.events())
         if request.task == "statistics":
-            return Contribution(counts(release, [event.item for event in events if event.item is not None]))
+            met = (event.item for event in events)
+            rows = [release.catalogue.row(item) for item in met if item is not None and item in release.catalogue]
+            return Contribution(item_counts(release, rows))
         rng = self._randomness(request.number)
         if request.task == "evaluation":
             figures = measure(
@@ -118,19 +120,18 @@ class Contributor:
         return Contribution(installed.training.update(release, vector, request.groups, events, rng))
 
 
-def counts(release: Release, met: list[str]) -> Vector:
+def item_counts(release: Release, met: Sequence[int]) -> Vector:
     """The newest distinct items as counts, float32 [items].
 
     Each counts one; or, where noise for a fixed norm will cover them anyhow, as much as gives them that norm.
 
     Args:
         release: gives the catalogue, the most items a device counts, and whether noise covers a fixed norm.
-        met: ids of items, oldest first; those that are not in the catalogue do not count.
+        met: catalogue rows, oldest first.
     """
-    catalogue, most = release.catalogue, release.federation.statistics.items_per_device
-    rows = [catalogue.row(item) for item in met if item in catalogue]
-    newest = list(dict.fromkeys(reversed(rows)))[:most]
-    counted = np.zeros(len(catalogue), np.float32)
+    most = release.federation.statistics.items_per_device
+    newest = list(dict.fromkeys(reversed(met)))[:most]
+    counted = np.zeros(len(release.catalogue), np.float32)
     counted[newest] = (most / len(newest)) ** 0.5 if release.federation.privacy.user and newest else 1.0
     return counted
 

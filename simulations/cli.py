@@ -305,6 +305,9 @@ def export_data(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
     data: Data = "demo",
     people: Annotated[int | None, typer.Option(min=1, help="Those with most events only; all when left out.")] = None,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="All events as people.parquet, which events:DIR opens at once.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
     debug: Debug = False,
@@ -313,7 +316,7 @@ def export_data(
     with exit_on_error(_PROGRAM, debug):
         from simulations.datasets import export_dataset, load
 
-        counts = export_dataset(load(data, seed), directory, people)
+        counts = export_dataset(load(data, seed), directory, people, columns)
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         print(json.dumps({"folder": str(directory), **counts}) if as_json else f"{directory}: {said}")
 

@@ -14,7 +14,7 @@ from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.model import CONTEXT_WIDTH, encode_context
 
-_MOST_IMPORTANT = 4.0  # cut here: less noise, some bias
+MOST_IMPORTANT = 4.0  # cut here: less noise, some bias
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def negatives_of(
 
 def importance_of(event: Event) -> float:
     """Inverse propensity of what the recommender had shown, 4 at most; 1 for all else."""
-    return 1.0 if event.propensity is None else min(1.0 / event.propensity, _MOST_IMPORTANT)
+    return 1.0 if event.propensity is None else min(1.0 / event.propensity, MOST_IMPORTANT)
 
 
 @dataclass(frozen=True, slots=True)

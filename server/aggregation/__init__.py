@@ -15,7 +15,14 @@ if TYPE_CHECKING:
         open_limit,
         plain_result,
     )
-    from server.aggregation.cohort import CohortMember, NodeDirectory, sample_cohort
+    from server.aggregation.cohort import (
+        CohortMember,
+        Directory,
+        KnownMember,
+        NodeDirectory,
+        places_in_turn,
+        sample_cohort,
+    )
     from server.aggregation.collector import Collected, SecAggServer
     from server.aggregation.exchange import Clock, Exchange
     from server.aggregation.recording import RecordingAggregator, read_sum, request_digest, sum_file_name
@@ -35,7 +42,14 @@ __getattr__, __dir__ = lazy_exports(
             "open_limit",
             "plain_result",
         ),
-        "server.aggregation.cohort": ("CohortMember", "NodeDirectory", "sample_cohort"),
+        "server.aggregation.cohort": (
+            "CohortMember",
+            "Directory",
+            "KnownMember",
+            "NodeDirectory",
+            "places_in_turn",
+            "sample_cohort",
+        ),
         "server.aggregation.collector": ("Collected", "SecAggServer"),
         "server.aggregation.exchange": ("Clock", "Exchange"),
         "server.aggregation.recording": ("RecordingAggregator", "sum_file_name", "request_digest", "read_sum"),
@@ -53,8 +67,10 @@ __all__ = [
     "CohortMember",
     "Collected",
     "Culprit",
+    "Directory",
     "Exchange",
     "IdealSum",
+    "KnownMember",
     "NodeDirectory",
     "PlainSum",
     "RecordingAggregator",
@@ -64,6 +80,7 @@ __all__ = [
     "SumResult",
     "forget_answered",
     "open_limit",
+    "places_in_turn",
     "plain_result",
     "read_sum",
     "request_digest",

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
@@ -16,9 +17,44 @@ from server.logs import log_line
 _DEVICE_ID = re.compile(r"[0-9a-f]{8,128}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CohortMember:
+class CohortMember(Protocol):
     """A device and the Flower node through which it is reached."""
+
+    @property
+    def device(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def node(self) -> int:
+        """The node's id."""
+        ...
+
+
+class Directory(Protocol):
+    """Knows which devices there are, and whose turn it is."""
+
+    def wait_for(
+        self,
+        grid: Grid,
+        minimum: int,
+        deadline_seconds: float,
+        clock: Clock,
+        revoked: frozenset[str] = frozenset(),
+    ) -> Sequence[CohortMember]:
+        """The devices now available, less those revoked, once there are `minimum` or the deadline has passed."""
+        ...
+
+    def cohort(
+        self, members: Sequence[CohortMember], clients: int, over_selection: float, stream: str, asked_before: int
+    ) -> Sequence[CohortMember]:
+        """The cohort of a round out of the devices now available, see `sample_cohort`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class KnownMember:
+    """A `CohortMember` that said who it is."""
 
     device: str
     node: int
@@ -45,7 +81,7 @@ class NodeDirectory:
         deadline_seconds: float,
         clock: Clock,
         revoked: frozenset[str] = frozenset(),
-    ) -> list[CohortMember]:
+    ) -> Sequence[CohortMember]:
         """The devices now available, less those revoked, by id, once there are `minimum` or the deadline has passed."""
         end = clock.now() + deadline_seconds
         self._mute.clear()
@@ -56,7 +92,13 @@ class NodeDirectory:
                 return members
             clock.sleep(POLL_SECONDS)
 
-    def refresh(self, grid: Grid, deadline_seconds: float, clock: Clock) -> list[CohortMember]:
+    def cohort(
+        self, members: Sequence[CohortMember], clients: int, over_selection: float, stream: str, asked_before: int
+    ) -> list[CohortMember]:
+        """See `sample_cohort`."""
+        return sample_cohort(members, clients, over_selection, stream, asked_before)
+
+    def refresh(self, grid: Grid, deadline_seconds: float, clock: Clock) -> list[KnownMember]:
         """Ask the nodes not asked before and return the devices now available, by id.
 
         A node that lets one deadline pass is not waited for again; if its answer does come, it counts from then on. One
@@ -84,7 +126,7 @@ class NodeDirectory:
         if strangers:
             doubles = sum(node in there for node in self._devices) - len(first)
             log_line("roster", nodes=len(nodes), devices=len(first), doubles=doubles)
-        return sorted(CohortMember(device, node) for device, node in first.items())
+        return sorted(KnownMember(device, node) for device, node in first.items())
 
     def _listen(self, exchange: Exchange, seconds: float) -> None:
         for node, reply in exchange.replies(seconds):
@@ -121,5 +163,10 @@ def sample_cohort(
         asked_before: how many were asked in all rounds before, which says whose turn it is.
     """
     circle = sorted(members, key=lambda member: hashlib.sha256(f"{stream} {member.device}".encode()).digest())
-    size = min(len(circle), math.ceil(clients * over_selection))
-    return [circle[(asked_before + place) % len(circle)] for place in range(size)]
+    return [circle[place] for place in places_in_turn(len(circle), clients, over_selection, asked_before)]
+
+
+def places_in_turn(circle: int, clients: int, over_selection: float, asked_before: int) -> list[int]:
+    """Whose turn it is in a circle of so many, see `sample_cohort`."""
+    size = min(circle, math.ceil(clients * over_selection))
+    return [(asked_before + place) % circle for place in range(size)]

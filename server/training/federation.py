@@ -15,6 +15,7 @@ from server.aggregation import (
     Answered,
     Clock,
     CohortMember,
+    Directory,
     IdealSum,
     NodeDirectory,
     PlainSum,
@@ -23,7 +24,6 @@ from server.aggregation import (
     SumRequest,
     SumResult,
     forget_answered,
-    sample_cohort,
 )
 from server.logs import log_line
 from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint, save_checkpoint
@@ -92,6 +92,7 @@ class Federation:
         revoked: Callable[[], frozenset[str]] = frozenset,
         answered: Answered = forget_answered,
         aggregator: Aggregator | None = None,
+        directory: Directory | None = None,
         sums: PathArgument | None = None,
     ) -> None:
         """Start a training, or go on with the one in `folder`.
@@ -114,6 +115,7 @@ class Federation:
             revoked: ids of devices that take no part, asked for again whenever it matters.
             answered: is told which devices are in a private sum (see `SecureSum`).
             aggregator: adds up the answers of devices; left out, the one that the federation file names.
+            directory: of the devices; left out, one that asks every node who it is.
             sums: folder where every sum is recorded (see `RecordingAggregator`); None keeps none.
 
         Raises:
@@ -140,7 +142,7 @@ class Federation:
         self._revoked = revoked
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
-        self._roster = NodeDirectory()
+        self._directory = directory or NodeDirectory()
         self._release = publish(None, 0.0)
         self._path = path_of("folder", folder) / CHECKPOINT_NAME
         identity = TrainingId(file.digest(), line or self._release, seed, layout.size)
@@ -251,13 +253,13 @@ class Federation:
             self._at.state.clip_norm,
         )
 
-    def _cohort(self, grid: Grid, task: Task, wanted: int) -> list[CohortMember]:
-        asked = sum(report.selected for report in self.reports if report.task == task)
-        return sample_cohort(self._members(grid), wanted, self.file.round.over_selection, f"{self._seed} {task}", asked)
+    def _cohort(self, grid: Grid, task: Task, wanted: int) -> Sequence[CohortMember]:
+        asked, stream = sum(report.selected for report in self.reports if report.task == task), f"{self._seed} {task}"
+        return self._directory.cohort(self._members(grid), wanted, self.file.round.over_selection, stream, asked)
 
-    def _members(self, grid: Grid) -> list[CohortMember]:
+    def _members(self, grid: Grid) -> Sequence[CohortMember]:
         settings, revoked = self.file.round, self._revoked()
-        return self._roster.wait_for(grid, settings.minimum_answers, settings.deadline_seconds, self._clock, revoked)
+        return self._directory.wait_for(grid, settings.minimum_answers, settings.deadline_seconds, self._clock, revoked)
 
     def _sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest) -> SumResult:
         return self._aggregator.sum(grid, cohort, request, self._clock)

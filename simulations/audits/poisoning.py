@@ -112,7 +112,7 @@ class Town:
         world = World.of(load("demo", 0), 0)
         self._logs = [world.training_log(int(person)) for person in world.members[:people]]
         self._questions = world.split.test
-        self._scorer = ConceptScorer(ground.release, ground.model, world.logs)
+        self._scorer = ConceptScorer(ground.release, ground.model, world.dataset.people)
         self.exposure, self._quality = self._after(self._trained(0, None))
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from scipy.linalg import lapack
 
 from shared.errors import Misconfigured
 from simulations.baselines.histories import met, weighted
-from simulations.evaluation import Rows
+from simulations.people import Rows
 
 _MOST_ITEMS = 40_000  # 6.4 GB in float32
 _ROWS_AT_ONCE = 1024

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shared.errors import Misconfigured
 from simulations.baselines.histories import met, weighted
-from simulations.evaluation import Rows
+from simulations.people import Rows
 
 
 class IAls:

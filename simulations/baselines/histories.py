@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from simulations.evaluation import Rows
+from simulations.people import Rows
 
 
 def weighted(histories: Sequence[Rows], items: int, forgetting: float = 0.0) -> csr_matrix:

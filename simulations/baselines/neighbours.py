@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from simulations.baselines.histories import met, weighted
-from simulations.evaluation import Rows
+from simulations.people import Rows
 
 _ROWS_AT_ONCE = 1024
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.evaluation import Rows
+from simulations.people import Rows
 
 
 class Popularity:

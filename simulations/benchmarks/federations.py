@@ -8,16 +8,16 @@ from server import Aggregator, Clock, Federation
 from shared.federation import FederationFile
 from shared.model import GlobalModel, build_model
 from shared.release import Release, first_release
-from simulations.cohort import COHORT, number_texts, write_own_words, write_windows
-from simulations.datasets import load
+from simulations.cohort import COLUMNS, write_own_words, write_windows
+from simulations.datasets import Dataset, load
 from simulations.devices import (
-    HELD_OUT,
-    POPULATION,
     DeviceStates,
     InProcessGrid,
     OpenSimulatedDevice,
+    Population,
+    SimulatedDirectory,
     registry_key,
-    write_logs,
+    write_population,
 )
 from simulations.engine import RunFolder, embed_catalogue, simulated_clock
 from simulations.evaluation import World
@@ -48,24 +48,47 @@ class BenchmarkWorld:
 
     @classmethod
     def make(
-        cls, place: Path, devices: int, settings: tuple[str, ...], privacy: str = "user", aggregation: str = "ideal"
+        cls,
+        place: Path,
+        settings: tuple[str, ...],
+        privacy: str = "user",
+        aggregation: str = "ideal",
+        *,
+        data: Dataset,
+        kind: str = "demo",
     ) -> "BenchmarkWorld":
-        """Write the world of so many devices to a folder; its rounds ask everybody."""
-        world = World.of(load(f"demo?people={devices}", SEED), SEED, strangers_share=0.0)
+        """Write the devices of all people of a data set to a folder; rounds ask all, unless settings say otherwise.
+
+        Args:
+            place: the folder.
+            settings: single ones, "section.key=value".
+            privacy: level of the promise.
+            aggregation: how summands are added.
+            data: the people.
+            kind: of data, whose preset holds.
+        """
+        world = World.of(data, SEED, strangers_share=0.0)
+        devices = len(world.members)
         wishes = (f"training.clients_per_round={devices}", "training.adapter_rounds=0", "evaluation.every_rounds=0")
-        file = resolve("demo", world.events, devices, None, (*wishes, *settings), None, None, privacy, aggregation)
+        file = resolve(kind, world.events, devices, None, (*wishes, *settings), None, None, privacy, aggregation)
         folder = RunFolder.open(place, {"federation": file.digest()}, resume=False)
         model, catalogue = build_model(file), world.dataset.catalogue
         embeddings = embed_catalogue(model, catalogue, file.backbone.max_tokens)
         release = first_release(file, catalogue, model, embeddings)
-        logs = [world.training_log(person) for person in world.members]
-        numbers = number_texts(logs)
+        numbers = world.dataset.people.own_texts()
+        write_population(folder.work, world.dataset.people, world.devices)
         with model.at(release.vector):
-            write_own_words(folder.work / COHORT, numbers, model.encoder.embed(list(numbers)))
-        write_windows(folder.work / COHORT, logs, catalogue, file.windows.events, numbers)
-        write_logs(folder.work / POPULATION, logs)
-        write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
+            write_own_words(folder.work / COLUMNS, numbers, model.encoder.embed(list(numbers)))
+        write_windows(folder.work / COLUMNS, Population(folder.work), catalogue, file.windows.events, numbers)
         return cls(folder.work, file, model, release, folder.publish(release), devices)
+
+    @classmethod
+    def demo(
+        cls, place: Path, devices: int, settings: tuple[str, ...], privacy: str = "user", aggregation: str = "ideal"
+    ) -> "BenchmarkWorld":
+        """The same of so many people of the demo."""
+        data = load(f"demo?people={devices}", SEED)
+        return cls.make(place, settings, privacy, aggregation, data=data)
 
     def federation(
         self, name: str, states: DeviceStates, aggregator: Aggregator | None = None, clock: Clock | None = None
@@ -81,6 +104,7 @@ class BenchmarkWorld:
             registry=self.registry,
             clock=clock or simulated_clock(),
             aggregator=aggregator,
+            directory=SimulatedDirectory(SEED, self.devices),
         )
         return federation, InProcessGrid(make_client_app(self.opener()), self.devices, states=states)
 

@@ -13,7 +13,7 @@ from client import make_client_app
 from server import Clock, IdealSum
 from shared.model import Windows
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
-from simulations.cohort import COHORT, WindowColumns, draw_windows, indexed, read_own_words
+from simulations.cohort import COLUMNS, WindowColumns, draw_windows, indexed, read_own_words
 from simulations.devices import DeviceStates, SeededRandomness
 from simulations.engine import run_ray
 
@@ -103,9 +103,9 @@ def pfl_round(world: BenchmarkWorld) -> Callable[[], object] | None:
 
 def _batches(world: BenchmarkWorld) -> dict[int, Windows]:
     """The windows of each device that has enough events, looked up."""
-    columns = WindowColumns(world.home / COHORT)
+    columns = WindowColumns(world.home / COLUMNS)
     index, popularity = world.release.index, world.release.log_popularity
-    _, embeddings = read_own_words(world.home / COHORT)
+    _, embeddings = read_own_words(world.home / COLUMNS)
     words = world.release.whitening.apply(embeddings)
     texts = torch.from_numpy(np.concatenate([index, words, np.zeros((1, index.shape[1]), np.float32)]))
     popular = torch.from_numpy(np.concatenate([popularity, np.zeros(len(words) + 1, np.float32)]))

@@ -12,7 +12,7 @@ from shared.federation import PLAIN_HEAD_GROUPS
 from shared.model import build_model
 from shared.release import first_release
 from simulations.datasets import load
-from simulations.devices import HELD_OUT, POPULATION, InProcessGrid, OpenSimulatedDevice, registry_key, write_logs
+from simulations.devices import InProcessGrid, OpenSimulatedDevice, registry_key, write_population
 from simulations.engine import RunFolder, embed_catalogue, one_thread, simulated_clock
 from simulations.evaluation import World
 from simulations.report import Progress
@@ -70,8 +70,7 @@ def _federation(world: World, place: Path, privacy: str, aggregation: str) -> tu
     model = build_model(settings)
     catalogue = world.dataset.catalogue
     start = first_release(settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens))
-    write_logs(folder.work / POPULATION, [world.training_log(person) for person in members])
-    write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in members])
+    write_population(folder.work, world.dataset.people, world.devices[:_DEVICES])
     federation = Federation(
         settings,
         model.layout,

@@ -11,7 +11,7 @@ from typing import Any
 from server import Federation, IdealSum
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
-from simulations.cohort import COHORT, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
+from simulations.cohort import COLUMNS, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
 from simulations.devices import DeviceStates, InProcessGrid
 from simulations.engine import one_thread
 from simulations.report import Progress
@@ -28,8 +28,8 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
     """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
     with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as pools:
         with progress.stage("making devices"):
-            world = BenchmarkWorld.make(Path(place) / "all", DEVICES, _SETTINGS)
-            few = BenchmarkWorld.make(Path(place) / "few", _FEWER, _SETTINGS)
+            world = BenchmarkWorld.demo(Path(place) / "all", DEVICES, _SETTINGS)
+            few = BenchmarkWorld.demo(Path(place) / "few", _FEWER, _SETTINGS)
         spread = pools.enter_context(ShardPool(world.home, SEED, _PROCESSES))
         spread.wait()
         turns: dict[str, tuple[int, Callable[[], object]]] = {
@@ -98,8 +98,8 @@ def _next_round(federation: Federation, grid: InProcessGrid) -> Callable[[], obj
 
 def _floor(world: BenchmarkWorld) -> Callable[[], None]:
     """The gradients of all devices as tensors, and nothing else."""
-    installed, columns = world.installed(), WindowColumns(world.home / COHORT)
-    _, embeddings = read_own_words(world.home / COHORT)
+    installed, columns = world.installed(), WindowColumns(world.home / COLUMNS)
+    _, embeddings = read_own_words(world.home / COLUMNS)
     words = world.release.whitening.apply(embeddings)
     groups = world.settings.groups_in(1)
     prepared = CohortRound(installed, world.release.vector, groups, 1, columns, words, 0)

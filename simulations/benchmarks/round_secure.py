@@ -41,7 +41,7 @@ def benchmark_round_secure(progress: Progress) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread():
         for name, settings in _SIZES.items():
             with progress.stage(name, total=2 * _ROUNDS) as stage:
-                world = BenchmarkWorld.make(Path(place) / name, DEVICES, (*_COMMON, *settings), "user", "secure")
+                world = BenchmarkWorld.demo(Path(place) / name, DEVICES, (*_COMMON, *settings), "user", "secure")
                 taken = {}
                 for processes in (1, _PROCESSES):
                     with ShardPool(world.home, SEED, processes) as pool:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from simulations.cohort.drawn_windows import draw_windows, indexed
     from simulations.cohort.first_masked import FirstMasked
     from simulations.cohort.masked_cohort import MaskedCohort
-    from simulations.cohort.own_words import number_texts, read_own_words, write_own_words
-    from simulations.cohort.shard import COHORT, RoundWork, ShardWorker
+    from simulations.cohort.own_words import read_own_words, write_own_words
+    from simulations.cohort.shard import COLUMNS, RoundWork, ShardWorker
     from simulations.cohort.shard_pool import ShardPool
     from simulations.cohort.updates import CohortRound, has_closed_form
     from simulations.cohort.window_columns import WindowColumns, write_windows
@@ -22,8 +22,8 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.cohort.drawn_windows": ("draw_windows", "indexed"),
         "simulations.cohort.first_masked": ("FirstMasked",),
         "simulations.cohort.masked_cohort": ("MaskedCohort",),
-        "simulations.cohort.own_words": ("number_texts", "read_own_words", "write_own_words"),
-        "simulations.cohort.shard": ("COHORT", "RoundWork", "ShardWorker"),
+        "simulations.cohort.own_words": ("read_own_words", "write_own_words"),
+        "simulations.cohort.shard": ("COLUMNS", "RoundWork", "ShardWorker"),
         "simulations.cohort.shard_pool": ("ShardPool",),
         "simulations.cohort.updates": ("CohortRound", "has_closed_form"),
         "simulations.cohort.window_columns": ("WindowColumns", "write_windows"),
@@ -31,7 +31,7 @@ __getattr__, __dir__ = lazy_exports(
 )
 
 __all__ = [
-    "COHORT", "CohortRound", "CohortSum", "FirstMasked", "MaskedCohort", "RoundWork", "ShardPool", "ShardWorker",
-    "WindowColumns", "draw_windows", "has_closed_form", "indexed", "number_texts", "read_own_words", "round_request",
+    "COLUMNS", "CohortRound", "CohortSum", "FirstMasked", "MaskedCohort", "RoundWork", "ShardPool", "ShardWorker",
+    "WindowColumns", "draw_windows", "has_closed_form", "indexed", "read_own_words", "round_request",
     "write_own_words", "write_windows",
 ]  # fmt: skip

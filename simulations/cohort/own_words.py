@@ -1,24 +1,17 @@
 """Texts of people's own and their embeddings in one place: encoded once, in batches, for all devices and processes."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.behaviour import Event, positive_events
 from shared.errors import Corrupt
 from shared.files import write_atomically
-from simulations.cohort.window_columns import save_array
+from simulations.people import save_array
 
 _TEXTS, _EMBEDDINGS = "texts.json", "embeddings.npy"
-
-
-def number_texts(logs: Iterable[Sequence[Event]]) -> dict[str, int]:
-    """Each different text of people's own that training reads, with its number."""
-    texts = dict.fromkeys(event.text for log in logs for event in positive_events(log) if event.text)
-    return {text: number for number, text in enumerate(texts)}
 
 
 def write_own_words(folder: Path, numbers: Mapping[str, int], embeddings: NDArray[np.float32]) -> None:

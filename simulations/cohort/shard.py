@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from client import Contributor, LoadedRelease, RoundRequest, load_release, make_client_app
+from client import Contributor, LoadedRelease, RoundRequest, item_counts, load_release, make_client_app
 from client.secagg import encode_rows
 from server.aggregation import OPEN_UNITS
 from shared.charges import local_noise_over_clip
@@ -30,7 +30,7 @@ from simulations.devices import (
     answer_question,
 )
 
-COHORT = "cohort"  # folder of what the devices of a population share in memory
+COLUMNS = "columns"  # folder of what the devices of a population share in memory
 _WORDS_AT_ONCE = 16384
 
 
@@ -77,7 +77,7 @@ class ShardWorker:
         """Take what lies in a run's work folder.
 
         Args:
-            home: folder of `write_logs`, of releases, and of the windows and words that devices share.
+            home: folder of `write_population`, of releases, and of the windows and words that devices share.
             seed: of all devices' chance.
         """
         self._home, self._seed = home, seed
@@ -91,22 +91,27 @@ class ShardWorker:
         """Answer as soon as the process can."""
 
     def works_together(self, work: RoundWork) -> bool:
-        """Whether devices' contributions to this round are one tensor program."""
+        """Whether devices' contributions to this round are computed together."""
+        if work.request.task == "statistics":
+            return True
         return self._together(work, self._release(work.request.release, "adapters" in work.request.groups)) is not None
 
     @cached_property
     def _columns(self) -> WindowColumns:
-        return WindowColumns(self._home / COHORT)
+        return WindowColumns(self._home / COLUMNS)
 
     @cached_property
     def _own_texts(self) -> tuple[dict[str, int], NDArray[np.float32]]:
-        return read_own_words(self._home / COHORT)
+        return read_own_words(self._home / COLUMNS)
 
     def contributions(self, work: RoundWork, devices: Sequence[int]) -> Contributions:
         """What each device would add before it is noised, and what went wrong on which."""
         installed = self._release(work.request.release, "adapters" in work.request.groups)
         together = self._together(work, installed)
         dimension = work.terms.configuration.dimension
+        if work.request.task == "statistics":
+            counted = [item_counts(installed.release, self._columns.rows_of(device)) for device in devices]
+            return np.stack(counted), [None] * len(devices)
         if together is None:
             made = [self._one(work, installed, device) for device in devices]
             vectors = np.stack([vector for vector, _ in made]) if made else np.zeros((0, dimension), np.float32)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from simulations.datasets.dataset import Dataset, Impression, LoadReport, Person, SkippedRows
+    from simulations.datasets.dataset import Dataset, Impression, LoadReport, SkippedRows
     from simulations.datasets.demo_truth import DemoTruth, Habit
     from simulations.datasets.export import export_dataset
     from simulations.datasets.loading import check_data, kind_of, load, spec_of
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "simulations.datasets.dataset": ("Dataset", "Impression", "LoadReport", "Person", "SkippedRows"),
+        "simulations.datasets.dataset": ("Dataset", "Impression", "LoadReport", "SkippedRows"),
         "simulations.datasets.demo_truth": ("DemoTruth", "Habit"),
         "simulations.datasets.export": ("export_dataset",),
         "simulations.datasets.loading": ("check_data", "kind_of", "load", "spec_of"),
@@ -26,7 +26,6 @@ __all__ = [
     "Habit",
     "Impression",
     "LoadReport",
-    "Person",
     "SkippedRows",
     "check_data",
     "export_dataset",

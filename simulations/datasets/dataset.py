@@ -8,21 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.behaviour import Event, event_to_fields
+from shared.behaviour import DATED_FROM_SECONDS, Event
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
 from simulations.datasets.demo_truth import DemoTruth
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One simulated person; `events` are sorted by time, ties in file order."""
-
-    id: str
-    events: tuple[Event, ...]
-
-    def __repr__(self) -> str:
-        return f"Person({len(self.events)} events)"
+from simulations.people import People, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +69,7 @@ class Dataset:
     """A loaded data set.
 
     Attributes:
+        people: with what they did, on disk; persons given otherwise are written to a file of their own.
         negatives: person id to the published negatives of that person's test item; empty where none are published.
         impressions: lists of the test period; when there are any, all events of `people` are training and history.
         truth: what the demo world hides from the model; None for real data.
@@ -94,12 +85,15 @@ class Dataset:
 
     name: str
     catalogue: Catalogue
-    people: tuple[Person, ...]
+    people: People
     report: LoadReport
     negatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     impressions: tuple[Impression, ...] = ()
     truth: DemoTruth | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "people", People.of(self.people))
 
     @classmethod
     def of(cls, name: str, items: Iterable[Item], people: Mapping[str, Sequence[Event]]) -> "Dataset":
@@ -131,8 +125,8 @@ class Dataset:
                     raise Misconfigured(f"{where}: expected an Event, got {type(event).__name__}")
                 if event.item is not None and event.item not in catalogue:
                     raise Misconfigured(f"{where}: expected an item of the catalogue, got {event.item!r}")
-        kept = tuple(Person(person, tuple(sorted(events, key=_moment))) for person, events in people.items())
-        rows = len(catalogue) + sum(len(person.events) for person in kept)
+        kept = People.of(Person(person, tuple(sorted(events, key=_moment))) for person, events in people.items())
+        rows = len(catalogue) + kept.events
         return cls(name, catalogue, kept, LoadReport(rows, rows, ()))
 
     @property
@@ -142,24 +136,19 @@ class Dataset:
         Else they are positions in a sequence, see `Event.dated`: no rule in seconds (bursts, slips, sessions, doubles)
         applies.
         """
-        return any(event.dated for person in self.people for event in person.events[-1:])
+        return self.people.latest_seconds >= DATED_FROM_SECONDS
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the "items", and of the "events" with all that is asked about them, in hexadecimal.
 
         Equal for equal data, wherever it was read.
         """
-        events = hashlib.sha256()
-        for person in self.people:
-            events.update(repr(person.id).encode())
-            for event in person.events:
-                events.update(repr(event_to_fields(event)).encode())
         asked = [
             (shown.person, shown.time_seconds, shown.history, shown.candidates, shown.clicked)
             for shown in self.impressions
         ]
-        events.update(repr((sorted(self.negatives.items()), asked)).encode())
-        return {"items": self.catalogue.digest(), "events": events.hexdigest()}
+        told = repr((self.people.digest(), sorted(self.negatives.items()), asked))
+        return {"items": self.catalogue.digest(), "events": hashlib.sha256(told.encode()).hexdigest()}
 
     def __repr__(self) -> str:
         return f"Dataset({self.name}, {len(self.people)} people, {len(self.catalogue)} items)"

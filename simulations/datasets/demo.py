@@ -4,7 +4,7 @@ Text alone cannot see all of it: after reading in one subtopic everybody tends t
 another topic. A model that learns from behaviour finds that; similarity of texts does not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
-from simulations.datasets.dataset import Dataset, LoadReport, Person
+from simulations.datasets.dataset import Dataset, LoadReport
 from simulations.datasets.demo_texts import Subtopic, read_subtopics, write_items, write_search
 from simulations.datasets.demo_truth import EVENING_STARTS_HOUR, DemoTruth, Habit, HiddenInterests, Mix
+from simulations.people import People, Person
 
 PEOPLE = 300
 _COLD_PEOPLE_SHARE = 0.1
@@ -55,16 +56,19 @@ def make_world(name: str, seed: int, write: WriteItems, people: int = PEOPLE) ->
     subtopics = read_subtopics()
     items = write(subtopics, _ITEMS_PER_SUBTOPIC, rng)
     world = _World(subtopics, items, _follows(subtopics, rng), _popularity(len(items), rng))
-    living = []
-    interests = {}
-    chance = {}
-    for number in range(people):
-        person = f"p{number:03d}"
-        cold = rng.random() < _COLD_PEOPLE_SHARE
-        times = _times(*(_COLD_EVENTS if cold else _EVENTS), rng)
-        interests[person] = _interests(len(subtopics), times, rng)
-        events, chance[person] = world.live(interests[person], times, rng)
-        living.append(Person(person, events))
+    interests: dict[str, HiddenInterests] = {}
+    chance: dict[str, frozenset[int]] = {}
+
+    def living() -> Iterator[Person]:
+        for number in range(people):
+            person = f"p{number:03d}"
+            cold = rng.random() < _COLD_PEOPLE_SHARE
+            times = _times(*(_COLD_EVENTS if cold else _EVENTS), rng)
+            interests[person] = _interests(len(subtopics), times, rng)
+            events, chance[person] = world.live(interests[person], times, rng)
+            yield Person(person, events)
+
+    lived = People.of(living())
     truth = DemoTruth(
         subtopics=tuple(f"{subtopic.topic}/{subtopic.name}" for subtopic in subtopics),
         item_subtopic={item.id: place for place, item in items},
@@ -74,11 +78,11 @@ def make_world(name: str, seed: int, write: WriteItems, people: int = PEOPLE) ->
         interests=interests,
         chance=chance,
     )
-    rows = len(items) + sum(len(made.events) for made in living)
+    rows = len(items) + lived.events
     return Dataset(
         name=name,
         catalogue=Catalogue(item for _, item in items),
-        people=tuple(living),
+        people=lived,
         report=LoadReport(rows, rows, ()),
         truth=truth,
     )

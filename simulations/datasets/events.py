@@ -1,20 +1,25 @@
 """Reads our own layout, for anybody's data: `items.jsonl` or `items.csv`, and `events.jsonl` or `events.csv`.
 
+Or, in place of the events, `people.parquet` as `export --columns` writes it, which is opened without being read.
+
 The layouts are those of servers and devices, see `shared.records`. An unknown name is an error. An empty or absent
 value that is needed makes the row a reported loss.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
-from shared.errors import Misconfigured
+from shared.errors import Corrupt, Misconfigured
 from shared.records import EVENTS, Reading, read_events, read_items
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import DUPLICATE, UNKNOWN_ITEM, EventCollector
 from simulations.datasets.tally import LoadCounter
+from simulations.people import PEOPLE_FILE, People
+
+_EVENT_FILES = ("events.jsonl", "events.csv", PEOPLE_FILE)
 
 
 def load_events(folder: Path) -> Dataset:
@@ -24,9 +29,13 @@ def load_events(folder: Path) -> Dataset:
         Misconfigured: a file is missing, or stands there as .jsonl and as .csv.
         Corrupt: lines are not what these layouts say.
     """
-    items_path, events_path = _one_of(folder, "items"), _one_of(folder, "events")
+    items_path, events_path = _one_of(folder, ("items.jsonl", "items.csv")), _one_of(folder, _EVENT_FILES)
     tally = LoadCounter()
     catalogue = _items(items_path, tally)
+    files = {"items": items_path, "events": events_path}
+    if events_path.name == PEOPLE_FILE:
+        people = _in_columns(events_path, catalogue, tally)
+        return Dataset(f"events {folder.name}", catalogue, people, tally.report(), files=files)
     names = {item.id: item.id for item in catalogue}  # one string object per item, not one per event
     logbook = EventCollector(catalogue, tally)
     keys: set[tuple[str, str]] = set()
@@ -52,20 +61,31 @@ def load_events(folder: Path) -> Dataset:
     people = logbook.people(events_path)
     for said in reading.notes:
         tally.note(said)
-    return Dataset(
-        f"events {folder.name}",
-        catalogue,
-        people,
-        tally.report(),
-        files={"items": items_path, "events": events_path},
-    )
+    return Dataset(f"events {folder.name}", catalogue, people, tally.report(), files=files)
 
 
-def _one_of(folder: Path, name: str) -> Path:
-    found = [folder / f"{name}{suffix}" for suffix in (".jsonl", ".csv") if (folder / f"{name}{suffix}").exists()]
+def _one_of(folder: Path, names: Sequence[str]) -> Path:
+    found = [folder / name for name in names if (folder / name).exists()]
     if len(found) != 1:
-        raise Misconfigured(f"{folder}: expected {name}.jsonl or {name}.csv, found {len(found)} of them; keep one")
+        raise Misconfigured(f"{folder}: expected {' or '.join(names)}, found {len(found)} of them; keep one")
     return found[0]
+
+
+def _in_columns(path: Path, catalogue: Catalogue, tally: LoadCounter) -> People:
+    """People as they were written, none of whose events is read now.
+
+    Raises:
+        Corrupt: it is another file, or events are about items that the catalogue has not.
+    """
+    people = People(path)
+    unknown = sum(int((batch.has_item & (batch.rows < 0)).sum()) for batch in people.batches(catalogue))
+    if unknown:
+        raise Corrupt(
+            f"{path}: expected events of items of the catalogue, got {unknown} of other items; export both files again"
+        )
+    tally.read += people.events
+    tally.kept += people.events
+    return people
 
 
 def _items(path: Path, tally: LoadCounter) -> Catalogue:

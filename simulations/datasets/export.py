@@ -3,17 +3,22 @@
 import json
 from typing import Any
 
+import numpy as np
+
 from client.facade import record_of
 from shared.arguments import PathArgument, path_of
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.files import write_atomically
 from simulations.datasets.dataset import Dataset
+from simulations.people import PEOPLE_FILE, Person, write_people
 
 ITEMS, EVENTS, PEOPLE = "items.jsonl", "events.jsonl", "people"
 
 
-def export_dataset(dataset: Dataset, folder: PathArgument, people: int | None = None) -> dict[str, int]:
+def export_dataset(
+    dataset: Dataset, folder: PathArgument, people: int | None = None, columns: bool = False
+) -> dict[str, int]:
     """Write `items.jsonl`, `events.jsonl` (what `events:DIR` reads) and `people/1.jsonl` and so on.
 
     Features of items are left out: the layout has none.
@@ -22,6 +27,8 @@ def export_dataset(dataset: Dataset, folder: PathArgument, people: int | None = 
         dataset: what is written.
         folder: new or empty.
         people: how many, those with most events first; all when None.
+        columns: whether all events are written as `people.parquet`, which `events:DIR` opens at once, however large it
+            is, and nothing else.
 
     Returns:
         {"items", "people", "events"}: how many were written.
@@ -32,15 +39,22 @@ def export_dataset(dataset: Dataset, folder: PathArgument, people: int | None = 
     folder = path_of("folder", folder)
     if folder.exists() and any(folder.iterdir()):
         raise Misconfigured(f"export: expected {folder} to be new or empty, found files in it; choose another")
-    chosen = sorted(dataset.people, key=lambda person: -len(person.events))[:people]
+    lengths = dataset.people.lengths()
+    order = np.argsort(-lengths, kind="stable")[:people].tolist()
+    counts = {"items": len(dataset.catalogue), "people": len(order), "events": int(lengths[order].sum())}
     write_atomically(folder / ITEMS, _lines(_items(dataset.catalogue)))
+    if columns:
+        places = sorted(order)  # as they stand: a group of people is read at a time
+        named = enumerate(places, start=1)
+        write_people(folder / PEOPLE_FILE, (Person(f"person-{n}", dataset.people[at].events) for n, at in named))
+        return counts
     everything = []
-    for number, person in enumerate(chosen, start=1):
-        records = [record_of(event) for event in person.events]
+    for number, place in enumerate(order, start=1):
+        records = [record_of(event) for event in dataset.people[place].events]
         write_atomically(folder / PEOPLE / f"{number}.jsonl", _lines(records))
         everything += [{"person": f"person-{number}", **record} for record in records]
     write_atomically(folder / EVENTS, _lines(everything))
-    return {"items": len(dataset.catalogue), "people": len(chosen), "events": len(everything)}
+    return counts
 
 
 def _items(catalogue: Catalogue) -> list[dict[str, Any]]:

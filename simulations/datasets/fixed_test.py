@@ -1,13 +1,13 @@
 """Reads the published NCF test items and negatives of MovieLens 1M, so that numbers compare with the literature."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.errors import Corrupt, Misconfigured
-from simulations.datasets.dataset import Person
 from simulations.datasets.rows import read_table
 from simulations.datasets.tally import LoadCounter
+from simulations.people import People, Person
 
 TEST_FILE = "ml-1m.test.rating"
 NEGATIVES_FILE = "ml-1m.test.negative"
@@ -48,9 +48,12 @@ def read_test_items(folder: Path, tally: LoadCounter) -> PublishedTests:
     return PublishedTests(path, items, names)
 
 
-def moved_last(people: Sequence[Person], tests: PublishedTests, tally: LoadCounter) -> tuple[Person, ...]:
+def moved_last(people: People, tests: PublishedTests, tally: LoadCounter) -> People:
     """The people with each published test item moved to the very end, one second after the last event if needed."""
-    moved = []
+    return People.of(_moved_last(people, tests, tally)) if tests.items else people
+
+
+def _moved_last(people: People, tests: PublishedTests, tally: LoadCounter) -> Iterator[Person]:
     found = set()
     for person in people:
         item = tests.items.get(person.id, ("", 0))[0]
@@ -62,11 +65,10 @@ def moved_last(people: Sequence[Person], tests: PublishedTests, tally: LoadCount
                 rest = person.events[: places[-1]] + person.events[places[-1] + 1 :]
                 last = replace(person.events[places[-1]], time_seconds=rest[-1].time_seconds + 1)
                 person = Person(person.id, (*rest, last))
-        moved.append(person)
+        yield person
     for person_id, (_, line) in tests.items.items():
         if person_id not in found:
             tally.skip("fixed test item the person never rated", tests.path, line)
-    return tuple(moved)
 
 
 def read_negatives(

@@ -30,7 +30,7 @@ _FEWEST_PEOPLE, _MOST_PEOPLE = 20, 1_000_000
 # A file of each layout by which a bare folder is known to be of it.
 _SIGNS = {
     "amazon": ("*.test.inter", "*_5.json", "*_5.json.gz"),
-    "events": ("events.jsonl", "events.csv"),
+    "events": ("events.jsonl", "events.csv", "people.parquet"),
     "mind": ("behaviors.tsv",),
     "movielens": ("u.data", "movies.dat", "movies.csv"),
 }

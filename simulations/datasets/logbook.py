@@ -5,44 +5,43 @@ than a minute after it was last kept, or, where times only tell an order, direct
 event never stands in a training.
 """
 
+import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 
-from shared.behaviour import Event, seconds_between
+import numpy as np
+
+from shared.behaviour import Event, EventKind, seconds_between
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
-from simulations.datasets.dataset import Person
 from simulations.datasets.tally import LoadCounter
+from simulations.people import People, Person
 
 UNKNOWN_ITEM = "item not in the catalogue"
 DUPLICATE = "event stands twice"
 NEAR_DOUBLE = "near double: the same again within a minute, or directly after itself where times only tell an order"
 _APART_SECONDS = 60.0
-_TIME = attrgetter("time_seconds")
-
-
-class _Kept:
-    """One person's events with the lines they stand on."""
-
-    __slots__ = ("events", "files", "lines")
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.lines = array("Q")
-        self.files = array("H")
+_KINDS = list(EventKind)
 
 
 class EventCollector:
-    """The events of all people; every `add` is one record, kept or reported, and some are merged in the end."""
+    """The events of all people; every `add` is one record, kept or reported, and some are merged in the end.
+
+    What is kept are numbers in arrays and each text once, not an object for each event.
+    """
 
     def __init__(self, catalogue: Catalogue, tally: LoadCounter) -> None:
-        self._known = {item.id for item in catalogue}
-        self._tally = tally
-        self._people: dict[str, _Kept] = {}
+        self._catalogue, self._tally = catalogue, tally
+        self._people: dict[str, int] = {}
+        self._counts = array("Q")  # of events kept, by person
         self._files: dict[Path, int] = {}
+        self._owners, self._kinds, self._rows = array("Q"), array("b"), array("i")
+        self._times, self._values = array("d"), array("d")
+        self._texts, self._words = array("i"), [""]
+        self._beside: dict[int, tuple[tuple[str, ...], tuple[tuple[str, str], ...], float | None]] = {}
+        self._lines, self._sources = array("Q"), array("H")
         self._unknown = 0
 
     def add(self, person: str, event: Event, path: Path, line: int) -> bool:
@@ -51,28 +50,39 @@ class EventCollector:
         Returns:
             Whether the event was kept.
         """
-        if event.item is not None and event.item not in self._known:
+        if event.item is not None and event.item not in self._catalogue:
             self._unknown += 1
             self._tally.skip(UNKNOWN_ITEM, path, line)
             return False
         self.meet(person)
-        kept = self._people[person]
-        kept.events.append(event)
-        kept.lines.append(line)
-        kept.files.append(self._files.setdefault(path, len(self._files)))
+        owner = self._people[person]
+        self._counts[owner] += 1
+        if event.shown or event.context or event.propensity is not None:
+            self._beside[len(self._owners)] = event.shown, event.context, event.propensity
+        if event.text:
+            self._words.append(event.text)
+        self._owners.append(owner)
+        self._times.append(event.time_seconds)
+        self._kinds.append(_KINDS.index(event.kind))
+        self._rows.append(-1 if event.item is None else self._catalogue.row(event.item))
+        self._texts.append(len(self._words) - 1 if event.text else 0)
+        self._values.append(math.nan if event.value is None else event.value)
+        self._lines.append(line)
+        self._sources.append(self._files.setdefault(path, len(self._files)))
         self._tally.kept += 1
         return True
 
     def meet(self, person: str) -> None:
         """Make a person known who may never do anything."""
         if person not in self._people:
-            self._people[person] = _Kept()
+            self._people[person] = len(self._people)
+            self._counts.append(0)
 
     def count(self, person: str) -> int:
         """Events kept of a person so far."""
-        return len(self._people[person].events)
+        return self._counts[self._people[person]]
 
-    def people(self, source: Path) -> tuple[Person, ...]:
+    def people(self, source: Path) -> People:
         """Everybody in the order they came up, each with events by time, ties in file order.
 
         Doubles are merged and reported. To be called once.
@@ -80,25 +90,45 @@ class EventCollector:
         Raises:
             Corrupt: not one event was kept.
         """
-        if not any(kept.events for kept in self._people.values()):
+        if not self._owners:
             raise Corrupt(
                 f"{source}: expected events of items of the catalogue, got none "
                 f"({self._unknown} of unknown items); are both files of the same data set?"
             )
-        return tuple(Person(person, self._merged(kept)) for person, kept in self._people.items())
+        return People.of(self._in_order())
 
-    def _merged(self, kept: _Kept) -> tuple[Event, ...]:
+    def _in_order(self) -> Iterator[Person]:
+        order = np.lexsort((np.frombuffer(self._times), np.frombuffer(self._owners, np.uint64)))
+        ends = np.cumsum(self._counts)
+        for (person, owner), end in zip(self._people.items(), ends.tolist(), strict=True):
+            yield Person(person, self._merged(order[end - self._counts[owner] : end].tolist()))
+
+    def _event(self, place: int) -> Event:
+        row, value = self._rows[place], self._values[place]
+        shown, context, propensity = self._beside.get(place, ((), (), None))
+        return Event(
+            self._times[place],
+            _KINDS[self._kinds[place]],
+            None if row < 0 else self._catalogue[row].id,
+            self._words[self._texts[place]],
+            None if math.isnan(value) else value,
+            shown,
+            context,
+            propensity,
+        )
+
+    def _merged(self, places: Sequence[int]) -> tuple[Event, ...]:
         files = list(self._files)
         merged: list[Event] = []
         last: dict[tuple[object, ...], int] = {}  # of each act, where it was kept last
-        for place in sorted(range(len(kept.events)), key=lambda place: _TIME(kept.events[place])):
-            event = kept.events[place]
+        for place in places:
+            event = self._event(place)
             act = (event.kind, event.item, event.text, event.value)
             before = last.get(act)
             if before is not None and _same(merged[before], event, consecutive=before == len(merged) - 1):
                 twice = merged[before].time_seconds == event.time_seconds
                 self._tally.kept -= 1
-                self._tally.skip(DUPLICATE if twice else NEAR_DOUBLE, files[kept.files[place]], kept.lines[place])
+                self._tally.skip(DUPLICATE if twice else NEAR_DOUBLE, files[self._sources[place]], self._lines[place])
                 merged[before] = _joined(merged[before], event)
                 continue
             last[act] = len(merged)

@@ -35,10 +35,10 @@ def note(state: MutableMapping[str, str], request: RoundRequest, failure: str | 
     state[_KEY] = json.dumps(counted)
 
 
-def computations(states: DeviceStates, devices: int) -> Computations:
+def computations(states: DeviceStates) -> Computations:
     """All devices' counts together."""
     total: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for device in range(devices):
+    for device in states.held():
         record = states.take(device).get("device")
         if isinstance(record, ConfigRecord) and _KEY in record:
             for work, outcomes in json.loads(str(record[_KEY])).items():

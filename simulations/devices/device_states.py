@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 from flwr.app import RecordDict
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 from flwr.proto.recorddict_pb2 import RecordDict as ProtoRecordDict
@@ -43,6 +44,11 @@ class DeviceStates:
 
     def __repr__(self) -> str:
         return f"DeviceStates({len(self._resting.keys() | self._changed.keys())} devices)"
+
+    def held(self) -> list[int]:
+        """The devices that keep anything."""
+        with self._lock:
+            return sorted(self._resting.keys() | self._changed.keys())
 
     def settle_with(self, settle: Callable[[], None]) -> None:
         """Name the call that lets devices finish what they are at; it comes before every export."""
@@ -148,7 +154,14 @@ class StateJournal:
 
 
 def _encode(changes: Mapping[int, bytes]) -> bytes:
-    body = _MAGIC + b"".join(_ENTRY.pack(device, len(content)) + content for device, content in changes.items())
+    """Each different content once, with the devices that have it: most devices of a round have the same."""
+    devices: dict[bytes, list[int]] = {}
+    for device, content in changes.items():
+        devices.setdefault(content, []).append(device)
+    body = _MAGIC + b"".join(
+        _ENTRY.pack(len(having), len(content)) + content + np.asarray(having, "<u4").tobytes()
+        for content, having in devices.items()
+    )
     return body + hashlib.sha256(body).digest()
 
 
@@ -156,10 +169,12 @@ def _decode(path: Path, content: bytes) -> dict[int, bytes]:
     body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
     if not body.startswith(_MAGIC) or hashlib.sha256(body).digest() != digest:
         raise Corrupt(f"{path}: expected device states as they were written, got other bytes; start anew")
-    changes, place = {}, len(_MAGIC)
+    changes: dict[int, bytes] = {}
+    place = len(_MAGIC)
     while place < len(body):
-        device, size = _ENTRY.unpack_from(body, place)
+        devices, size = _ENTRY.unpack_from(body, place)
         place += _ENTRY.size
-        changes[device] = body[place : place + size]
-        place += size
+        having = np.frombuffer(body, "<u4", devices, place + size)
+        changes |= dict.fromkeys(having.tolist(), body[place : place + size])
+        place += size + having.nbytes
     return changes

@@ -70,7 +70,8 @@ class InProcessGrid(Grid):
         self._states.settle_with(self.settle)
         self._run_config = dict(run_config or {})
         self._run = Run.create_empty(run_id=_identifier(f"run {seed}"))
-        self._nodes = {_identifier(f"node {seed} {device}"): device for device in range(devices)}
+        first = _identifier(f"nodes {seed}") & ~0xFFFFFFFF
+        self._nodes = range(first, first + devices)
         self._waiting: dict[str, Message] = {}
         self._together = answer_together
         self._answers: dict[str, DeviceAnswer] = {}  # to questions that still wait for their reply to be pulled
@@ -82,7 +83,11 @@ class InProcessGrid(Grid):
 
     def device_of(self, node: int) -> int:
         """Index of the device behind a node."""
-        return self._nodes[node]
+        return self._nodes.index(node)
+
+    def node_of(self, device: int) -> int:
+        """The node of a device."""
+        return self._nodes[device]
 
     def set_run(self, run: Run) -> None:
         """See `Grid`."""
@@ -162,10 +167,9 @@ class InProcessGrid(Grid):
 
     def _fate(self, question: Message) -> Fate:
         metadata = question.metadata
-        device = self._nodes.get(metadata.dst_node_id)
-        if device is None:
+        if metadata.dst_node_id not in self._nodes:
             return Fate.UNAVAILABLE
-        return self._dropouts.fate(metadata.group_id, metadata.message_type, device)
+        return self._dropouts.fate(metadata.group_id, metadata.message_type, self.device_of(metadata.dst_node_id))
 
     def _answer_ahead(self) -> None:
         """Have the devices of the first questions that wait answer together, unless they have."""

@@ -1,10 +1,9 @@
-"""A population of simulated devices: their logs in one folder, their chance from one seed.
+"""A population of simulated devices: their logs in one file, their chance from one seed.
 
-Logs are written once and read a slice at a time, so that any process (this one, a Ray worker) opens any device cheaply.
+Logs are written once and read a group at a time, so that any process (this one, a Ray worker) opens any device cheaply.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,55 +13,78 @@ from typing import cast
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Context
+from numpy.typing import NDArray
 
 from client import Credentials, Device, LoadedRelease, NodeState, RoundRequest, load_release
 from client.secagg import Contribution
-from shared.behaviour import Event, event_from_fields, event_to_fields
+from shared.behaviour import Event
 from shared.errors import Corrupt
-from shared.files import write_atomically
 from shared.secure_sum import Identity, issue_certificate
 from simulations.devices.computations import note
 from simulations.devices.randomness import SeededRandomness
+from simulations.people import PEOPLE_FILE, People, Person, save_array
 
-POPULATION = "population"  # folder of what devices learn from
-HELD_OUT = "held-out"  # folder of what they are measured on
+POPULATION = "population"  # folder of what devices hold
+_DEVICES = "devices.npy"
 _NEVER_SECONDS = 2**63
 
 PreparedContribution = tuple[RoundRequest, Contribution, str | None]
 """For which round, what, and the kind and place of what went wrong; None where nothing did."""
 
 
-def write_logs(directory: Path, logs: Sequence[Sequence[Event]]) -> None:
-    """Write one log per device to `directory`: JSON lines, with the byte at which each log begins beside them."""
-    lines: list[bytes] = []
-    starts = [0]
-    for log in logs:
-        encoded = b"".join(_encode(event) for event in log)
-        lines.append(encoded)
-        starts.append(starts[-1] + len(encoded))
-    write_atomically(directory / "logs.jsonl", b"".join(lines))
-    write_atomically(directory / "starts.u64", np.asarray(starts, np.uint64).tobytes())
+class Population:
+    """The devices that `write_population` wrote: each has one person's log, or a part of it."""
 
+    def __init__(self, home: Path) -> None:
+        """Open the population of a work folder.
 
-class Logs:
-    """The logs `write_logs` wrote."""
-
-    def __init__(self, directory: Path) -> None:
+        Raises:
+            Corrupt: it is missing or damaged.
+        """
+        self.people = People(home / POPULATION / PEOPLE_FILE)
         try:
-            self._starts = np.fromfile(directory / "starts.u64", np.uint64)
-            self._lines = np.memmap(directory / "logs.jsonl", np.uint8, mode="r") if self._starts[-1] else None
-        except (OSError, ValueError, IndexError) as error:
-            raise Corrupt(f"simulated logs {directory}: could not be read ({error})") from None
+            self.devices: NDArray[np.int64] = np.load(home / POPULATION / _DEVICES, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise Corrupt(f"simulated devices {home / POPULATION}: could not be read ({error}); start anew") from None
+
+    def __repr__(self) -> str:
+        return f"Population({len(self)} devices)"
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self.devices)
 
-    def read(self, device: int) -> list[Event]:
-        """The events of one device, oldest first."""
-        begin, end = int(self._starts[device]), int(self._starts[device + 1])
-        if begin == end or self._lines is None:
-            return []
-        return [_decode(line) for line in self._lines[begin:end].tobytes().splitlines()]
+    def events(self, device: int) -> Sequence[Event]:
+        """What a device learns from, oldest first."""
+        person, end, _, _ = self.devices[device].tolist()
+        return self.people[person].events[:end]
+
+    def held_out(self, device: int) -> Sequence[Event]:
+        """What it is measured on."""
+        person, _, begin, end = self.devices[device].tolist()
+        return self.people[person].events[begin:end]
+
+
+def write_population(home: Path, people: People, devices: NDArray[np.int64]) -> None:
+    """Write what the devices of a run hold to its work folder.
+
+    Args:
+        home: the folder.
+        people: whose devices they are.
+        devices: int64 [n, 4], for each its person, how many of the person's events it learns from, and from which on to
+            before which it is measured.
+    """
+    people.copy_to(home / POPULATION / PEOPLE_FILE)
+    save_array(home / POPULATION / _DEVICES, devices)
+
+
+def write_logs(home: Path, logs: Sequence[Sequence[Event]], held_out: Sequence[Sequence[Event]] = ()) -> None:
+    """Write a population whose devices learn from these logs and are measured on what is held out, if anything."""
+    beside = held_out or [()] * len(logs)
+    both = enumerate(zip(logs, beside, strict=True))
+    people = People.of(Person(str(number), (*log, *other)) for number, (log, other) in both)
+    lengths = [(len(log), len(log) + len(other)) for log, other in zip(logs, beside, strict=True)]
+    devices = [(number, length, length, end) for number, (length, end) in enumerate(lengths)]
+    write_population(home, people, np.asarray(devices, np.int64).reshape(-1, 4))
 
 
 class SimulatedLog:
@@ -73,11 +95,11 @@ class SimulatedLog:
 
     def events(self) -> Sequence[Event]:
         """What the device learns from, oldest first."""
-        return _events(self._home / POPULATION, self._device)
+        return _events(self._home, self._device)
 
     def held_out(self) -> Sequence[Event]:
         """What it is measured on."""
-        return _logs(self._home / HELD_OUT).read(self._device)
+        return _population(self._home).held_out(self._device)
 
 
 def always() -> bool:
@@ -89,7 +111,7 @@ class OpenSimulatedDevice:
     """Opens the device of a Flower node by its partition id; can be sent to another process.
 
     Args:
-        home: folder that holds `population/` and `held-out/` (logs) and `releases/` (one folder per digest).
+        home: folder of `write_population` that holds `releases/` too (one folder per digest).
         seed: of all devices' chance, and of the keys of devices and registry.
         masks: whether devices mask at present, where the federation's sums are secure.
         prepared: contributions that were computed beforehand, by device; left out, each computes its own.
@@ -152,18 +174,10 @@ def _key(name: str) -> Ed25519PrivateKey:
 
 
 @lru_cache(maxsize=4)
-def _logs(directory: Path) -> Logs:
-    return Logs(directory)
+def _population(home: Path) -> Population:
+    return Population(home)
 
 
 @lru_cache(maxsize=8192)
-def _events(directory: Path, device: int) -> tuple[Event, ...]:
-    return tuple(_logs(directory).read(device))
-
-
-def _encode(event: Event) -> bytes:
-    return json.dumps(event_to_fields(event), separators=(",", ":")).encode() + b"\n"
-
-
-def _decode(line: bytes) -> Event:
-    return event_from_fields(json.loads(line))
+def _events(home: Path, device: int) -> tuple[Event, ...]:
+    return tuple(_population(home).events(device))

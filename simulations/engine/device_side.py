@@ -18,6 +18,7 @@ from simulations.devices import (
     DeviceStates,
     OpenSimulatedDevice,
     PreparedContribution,
+    SimulatedDirectory,
     always,
     registry_key,
 )
@@ -33,6 +34,7 @@ class DeviceSide:
 
     Attributes:
         aggregator: adds up the answers of the local engine's devices; None where Flower's messages do it all.
+        directory: of the local engine's devices; None where they are asked who they are.
         pool: of the processes that devices run in.
     """
 
@@ -45,6 +47,7 @@ class DeviceSide:
         states: DeviceStates,
         mask_first_only: bool,
         processes: int,
+        devices: int,
     ) -> None:
         """Put the devices of a run together.
 
@@ -56,11 +59,13 @@ class DeviceSide:
             states: what devices keep.
             mask_first_only: see `FirstMasked`.
             processes: that devices of the local engine run in.
+            devices: how many there are.
         """
         self.aggregator: Aggregator | None = None
+        self.directory = SimulatedDirectory(seed, devices) if engine == "local" else None
         self.pool = ShardPool(home, seed, processes if engine == "local" else 1)
         self._settings, self._home, self._seed = settings, home, seed
-        self._engine, self._states = engine, states
+        self._engine, self._states, self._devices = engine, states, devices
         self._prepared: dict[int, PreparedContribution] = {}
         self._masks = always
         if engine == "local":
@@ -73,19 +78,19 @@ class DeviceSide:
                 self.aggregator, self._masks = first, lambda: first.masking
         self._app = make_client_app(OpenSimulatedDevice(home, seed, self._masks, self._prepared))
 
-    def run(self, server_app: ServerApp, devices: int) -> None:
+    def run(self, server_app: ServerApp) -> None:
         """Run the federation to its end."""
         if self._engine == "ray":
-            run_ray(server_app, self._app, devices, states=self._states)
+            run_ray(server_app, self._app, self._devices, states=self._states)
         else:
             together = self._answers if self.pool.processes > 1 else None
-            run_local(server_app, self._app, devices, states=self._states, answer_together=together)
+            run_local(server_app, self._app, self._devices, states=self._states, answer_together=together)
 
     def _answers(self, questions: Sequence[DeviceQuestion]) -> list[DeviceAnswer]:
         return self.pool.answers(questions, self._masks(), self._prepared)
 
     def milliseconds(
-        self, reports: Sequence[RoundReport], release: str, layout: Layout, vector: Vector, devices: int
+        self, reports: Sequence[RoundReport], release: str, layout: Layout, vector: Vector
     ) -> dict[tuple[str, ...], float]:
         """What one device works in a round, one by one and without masks: the median of a few, by the groups trained.
 
@@ -94,7 +99,6 @@ class DeviceSide:
             release: digest of the one that devices have.
             layout: of the parameters.
             vector: float32 [d_total], the parameters to train from.
-            devices: how many there are.
         """
         registry = registry_key(self._seed).public_key().public_bytes_raw()
         worker, taken = ShardWorker(self._home, self._seed), {}
@@ -105,6 +109,6 @@ class DeviceSide:
             )  # fmt: skip
             members = 0 if self._settings.sum.mode == "plain" else report.answered
             work = RoundWork(round_request(request), vector, request.terms, members)
-            one_by_one = worker.milliseconds(work, range(min(_MEASURED + 1, devices)))
+            one_by_one = worker.milliseconds(work, range(min(_MEASURED + 1, self._devices)))
             taken[report.groups] = statistics.median(one_by_one[1:] or one_by_one)  # the first fills what others find
         return taken

@@ -9,9 +9,9 @@ from pathlib import Path
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from shared.release import Release
-from simulations.devices import HELD_OUT, POPULATION
 
 _NEEDED_BYTES = 64 * 2**20
+_LOGS = "logs-written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,12 @@ class RunFolder:
 
     @property
     def holds_logs(self) -> bool:
-        """Whether the logs of all devices are written, and what they share of them."""
-        return all((self.work / name / "starts.u64").exists() for name in (POPULATION, HELD_OUT))
+        """Whether the logs of all devices are written, and what they share of them: a run may be stopped before."""
+        return (self.work / _LOGS).exists()
+
+    def mark_logs(self) -> None:
+        """Note that the logs are written, all of them."""
+        write_atomically(self.work / _LOGS, b"")
 
     @property
     def release(self) -> Path:

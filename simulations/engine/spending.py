@@ -27,7 +27,6 @@ class Spending:
 def spending(
     settings: FederationFile,
     states: DeviceStates,
-    devices: int,
     reports: Sequence[RoundReport],
     first_only: bool = False,
 ) -> Spending:
@@ -36,13 +35,12 @@ def spending(
     Args:
         settings: the terms, with what was promised.
         states: what the devices keep, their ledgers among it.
-        devices: how many there are.
         reports: of every round; their answers say how much noise covers a window.
         first_only: only the first sum of each task was masked.
     """
     privacy = settings.privacy
     ledgers = []
-    for device in range(devices):
+    for device in states.held():
         record = states.take(device).get("device")
         if isinstance(record, ConfigRecord) and LEDGER in record:
             ledgers.append(Ledger.from_json(budget(settings), str(record[LEDGER])))

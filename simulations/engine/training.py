@@ -15,22 +15,16 @@ from shared.files import write_atomically
 from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
 from shared.round_parameters import window_epsilon
-from simulations.cohort import (
-    COHORT,
-    number_texts,
-    write_own_words,
-    write_windows,
-)
+from simulations.cohort import COLUMNS, write_own_words, write_windows
 from simulations.devices import (
-    HELD_OUT,
-    POPULATION,
     DeviceStates,
+    Population,
     StateJournal,
     check_computations,
     computations,
     registry_key,
     told,
-    write_logs,
+    write_population,
 )
 from simulations.engine.device_side import DeviceSide
 from simulations.engine.embedding_cache import embed_catalogue
@@ -124,18 +118,17 @@ def train_federation(
             releases[0] = start if counts is None else start.with_popularity(counts, noise)
         return folder.publish(releases[0])
 
-    numbers = number_texts(world.logs)
+    numbers = world.dataset.people.own_texts()
     with progress.stage("encoding people's words", total=len(numbers)) as stage, model.at(start.vector):
         words = model.encoder.embed(list(numbers), progress=stage.advance)
         model.encoder.remember(numbers, words)
-    if not folder.holds_logs:  # a run may be stopped before it wrote them
-        logs = [world.training_log(person) for person in world.members]
-        write_own_words(folder.work / COHORT, numbers, words)
-        write_windows(folder.work / COHORT, logs, catalogue, settings.windows.events, numbers)
-        write_logs(folder.work / HELD_OUT, [world.held_out(person) for person in world.members])
-        write_logs(folder.work / POPULATION, logs)
+    if not folder.holds_logs:
+        write_population(folder.work, world.dataset.people, world.devices)
+        write_own_words(folder.work / COLUMNS, numbers, words)
+        write_windows(folder.work / COLUMNS, Population(folder.work), catalogue, settings.windows.events, numbers)
+        folder.mark_logs()
     states = DeviceStates()
-    devices = DeviceSide(settings, folder.work, engine, seed, states, mask_first_only, processes)
+    devices = DeviceSide(settings, folder.work, engine, seed, states, mask_first_only, processes, len(world.members))
     federation = Federation(
         settings,
         model.layout,
@@ -148,11 +141,12 @@ def train_federation(
         registry=registry_key(seed).public_key().public_bytes_raw(),
         clock=simulated_clock() if engine == "local" else Clock(),
         aggregator=devices.aggregator,
+        directory=devices.directory,
     )
     journal = StateJournal(folder.work / "states", states)
     if folder.resumed:
         journal.restore(federation.round_number)
-    scorer = ConceptScorer(start, model, world.logs)
+    scorer = ConceptScorer(start, model, world.dataset.people)
     untrained = None if ask_untrained is None else evaluate(scorer, ask_untrained)
     with progress.stage("training rounds", total=settings.training.rounds) as stage:
         stage.advance(federation.round_number)
@@ -161,11 +155,11 @@ def train_federation(
             curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve])
         with one_thread(), devices.pool:
-            devices.run(server_app, len(world.members))
+            devices.run(server_app)
             milliseconds = devices.milliseconds(
-                federation.reports, releases[0].digest(), model.layout, federation.vector, len(world.members)
+                federation.reports, releases[0].digest(), model.layout, federation.vector
             )
-    counted = computations(states, len(world.members))
+    counted = computations(states)
     check_computations(counted)
     check_moved(model.layout, start.vector, federation)
     with progress.stage("encoding texts again", total=len(catalogue)) as stage:
@@ -181,7 +175,7 @@ def train_federation(
         )
     scorer.install(release)
     curve.add(federation.round_number)
-    spent = spending(settings, states, len(world.members), federation.reports, mask_first_only)
+    spent = spending(settings, states, federation.reports, mask_first_only)
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
     return Trained(
         start, release, scorer, federation.reports, tuple(points), spent, milliseconds, untrained, tuple(told(counted))

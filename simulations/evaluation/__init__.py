@@ -3,10 +3,10 @@
 from simulations.evaluation.concept_scorer import ConceptScorer
 from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample_people
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
-from simulations.evaluation.split import Questions, Rows, Split, item_places, split, training_events
+from simulations.evaluation.split import Questions, Split, item_places, split
 from simulations.evaluation.world import World
 
 __all__ = [
-    "ConceptScorer", "DeviceScorer", "Evaluation", "Figures", "Questions", "Rows", "Scorer", "Split", "World",
-    "breadth", "evaluate", "item_places", "sample_people", "split", "training_events",
+    "ConceptScorer", "DeviceScorer", "Evaluation", "Figures", "Questions", "Scorer", "Split", "World",
+    "breadth", "evaluate", "item_places", "sample_people", "split",
 ]  # fmt: skip

@@ -1,6 +1,8 @@
 """Scores of the concept model for many people at once, for evaluation: the same functions the device ranks with."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +13,23 @@ from shared.arrays import F32Matrix
 from shared.behaviour import Event, positive_events
 from shared.model import CONTEXT_WIDTH, EventSequence, GlobalModel, Progress, encode_context
 from shared.release import Release
+from simulations.people import People
+
+_LOGS_KEPT = 65536
+
+
+class _Log(NamedTuple):
+    """What of one person's log is ranked by.
+
+    Attributes:
+        rows: int64, row of each event's text.
+        items: int64, where in `rows` the items of the catalogue stand.
+        contexts: float32 [items, 11], the circumstances of each; [0, 11] where nobody noted any.
+    """
+
+    rows: NDArray[np.int64]
+    items: NDArray[np.int64]
+    contexts: NDArray[np.float32]
 
 
 class ConceptScorer:
@@ -20,7 +39,7 @@ class ConceptScorer:
         self,
         release: Release,
         model: GlobalModel,
-        logs: Sequence[Sequence[Event]],
+        people: People,
         progress: Progress = lambda _: None,
     ) -> None:
         """Encode once what stays the same while the heads are trained.
@@ -28,21 +47,20 @@ class ConceptScorer:
         Args:
             release: whose catalogue is ranked, under its parameters at first.
             model: of its federation, which reads words.
-            logs: every person's whole log; the scorer only ever uses the events before those it is asked to rank, and
+            people: with their whole logs; the scorer only ever uses the events before those it is asked to rank, and
                 of them, as training does, those that show interest.
             progress: called with how many texts were encoded since the last call.
         """
-        logs = [positive_events(log) for log in logs]
-        self._release, self._model = release, model
-        words = list(dict.fromkeys(event.text for log in logs for event in log if event.text))
-        self._word_rows = {text: len(release.catalogue) + place for place, text in enumerate(words)}
-        self._words = words
-        self._has_words = [any(event.text for event in log) for log in logs]
-        empty = np.zeros(0, np.int64)
-        self._rows = [
-            self._log_rows(log) if words else (empty, empty) for log, words in zip(logs, self._has_words, strict=True)
-        ]
-        self._contexts = [self._log_contexts(log) for log in logs]
+        self._release, self._model, self._people = release, model, people
+        self._has_words, self._has_contexts = np.zeros(len(people), bool), np.zeros(len(people), bool)
+        for batch in people.batches():
+            owners = batch.first + batch.owners
+            self._has_words[owners[batch.positive & (batch.texts.numbers >= 0)]] = True
+            self._has_contexts[owners[batch.positive & (batch.contexts.numbers >= 0)]] = True
+        numbers = people.own_texts()
+        self._words = list(numbers)
+        self._word_rows = {text: len(release.catalogue) + number for text, number in numbers.items()}
+        self._log = lru_cache(maxsize=_LOGS_KEPT)(self._read_log)
         self._progress = progress
         self.install(release)
 
@@ -82,14 +100,14 @@ class ConceptScorer:
         """Scores float32 [people, items].
 
         Args:
-            people: indices into the logs.
+            people: which of them.
             histories: catalogue rows of the items each person has met before, oldest first.
         """
         counts, columns, weights = [0], [], []
         contexts = np.zeros((len(people), CONTEXT_WIDTH), np.float32)
         for place, (person, history) in enumerate(zip(people, histories, strict=True)):
             rows = self._history(int(person), history)
-            known = self._contexts[int(person)]
+            known = self._log(int(person)).contexts if self._has_contexts[person] else contexts[:0]
             if len(history) < len(known):
                 contexts[place] = known[len(history)]
             columns.append(rows)
@@ -126,11 +144,13 @@ class ConceptScorer:
             state = evolution.step(state, entered)
         return self._heads.course_of(state)
 
-    def _log_contexts(self, log: Sequence[Event]) -> NDArray[np.float32]:
-        """Circumstances of each event with a known item, float32 [events, 11]; none where nobody noted any."""
-        if not any(event.context for event in log):
-            return np.zeros((0, CONTEXT_WIDTH), np.float32)
-        return np.stack([encode_context(event.context) for event in log if event.item in self._release.catalogue])
+    def _read_log(self, person: int) -> "_Log":
+        log = positive_events(self._people[person].events)
+        contexts = np.zeros((0, CONTEXT_WIDTH), np.float32)
+        if self._has_contexts[person]:
+            known = [encode_context(event.context) for event in log if event.item in self._release.catalogue]
+            contexts = np.asarray(known, np.float32).reshape(-1, CONTEXT_WIDTH)
+        return _Log(*self._log_rows(log), contexts)
 
     def _log_rows(self, log: Sequence[Event]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row of each event's text (its own words, else its item's; others are left out), and where the items stand."""
@@ -150,6 +170,6 @@ class ConceptScorer:
     def _history(self, person: int, history: NDArray[np.int32]) -> NDArray[np.int64]:
         if not self._has_words[person]:
             return np.asarray(history, np.int64)
-        rows, items = self._rows[person]
+        rows, items, _ = self._log(person)
         # With words of one's own, the log itself is the history: up to the event that is to be predicted.
         return rows[: items[len(history)]] if len(history) < len(items) else rows

@@ -14,7 +14,8 @@ from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
 from shared.metrics import by_terciles, coverage, gini, intra_list_diversity, miscalibration, novelty, quality_gap
 from shared.model import Context
-from simulations.evaluation.split import Questions, Rows, item_places
+from simulations.evaluation.split import Questions, item_places
+from simulations.people import Rows
 
 _LIST = 10
 _EVENTS = 40_000  # read at most, all asked people together

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from shared.errors import Misconfigured
 from shared.metrics import RankResult, bootstrap_interval, list_metrics, rank_result
-from simulations.evaluation.split import Questions, Rows
+from simulations.evaluation.split import Questions
+from simulations.people import Rows
 
 _BATCH_SCORES = 2**23  # scores held at once: 32 MiB in float32
 

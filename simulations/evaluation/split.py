@@ -8,21 +8,22 @@ shown lists, those are the test, and the last new choices of some people the val
 are not asked about; what they did is learnt from.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.behaviour import TURNED_AWAY, Event, new_places
+from shared.behaviour import TURNED_AWAY, Event
 from shared.catalogue import Catalogue
 from simulations.datasets import Dataset
+from simulations.evaluation.choices import Choices, choices_of
+from simulations.people import RaggedRows, Rows
 
 NEGATIVES = 99
 FEWEST_NEW = 3  # one to know the person by, one for validation, one for the test
 _EVERY = 4  # with shown lists, one person in so many is asked for validation
-
-Rows = NDArray[np.int32]
+_MOST_ASKED = 50_000  # people
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +83,26 @@ class Split:
     Attributes:
         items: length of the catalogue.
         training: rows of every person's choices to learn from, oldest first.
-        held_back: int64 [people], how many of a person's last choices are kept out of training.
+        kept_from: int64 [people], place in a person's events from which on they are kept out of training: there stands
+            what is asked for validation. -1 where nothing is kept.
         validation, test: what is asked.
         repeats: share of all choices that are of an item met before.
     """
 
     items: int
-    training: Sequence[Rows]
-    held_back: NDArray[np.int64]
+    training: RaggedRows
+    kept_from: NDArray[np.int64]
     validation: Questions
     test: Questions
     repeats: float = 0.0
 
     def without(self, strangers: NDArray[np.bool_]) -> "Split":
         """The same questions, with nothing learnt from the people marked in `strangers`, bool [people]."""
-        nothing = np.zeros(0, np.int32)
-        training = [nothing if out else rows for rows, out in zip(self.training, strangers, strict=True)]
-        return replace(self, training=training)
+        return replace(self, training=self.training.shortened(np.where(strangers, 0, self.training.lengths)))
 
     def counts(self) -> NDArray[np.float64]:
         """Training events of each item, float64 [items]."""
-        if not self.training:
-            return np.zeros(self.items)
-        return np.bincount(np.concatenate(self.training), minlength=self.items).astype(np.float64)
+        return np.bincount(self.training.values, minlength=self.items).astype(np.float64)
 
 
 def item_places(events: Sequence[Event], catalogue: Catalogue) -> list[int]:
@@ -112,84 +110,52 @@ def item_places(events: Sequence[Event], catalogue: Catalogue) -> list[int]:
     return [place for place, event in enumerate(events) if event.kind not in TURNED_AWAY and event.item in catalogue]
 
 
-def training_events(events: Sequence[Event], catalogue: Catalogue, held_back: int) -> Sequence[Event]:
-    """What of a log may be learnt from: all before the last `held_back` choices."""
-    return events[: item_places(events, catalogue)[-held_back]] if held_back else events
-
-
-def validation_event(events: Sequence[Event], catalogue: Catalogue, held_back: int) -> Sequence[Event]:
-    """The first of the last `held_back` choices; none where nothing is held back."""
-    return [events[item_places(events, catalogue)[-held_back]]] if held_back else []
-
-
-@dataclass(frozen=True, slots=True)
-class _Choices:
-    """What of one person's events may be asked.
-
-    Catalogue rows of all choices, which of them are of a new item, and where in the log they stand.
-    """
-
-    rows: Rows
-    new: list[int]
-    places: list[int]
-
-
 def split(dataset: Dataset, seed: int) -> Split:
     """Split a data set.
+
+    Of more than 50,000 people who could be asked, so many are, drawn by chance. The same is kept out of anybody's
+    training.
 
     Args:
         dataset: the people with their events, and what they were shown, where that is known.
         seed: of the sampled negatives, where the data set does not fix them.
     """
-    catalogue = dataset.catalogue
-    choices = [_choices(person.events, catalogue) for person in dataset.people]
+    choices = choices_of(dataset.people, dataset.catalogue)
     rng = np.random.default_rng([seed, NEGATIVES])
     shown_lists = bool(dataset.impressions)
-    asked = [person for person, of in enumerate(choices) if len(of.new) >= FEWEST_NEW]
+    able = np.flatnonzero(choices.new >= FEWEST_NEW)
     if shown_lists:
         # The test holds nobody's own events back, so a sample is enough: those whose last new choice has its list.
-        asked = [person for person in asked[::_EVERY] if _list_of(dataset, person, choices[person]) is not None]
-    drawn = {person: _negatives(dataset, person, choices[person], rng) for person in asked}
+        able = np.asarray([person for person in able[::_EVERY] if _list_of(dataset, person, choices)], np.int64)
+    kept_from = np.full(len(choices.new), -1)
+    kept_from[able] = choices.places[able, 0 if shown_lists else 1]
+    learnt = choices.rows.lengths.copy()
+    learnt[able] = choices.numbers[able, 0 if shown_lists else 1]
+    asked = able
+    if len(able) > _MOST_ASKED:
+        asked = np.sort(np.random.default_rng([seed, _MOST_ASKED]).choice(able, _MOST_ASKED, replace=False))
+    unseen = _Unseen(len(dataset.catalogue), rng)
+    drawn = [_negatives(dataset, person, choices, unseen) for person in asked.tolist()]
     validation = _last_new(dataset, choices, asked, 1 if shown_lists else 2, drawn)
-    test = _impressions(dataset, choices, rng) if shown_lists else _last_new(dataset, choices, asked, 1, drawn)
-    held_back = np.zeros(len(choices), np.int64)
-    held_back[asked] = [
-        len(choices[person].rows) - len(history) for person, history in zip(asked, validation.histories, strict=True)
-    ]
-    training = [of.rows[: len(of.rows) - held] for of, held in zip(choices, held_back, strict=True)]
-    total = sum(len(of.rows) for of in choices)
-    repeats = 1.0 - sum(len(of.new) for of in choices) / max(total, 1)
-    return Split(len(catalogue), training, held_back, validation, test, repeats)
+    test = _impressions(dataset, choices, unseen) if shown_lists else _last_new(dataset, choices, asked, 1, drawn)
+    total = len(choices.rows.values)
+    repeats = 1.0 - int(choices.new.sum()) / max(total, 1)
+    return Split(len(dataset.catalogue), choices.rows.shortened(learnt), kept_from, validation, test, repeats)
 
 
-def _choices(events: Sequence[Event], catalogue: Catalogue) -> _Choices:
-    places = item_places(events, catalogue)
-    new = set(new_places(events, catalogue))
-    rows = _rows((events[place].item for place in places), catalogue)
-    return _Choices(rows, [number for number, place in enumerate(places) if place in new], places)
-
-
-def _last_new(
-    dataset: Dataset, choices: Sequence[_Choices], asked: Sequence[int], back: int, drawn: Mapping[int, Rows]
-) -> Questions:
+def _last_new(dataset: Dataset, choices: Choices, asked: NDArray[np.int64], back: int, drawn: list[Rows]) -> Questions:
     """A question for each person asked: the choice of a new item that is the `back`-th from the end."""
-    wanted = [choices[person].new[-back] for person in asked]
-    logs = [
-        dataset.people[person].events[: choices[person].places[at]] for person, at in zip(asked, wanted, strict=True)
-    ]
+    people = asked.tolist()
+    wanted = choices.numbers[asked, back - 1].tolist()
     return Questions(
         len(dataset.catalogue),
-        np.asarray(asked, np.int64),
-        [choices[person].rows[:at] for person, at in zip(asked, wanted, strict=True)],
-        np.asarray([choices[person].rows[at] for person, at in zip(asked, wanted, strict=True)], np.int32),
-        _stack([drawn[person] for person in asked]),
-        [_list_of(dataset, person, choices[person]) if dataset.impressions else None for person in asked],
-        [_turned_away(log, dataset.catalogue) for log in logs],
+        asked,
+        [choices.rows[person][:at] for person, at in zip(people, wanted, strict=True)],
+        np.asarray([choices.rows[person][at] for person, at in zip(people, wanted, strict=True)], np.int32),
+        _stack(drawn),
+        [_list_of(dataset, person, choices) if dataset.impressions else None for person in people],
+        [choices.turned_away(person, int(choices.places[person, back - 1])) for person in people],
     )
-
-
-def _turned_away(events: Sequence[Event], catalogue: Catalogue) -> Rows:
-    return _rows((event.item for event in events if event.kind in TURNED_AWAY), catalogue)
 
 
 def _rows(items: Iterable[str | None], catalogue: Catalogue) -> Rows:
@@ -197,18 +163,28 @@ def _rows(items: Iterable[str | None], catalogue: Catalogue) -> Rows:
     return np.asarray([catalogue.row(item) for item in items if item is not None and item in catalogue], np.int32)
 
 
-def _negatives(dataset: Dataset, person: int, of: _Choices, rng: np.random.Generator) -> Rows:
-    fixed = dataset.negatives.get(dataset.people[person].id)
-    if fixed is not None:
-        return _rows(fixed, dataset.catalogue)
-    away = _turned_away(dataset.people[person].events, dataset.catalogue)
-    return _unseen(np.concatenate([of.rows, away]), len(dataset.catalogue), rng)
+def _negatives(dataset: Dataset, person: int, of: Choices, unseen: "_Unseen") -> Rows:
+    if dataset.negatives:
+        fixed = dataset.negatives.get(dataset.people[person].id)
+        if fixed is not None:
+            return _rows(fixed, dataset.catalogue)
+    return unseen.draw(np.concatenate([of.rows[person], of.away[person]]))
 
 
-def _unseen(seen: Rows, items: int, rng: np.random.Generator) -> Rows:
-    """Up to 99 distinct rows that are not among those seen, drawn uniformly."""
-    drawn = rng.choice(items, min(items, NEGATIVES + len(np.unique(seen))), replace=False)
-    return drawn[~np.isin(drawn, seen)][:NEGATIVES].astype(np.int32)
+class _Unseen:
+    """Draws rows that a person has not seen."""
+
+    def __init__(self, items: int, rng: np.random.Generator) -> None:
+        self._rng, self._seen = rng, np.zeros(items, bool)
+
+    def draw(self, seen: Rows) -> Rows:
+        """Up to 99 distinct rows that are not among those seen, drawn uniformly."""
+        self._seen[seen] = True
+        items = len(self._seen)
+        drawn = self._rng.choice(items, min(items, NEGATIVES + int(np.count_nonzero(self._seen))), replace=False)
+        kept = drawn[~self._seen[drawn]][:NEGATIVES].astype(np.int32)
+        self._seen[seen] = False
+        return kept
 
 
 def _stack(drawn: Sequence[Rows]) -> Rows:
@@ -218,14 +194,14 @@ def _stack(drawn: Sequence[Rows]) -> Rows:
     return negatives
 
 
-def _list_of(dataset: Dataset, person: int, of: _Choices) -> ShownList | None:
+def _list_of(dataset: Dataset, person: int, of: Choices) -> ShownList | None:
     """The list in which a person's last new choice was made, if it is known."""
-    event = dataset.people[person].events[of.places[of.new[-1]]]
+    event = dataset.people[person].events[int(of.places[person, 0])]
     rows = _rows((event.item, *(item for item in event.shown if item != event.item)), dataset.catalogue)
     return ShownList(rows, np.arange(len(rows)) == 0) if len(rows) > 1 else None
 
 
-def _impressions(dataset: Dataset, choices: Sequence[_Choices], rng: np.random.Generator) -> Questions:
+def _impressions(dataset: Dataset, choices: Choices, unseen: "_Unseen") -> Questions:
     """One question per list shown in the test period; its target is the first new item clicked, or the first one."""
     catalogue = dataset.catalogue
     lists, histories, targets, negatives = [], [], [], []
@@ -233,11 +209,11 @@ def _impressions(dataset: Dataset, choices: Sequence[_Choices], rng: np.random.G
         rows = np.asarray([catalogue.row(item) for item in impression.candidates], np.int32)
         clicked = np.asarray(impression.clicked, bool)
         history = _rows(impression.history, catalogue)
-        met = np.concatenate([choices[impression.person].rows, history, rows[clicked]])
+        met = np.concatenate([choices.rows[impression.person], history, rows[clicked]])
         lists.append(ShownList(rows, clicked))
         histories.append(history)
         new = rows[clicked][~np.isin(rows[clicked], history)]
         targets.append((*new, *rows[clicked])[0])
-        negatives.append(_unseen(met, len(catalogue), rng))
+        negatives.append(unseen.draw(met))
     people = np.asarray([impression.person for impression in dataset.impressions], np.int64)
     return Questions(len(catalogue), people, histories, np.asarray(targets, np.int32), _stack(negatives), lists)

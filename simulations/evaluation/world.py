@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.behaviour import Event, new_places
+from shared.behaviour import Event
 from shared.errors import NotYet
 from simulations.datasets import Dataset
-from simulations.evaluation.split import FEWEST_NEW, Split, item_places, split, training_events, validation_event
+from simulations.evaluation.choices import choices_of
+from simulations.evaluation.split import FEWEST_NEW, Split, split
+from simulations.people import People
 
 _STRANGERS_SHARE = 0.05
 _CURVE_PEOPLE = 1000
@@ -50,7 +53,7 @@ class World:
     @property
     def events(self) -> int:
         """Events of all people together."""
-        return sum(map(len, self.logs))
+        return self.dataset.people.events
 
     @property
     def curve_people(self) -> NDArray[np.int64]:
@@ -63,19 +66,39 @@ class World:
     @property
     def logs(self) -> Sequence[Sequence[Event]]:
         """Every person's whole log, test events included: for evaluation only."""
-        return [person.events for person in self.dataset.people]
+        return _Logs(self.dataset.people)
+
+    @property
+    def devices(self) -> NDArray[np.int64]:
+        """What each member's device holds, int64 [members, 4]; see `simulations.devices.write_population`."""
+        kept_from = self.split.kept_from[self.members]
+        ends = np.where(kept_from < 0, np.iinfo(np.int64).max, kept_from)
+        begins = np.maximum(kept_from, 0)
+        return np.stack([self.members, ends, begins, begins + (kept_from >= 0)], axis=1)
 
     def training_log(self, person: int) -> Sequence[Event]:
         """What a person's device may hold during training: everything before the validation event."""
-        return training_events(
-            self.dataset.people[person].events, self.dataset.catalogue, int(self.split.held_back[person])
-        )
+        events, kept_from = self.dataset.people[person].events, int(self.split.kept_from[person])
+        return events if kept_from < 0 else events[:kept_from]
 
     def held_out(self, person: int) -> Sequence[Event]:
         """What a person's device may be measured on: the validation event, or nothing. Never the test event."""
-        return validation_event(
-            self.dataset.people[person].events, self.dataset.catalogue, int(self.split.held_back[person])
-        )
+        kept_from = int(self.split.kept_from[person])
+        return () if kept_from < 0 else self.dataset.people[person].events[kept_from : kept_from + 1]
+
+
+class _Logs(Sequence[Sequence[Event]]):
+    """The events of people, read when one is asked for."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def __getitem__(self, place: Any) -> Any:
+        people = self._people[place]
+        return [person.events for person in people] if isinstance(people, tuple) else people.events
 
 
 def _refuse_too_little(dataset: Dataset) -> None:
@@ -87,8 +110,8 @@ def _refuse_too_little(dataset: Dataset) -> None:
 
 
 def _nobody_to_ask(dataset: Dataset) -> str:
-    most = max((len(new_places(person.events, dataset.catalogue)) for person in dataset.people), default=0)
-    choices = sum(len(item_places(person.events, dataset.catalogue)) for person in dataset.people)
+    made = choices_of(dataset.people, dataset.catalogue)
+    most, choices = int(made.new.max(initial=0)), len(made.rows.values)
     return (
         f"{dataset.name}: expected people who chose at least {FEWEST_NEW} different items (one to know them by, one "
         f"for validation, one for the test), got none among {len(dataset.people)} people with {choices} choices: the "

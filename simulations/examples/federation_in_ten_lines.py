@@ -15,7 +15,7 @@ from shared.federation import read_federation
 from shared.model import build_model
 from shared.release import Release, first_release, next_release
 from simulations import Dataset
-from simulations.devices import HELD_OUT, POPULATION, InProcessGrid, OpenSimulatedDevice, write_logs
+from simulations.devices import InProcessGrid, OpenSimulatedDevice, write_logs
 from simulations.engine import simulated_clock
 
 TITLES = ("Growing roses", "Pruning roses", "First guitar chords", "Tuning a guitar", "Baking bread", "Sourdough bread")
@@ -51,8 +51,7 @@ def federate(data: Dataset, folder: Path) -> Release:
     model = build_model(file)
     start = first_release(file, data.catalogue, model, model.encoder.embed(data.catalogue.texts, keep=True))
     start.save(folder / "releases" / start.digest())
-    write_logs(folder / POPULATION, [person.events for person in data.people])
-    write_logs(folder / HELD_OUT, [() for _ in data.people])
+    write_logs(folder, [person.events for person in data.people])
     grid = InProcessGrid(make_client_app(OpenSimulatedDevice(folder, seed=0)), len(data.people))
     federation = Federation(
         file, model.layout, start.vector, items=len(data.catalogue), folder=folder,

@@ -11,8 +11,9 @@ from shared.model import Vector, build_model
 from shared.release import Release
 from simulations.baselines import Bpr, Ease, IAls, ItemKnn, Popularity, ZeroShot, train_alone, train_centrally
 from simulations.engine import Trained
-from simulations.evaluation import ConceptScorer, Evaluation, Figures, Rows, Scorer, World, evaluate
+from simulations.evaluation import ConceptScorer, Evaluation, Figures, Scorer, World, evaluate
 from simulations.options import Which
+from simulations.people import Rows
 from simulations.report import Progress
 
 _ALONE_PEOPLE = 50
@@ -61,7 +62,7 @@ def central(world: World, trained: Trained, progress: Progress) -> ConceptScorer
     """The same model from the same start, trained where all logs lie in one place, heads only."""
     start = replace(trained.release, vector=trained.start.vector, index=trained.start.index)
     model = build_model(start.federation)
-    scorer = ConceptScorer(start, model, world.logs)
+    scorer = ConceptScorer(start, model, world.dataset.people)
     questions = world.split.validation.of(world.curve_people)
 
     def validate(vector: Vector) -> float:
@@ -86,7 +87,7 @@ def alone(world: World, trained: Trained) -> Evaluation:
     """Each of some people with a model of their own, trained from release zero on their log and nobody's counts."""
     start = trained.start
     model = build_model(start.federation)
-    scorer = ConceptScorer(start, model, world.logs)
+    scorer = ConceptScorer(start, model, world.dataset.people)
     asked = world.split.test.of(world.curve_people[:_ALONE_PEOPLE])
     vectors = {
         int(person): train_alone(start, model, positive_events(world.training_log(int(person))), seed=0)

@@ -17,7 +17,8 @@ from shared.model import build_model, predicted_log_popularity
 from shared.release import Release, with_items
 from simulations.baselines import Popularity
 from simulations.engine import Trained
-from simulations.evaluation import ConceptScorer, Evaluation, Questions, Rows, Scorer, Split, World, evaluate
+from simulations.evaluation import ConceptScorer, Evaluation, Questions, Scorer, Split, World, evaluate
+from simulations.people import People, RaggedRows, Rows
 from simulations.studies.baseline_comparison import best_zero_shot
 from simulations.studies.study_runs import StudyRuns
 
@@ -63,17 +64,17 @@ def without_items(world: World, gone: NDArray[np.bool_]) -> World:
     catalogue = world.dataset.catalogue
     rows = np.cumsum(~gone) - 1
     ids = {catalogue[int(row)].id for row in np.flatnonzero(gone)}
-    people = [
+    people = People.of(
         replace(person, events=_without(world.training_log(number), ids))
         for number, person in enumerate(world.dataset.people)
-    ]
+    )
     asked = world.split.validation
     asked = asked.at(np.flatnonzero(~gone[asked.targets]))
     remaining = Catalogue(item for item in catalogue if item.id not in ids)
     split = Split(
         len(remaining),
-        [rows[history[~gone[history]]].astype(np.int32) for history in world.split.training],
-        np.zeros_like(world.split.held_back),
+        RaggedRows.of(rows[history[~gone[history]]] for history in world.split.training),
+        np.full_like(world.split.kept_from, -1),
         Questions(
             len(remaining),
             asked.people,
@@ -84,9 +85,7 @@ def without_items(world: World, gone: NDArray[np.bool_]) -> World:
         ),
         _none_asked(len(remaining)),
     )
-    dataset = replace(
-        world.dataset, catalogue=remaining, people=tuple(people), negatives={}, impressions=(), truth=None
-    )
+    dataset = replace(world.dataset, catalogue=remaining, people=people, negatives={}, impressions=(), truth=None)
     return World(dataset, split, world.members, world.strangers)
 
 
@@ -106,7 +105,7 @@ def _item_rows(trials: StudyRuns, trained: Trained) -> list[dict[str, Any]]:
     before = trials.train(world=without_items(world, new)).release
     model = build_model(before.federation)
     release = _joined(before, new, world.dataset.catalogue, model)
-    scorer = ConceptScorer(release, model, world.logs)
+    scorer = ConceptScorer(release, model, world.dataset.people)
     usual = evaluate(trained.scorer, world.split.test)
     priors = {"predicted prior": release.log_popularity}
     if release.federation.model.popularity:

@@ -19,12 +19,12 @@ from simulations.evaluation import (
     DeviceScorer,
     Evaluation,
     Questions,
-    Rows,
     World,
     evaluate,
     item_places,
     sample_people,
 )
+from simulations.people import Rows
 from simulations.studies.study_runs import StudyRuns
 
 _AFTER = range(3, 9)  # item events since the change, the one asked for included

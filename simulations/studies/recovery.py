@@ -15,7 +15,8 @@ from shared.arrays import FloatingArray
 from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
-from simulations.datasets import DemoTruth, Person
+from simulations.datasets import DemoTruth
+from simulations.people import Person
 from simulations.studies.study_runs import StudyRuns
 
 _FEWEST_EVENTS = 20

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
-from simulations.datasets import Dataset, Impression, LoadReport, Person
+from simulations.datasets import Dataset, Impression, LoadReport
+from simulations.people import Person
 
 
 def dataset(

@@ -12,7 +12,7 @@ from server.app import make_server_app, open_from_folders
 from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint
 from server.training.federation import CHECKPOINT_NAME
 from shared.release.release import Release
-from simulations.devices.population import HELD_OUT, POPULATION, OpenSimulatedDevice, registry_key, write_logs
+from simulations.devices.population import OpenSimulatedDevice, registry_key, write_logs
 from simulations.engine import run_local
 from tests.integration.superlink.link import Link, missing_commands
 from tests.support.tiny import Tiny, person
@@ -58,8 +58,7 @@ def home(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What four devices have on their disks."""
     folder = tmp_path_factory.mktemp("home")
     logs = [person(seed, 9 + seed) for seed in range(DEVICES)]
-    write_logs(folder / POPULATION, [log[:-1] for log in logs])
-    write_logs(folder / HELD_OUT, [log[-1:] for log in logs])
+    write_logs(folder, [log[:-1] for log in logs], [log[-1:] for log in logs])
     release.save(folder / "releases" / release.digest())
     return folder
 

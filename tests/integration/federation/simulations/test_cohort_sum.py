@@ -8,7 +8,8 @@ import pytest
 
 from client import make_client_app
 from client.workers import Ended
-from server import Aggregator, CohortMember, IdealSum, PlainSum, SecureSum, SumRequest, SumResult
+from server import Aggregator, IdealSum, PlainSum, SecureSum, SumRequest, SumResult
+from server.aggregation import KnownMember
 from server.training import request_for
 from shared.behaviour import Event
 from shared.errors import Misconfigured
@@ -17,21 +18,19 @@ from shared.metrics import MEASURES
 from shared.model import Layout
 from shared.tasks import TASKS
 from simulations.cohort import (
-    COHORT,
+    COLUMNS,
     CohortSum,
     FirstMasked,
     MaskedCohort,
     ShardPool,
-    number_texts,
     write_own_words,
     write_windows,
 )
 from simulations.devices import (
-    HELD_OUT,
-    POPULATION,
     DeviceStates,
     InProcessGrid,
     OpenSimulatedDevice,
+    Population,
     PreparedContribution,
     membership,
     registry_key,
@@ -70,14 +69,14 @@ class World:
         release.save(home / "releases" / self.digest)
         logs: list[Sequence[Event]] = [person(device, 1 + device % 9) for device in range(devices - 1)]
         logs.append(events(["garden-0", "music-3", "garden-1"], {1: "a rose for the garden"}))
-        write_logs(home / POPULATION, logs)
-        write_logs(home / HELD_OUT, [person(100 + device, device % 2) for device in range(devices)])
-        numbers = number_texts(logs)
+        write_logs(home, logs, [person(100 + device, device % 2) for device in range(devices)])
+        population = Population(home)
+        numbers = population.people.own_texts()
         with self.model.at(self.vector):
-            write_own_words(home / COHORT, numbers, self.model.encoder.embed(list(numbers)))
-        write_windows(home / COHORT, logs, release.catalogue, self.file.windows.events, numbers)
+            write_own_words(home / COLUMNS, numbers, self.model.encoder.embed(list(numbers)))
+        write_windows(home / COLUMNS, population, release.catalogue, self.file.windows.events, numbers)
         self.cohort = [
-            CohortMember(membership(SEED, device).identity.device.hex(), node)
+            KnownMember(membership(SEED, device).identity.device.hex(), node)
             for device, node in enumerate(InProcessGrid(make_client_app(self.opener()), devices).get_node_ids())
         ]
 

@@ -72,7 +72,7 @@ def sampled_ndcg(tiny: Tiny, world: Dataset, *settings: str) -> float:
     file = tiny.file(*SETTINGS, *settings)
     model, people = build_model(file), World.of(world, 0)
     release = first_release(file, world.catalogue, model, model.encoder.embed(world.catalogue.texts))
-    scorer = ConceptScorer(release, model, people.logs)
+    scorer = ConceptScorer(release, model, people.dataset.people)
     value = evaluate(scorer, people.split.test).figures()["sampled"]["ndcg@10"]
     assert value is not None
     return value

@@ -285,18 +285,19 @@ def test_paths_are_taken_as_text_and_as_paths(world: Path, federation: Path, tmp
 
 
 def test_damaged_simulated_logs_are_named(world: Path, federation: Path, tmp_path: Path) -> None:
-    from simulations.devices.population import Logs, write_logs
+    from simulations.devices import Population, write_logs
 
     shown = Event(9.0, EventKind.CLICK, "a", value=2.0, shown=("b",), context=(("hour", "08"),), propensity=0.25)
-    write_logs(tmp_path, [[*person(0, 3), shown], [], person(1, 2)])
-    logs = Logs(tmp_path)
-    assert len(logs) == 3
-    assert logs.read(0) == [*person(0, 3), shown]
-    assert logs.read(1) == []
-    assert logs.read(2) == person(1, 2)
-    (tmp_path / "starts.u64").unlink()
-    with pytest.raises(Corrupt, match="simulated logs"):
-        Logs(tmp_path)
+    write_logs(tmp_path, [[*person(0, 3), shown], [], person(1, 2)], [[], [], person(2, 1)])
+    population = Population(tmp_path)
+    assert [list(population.events(device)) for device in range(3)] == [[*person(0, 3), shown], [], person(1, 2)]
+    assert [list(population.held_out(device)) for device in range(3)] == [[], [], person(2, 1)]
+    (tmp_path / "population" / "devices.npy").unlink()
+    with pytest.raises(Corrupt, match="simulated devices"):
+        Population(tmp_path)
+    (tmp_path / "population" / "people.parquet").write_bytes(b"PAR1")
+    with pytest.raises(Corrupt, match=r"people.parquet: expected people"):
+        Population(tmp_path)
 
 
 @pytest.mark.parametrize("privacy", ["user", "both", "none"])

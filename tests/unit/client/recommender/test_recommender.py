@@ -10,6 +10,7 @@ from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
 from shared.errors import Misconfigured
 from simulations.evaluation.concept_scorer import ConceptScorer
+from simulations.people import People, Person
 from tests.support.tiny import Seeded, events, person
 
 VIEWS = [
@@ -60,7 +61,7 @@ def test_without_cause_to_weigh_events_scores_are_those_the_evaluation_ranks_by(
     clicks = events(["garden-0", "music-1", "kitchen-2", "cycling-3"], words=words)
     log = [replace(event, time_seconds=3600 * event.time_seconds) for event in clicks]
     offers = ranker.recommend(ranker.profile(log, Levels(0.0, 1.0, 0.0)), 24)
-    scorer = ConceptScorer(release, model, [log])
+    scorer = ConceptScorer(release, model, People.of([Person("p", tuple(log))]))
     met = np.array([release.catalogue.row(event.item) for event in log if event.item is not None], np.int32)
     scores = scorer.score(np.array([0]), [met])[0]
     assert [offer.score for offer in offers] == pytest.approx([float(scores[offer.row]) for offer in offers], abs=1e-4)

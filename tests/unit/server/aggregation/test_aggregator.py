@@ -9,7 +9,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 
 from server.aggregation.aggregator import CohortCounts, PlainSum
-from server.aggregation.cohort import CohortMember, NodeDirectory
+from server.aggregation.cohort import KnownMember, NodeDirectory
 from server.aggregation.exchange import Clock
 from server.training.round import request_for
 from shared.federation import read_federation
@@ -123,7 +123,7 @@ def test_the_sum_is_the_same_to_the_last_bit_in_any_order():
     rng = np.random.default_rng(0)
     vectors = [(rng.normal(size=200) * 10.0 ** rng.integers(-9, 3, 200)).astype(np.float32) for _ in range(50)]
     request = plain_request(200, 50, 1)
-    cohort = [CohortMember(f"{index:08x}", index + 2) for index in range(50)]
+    cohort = [KnownMember(f"{index:08x}", index + 2) for index in range(50)]
     forth, back = (PlainSum().sum(Answered(vectors, next_of), cohort, request, Clock()).total for next_of in (min, max))
     assert forth.tobytes() == back.tobytes()
     # the slow twin: the exact rational sum, each number rounded to a multiple of 2^-40 as the sum says it does

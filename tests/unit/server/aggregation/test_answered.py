@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from server.aggregation import CohortMember, secure_aggregation
+from server.aggregation import KnownMember, secure_aggregation
 from server.aggregation.secure_aggregation import SecureSum
 from shared.errors import NotYet
 
-MEMBERS = [CohortMember(place, f"{place:032x}") for place in range(5)]
+MEMBERS = [KnownMember(place, f"{place:032x}") for place in range(5)]
 
 
 class Collector:

@@ -3,12 +3,12 @@
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from server.aggregation.cohort import CohortMember, NodeDirectory, sample_cohort
+from server.aggregation.cohort import KnownMember, NodeDirectory, sample_cohort
 from simulations.devices import InProcessGrid
 from simulations.devices.dropouts import Fate
 from simulations.engine import simulated_clock
 
-MEMBERS = [CohortMember(f"{index:08x}", 1000 - index) for index in range(50)]
+MEMBERS = [KnownMember(f"{index:08x}", 1000 - index) for index in range(50)]
 
 
 def hello_app(identity):
@@ -23,7 +23,7 @@ def hello_app(identity):
 
 def test_the_cohort_depends_on_device_ids_and_not_on_nodes_or_order():
     chosen = sample_cohort(MEMBERS, 10, 1.0, "seed 3", 40)
-    elsewhere = [CohortMember(member.device, member.node * 7) for member in reversed(MEMBERS)]
+    elsewhere = [KnownMember(member.device, member.node * 7) for member in reversed(MEMBERS)]
     assert [m.device for m in sample_cohort(elsewhere, 10, 1.0, "seed 3", 40)] == [m.device for m in chosen]
     assert len(set(chosen)) == 10
 
@@ -76,7 +76,7 @@ def test_new_nodes_are_asked_once_and_gone_nodes_are_left_out(toy):
 def test_a_device_id_named_twice_counts_once():
     grid = InProcessGrid(hello_app(lambda context: {"id": "ab" * 16}), 3)
     members = NodeDirectory().refresh(grid, 10, simulated_clock())
-    assert members == [CohortMember("ab" * 16, grid.get_node_ids()[0])]
+    assert members == [KnownMember("ab" * 16, grid.get_node_ids()[0])]
 
 
 def test_a_hello_that_is_no_id_leaves_the_node_out():

@@ -8,7 +8,8 @@ import pytest
 
 from shared.errors import Misconfigured
 from simulations.baselines import Bpr, Ease, IAls, ItemKnn, Popularity
-from simulations.evaluation import Rows, Scorer, evaluate, split
+from simulations.evaluation import Scorer, evaluate, split
+from simulations.people import Rows
 from tests.support.small import dataset
 
 ITEMS = 12

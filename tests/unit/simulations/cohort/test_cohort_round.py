@@ -13,8 +13,8 @@ from client import LoadedRelease
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind, positive_events
 from shared.errors import Corrupt, NotYet
-from simulations.cohort import CohortRound, WindowColumns, has_closed_form, number_texts, write_windows
-from simulations.devices import SeededRandomness
+from simulations.cohort import CohortRound, WindowColumns, has_closed_form, write_windows
+from simulations.devices import Population, SeededRandomness, write_logs
 from tests.support.tiny import catalogue
 
 GROUPS = ("dense", "concepts", "transitions", "forgetting", "context", "bias", "scales")
@@ -33,8 +33,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
         shown = tuple(draw(st.lists(st.sampled_from([*ITEMS, "withdrawn"]), max_size=3)))
         context = draw(st.sampled_from([(), (("hour", "08"), ("place", "work")), (("weekday", "sunday"),)]))
         propensity = draw(st.sampled_from([None, None, 0.1, 0.5]))
-        arrival = draw(st.sampled_from([None, 3 * place]))
-        events.append(Event(float(place), kind, item, text, None, shown, context, propensity, arrival))
+        events.append(Event(float(place), kind, item, text, None, shown, context, propensity))
     return events
 
 
@@ -55,7 +54,7 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-class Population:
+class Devices:
     """Devices of some logs, under a release whose every parameter has moved."""
 
     def __init__(self, tiny, people, folder, *settings):
@@ -64,10 +63,12 @@ class Population:
         self.installed = LoadedRelease(release, "digest", model, LocalTraining(model))
         groups = set(model.layout.groups)
         self.groups = tuple(group for group in GROUPS if group in groups)
-        numbers = number_texts(people)
+        write_logs(folder, people)
+        population = Population(folder)
+        numbers = population.people.own_texts()
         with model.at(release.vector):
             self.words = model.encoder.embed(list(numbers)) if numbers else np.zeros((0, 32), np.float32)
-        write_windows(folder, people, release.catalogue, release.federation.windows.events, numbers)
+        write_windows(folder, population, release.catalogue, release.federation.windows.events, numbers)
         self.columns = WindowColumns(folder)
 
     def together(self):
@@ -86,7 +87,7 @@ class Population:
 def test_devices_together_give_what_each_gives_alone(tiny, settings, people):
     told = [f"{name}={value}" for name, value in settings.items()]
     with tempfile.TemporaryDirectory() as folder:
-        population = Population(tiny, people, Path(folder), *told)
+        population = Devices(tiny, people, Path(folder), *told)
         updates = population.together()
         assert has_closed_form(population.release.federation, population.groups)
         assert updates.unusual == []
@@ -113,7 +114,7 @@ def people_of(count, events=9):
 
 def test_how_devices_are_put_together_changes_little(tiny, tmp_path):
     """Chunks are made of whoever is asked: a device's own update stays what it is."""
-    population = Population(tiny, people_of(70), tmp_path, "privacy.level=event")
+    population = Devices(tiny, people_of(70), tmp_path, "privacy.level=event")
     words = np.zeros((0, population.release.index.shape[1]), np.float32)
     round_ = CohortRound(
         population.installed, population.release.vector, population.groups, 1, population.columns, words, SEED
@@ -125,7 +126,7 @@ def test_how_devices_are_put_together_changes_little(tiny, tmp_path):
 
 
 def test_a_window_whose_gradient_is_not_finite_counts_as_none_and_takes_no_other_with_it(tiny, tmp_path):
-    population = Population(tiny, people_of(4), tmp_path, "windows.sampling_probability=1.0")
+    population = Devices(tiny, people_of(4), tmp_path, "windows.sampling_probability=1.0")
     whole = population.together().vectors
     population.release.index[ITEMS.index(population.logs[2][0].item)] = np.nan
     torn = population.together()
@@ -138,7 +139,7 @@ def test_a_window_whose_gradient_is_not_finite_counts_as_none_and_takes_no_other
 
 
 def test_without_that_bound_such_a_device_is_asked_itself(tiny, tmp_path):
-    population = Population(tiny, people_of(3), tmp_path, "privacy.level=none", "windows.sampling_probability=1.0")
+    population = Devices(tiny, people_of(3), tmp_path, "privacy.level=none", "windows.sampling_probability=1.0")
     row = ITEMS.index(population.logs[1][0].item)
     population.release.index[row] = np.nan
     unusual = population.together().unusual
@@ -160,7 +161,7 @@ def test_what_has_no_closed_form_is_known(tiny, settings, groups):
 
 
 def test_damaged_columns_are_told(tiny, tmp_path):
-    Population(tiny, people_of(2), tmp_path)
+    Devices(tiny, people_of(2), tmp_path)
     (tmp_path / "rows.npy").write_bytes(b"other")
     with pytest.raises(Corrupt, match=r"windows of simulated devices .* start anew"):
         WindowColumns(tmp_path)

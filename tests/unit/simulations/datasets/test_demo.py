@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from shared.behaviour import Event, EventKind
-from simulations.datasets import Dataset, DemoTruth, Person, load
+from simulations.datasets import Dataset, DemoTruth, load
 from simulations.datasets.demo_truth import Habit, Mix
+from simulations.people import Person
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Misconfigured
+from shared.errors import Corrupt, Misconfigured
 from simulations.datasets import Dataset, export_dataset, load
 
 
@@ -39,3 +39,23 @@ def test_a_folder_that_holds_something_is_left_alone(demo: Dataset, tmp_path: Pa
     with pytest.raises(Misconfigured, match="found files in it"):
         export_dataset(demo, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_columns_are_opened_as_they_were_written(demo: Dataset, tmp_path: Path) -> None:
+    counts = export_dataset(demo, tmp_path / "out", columns=True)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["items.jsonl", "people.parquet"]
+    again = load(tmp_path / "out")
+    assert [person.events for person in again.people] == [person.events for person in demo.people]
+    assert (again.report.rows_kept, again.report.losses) == (counts["items"] + counts["events"], ())
+
+
+def test_columns_beside_other_events_or_items_are_refused(demo: Dataset, tmp_path: Path) -> None:
+    export_dataset(demo, tmp_path / "out", people=5, columns=True)
+    items = tmp_path / "out" / "items.jsonl"
+    lines = items.read_text().splitlines()
+    items.write_text(lines[0])
+    with pytest.raises(Corrupt, match=r"people.parquet: expected events of items of the catalogue, got \d+ of other"):
+        load(f"events:{tmp_path / 'out'}")
+    (tmp_path / "out" / "events.csv").write_text("person")
+    with pytest.raises(Misconfigured, match="found 2 of them; keep one"):
+        load(f"events:{tmp_path / 'out'}")

@@ -252,7 +252,7 @@ def timed(call):
 
 def test_replies_of_a_large_cohort_never_lie_in_memory_together():
     from server.aggregation.aggregator import PlainSum
-    from server.aggregation.cohort import CohortMember
+    from server.aggregation.cohort import KnownMember
     from server.aggregation.exchange import Clock
     from server.training.round import request_for
     from shared.federation import read_federation
@@ -266,7 +266,7 @@ def test_replies_of_a_large_cohort_never_lie_in_memory_together():
         return Message(RecordDict({"summand": ArrayRecord({"vector": Array(summand)})}), reply_to=message)
 
     grid = InProcessGrid(app, 200)
-    cohort = [CohortMember(f"{node:016x}", node) for node in grid.get_node_ids()]
+    cohort = [KnownMember(f"{node:016x}", node) for node in grid.get_node_ids()]
     file = read_federation(settings=["privacy.level=none", "sum.mode=plain"])
     request = request_for(file, "update", "release", 1, length, bytes(32), 200, np.zeros(length, np.float32))
     tracemalloc.start()

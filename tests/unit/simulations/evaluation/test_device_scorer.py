@@ -53,7 +53,7 @@ def test_read_plainly_a_device_ranks_as_the_bare_model_does(ready) -> None:
 
     questions = whole.split.test
     device = DeviceScorer(ranker, release.catalogue, whole.logs, plain)
-    bare = ConceptScorer(release, model, whole.logs)
+    bare = ConceptScorer(release, model, whole.dataset.people)
     people, histories = questions.people, questions.histories
     assert device.score(people, histories) == pytest.approx(bare.score(people, histories), abs=2e-3)
 

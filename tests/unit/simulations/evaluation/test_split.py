@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulations.datasets import Impression, load
-from simulations.evaluation import split, training_events
+from simulations.evaluation import World, split
 from tests.support.small import dataset
 
 
@@ -35,7 +35,7 @@ def test_only_what_was_not_met_before_is_asked_for_and_what_follows_it_is_left_o
     parts = split(dataset([["1", "0", "1", "2", "0", "3", "1", "3"]], items=5), seed=0)
     assert (parts.test.targets.tolist(), parts.validation.targets.tolist()) == ([3], [2])
     assert parts.test.histories[0].tolist() == [1, 0, 1, 2, 0]
-    assert (parts.training[0].tolist(), parts.held_back.tolist()) == ([1, 0, 1], [5])
+    assert (parts.training[0].tolist(), parts.kept_from.tolist()) == ([1, 0, 1], [3])
     assert parts.repeats == 0.5
 
 
@@ -47,20 +47,17 @@ def test_people_with_fewer_than_three_different_items_are_not_asked():
 
 def test_training_events_hold_the_items_of_training_and_the_searches_before_them():
     small = dataset([["0", None, "1", None, "2", "3"], ["0", None, "1"]], items=4)
-    held_back = split(small, seed=0).held_back
-    assert held_back.tolist() == [2, 0]
-    logs = [
-        training_events(person.events, small.catalogue, int(held))
-        for person, held in zip(small.people, held_back, strict=True)
-    ]
+    world = World.of(small, seed=0)
+    assert world.split.kept_from.tolist() == [4, -1]
+    logs = [world.training_log(person) for person in range(2)]
     assert [[event.item for event in log] for log in logs] == [["0", None, "1", None], ["0", None, "1"]]
 
 
 def test_training_events_agree_with_the_training_rows_of_the_demo_world():
     demo = load("demo")
-    parts = split(demo, seed=0)
-    for person, rows, held in zip(demo.people, parts.training, parts.held_back, strict=True):
-        log = training_events(person.events, demo.catalogue, int(held))
+    world = World.of(demo, seed=0, strangers_share=0.0)
+    for person, rows in enumerate(world.split.training):
+        log = world.training_log(person)
         assert [demo.catalogue.row(event.item) for event in log if event.item in demo.catalogue] == rows.tolist()
 
 
@@ -140,7 +137,7 @@ def test_with_shown_lists_the_validation_is_the_last_event_among_those_shown_bes
     assert parts.validation.targets.tolist() == [2]
     assert parts.validation.lists[0].candidates.tolist() == [2, 4, 5]
     assert parts.validation.lists[0].clicked.tolist() == [True, False, False]
-    log = training_events(small.people[0].events, small.catalogue, int(parts.held_back[0]))
+    log = World.of(small, seed=0).training_log(0)
     assert [event.item for event in log] == ["0", "1"]
 
 
