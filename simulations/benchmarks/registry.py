@@ -32,12 +32,16 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     {
+        "adapters": Benchmark("adapters", "benchmark_adapters", "an adapter step of 200 devices beside a heads step"),
         "client-step": Benchmark(
             "client_step", "client_step", "one device's update: heads and adapters, with and without per-window privacy"
         ),
+        "demo": Benchmark("demo", "benchmark_demo", "the default run with 2,000 people, to its report"),
         "deployment": Benchmark("deployment", "deployment", "a server and devices in processes of their own"),
         "encoder": Benchmark("encoder", "encoder", "texts from scratch against from kept lower activations"),
+        "games": Benchmark("games", "benchmark_games", "count and rounds on Amazon's games, beside one by one"),
         "grid": Benchmark("grid", "grid", "a reply of 50,000 numbers, messages copied against really serialised"),
+        "many": Benchmark("many", "benchmark_many", "a million people: start, memory, a round of 1,000"),
         "private-round": Benchmark(
             "private_round", "private_round", "a round of 100 one by one: in the open, noised, noised and masked"
         ),
@@ -50,6 +54,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
             "benchmark_round_secure",
             "a masked round of 300 beside its primitives, in one process and two",
         ),
+        "scale": Benchmark("scale", "benchmark_scale", "how costs grow with devices, items and numbers that train"),
         "secure-sum": Benchmark("secure_sum", "secure_sum", "the private sum beside flwr's SecAgg+ and one AES pass"),
     }
 )
