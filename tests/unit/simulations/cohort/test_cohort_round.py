@@ -9,17 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from client import LoadedRelease
-from client.training import LocalTraining
-from shared.behaviour import Event, EventKind, positive_events
+from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, NotYet
-from simulations.cohort import CohortRound, WindowColumns, has_closed_form, number_texts, write_windows
-from simulations.devices import SeededRandomness
-from tests.support.tiny import catalogue
-
-GROUPS = ("dense", "concepts", "transitions", "forgetting", "context", "bias", "scales")
-ITEMS = [item.id for item in catalogue()]
-NUMBER, SEED = 3, 5
+from simulations.cohort import CohortRound, WindowColumns, has_closed_form
+from tests.support.cohorts import ITEMS, SEED, Population, people_of
 
 
 @st.composite
@@ -55,32 +48,6 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-class Population:
-    """Devices of some logs, under a release whose every parameter has moved."""
-
-    def __init__(self, tiny, people, folder, *settings):
-        release, model = tiny.moved(*settings)
-        self.release, self.model, self.logs = release, model, people
-        self.installed = LoadedRelease(release, "digest", model, LocalTraining(model))
-        groups = set(model.layout.groups)
-        self.groups = tuple(group for group in GROUPS if group in groups)
-        numbers = number_texts(people)
-        with model.at(release.vector):
-            self.words = model.encoder.embed(list(numbers)) if numbers else np.zeros((0, 32), np.float32)
-        write_windows(folder, people, release.catalogue, release.federation.windows.events, numbers)
-        self.columns = WindowColumns(folder)
-
-    def together(self):
-        words = self.release.whitening.apply(self.words)
-        vector, groups = self.release.vector, self.groups
-        round_ = CohortRound(self.installed, vector, groups, NUMBER, self.columns, words, SEED)
-        return round_.updates(range(len(self.logs)))
-
-    def alone(self, device):
-        events, chance = positive_events(self.logs[device]), SeededRandomness(SEED, device, NUMBER)
-        return self.installed.training.update(self.release, self.release.vector, self.groups, events, chance)
-
-
 @trying(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(settings=SETTINGS, people=st.lists(logs(), min_size=1, max_size=5))
 def test_devices_together_give_what_each_gives_alone(tiny, settings, people):
@@ -101,14 +68,6 @@ def test_devices_together_give_what_each_gives_alone(tiny, settings, people):
             assert vector.dtype == expected.dtype
             # Parameters are moved far off, so that every gradient is large: a float's digits, no more.
             np.testing.assert_allclose(vector, expected, atol=1e-5 * max(1.0, float(np.linalg.norm(expected))))
-
-
-def people_of(count, events=9):
-    rng = np.random.default_rng(0)
-    return [
-        [Event(float(place), EventKind.CLICK, ITEMS[row]) for place, row in enumerate(rng.integers(24, size=events))]
-        for _ in range(count)
-    ]
 
 
 def test_how_devices_are_put_together_changes_little(tiny, tmp_path):
