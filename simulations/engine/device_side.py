@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from flwr.serverapp import ServerApp
 
 from client import make_client_app
@@ -45,6 +46,7 @@ class DeviceSide:
         states: DeviceStates,
         mask_first_only: bool,
         processes: int,
+        accelerator: torch.device,
     ) -> None:
         """Put the devices of a run together.
 
@@ -56,9 +58,10 @@ class DeviceSide:
             states: what devices keep.
             mask_first_only: see `FirstMasked`.
             processes: that devices of the local engine run in.
+            accelerator: computes what they do together.
         """
         self.aggregator: Aggregator | None = None
-        self.pool = ShardPool(home, seed, processes if engine == "local" else 1)
+        self.pool = ShardPool(home, seed, processes if engine == "local" else 1, accelerator)
         self._settings, self._home, self._seed = settings, home, seed
         self._engine, self._states = engine, states
         self._prepared: dict[int, PreparedContribution] = {}
