@@ -1,4 +1,4 @@
-"""A round of a thousand devices that train the heads: this engine, its floor, its one-by-one path, and its peers."""
+"""A round of a thousand devices that train the heads: this engine, also on a GPU, its floor, and other paths."""
 
 import tempfile
 import time
@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from server import Federation, IdealSum
+from simulations.accelerator import CPU, accelerator_name, find_accelerator
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
 from simulations.cohort import COHORT, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
@@ -26,6 +27,8 @@ _SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
 
 def benchmark_round(progress: Progress) -> dict[str, Any]:
     """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
+    accelerator = find_accelerator("auto")
+    on_accelerator = f"this engine on {accelerator.type}"
     with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as pools:
         with progress.stage("making devices"):
             world = BenchmarkWorld.make(Path(place) / "all", DEVICES, _SETTINGS)
@@ -33,11 +36,14 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         spread = pools.enter_context(ShardPool(world.home, SEED, _PROCESSES))
         spread.wait()
         turns: dict[str, tuple[int, Callable[[], object]]] = {
-            "this engine": (DEVICES, _ours(world, pools.enter_context(ShardPool(world.home, SEED)))),
-            f"this engine, {_PROCESSES} processes": (DEVICES, _ours(world, spread)),
+            "this engine": (DEVICES, _ours(world, "one process", pools.enter_context(ShardPool(world.home, SEED)))),
+            f"this engine, {_PROCESSES} processes": (DEVICES, _ours(world, "processes", spread)),
             "bare tensor work": (DEVICES, _floor(world)),
             "one by one": (_FEWER, _one_by_one(few)),
         }
+        if accelerator != CPU:
+            accelerated = pools.enter_context(ShardPool(world.home, SEED, accelerator=accelerator))
+            turns[on_accelerator] = (DEVICES, _ours(world, accelerator.type, accelerated))
         theirs = pfl_round(few)
         if theirs is not None:
             turns["pfl-research"] = (_FEWER, theirs)
@@ -57,6 +63,8 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         "rows": rows,
         "ratio_to_floor": wall["bare tensor work"] / ours,
         "speed-up of processes": ours / wall[f"this engine, {_PROCESSES} processes"],
+        "accelerator": "none found" if accelerator == CPU else accelerator_name(accelerator),
+        "speed-up of accelerator": ours / wall[on_accelerator] if on_accelerator in wall else None,
         "ratio_to_before": wall["one by one"] / ours,
         "ratio_to_flower_ray": None if on_ray is None else on_ray / ours,
         "ratio_to_pfl": wall["pfl-research"] / ours if "pfl-research" in wall else None,
@@ -83,9 +91,9 @@ def _timed(
     }
 
 
-def _ours(world: BenchmarkWorld, pool: ShardPool) -> Callable[[], object]:
+def _ours(world: BenchmarkWorld, name: str, pool: ShardPool) -> Callable[[], object]:
     states = DeviceStates()
-    return _next_round(*world.federation(f"ours {pool.processes}", states, CohortSum(world.settings, states, pool)))
+    return _next_round(*world.federation(f"ours, {name}", states, CohortSum(world.settings, states, pool)))
 
 
 def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:
