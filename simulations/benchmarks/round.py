@@ -2,11 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import torch
 
 from server import Federation, IdealSum
 from simulations.accelerator import CPU, accelerator_name, find_accelerator
@@ -28,7 +30,6 @@ _SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
 def benchmark_round(progress: Progress) -> dict[str, Any]:
     """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
     accelerator = find_accelerator("auto")
-    on_accelerator = f"this engine on {accelerator.type}"
     with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as pools:
         with progress.stage("making devices"):
             world = BenchmarkWorld.make(Path(place) / "all", DEVICES, _SETTINGS)
@@ -43,7 +44,7 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         }
         if accelerator != CPU:
             accelerated = pools.enter_context(ShardPool(world.home, SEED, accelerator=accelerator))
-            turns[on_accelerator] = (DEVICES, _ours(world, accelerator.type, accelerated))
+            turns[_on(accelerator)] = (DEVICES, _ours(world, accelerator.type, accelerated))
         theirs = pfl_round(few)
         if theirs is not None:
             turns["pfl-research"] = (_FEWER, theirs)
@@ -63,13 +64,26 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         "rows": rows,
         "ratio_to_floor": wall["bare tensor work"] / ours,
         "speed-up of processes": ours / wall[f"this engine, {_PROCESSES} processes"],
-        "accelerator": "none found" if accelerator == CPU else accelerator_name(accelerator),
-        "speed-up of accelerator": ours / wall[on_accelerator] if on_accelerator in wall else None,
+        **accelerator_figures(accelerator, wall),
         "ratio_to_before": wall["one by one"] / ours,
         "ratio_to_flower_ray": None if on_ray is None else on_ray / ours,
         "ratio_to_pfl": wall["pfl-research"] / ours if "pfl-research" in wall else None,
         **({} if theirs is not None else {"for ratio_to_pfl": HOW_PFL}),
     }
+
+
+def accelerator_figures(accelerator: torch.device, wall: Mapping[str, float]) -> dict[str, Any]:
+    """Which GPU was found, and how many times as fast it makes the engine; wall milliseconds are by path."""
+    if accelerator == CPU:
+        return {"accelerator": "none found", "speed-up of accelerator": None}
+    return {
+        "accelerator": accelerator_name(accelerator),
+        "speed-up of accelerator": wall["this engine"] / wall[_on(accelerator)],
+    }
+
+
+def _on(accelerator: torch.device) -> str:
+    return f"this engine on {accelerator.type}"
 
 
 def _timed(
