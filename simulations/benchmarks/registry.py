@@ -36,7 +36,9 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
             "client_step", "client_step", "one device's update: heads and adapters, with and without per-window privacy"
         ),
         "deployment": Benchmark("deployment", "deployment", "a server and devices in processes of their own"),
-        "encoder": Benchmark("encoder", "encoder", "texts from scratch against from kept lower activations"),
+        "encoder": Benchmark(
+            "encoder", "encoder", "texts from scratch against from kept lower activations, and on a GPU"
+        ),
         "grid": Benchmark("grid", "grid", "a reply of 50,000 numbers, messages copied against really serialised"),
         "private-round": Benchmark(
             "private_round", "private_round", "a round of 100 one by one: in the open, noised, noised and masked"
