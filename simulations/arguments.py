@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.arguments import described
 from shared.errors import Misconfigured
-from simulations.options import Aggregation, Engine, Privacy, Which
+from simulations.options import AcceleratorName, Aggregation, Engine, Privacy, Which
 
 
 def check_arguments(
@@ -14,6 +14,7 @@ def check_arguments(
     rounds: int | None,
     clients_per_round: int | None,
     engine: str,
+    device: str = "auto",
     privacy: str,
     aggregation: str,
     seed: int,
@@ -29,6 +30,7 @@ def check_arguments(
     """
     for name, value, known in (
         ("engine", engine, Engine),
+        ("device", device, AcceleratorName),
         ("privacy", privacy, Privacy),
         ("aggregation", aggregation, Aggregation),
         ("baselines", baselines, Which),

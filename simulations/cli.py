@@ -12,7 +12,7 @@ import typer
 from shared.cli import Debug, Json, command_group, exit_on_error
 from shared.errors import Misconfigured
 from simulations.interruption import resumable
-from simulations.options import Aggregation, Privacy
+from simulations.options import AcceleratorName, Aggregation, Privacy
 
 _PROGRAM = "hushrec-simulate"
 
@@ -62,6 +62,13 @@ def run(
             help="Processes of the local engine; no figure moves. One for each processor from 3,000 people on.",
         ),
     ] = None,
+    device: Annotated[
+        AcceleratorName,
+        typer.Option(
+            help="What encodes texts and computes people's devices together: cpu, cuda (a GPU), mps (Apple's); auto "
+            "takes the best there is. Figures depend on it a little, so that --resume needs the same."
+        ),
+    ] = "auto",
     privacy: Annotated[
         Privacy,
         typer.Option(help="What is promised: to each window of events, to each person, both, or nothing."),
@@ -114,6 +121,7 @@ def run(
                     clients_per_round=clients_per_round,
                     engine=engine,
                     processes=processes,
+                    device=device,
                     privacy=privacy,
                     aggregation=aggregation,
                     seed=seed,

@@ -1,8 +1,9 @@
-"""The promises, the ways of adding, the engines and the sets of baselines that a run may name."""
+"""The promises, ways of adding, engines, accelerators and sets of baselines that a run may name."""
 
 from typing import Literal
 
 Privacy = Literal["none", "event", "user", "both"]
 Aggregation = Literal["checked", "secure", "ideal", "plain"]
 Engine = Literal["local", "ray"]
+AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
 Which = Literal["fast", "all", "none"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from client import Recommender
 from shared.arguments import PathArgument, path_or_none
@@ -16,11 +17,12 @@ from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
 from shared.tasks import TASK_ROWS
+from simulations.accelerator import find_accelerator
 from simulations.arguments import check_arguments
 from simulations.datasets import Dataset, load, spec_of
 from simulations.engine import Prior, RunFolder, Trained, train_federation
 from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
-from simulations.options import Aggregation, Engine, Privacy, Which
+from simulations.options import AcceleratorName, Aggregation, Engine, Privacy, Which
 from simulations.processors import processors
 from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
 from simulations.settings import resolve
@@ -41,6 +43,7 @@ def simulate(
     clients_per_round: int | None = None,
     engine: Engine = "local",
     processes: int | None = None,
+    device: AcceleratorName = "auto",
     privacy: Privacy = "both",
     aggregation: Aggregation = "checked",
     seed: int = 0,
@@ -64,6 +67,8 @@ def simulate(
         engine: local (this process and helpers of its own) or ray (Flower's engine).
         processes: that the local engine's devices run in; their number changes no figure. Left out, one for each
             processor from 3,000 people with a device on.
+        device: that encodes texts and computes what people's devices do together: cpu, cuda (a GPU), mps (Apple's), or
+            auto, the best that is there. Figures differ a little from one to another.
         privacy: level of the promise; see the federation file.
         aggregation: how summands are added: checked (masked in the first round of each task and compared to the ideal
             sum, ideal after that; masked throughout with the ray engine), secure, ideal or plain.
@@ -90,7 +95,9 @@ def simulate(
     check_arguments(
         settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy=privacy,
         aggregation=aggregation, seed=seed, baselines=baselines, resume=resume, out=out, processes=processes,
+        device=device,
     )  # fmt: skip
+    accelerator = find_accelerator(device)
     out, federation = path_or_none("out", out), path_or_none("federation", federation)
     prior = Prior.read(path_or_none("concept_graph", concept_graph), path_or_none("concept_names", concept_names))
     given = data if isinstance(data, Dataset) else spec_of(data)
@@ -98,7 +105,7 @@ def simulate(
         with tempfile.TemporaryDirectory(prefix="hushrec-run-") as place:
             result = simulate(
                 given, federation=federation, set=set, rounds=rounds, clients_per_round=clients_per_round,
-                engine=engine, processes=processes, privacy=privacy, aggregation=aggregation, seed=seed,
+                engine=engine, processes=processes, device=device, privacy=privacy, aggregation=aggregation, seed=seed,
                 out=Path(place) / "run",
                 compare=compare, baselines=baselines, concept_graph=concept_graph, concept_names=concept_names,
                 progress=progress,
@@ -113,24 +120,25 @@ def simulate(
     settings = resolve(
         spec, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
     )
-    identity = _identity(spec, world.dataset, seed, settings.digest(), prior.digest())
+    identity = _identity(spec, world.dataset, seed, settings.digest(), prior.digest(), accelerator)
     folder = RunFolder.open(out, identity, resume)
     first_only = aggregation == "checked" and settings.sum.mode == "secure" and engine == "local"
     processes = processes or _processes(len(world.members))
     trained = train_federation(
-        world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes
+        world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes, accelerator
     )
     result = _measured(world, trained, spec, baselines, seed, shown, first_only)
     if compare:
         openly = resolve(
             spec, world.events, len(world.members), federation, set, rounds, clients_per_round, "none", "plain"
         )
-        without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior)
+        without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior, accelerator)
         result = replace(result, without_privacy=without)
     with shown.stage("writing the report"):
         trained.release.save(folder.release)
         result = replace(
             result,
+            accelerator=accelerator.type,
             cost={"seconds": time.perf_counter() - started, **result.cost},
             federation_toml=write_toml(settings),
             out=folder.root,
@@ -140,10 +148,19 @@ def simulate(
     return result
 
 
-def _identity(data: str, dataset: Dataset, seed: int, federation: str, prior: str) -> dict[str, str]:
+def _identity(
+    data: str, dataset: Dataset, seed: int, federation: str, prior: str, accelerator: torch.device
+) -> dict[str, str]:
     """What must be equal for a run to go on; what was read is known by its content."""
     content = {f"content of {dataset.files.get(part, part)}, {part}": hex for part, hex in dataset.digests().items()}
-    return {"data": data, "seed": str(seed), "federation file": federation, "concept graph or names": prior, **content}
+    return {
+        "data": data,
+        "seed": str(seed),
+        "federation file": federation,
+        "concept graph or names": prior,
+        "accelerator": accelerator.type,
+        **content,
+    }
 
 
 def _measured(
@@ -227,13 +244,16 @@ def _without_privacy(
     seed: int,
     shown: Progress,
     prior: Prior,
+    accelerator: torch.device,
 ) -> dict[str, Any]:
     """Figures of the same people's model when every device answers in the open, as `RunResult.metrics` has them."""
     place = folder.work / "without-privacy"
     shutil.rmtree(place, ignore_errors=True)  # of a run that was broken off
     with shown.stage("again, without privacy"):
         run = RunFolder(place, False)
-        trained = train_federation(world, settings, run, engine, seed, Progress(), prior, processes=processes)
+        trained = train_federation(
+            world, settings, run, engine, seed, Progress(), prior, processes=processes, accelerator=accelerator
+        )
         return dict(evaluate(trained.scorer, world.split.test).figures())
 
 

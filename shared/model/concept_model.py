@@ -68,12 +68,12 @@ class Forgetting(nn.Module):
 
     def weights(self, events: int) -> Tensor:
         """Float32 [T, T]: row t holds (t - j)^-gamma for j < t, zero elsewhere."""
-        ages = age_ranks(events)
+        ages = age_ranks(events, self.gamma.device)
         return torch.where(ages > 0, ages.clamp(min=1) ** -self.gamma, 0.0)
 
     def slopes(self, events: int) -> Tensor:
         """How the weights change with gamma, float32 [T, T]."""
-        return -age_ranks(events).clamp(min=1).log() * self.weights(events)
+        return -age_ranks(events, self.gamma.device).clamp(min=1).log() * self.weights(events)
 
 
 class Scales(nn.Module):
@@ -219,7 +219,7 @@ class ConceptModel(nn.Module):
         if "concepts" in self._views:
             values, places = self.concepts(directions).topk(self._top, dim=-1)
             shares = functional.softmax(values / self._temperature, dim=-1) * (directions != 0).any(-1, keepdim=True)
-            c = torch.zeros(*x.shape[:-1], self.concepts.weight.shape[0], dtype=x.dtype).scatter(-1, places, shares)
+            c = x.new_zeros(*x.shape[:-1], self.concepts.weight.shape[0]).scatter(-1, places, shares)
         return z, c
 
     def summarise(self, viewed: Tensor, context: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
@@ -311,7 +311,7 @@ class ConceptModel(nn.Module):
         return (losses * counted).sum(-1) / (windows.predicted.sum(-1) + 1)
 
 
-def age_ranks(events: int) -> Tensor:
-    """Float32 [T, T]: how many places event j lies before event t."""
-    places = torch.arange(events, dtype=torch.float32)
+def age_ranks(events: int, accelerator: torch.device) -> Tensor:
+    """Float32 [T, T] on an accelerator: how many places event j lies before event t."""
+    places = torch.arange(events, dtype=torch.float32, device=accelerator)
     return places.unsqueeze(1) - places

@@ -17,10 +17,12 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.model.activations import ActivationStore
 from shared.model.backbone import Backbone
+from shared.model.encoder_copy import EncoderCopy, mean_state
 
 # Query and value projections as the families name them.
 _QUERY_VALUE = (("query", "value"), ("q_lin", "v_lin"), ("q_proj", "v_proj"))
 _BATCH_TOKENS = 4096
+_BATCH_TOKENS_ACCELERATED = 65_536
 
 Embeddings = NDArray[np.float32]  # shape [texts, width]
 Progress = Callable[[int], None]  # called with the number of texts just encoded
@@ -75,9 +77,22 @@ class Encoder:
             name: parameter for name, parameter in self.upper.named_parameters() if "lora_B" in name
         }
         self._known: tuple[bytes, Mapping[str, int], Embeddings] | None = None
+        self._copy: EncoderCopy | None = None
 
     def __repr__(self) -> str:
         return f"Encoder(width={self.width}, adapters={len(self.adapters)}, kept={len(self.store)})"
+
+    @property
+    def arithmetic(self) -> str:
+        """How `embed` computes: embeddings made in another way differ in their last digits."""
+        return "float32 on cpu" if self._copy is None else self._copy.arithmetic
+
+    def encode_on(self, accelerator: torch.device, precision: torch.dtype) -> None:
+        """Have `embed` compute on an accelerator from now on, with a copy of the weights in this precision.
+
+        For many texts at once. It looks up no activations there and keeps none; all else stays on the CPU in float32.
+        """
+        self._copy = EncoderCopy(self._lower, self.upper, accelerator, precision)
 
     def keep(self, texts: Sequence[str], progress: Progress = lambda _: None) -> None:
         """Pass texts not met before through the frozen lower layers and keep their activations."""
@@ -101,7 +116,7 @@ class Encoder:
 
     def embed_kept(self, padded: Padded) -> Tensor:
         """Embeddings float32 [texts, width] of kept activations, differentiable in the adapters."""
-        return _mean(self._run_upper(padded), padded.mask)
+        return mean_state(self._run_upper(padded), padded.mask)
 
     def remember(self, rows: Mapping[str, int], embeddings: Embeddings) -> None:
         """Take embeddings that were made elsewhere under the present adapters; `embed` uses them while these stay.
@@ -117,7 +132,8 @@ class Encoder:
 
         Args:
             texts: to encode; each different one is encoded once.
-            keep: also keep the lower activations, for texts that will be encoded again under other adapters.
+            keep: also keep the lower activations, for texts that will be encoded again under other adapters; not on an
+                accelerator, see `encode_on`.
             progress: called after each batch with how many texts it held.
         """
         unique = list(dict.fromkeys(texts))
@@ -129,13 +145,19 @@ class Encoder:
             result[[rows[text] for text in known]] = embeddings[[places[text] for text in known]]
             unique = [text for text in unique if text not in places]
             progress(len(known))
-        with torch.no_grad():
-            for batch in self._batches(unique):
-                kept = keep or not self.store.missing(batch)
-                padded = self.lower(batch) if kept else self._run_lower(batch)
-                result[[rows[text] for text in batch]] = self.embed_kept(padded).numpy()
-                progress(len(batch))
+        if self._copy is not None:
+            self._copy.take(self.adapters)
+        for batch in self._batches(unique, _BATCH_TOKENS if self._copy is None else _BATCH_TOKENS_ACCELERATED):
+            result[[rows[text] for text in batch]] = self._embed_batch(batch, keep).numpy()
+            progress(len(batch))
         return result[[rows[text] for text in texts]]
+
+    @torch.no_grad()
+    def _embed_batch(self, texts: Sequence[str], keep: bool) -> Tensor:
+        if self._copy is not None:
+            return self._copy.embed(self._tokenizer(texts))
+        kept = keep or not self.store.missing(texts)
+        return self.embed_kept(self.lower(texts) if kept else self._run_lower(texts))
 
     def _adapter_bytes(self) -> bytes:
         return b"".join(parameter.detach().numpy().tobytes() for parameter in self.adapters.values())
@@ -144,10 +166,10 @@ class Encoder:
         """Share of each text's tokens that the encoder does not know, float64 [texts]."""
         return self._tokenizer.unknown_shares(texts)
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
+    def _batches(self, texts: Sequence[str], tokens_together: int = _BATCH_TOKENS) -> Iterator[list[str]]:
         # Texts of like length together: padding is work thrown away.
         ordered = sorted(texts, key=len)
-        size = max(1, _BATCH_TOKENS // self._max_tokens)
+        size = max(1, tokens_together // self._max_tokens)
         batch: list[str] = []
         longest = 0
         for text in ordered:
@@ -169,11 +191,6 @@ class Encoder:
     def _run_upper(self, padded: Padded) -> Tensor:
         output = self.upper(inputs_embeds=padded.states, attention_mask=padded.mask.long())
         return output.last_hidden_state
-
-
-def _mean(states: Tensor, mask: Tensor) -> Tensor:
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 def _layers(model: Any) -> nn.ModuleList:

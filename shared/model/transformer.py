@@ -155,7 +155,7 @@ class _Embeddings(nn.Module):
         self._padding = padding
 
     def forward(self, ids: Tensor) -> Tensor:
-        places = torch.arange(ids.shape[1]).expand_as(ids)
+        places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
         if self._padding is not None:
             real = ids.ne(self._padding).long()
             places = real.cumsum(1) * real + self._padding

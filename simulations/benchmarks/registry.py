@@ -38,7 +38,9 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         ),
         "demo": Benchmark("demo", "benchmark_demo", "the default run with 2,000 people, to its report"),
         "deployment": Benchmark("deployment", "deployment", "a server and devices in processes of their own"),
-        "encoder": Benchmark("encoder", "encoder", "texts from scratch against from kept lower activations"),
+        "encoder": Benchmark(
+            "encoder", "encoder", "texts from scratch against from kept lower activations, and on a GPU"
+        ),
         "games": Benchmark("games", "benchmark_games", "count and rounds on Amazon's games, beside one by one"),
         "grid": Benchmark("grid", "grid", "a reply of 50,000 numbers, messages copied against really serialised"),
         "many": Benchmark("many", "benchmark_many", "a million people: start, memory, a round of 1,000"),

@@ -1,14 +1,17 @@
-"""A round of a thousand devices that train the heads: this engine, its floor, its one-by-one path, and its peers."""
+"""A round of a thousand devices that train the heads: this engine, also on a GPU, its floor, and other paths."""
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
+
 from server import Federation, IdealSum
+from simulations.accelerator import CPU, accelerator_name, find_accelerator
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
 from simulations.cohort import COLUMNS, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
@@ -26,6 +29,7 @@ _SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
 
 def benchmark_round(progress: Progress) -> dict[str, Any]:
     """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
+    accelerator = find_accelerator("auto")
     with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as pools:
         with progress.stage("making devices"):
             world = BenchmarkWorld.demo(Path(place) / "all", DEVICES, _SETTINGS)
@@ -33,11 +37,14 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         spread = pools.enter_context(ShardPool(world.home, SEED, _PROCESSES))
         spread.wait()
         turns: dict[str, tuple[int, Callable[[], object]]] = {
-            "this engine": (DEVICES, _ours(world, pools.enter_context(ShardPool(world.home, SEED)))),
-            f"this engine, {_PROCESSES} processes": (DEVICES, _ours(world, spread)),
+            "this engine": (DEVICES, _ours(world, "one process", pools.enter_context(ShardPool(world.home, SEED)))),
+            f"this engine, {_PROCESSES} processes": (DEVICES, _ours(world, "processes", spread)),
             "bare tensor work": (DEVICES, _floor(world)),
             "one by one": (_FEWER, _one_by_one(few)),
         }
+        if accelerator != CPU:
+            accelerated = pools.enter_context(ShardPool(world.home, SEED, accelerator=accelerator))
+            turns[_on(accelerator)] = (DEVICES, _ours(world, accelerator.type, accelerated))
         theirs = pfl_round(few)
         if theirs is not None:
             turns["pfl-research"] = (_FEWER, theirs)
@@ -57,11 +64,26 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         "rows": rows,
         "ratio_to_floor": wall["bare tensor work"] / ours,
         "speed-up of processes": ours / wall[f"this engine, {_PROCESSES} processes"],
+        **accelerator_figures(accelerator, wall),
         "ratio_to_before": wall["one by one"] / ours,
         "ratio_to_flower_ray": None if on_ray is None else on_ray / ours,
         "ratio_to_pfl": wall["pfl-research"] / ours if "pfl-research" in wall else None,
         **({} if theirs is not None else {"for ratio_to_pfl": HOW_PFL}),
     }
+
+
+def accelerator_figures(accelerator: torch.device, wall: Mapping[str, float]) -> dict[str, Any]:
+    """Which GPU was found, and how many times as fast it makes the engine; wall milliseconds are by path."""
+    if accelerator == CPU:
+        return {"accelerator": "none found", "speed-up of accelerator": None}
+    return {
+        "accelerator": accelerator_name(accelerator),
+        "speed-up of accelerator": wall["this engine"] / wall[_on(accelerator)],
+    }
+
+
+def _on(accelerator: torch.device) -> str:
+    return f"this engine on {accelerator.type}"
 
 
 def _timed(
@@ -83,9 +105,9 @@ def _timed(
     }
 
 
-def _ours(world: BenchmarkWorld, pool: ShardPool) -> Callable[[], object]:
+def _ours(world: BenchmarkWorld, name: str, pool: ShardPool) -> Callable[[], object]:
     states = DeviceStates()
-    return _next_round(*world.federation(f"ours {pool.processes}", states, CohortSum(world.settings, states, pool)))
+    return _next_round(*world.federation(f"ours, {name}", states, CohortSum(world.settings, states, pool)))
 
 
 def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:

@@ -39,6 +39,10 @@ class IndexedWindows(NamedTuple):
     importance: Tensor
     context: Tensor
 
+    def to(self, accelerator: torch.device) -> "IndexedWindows":
+        """The same windows on an accelerator."""
+        return IndexedWindows(*(tensor.to(accelerator) for tensor in self))
+
 
 class _Change(NamedTuple):
     """How the loss changes with a unit vector of views: with its leading axes, and along itself."""
@@ -64,13 +68,15 @@ class ClosedForm:
         self._heads, self._table, self._groups = heads, table, frozenset(groups)
         self._settings = federation.model
         self._popularity_share = 0.0 if federation.windows.negative_popularity > 0 else 1.0
-        self._scales = heads.scales.weights().tolist()
+        self._scales = heads.scales.weights().detach().unbind()
         self._leading, read = 0, 0
         if "dense" in heads.views:
             self._leading, read = heads.dense.change.out_features, heads.dense.change.in_features
         with torch.no_grad():
             self._prior = table.directions @ heads.bias.weight[0] * table.lengths
-            self._first = torch.zeros(0) if table.dense is None else table.dense[:, : self._leading].contiguous()
+            self._first = (
+                table.lengths.new_zeros(0) if table.dense is None else table.dense[:, : self._leading].contiguous()
+            )
             self._read = table.directions[:, :read].contiguous()
 
     def __repr__(self) -> str:
@@ -81,7 +87,7 @@ class ClosedForm:
         """Gradients of the sums of the losses of `joined` windows each, by the parameter's name.
 
         Args:
-            windows: W of them, W a multiple of `joined`.
+            windows: W of them, W a multiple of `joined`, on the accelerator that the table lies on.
             joined: how many windows in a row make one unit.
 
         Returns:
@@ -91,7 +97,7 @@ class ClosedForm:
         units, events = len(windows.events) // joined, windows.events.shape[1]
         forgetting = self._heads.forgetting.weights(events)
         scales = iter(self._scales)
-        parts: list[tuple[float, Tensor, Tensor]] = []  # factor, own [W, T], against [W, T, N]
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []  # factor, own [W, T], against [W, T, N]
         p = lead = None
         if table.dense is not None:
             seen, wanted, beside = (table.dense[rows] for rows in (windows.events, windows.targets, windows.others))
@@ -127,7 +133,7 @@ class ClosedForm:
             places = torch.cat([windows.targets, windows.others], 1)
             pull = (pull * table.lengths[places]).reshape(units, 1, -1)
             found["bias.weight"] = torch.bmm(pull, table.directions[places.reshape(units, -1)])
-        gamma = torch.zeros(len(windows.events))
+        gamma = windows.importance.new_zeros(len(windows.events))
         every = torch.cat([windows.events, windows.targets, windows.others], 1).reshape(units, -1)
         if p is not None:
             factor, along_own, along_others = parts[0]
@@ -176,7 +182,7 @@ class ClosedForm:
             found["forgetting.gamma"] = gamma.reshape(units, joined).sum(1, keepdim=True)
         return found
 
-    def _pulls(self, windows: IndexedWindows, parts: Sequence[tuple[float, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def _pulls(self, windows: IndexedWindows, parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """How the losses change with the score of each event's own item [W, T] and of the others [W, T, N]."""
         own, others = self._prior[windows.targets], self._prior[windows.others].unsqueeze(1)
         for factor, mine, theirs in parts:

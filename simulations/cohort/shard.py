@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from client import Contributor, LoadedRelease, RoundRequest, item_counts, load_release, make_client_app
@@ -17,6 +18,7 @@ from shared.model import Vector
 from shared.privacy import with_indicator
 from shared.round_parameters import RoundParameters
 from shared.tasks import TASK_ROWS
+from simulations.accelerator import CPU
 from simulations.cohort.own_words import read_own_words
 from simulations.cohort.updates import CohortRound, has_closed_form
 from simulations.cohort.window_columns import WindowColumns
@@ -73,14 +75,15 @@ class ShardSum(NamedTuple):
 class ShardWorker:
     """Works for any devices of one population. One lives in each process."""
 
-    def __init__(self, home: Path, seed: int) -> None:
+    def __init__(self, home: Path, seed: int, accelerator: torch.device = CPU) -> None:
         """Take what lies in a run's work folder.
 
         Args:
             home: folder of `write_population`, of releases, and of the windows and words that devices share.
             seed: of all devices' chance.
+            accelerator: computes what is one tensor program; what a device does by itself it does on the CPU.
         """
-        self._home, self._seed = home, seed
+        self._home, self._seed, self._accelerator = home, seed, accelerator
         self._release = lru_cache(maxsize=2)(self._load_release)
         self._round: tuple[tuple[object, ...], CohortRound] | None = None
 
@@ -238,10 +241,10 @@ class ShardWorker:
             words = np.zeros((0, installed.release.index.shape[1]), np.float32)
             if len(embeddings):
                 words = installed.release.whitening.apply(np.asarray(embeddings))
-            self._round = (
-                key,
-                CohortRound(installed, vector, request.groups, request.number, self._columns, words, self._seed),
+            prepared = CohortRound(
+                installed, vector, request.groups, request.number, self._columns, words, self._seed, self._accelerator
             )
+            self._round = key, prepared
         return self._round[1]
 
     def _load_release(self, digest: str, adapters: bool) -> LoadedRelease:

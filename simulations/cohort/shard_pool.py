@@ -11,6 +11,7 @@ import torch
 
 from client import RoundRequest
 from client.workers import Ended, Worker
+from simulations.accelerator import CPU
 from simulations.cohort.shard import Contributions, RoundWork, ShardSum, ShardWorker
 from simulations.devices import DeviceAnswer, DeviceQuestion, PreparedContribution
 
@@ -29,16 +30,17 @@ class ShardPool:
     process.
     """
 
-    def __init__(self, home: Path, seed: int, processes: int = 1) -> None:
+    def __init__(self, home: Path, seed: int, processes: int = 1, accelerator: torch.device = CPU) -> None:
         """Take the population of a run's work folder; see `ShardWorker`.
 
         Args:
             home: the folder.
             seed: of all devices' chance.
             processes: that work at a time, this one among them.
+            accelerator: of all of them, for tensor programs.
         """
-        self._own = ShardWorker(home, seed)
-        self._helpers = [Worker(f"devices {n}", open_worker, str(home), seed) for n in range(1, processes)]
+        self._own = ShardWorker(home, seed, accelerator)
+        self._helpers = [Worker(f"devices {n}", open_worker, str(home), seed, accelerator) for n in range(1, processes)]
         self._ready: list[Worker] = []
         self._kept: tuple[tuple[RoundRequest, list[int]], list[Contributions]] | None = None
         self._starting = [threading.Thread(target=self._await, args=(one,), daemon=True) for one in self._helpers]
@@ -146,10 +148,10 @@ class ShardPool:
         return [devices[start : start + size] for start in range(0, len(devices), size)]
 
 
-def open_worker(home: str, seed: int) -> ShardWorker:
+def open_worker(home: str, seed: int, accelerator: torch.device) -> ShardWorker:
     """A helper's worker."""
     torch.set_num_threads(1)  # as in the process that asks: another number adds floats up in another order
-    return ShardWorker(Path(home), seed)
+    return ShardWorker(Path(home), seed, accelerator)
 
 
 def _joined(work: RoundWork, parts: Sequence[ShardSum]) -> ShardSum:

@@ -18,6 +18,7 @@ from shared.errors import NotYet, kind_and_place
 from shared.federation import FederationFile
 from shared.model import Vector
 from shared.round_parameters import group_norms
+from simulations.accelerator import CPU
 from simulations.cohort.closed_form import CLOSED_FORM_GROUPS, ClosedForm, IndexedWindows
 from simulations.cohort.drawn_windows import DrawnWindows, draw_windows, indexed
 from simulations.cohort.view_table import ViewTable
@@ -25,6 +26,8 @@ from simulations.cohort.window_columns import WindowColumns
 from simulations.devices import SeededRandomness
 
 _CHUNK_WINDOWS = 64  # more fall out of the processor's cache
+_CHUNK_WINDOWS_ACCELERATED = 4096  # as long as the memory of an accelerator holds the gradient of each
+_CHUNK_NUMBERS = 2**28  # 1 GiB
 _OPACUS_STABILITY = 1e-6  # added to a norm by its clipping
 
 
@@ -64,6 +67,7 @@ class CohortRound:
         columns: WindowColumns,
         words: NDArray[np.float32],
         seed: int,
+        accelerator: torch.device = CPU,
     ) -> None:
         """Compute what all devices share.
 
@@ -75,6 +79,7 @@ class CohortRound:
             columns: all devices' windows.
             words: float32 [texts, D], whitened texts of people's own, under these parameters.
             seed: of all devices' chance.
+            accelerator: computes the gradients; what goes in and comes out lies in the memory of this process.
         """
         release = installed.release
         self._release, self._number, self._seed, self._columns = release, number, seed, columns
@@ -82,11 +87,14 @@ class CohortRound:
         self._layout = installed.model.layout.select(groups)
         texts = np.concatenate([release.index, words]) if len(words) else release.index
         popularity = np.concatenate([release.log_popularity, np.zeros(len(words), np.float32)])
-        heads = installed.model.heads_at(vector)
+        heads = installed.model.heads_at(vector).to(accelerator)
         table = ViewTable.of(heads, texts, popularity)
         self._text_rows = len(release.index) + np.arange(len(words))
         self._nothing = len(table) - 1
         self._form = ClosedForm(heads, release.federation, table, groups)
+        self._accelerator, self._chunk_windows = accelerator, _CHUNK_WINDOWS
+        if accelerator.type != "cpu":
+            self._chunk_windows = min(_CHUNK_WINDOWS_ACCELERATED, max(1, _CHUNK_NUMBERS // self._layout.size))
         self._norms = group_norms(release.federation, groups) if _clips_groups(release.federation) else {}
 
     def __repr__(self) -> str:
@@ -118,9 +126,7 @@ class CohortRound:
         """The bare tensor work of these devices' updates, what is drawn and looked up being done: for benchmarks."""
         drawn: list[DrawnWindows | None] = [self._draw(device) for device in devices]
         chunks = [[one for place in places if (one := drawn[place]) is not None] for places in self._chunks(drawn)]
-        work = [
-            (indexed(self._columns, chunk, self._text_rows, self._nothing), len(chunk[0].windows)) for chunk in chunks
-        ]
+        work = [(self._indexed(chunk), len(chunk[0].windows)) for chunk in chunks]
 
         def run() -> None:
             for windows, per_device in work:
@@ -149,7 +155,7 @@ class CohortRound:
         chunk: list[int] = []
         windows = 0
         for count, _, place in ordered:
-            if chunk and (count != windows or (len(chunk) + 1) * count > _CHUNK_WINDOWS):
+            if chunk and (count != windows or (len(chunk) + 1) * count > self._chunk_windows):
                 yield chunk
                 chunk = []
             chunk.append(place)
@@ -159,10 +165,10 @@ class CohortRound:
 
     def _gradients(self, drawn: Sequence[DrawnWindows]) -> NDArray[np.float32]:
         """Sums of the gradients of the windows of devices that drew as many each, float32 [n, d of the groups]."""
-        return self._summed(self._indexed(drawn), len(drawn[0].windows)).numpy()
+        return self._summed(self._indexed(drawn), len(drawn[0].windows)).cpu().numpy()
 
     def _indexed(self, drawn: Sequence[DrawnWindows]) -> IndexedWindows:
-        return indexed(self._columns, drawn, self._text_rows, self._nothing)
+        return indexed(self._columns, drawn, self._text_rows, self._nothing).to(self._accelerator)
 
     def _summed(self, windows: IndexedWindows, per_device: int) -> Tensor:
         by_window = self._release.federation.privacy.event

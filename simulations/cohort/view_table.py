@@ -38,19 +38,20 @@ class ViewTable:
 
     @classmethod
     def of(cls, heads: ConceptModel, texts: NDArray[np.float32], log_popularity: NDArray[np.float32]) -> "ViewTable":
-        """Views of whitened texts, float32 [U - 1, D], without gradient."""
-        x = torch.from_numpy(np.concatenate([texts, np.zeros((1, texts.shape[1]), np.float32)]))
+        """Views of whitened texts, float32 [U - 1, D], without gradient, on the accelerator that the heads lie on."""
+        accelerator = heads.bias.weight.device
+        x = torch.from_numpy(np.concatenate([texts, np.zeros((1, texts.shape[1]), np.float32)])).to(accelerator)
         with torch.no_grad():
             directions = functional.normalize(heads.gates(x), dim=-1)
             dense, shares = heads.view(x)
-            slopes = torch.zeros(len(x))
+            slopes = x.new_zeros(len(x))
             if dense is not None:
                 slopes = inverse(heads.dense(directions).norm(dim=-1))
-            roots, root_slopes = None, torch.zeros(len(x), 0)
+            roots, root_slopes = None, x.new_zeros(len(x), 0)
             if shares is not None:
                 roots = shares.sqrt()
                 root_slopes = 0.5 * inverse(roots)
-        popularity = torch.from_numpy(np.append(log_popularity, np.float32(0.0)))
+        popularity = torch.from_numpy(np.append(log_popularity, np.float32(0.0))).to(accelerator)
         return cls(directions, x.norm(dim=-1), dense, slopes, roots, root_slopes, popularity)
 
 

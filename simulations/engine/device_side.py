@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from flwr.serverapp import ServerApp
 
 from client import make_client_app
@@ -48,6 +49,7 @@ class DeviceSide:
         mask_first_only: bool,
         processes: int,
         devices: int,
+        accelerator: torch.device,
     ) -> None:
         """Put the devices of a run together.
 
@@ -60,10 +62,11 @@ class DeviceSide:
             mask_first_only: see `FirstMasked`.
             processes: that devices of the local engine run in.
             devices: how many there are.
+            accelerator: computes what they do together.
         """
         self.aggregator: Aggregator | None = None
         self.directory = SimulatedDirectory(seed, devices) if engine == "local" else None
-        self.pool = ShardPool(home, seed, processes if engine == "local" else 1)
+        self.pool = ShardPool(home, seed, processes if engine == "local" else 1, accelerator)
         self._settings, self._home, self._seed = settings, home, seed
         self._engine, self._states, self._devices = engine, states, devices
         self._prepared: dict[int, PreparedContribution] = {}

@@ -23,10 +23,12 @@ def embed_catalogue(
 ) -> NDArray[np.float32]:
     """Embeddings float32 [items, width] of a catalogue under untrained adapters, from the cache where it has them.
 
+    What was made in another precision, or on another accelerator, is not taken from there.
+
     Raises:
         Misconfigured: the encoder cannot read the catalogue; what is in the cache was found to be readable.
     """
-    told = f"readable {model.encoder.digest} {max_tokens} {catalogue.digest()}"
+    told = f"readable {model.encoder.digest} {model.encoder.arithmetic} {max_tokens} {catalogue.digest()}"
     name = hashlib.sha256(told.encode()).hexdigest()
     path = _folder() / f"{name}.safetensors"
     try:

@@ -15,6 +15,7 @@ from shared.files import write_atomically
 from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
 from shared.round_parameters import window_epsilon
+from simulations.accelerator import CPU, encoder_precision
 from simulations.cohort import COLUMNS, write_own_words, write_windows
 from simulations.devices import (
     DeviceStates,
@@ -89,6 +90,7 @@ def train_federation(
     ask_untrained: Questions | None = None,
     mask_first_only: bool = False,
     processes: int = 1,
+    accelerator: torch.device = CPU,
 ) -> Trained:
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
 
@@ -103,9 +105,12 @@ def train_federation(
         ask_untrained: what the model is asked before anybody taught it anything.
         mask_first_only: see `FirstMasked`; for secure sums over devices of this process.
         processes: that devices of the local engine run in; their number changes no figure.
+        accelerator: encodes texts, and computes what devices of the local engine do together.
     """
     prior = prior or Prior()
     model = build_model(settings)
+    if accelerator.type != "cpu":
+        model.encoder.encode_on(accelerator, encoder_precision(accelerator))
     catalogue = world.dataset.catalogue
     _check_windows(settings, max(model.layout.select(settings.heads).size, len(catalogue)))
     with progress.stage("encoding texts", total=len(catalogue)) as stage:
@@ -128,7 +133,9 @@ def train_federation(
         write_windows(folder.work / COLUMNS, Population(folder.work), catalogue, settings.windows.events, numbers)
         folder.mark_logs()
     states = DeviceStates()
-    devices = DeviceSide(settings, folder.work, engine, seed, states, mask_first_only, processes, len(world.members))
+    devices = DeviceSide(
+        settings, folder.work, engine, seed, states, mask_first_only, processes, len(world.members), accelerator
+    )
     federation = Federation(
         settings,
         model.layout,

@@ -52,6 +52,7 @@ def render(result: RunResult) -> str:
         rounds=[
             *_rounds(result.rounds_table),
             ("of all these sums, under masks", formatting.cell(result.masked_rounds)),
+            ("computed on", result.accelerator),
         ],
         round_columns=list(dict.fromkeys(column for row in result.rounds_table for column in row)),
         promises=_promises(record["privacy"]),

@@ -102,6 +102,7 @@ class RunResult:
             with its paired 95 % bootstrap interval over people.
         moved: parameter group -> L2 norm of its change by training.
         masked_rounds: how many of the private sums in `rounds_table` were carried out under masks.
+        accelerator: "cpu", "cuda" or "mps": what encoded texts and computed people's devices together.
         without_privacy: as `metrics`, of a second training of the same people without any promise; None without one.
         impressions: auc, mrr, ndcg@5, ndcg@10 on shown lists; None where the data has none.
         device: what people's own devices offer: metrics, breadth, fairness; see `simulations.evaluation.device_scorer`.
@@ -142,6 +143,7 @@ class RunResult:
     learnt: Mapping[str, Figures] = field(default_factory=dict)
     moved: Mapping[str, float] = field(default_factory=dict)
     masked_rounds: int = 0
+    accelerator: str = "cpu"
     without_privacy: Mapping[str, Figures | None] | None = None
     impressions: Figures | None = None
     device: Figures | None = None
@@ -183,6 +185,7 @@ class RunResult:
             },
             "moved": dict(self.moved),
             "masked_rounds": self.masked_rounds,
+            "accelerator": self.accelerator,
         }
         if self.without_privacy is not None:
             record["without_privacy"] = _scores(self.without_privacy)

@@ -25,8 +25,9 @@ def print_result(result: RunResult, console: Console) -> None:
         console.print(f"privacy, {level} level: {privacy_in_short(record['privacy'][level])}", markup=False)
     cost = record["cost"]
     console.print(
-        f"cost: {format_spent(cost['seconds'])} in all, {milliseconds(cost['client_milliseconds'])} and "
-        f"{size(cost['upload_bytes_per_client'])} sent per device and round",
+        f"cost: {format_spent(cost['seconds'])} in all on {record['accelerator']}, "
+        f"{milliseconds(cost['client_milliseconds'])} and {size(cost['upload_bytes_per_client'])} sent "
+        "per device and round",
         markup=False,
     )
     for note in result.notes:

@@ -53,6 +53,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "clients_per_round": None,
         "engine": "local",
         "processes": None,
+        "device": "auto",
         "privacy": "both",
         "aggregation": "checked",
         "seed": 0,
@@ -68,8 +69,8 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
 def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -> None:
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
-        "--engine ray --processes 3 --privacy none --aggregation plain --seed 3 --out o --resume --compare "
-        "--baselines all --concept-graph g.json --concept-names n.json"
+        "--engine ray --processes 3 --device cpu --privacy none --aggregation plain --seed 3 --out o --resume "
+        "--compare --baselines all --concept-graph g.json --concept-names n.json"
     )
     Path("x/ml-100k").mkdir(parents=True)
     assert call(*line.split()).exit_code == 0
@@ -83,6 +84,7 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
         "clients_per_round": 9,
         "engine": "ray",
         "processes": 3,
+        "device": "cpu",
         "privacy": "none",
         "aggregation": "plain",
         "seed": 3,
@@ -158,6 +160,7 @@ def test_a_fault_of_ours_asks_for_a_report_and_keeps_its_message_for_debug(
     [
         (["--privacy", "all"], "'both'"),
         (["--aggregation", "open"], "'ideal'"),
+        (["--device", "gpu"], "'cuda'"),
         (["--resume"], "expected --out DIR"),
     ],
 )

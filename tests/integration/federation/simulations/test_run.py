@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import norm
 
 from client import load_release
@@ -18,9 +19,12 @@ from server import RoundReport, SecureSum, SumResult
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
+from shared.model import Encoder
 from shared.privacy import rho_for
 from shared.release.release import Release
 from simulations import simulate
+from simulations.accelerator import CPU, find_accelerator
+from simulations.cohort import CohortRound
 from simulations.devices import StateJournal
 from simulations.report import Progress, RunResult, Stage
 from tests.support.tiny import Tiny, person
@@ -225,6 +229,7 @@ def test_a_run_whose_data_changed_is_not_continued(world: Path, federation: Path
         ({"rounds": True}, "rounds: expected a whole number"),
         ({"clients_per_round": 1}, "clients_per_round: expected a whole number of at least 2, got 1"),
         ({"baselines": "everything"}, "baselines: expected fast or all or none, got 'everything'"),
+        ({"device": "gpu"}, "device: expected auto or cpu or cuda or mps, got 'gpu'"),
         ({"engine": "spark"}, "engine: expected local or ray, got 'spark'"),
         ({"privacy": "some"}, "privacy: expected none or event"),
         ({"set": "a=b"}, "set: expected a list of settings"),
@@ -386,3 +391,57 @@ def test_a_run_says_how_its_summands_were_added(world: Path, federation: Path, t
     for aggregation, said in words.items():
         result = run(world, federation, tmp_path / aggregation, privacy="none", aggregation=aggregation)
         assert sum(said in note for note in result.notes) == 1
+
+
+class Pretended:
+    """Everything that is asked to compute on the accelerator "meta", which has no values, computes on the CPU."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[tuple[str, torch.device]] = []
+        encode_on = Encoder.encode_on
+
+        def encode(encoder: Encoder, accelerator: torch.device, precision: torch.dtype) -> None:
+            self.asked.append(("texts", accelerator))
+            encode_on(encoder, CPU, precision)
+
+        def prepare(*given: Any) -> CohortRound:
+            self.asked.append(("heads", given[-1]))
+            return CohortRound(*given[:-1], CPU)
+
+        monkeypatch.setattr(Encoder, "encode_on", encode)
+        monkeypatch.setattr("simulations.cohort.shard.CohortRound", prepare)
+        monkeypatch.setattr(
+            "simulations.run.find_accelerator",
+            lambda wanted: torch.device("meta") if wanted == "auto" else find_accelerator(wanted),
+        )
+
+
+def test_a_run_on_an_accelerator_says_so_and_is_not_resumed_on_another(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended = Pretended(monkeypatch)
+    result = run(world, federation, tmp_path / "run", set=["training.adapter_rounds=1"], compare=True)
+    assert {kind for kind, _ in pretended.asked} == {"texts", "heads"}
+    assert {accelerator.type for _, accelerator in pretended.asked} == {"meta"}
+    assert [kind for kind, _ in pretended.asked].count("texts") == 2  # and without privacy
+    assert result.accelerator == "meta"
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["accelerator"] == "meta"
+    assert "computed on" in (tmp_path / "run" / "report.html").read_text()
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StateJournal, "on_round", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, federation, tmp_path / "cut")
+    with pytest.raises(Misconfigured, match=r"found one with another accelerator \(meta\); bring that back"):
+        run(world, federation, tmp_path / "cut", resume=True, device="cpu")
+
+
+def test_on_the_cpu_nothing_is_asked_of_another(
+    world: Path, federation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended = Pretended(monkeypatch)
+    result = run(world, federation, tmp_path / "run", device="cpu")
+    assert {(kind, accelerator.type) for kind, accelerator in pretended.asked} == {("heads", "cpu")}
+    assert result.accelerator == "cpu"

@@ -1,6 +1,11 @@
 """Benchmarks: timed in turn, and each says what it measured. No test looks at how long anything took."""
 
+import pytest
+import torch
+
+from simulations.accelerator import CPU
 from simulations.benchmarks import BENCHMARKS
+from simulations.benchmarks.round import accelerator_figures
 from simulations.benchmarks.timing import median_milliseconds
 from simulations.report import Progress
 
@@ -23,3 +28,16 @@ def test_the_grid_is_measured_copied_and_serialised() -> None:
     record = BENCHMARKS["grid"].load()(Progress())
     assert [row["fidelity"] for row in record["rows"]] == ["copy", "wire"]
     assert all(row["milliseconds per client"] > 0 for row in record["rows"])
+
+
+def test_a_round_says_which_accelerator_was_found_and_what_it_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Some GPU")
+    wall = {"this engine": 3.0, "this engine on cuda": 2.0}
+    assert accelerator_figures(torch.device("cuda"), wall) == {
+        "accelerator": "Some GPU",
+        "speed-up of accelerator": 1.5,
+    }
+    assert accelerator_figures(CPU, {"this engine": 3.0}) == {
+        "accelerator": "none found",
+        "speed-up of accelerator": None,
+    }

@@ -9,17 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from client import LoadedRelease
-from client.training import LocalTraining
-from shared.behaviour import Event, EventKind, positive_events
+from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, NotYet
-from simulations.cohort import CohortRound, WindowColumns, has_closed_form, write_windows
-from simulations.devices import Population, SeededRandomness, write_logs
-from tests.support.tiny import catalogue
-
-GROUPS = ("dense", "concepts", "transitions", "forgetting", "context", "bias", "scales")
-ITEMS = [item.id for item in catalogue()]
-NUMBER, SEED = 3, 5
+from simulations.cohort import CohortRound, WindowColumns, has_closed_form
+from tests.support.cohorts import ITEMS, SEED, Cohort, people_of
 
 
 @st.composite
@@ -54,40 +47,12 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-class Devices:
-    """Devices of some logs, under a release whose every parameter has moved."""
-
-    def __init__(self, tiny, people, folder, *settings):
-        release, model = tiny.moved(*settings)
-        self.release, self.model, self.logs = release, model, people
-        self.installed = LoadedRelease(release, "digest", model, LocalTraining(model))
-        groups = set(model.layout.groups)
-        self.groups = tuple(group for group in GROUPS if group in groups)
-        write_logs(folder, people)
-        population = Population(folder)
-        numbers = population.people.own_texts()
-        with model.at(release.vector):
-            self.words = model.encoder.embed(list(numbers)) if numbers else np.zeros((0, 32), np.float32)
-        write_windows(folder, population, release.catalogue, release.federation.windows.events, numbers)
-        self.columns = WindowColumns(folder)
-
-    def together(self):
-        words = self.release.whitening.apply(self.words)
-        vector, groups = self.release.vector, self.groups
-        round_ = CohortRound(self.installed, vector, groups, NUMBER, self.columns, words, SEED)
-        return round_.updates(range(len(self.logs)))
-
-    def alone(self, device):
-        events, chance = positive_events(self.logs[device]), SeededRandomness(SEED, device, NUMBER)
-        return self.installed.training.update(self.release, self.release.vector, self.groups, events, chance)
-
-
 @trying(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(settings=SETTINGS, people=st.lists(logs(), min_size=1, max_size=5))
 def test_devices_together_give_what_each_gives_alone(tiny, settings, people):
     told = [f"{name}={value}" for name, value in settings.items()]
     with tempfile.TemporaryDirectory() as folder:
-        population = Devices(tiny, people, Path(folder), *told)
+        population = Cohort(tiny, people, Path(folder), *told)
         updates = population.together()
         assert has_closed_form(population.release.federation, population.groups)
         assert updates.unusual == []
@@ -104,17 +69,9 @@ def test_devices_together_give_what_each_gives_alone(tiny, settings, people):
             np.testing.assert_allclose(vector, expected, atol=1e-5 * max(1.0, float(np.linalg.norm(expected))))
 
 
-def people_of(count, events=9):
-    rng = np.random.default_rng(0)
-    return [
-        [Event(float(place), EventKind.CLICK, ITEMS[row]) for place, row in enumerate(rng.integers(24, size=events))]
-        for _ in range(count)
-    ]
-
-
 def test_how_devices_are_put_together_changes_little(tiny, tmp_path):
     """Chunks are made of whoever is asked: a device's own update stays what it is."""
-    population = Devices(tiny, people_of(70), tmp_path, "privacy.level=event")
+    population = Cohort(tiny, people_of(70), tmp_path, "privacy.level=event")
     words = np.zeros((0, population.release.index.shape[1]), np.float32)
     round_ = CohortRound(
         population.installed, population.release.vector, population.groups, 1, population.columns, words, SEED
@@ -126,7 +83,7 @@ def test_how_devices_are_put_together_changes_little(tiny, tmp_path):
 
 
 def test_a_window_whose_gradient_is_not_finite_counts_as_none_and_takes_no_other_with_it(tiny, tmp_path):
-    population = Devices(tiny, people_of(4), tmp_path, "windows.sampling_probability=1.0")
+    population = Cohort(tiny, people_of(4), tmp_path, "windows.sampling_probability=1.0")
     whole = population.together().vectors
     population.release.index[ITEMS.index(population.logs[2][0].item)] = np.nan
     torn = population.together()
@@ -139,7 +96,7 @@ def test_a_window_whose_gradient_is_not_finite_counts_as_none_and_takes_no_other
 
 
 def test_without_that_bound_such_a_device_is_asked_itself(tiny, tmp_path):
-    population = Devices(tiny, people_of(3), tmp_path, "privacy.level=none", "windows.sampling_probability=1.0")
+    population = Cohort(tiny, people_of(3), tmp_path, "privacy.level=none", "windows.sampling_probability=1.0")
     row = ITEMS.index(population.logs[1][0].item)
     population.release.index[row] = np.nan
     unusual = population.together().unusual
@@ -161,7 +118,7 @@ def test_what_has_no_closed_form_is_known(tiny, settings, groups):
 
 
 def test_damaged_columns_are_told(tiny, tmp_path):
-    Devices(tiny, people_of(2), tmp_path)
+    Cohort(tiny, people_of(2), tmp_path)
     (tmp_path / "rows.npy").write_bytes(b"other")
     with pytest.raises(Corrupt, match=r"windows of simulated devices .* start anew"):
         WindowColumns(tmp_path)

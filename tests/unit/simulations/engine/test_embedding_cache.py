@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
-from shared.model import Encoder
+from shared.model import Encoder, build_model
 from simulations.engine.embedding_cache import embed_catalogue
 from tests.support.tiny import Tiny, catalogue
 
@@ -24,6 +25,22 @@ def test_a_catalogue_is_encoded_and_checked_once(tiny: Tiny, monkeypatch: pytest
     monkeypatch.setattr(Encoder, "unknown_shares", lambda *_: pytest.fail("checked again"))
     assert np.array_equal(embed_catalogue(model, catalogue(), 16, done.append), first)
     assert done == [24]
+
+
+def test_what_was_encoded_in_another_precision_or_elsewhere_is_not_taken(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, half = tiny.model(), tiny.model()
+    half.encoder.encode_on(torch.device("cpu"), torch.bfloat16)
+    one, other = (embed_catalogue(model, catalogue(), 16) for model in (plain, half))
+    assert not np.array_equal(one, other)
+    elsewhere = build_model(tiny.file(), trainable=False)
+    elsewhere.encoder.encode_on(torch.device("meta"), torch.float32)
+    with pytest.raises(NotImplementedError):  # it encodes anew, where there is nothing to bring back
+        embed_catalogue(elsewhere, catalogue(), 16)
+    monkeypatch.setattr(Encoder, "embed", lambda *_, **__: pytest.fail("encoded again"))
+    assert np.array_equal(embed_catalogue(plain, catalogue(), 16), one)
+    assert np.array_equal(embed_catalogue(half, catalogue(), 16), other)
 
 
 def test_a_catalogue_that_cannot_be_read_is_refused_each_time(tiny: Tiny, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """People on disk are the people they were; their columns say what Python says of their events."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def populations(draw: st.DrawFn) -> list[Person]:
 @given(populations())
 def test_people_are_read_as_they_were_written(people: list[Person]) -> None:
     kept = People.of(people)
-    assert list(kept) == people and kept == people
+    assert list(kept) == people
+    assert kept == people
     assert (len(kept), kept.events) == (len(people), sum(len(person.events) for person in people))
     assert kept.lengths().tolist() == [len(person.events) for person in people]
 
@@ -60,7 +62,7 @@ def test_columns_say_what_python_says_of_the_events(people: list[Person]) -> Non
     assert batch.positive.tolist() == [event in positive_events([event]) for event in flat]
     assert [batch.texts.texts[n] if n >= 0 else "" for n in batch.texts.numbers] == [event.text for event in flat]
     rows, starts = batch.shown
-    beside = [rows[begin:end].tolist() for begin, end in zip(starts[:-1], starts[1:], strict=True)]
+    beside = [rows[begin:end].tolist() for begin, end in pairwise(starts)]
     assert beside == [[CATALOGUE.row(one) if one in CATALOGUE else -1 for one in event.shown] for event in flat]
     told = [None if np.isnan(chance) else chance for chance in batch.propensities]
     assert told == [event.propensity for event in flat]
