@@ -88,7 +88,8 @@ def _read(slabs: Path, width: int) -> Iterator[tuple[list[bytes], Embeddings]]:
             with suppress(OSError):
                 path.unlink()
             continue
-        yield [key.tobytes() for key in keys], embeddings
+        joined = keys.tobytes()
+        yield [joined[start : start + _KEY_BYTES] for start in range(0, len(joined), _KEY_BYTES)], embeddings
 
 
 def _write(slabs: Path, keys: Sequence[bytes], embeddings: Embeddings) -> None:
