@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import client.recommender.index as index
@@ -16,6 +16,7 @@ def slow_best(factors, query, count, prior, allowed):
     return np.array(rows[:count], np.int64), scores
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     items=st.integers(1, 400),
@@ -24,7 +25,7 @@ def slow_best(factors, query, count, prior, allowed):
     unlike=st.floats(0, 6),
     share=st.sampled_from([1.0, 0.5, 0.01]),
     step=st.sampled_from([0.0, 0.25]),
-    block=st.sampled_from([1, 7, 64, 32768]),
+    block=st.sampled_from([13, 64, 2**17]),
     order=st.sampled_from(["any", "worst first", "best first", "one giant"]),
 )
 def test_the_best_are_those_that_sorting_every_score_gives(
