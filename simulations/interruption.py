@@ -19,6 +19,6 @@ def resumable(folder: Path, engine: str) -> Iterator[None]:
         if engine == "local" and (folder / "work" / "identity").exists():
             said = f"go on with the same command and --out {folder} --resume"
         else:
-            said = "nothing is left to go on with; start anew"
+            said = "nothing is left to go on with but the texts that are encoded; start anew"
         print(f"hushrec-simulate: stopped; {said}", file=sys.stderr)
         raise typer.Exit(_INTERRUPTED) from None

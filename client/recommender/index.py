@@ -1,7 +1,7 @@
 """The best n of a catalogue by inner product: found in bytes, proven and ranked in floats. The result is exact.
 
-All rows are scored by codes of one byte a number; an error bound for each row then says which could still be among the
-best n, and only those are scored again. Memory: 5 bytes a number and 10 a row.
+All rows are scored by codes of one byte a number; block by block, an error bound then says which could still be among
+the best n, given the blocks before, and only these are scored again. Memory: 5 bytes a number and 10 a row.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from shared.arrays import F32Matrix, F32Vector
 Mask = NDArray[np.bool_]
 
 _STEPS = 127.0
-_BLOCK = 2048  # rows quantised or scored at a time, so that no second copy of the whole is made
+_BLOCK = 2048  # rows quantised or scored in floats at a time, so that no second copy of the whole is made
+_SCANNED = 65536  # scores looked at at a time: they stay in a core's cache
 _ROUNDING = 1e-4  # of float32 sums, beside the bound for the bytes
 _HALF_ROUNDING = 2.0**-8  # of bfloat16, in which the kernel answers
 _LANES = 32  # the kernel reads rows of a multiple of so many numbers
@@ -56,6 +57,9 @@ class CatalogueIndex:
             rows = slice(start, start + _BLOCK)
             codes[rows, :width], self._steps[rows], self._errors[rows], self._norms[rows] = self._quantised(rows)
         self._codes = torch.from_numpy(codes)
+        starts = np.arange(0, items, _SCANNED)
+        self._worst_errors = np.maximum.reduceat(self._errors, starts) if items else self._errors
+        self._worst_norms = np.maximum.reduceat(self._norms, starts) if items else self._norms
 
     def __repr__(self) -> str:
         return f"CatalogueIndex{self._factors.shape}"
@@ -79,27 +83,55 @@ class CatalogueIndex:
             prior: float32 [items].
             allowed: bool [items]; all when left out.
         """
-        scaled = query.astype(np.float64) * self._columns
-        halves = torch.zeros((1, self._codes.shape[1]), dtype=torch.bfloat16)
-        halves[0, : len(scaled)] = torch.from_numpy(scaled)
-        read = halves[0, : len(scaled)].double().numpy()
-        product = torch._weight_int8pack_mm(halves, self._codes, self._steps)[0].float().numpy()
-        bound = np.float32(np.linalg.norm(scaled)) * self._errors
-        bound += np.float32(np.linalg.norm(scaled - read) + _ROUNDING * np.linalg.norm(read)) * self._norms
-        bound += np.float32(_HALF_ROUNDING) * np.abs(product)
-        rough = product + prior
-        bound += np.float32(_ROUNDING) * (np.abs(rough) + bound)
-        if allowed is not None:
-            rough = np.where(allowed, rough, -np.inf)
-            count = min(count, int(allowed.sum()))
-        count = min(count, len(rough))
-        if count == 0:
+        count = min(count, len(self._factors))
+        if count <= 0:
             return Best(np.zeros(0, np.int64), np.zeros(0, np.float32))
-        surely = torch.from_numpy(rough - bound).topk(count).values[-1].item()
-        rows = np.flatnonzero(rough + bound >= surely)
-        scores = self._factors[rows].astype(np.float64) @ query.astype(np.float64) + prior[rows]
+        wide = query.astype(np.float64)
+        rows = self._perhaps_best(wide * self._columns, count, prior, allowed)
+        scores = self._factors[rows].astype(np.float64) @ wide + prior[rows]
         order = np.lexsort((rows, -scores))[:count]
         return Best(rows[order], scores[order].astype(np.float32))
+
+    def _perhaps_best(
+        self, query: NDArray[np.float64], count: int, prior: F32Vector, allowed: Mask | None
+    ) -> NDArray[np.int64]:
+        """Rows that can be among the best `count`, by the codes alone; all those that are, are among them."""
+        halves = torch.zeros((1, self._codes.shape[1]), dtype=torch.bfloat16)
+        halves[0, : len(query)] = torch.from_numpy(query)
+        read = halves[0, : len(query)].double().numpy()
+        per_error = np.float32(np.linalg.norm(query))
+        per_norm = np.float32(np.linalg.norm(query - read) + _ROUNDING * np.linalg.norm(read))
+
+        def bound(error: F32Vector, norm: F32Vector, product: F32Vector, rough: F32Vector) -> F32Vector:
+            """How far a score may be from the rough one; grows with each of these, the last two without their sign."""
+            of_codes = per_error * error + per_norm * norm + np.float32(_HALF_ROUNDING) * product
+            return of_codes + np.float32(_ROUNDING) * (rough + of_codes)
+
+        products = torch._weight_int8pack_mm(halves, self._codes, self._steps)[0]
+        floor = np.float32(-np.inf)  # which `count` of the rows so far surely reach
+        lower = np.zeros(0, np.float32)
+        rows, upper = [], []
+        for place, start in enumerate(range(0, len(self._factors), _SCANNED)):
+            block = slice(start, start + _SCANNED)
+            product = products[block].float().numpy()
+            rough = product + prior[block]
+            widest = bound(self._worst_errors[place], self._worst_norms[place], _size(product), _size(rough))
+            if floor == -np.inf:
+                offered = rough if allowed is None else rough[allowed[block]]
+                if len(offered) >= count:
+                    floor = _largest(offered, count)[0] - widest
+            near = np.flatnonzero(rough >= floor - widest)  # next to nothing of most blocks, so that the rest is quick
+            if allowed is not None:
+                near = near[allowed[block][near]]
+            product, rough = product[near], rough[near]
+            bounds = bound(self._errors[block][near], self._norms[block][near], np.abs(product), np.abs(rough))
+            lower = np.concatenate([lower, rough - bounds])
+            if len(lower) >= count:
+                lower = _largest(lower, count)
+                floor = lower[0]
+            rows.append(start + near)
+            upper.append(rough + bounds)
+        return np.concatenate(rows)[np.concatenate(upper) >= floor]
 
     def score(self, rows: NDArray[np.int64], query: F32Vector, prior: F32Vector) -> F32Vector:
         """Scores float32 of some rows, as `best` gives them."""
@@ -108,3 +140,12 @@ class CatalogueIndex:
             block = rows[start : start + _BLOCK]
             scores[start : start + _BLOCK] = self._factors[block].astype(np.float64) @ wide + prior[block]
         return scores
+
+
+def _largest(numbers: F32Vector, count: int) -> F32Vector:
+    """The `count` largest, the least of them first."""
+    return np.partition(numbers, len(numbers) - count)[len(numbers) - count :]
+
+
+def _size(numbers: F32Vector) -> F32Vector:
+    return np.maximum(numbers.max(), -numbers.min())

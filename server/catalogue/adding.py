@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.catalogue.embeddings import EmbeddingFile
 from server.home import Home
 from server.releases import Releases
+from shared.arrays import F32Matrix
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured, NotYet
-from shared.model import build_model, check_readable
+from shared.model import GlobalModel, build_model, check_readable, embed_and_keep
 from shared.records import read_items
 from shared.release import Release, first_release, with_items
 
@@ -50,7 +50,7 @@ def add_catalogue(
     Args:
         home: folder of the server.
         file: of items, named .jsonl or .csv.
-        progress: called with how many texts are encoded, of how many.
+        progress: called with how many of the new texts are encoded, of how many.
         note: called with what was read in another way than it stands in the file.
 
     Raises:
@@ -92,8 +92,7 @@ def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Prog
         )
     model = build_model(federation)
     check_readable(model.encoder, catalogue)
-    kept = EmbeddingFile(_embeddings(home), model, model.vector(), federation.backbone.max_tokens)
-    embeddings, encoded = kept.embed(catalogue.texts, progress)
+    embeddings, encoded = _embed(home, model, catalogue.texts, progress)
     release = first_release(federation, catalogue, model, embeddings)
     return _publish(home, releases, release, "release zero", len(catalogue), encoded, 0)
 
@@ -101,8 +100,8 @@ def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Prog
 def _with(home: Home, head: Release, new: Catalogue, progress: Progress) -> tuple[Release, int]:
     model = build_model(head.federation)
     check_readable(model.encoder, Catalogue([*head.catalogue, *new]))
-    kept = EmbeddingFile(_embeddings(home), model, head.vector, head.federation.backbone.max_tokens)
-    embeddings, encoded = kept.embed(new.texts, progress)
+    with model.at(head.vector):
+        embeddings, encoded = _embed(home, model, new.texts, progress)
     return with_items(head, model, new, embeddings=embeddings), encoded
 
 
@@ -112,8 +111,16 @@ def _publish(home: Home, releases: Releases, release: Release, why: str, new: in
     return Added(len(release.catalogue), new, encoded, link.release, link.sequence)
 
 
-def _embeddings(home: Home) -> Path:
-    return home.catalogue / "embeddings.safetensors"
+def _embed(home: Home, model: GlobalModel, texts: Sequence[str], progress: Progress) -> tuple[F32Matrix, int]:
+    """Embeddings under the model's present adapters, kept from one import to the next; and how many are new."""
+    total, done = len(set(texts)), 0
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, total)
+
+    return embed_and_keep(home.catalogue / "embeddings", model.encoder, texts, tell)
 
 
 def _refuse_changes(file: Path, changed: Sequence[Item]) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from shared.model.concept_labels import name_concepts, read_names, rename
     from shared.model.concept_model import ConceptModel, Concepts, EventSequence, Forgetting, Scales, Windows, age_ranks
     from shared.model.context import CONTEXT_WIDTH, Context, HourPoint, encode_context, hour_point, hour_similarity
+    from shared.model.embedding_slabs import embed_and_keep
     from shared.model.encoder import Encoder, Padded, Progress
     from shared.model.evolution import Evolution, State, build_evolution
     from shared.model.gates import Gates
@@ -45,6 +46,7 @@ __getattr__, __dir__ = lazy_exports(
             "hour_point",
             "hour_similarity",
         ),
+        "shared.model.embedding_slabs": ("embed_and_keep",),
         "shared.model.encoder": ("Encoder", "Padded", "Progress"),
         "shared.model.evolution": ("Evolution", "State", "build_evolution"),
         "shared.model.gates": ("Gates",),
@@ -84,6 +86,7 @@ __all__ = [
     "build_evolution",
     "build_model",
     "check_readable",
+    "embed_and_keep",
     "encode_context",
     "encoder_width",
     "find_concepts",

@@ -5,6 +5,7 @@ averaging adapters is exact. B starts at zero: the first encoder is the backbone
 """
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -68,6 +69,7 @@ class Encoder:
         self.name, self.digest = federation.backbone.name, backbone.digest
         self.store = ActivationStore(memory_bytes)
         self._max_tokens = federation.backbone.max_tokens
+        self._lora_scale = settings.lora_scale
         self._tokenizer = backbone.tokenizer
         self._lower = _part(backbone.model, list(layers)[:split])
         upper = _part(backbone.model, list(layers)[split:])
@@ -158,6 +160,19 @@ class Encoder:
             return self._copy.embed(self._tokenizer(texts))
         kept = keep or not self.store.missing(texts)
         return self.embed_kept(self.lower(texts) if kept else self._run_lower(texts))
+
+    def state_digest(self) -> str:
+        """SHA-256, in hexadecimal, of all that embeddings depend on besides the texts.
+
+        Adapters that do nothing yet leave no trace in it, whatever their shapes are.
+        """
+        told = hashlib.sha256(f"{self.digest} {self.arithmetic} {self._max_tokens} {self.width}".encode())
+        if any(parameter.detach().any() for parameter in self.adapters.values()):
+            told.update(f" {self._lora_scale}".encode())
+            for name, parameter in sorted(self.upper.named_parameters()):
+                if "lora_" in name:
+                    told.update(name.encode() + parameter.detach().numpy().tobytes())
+        return told.hexdigest()
 
     def _adapter_bytes(self) -> bytes:
         return b"".join(parameter.detach().numpy().tobytes() for parameter in self.adapters.values())

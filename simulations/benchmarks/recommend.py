@@ -1,4 +1,4 @@
-"""Ranking on the device beside brute force: the best ten of 100,000 made-up items, on one thread of one process.
+"""Ranking on the device beside brute force: the best ten of up to a million made-up items, on one thread.
 
 Times are CPU times: what others do on the same machine says nothing of a device.
 """
@@ -16,26 +16,29 @@ from numpy.typing import NDArray
 
 from client import Recommender
 from client.recommender import CatalogueIndex
-from shared.arrays import F32Matrix
+from shared.arrays import F32Matrix, F32Vector
 from shared.behaviour import Event, EventKind
 from shared.model import build_model
 from shared.release import first_release
-from simulations.benchmarks.timing import quantile_milliseconds
+from simulations.benchmarks.timing import quantile_milliseconds, slope_on_log_axes
 from simulations.datasets import load
 from simulations.engine import embed_catalogue
 from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve
 
-ITEMS = 100_000
-QUERIES = 200
+_ITEMS = (1_000, 10_000, 100_000, 1_000_000)
+_QUERIES = 200  # of each size, and fewer of the largest
+_ROWS_ASKED = 50_000_000  # of a size by all its queries together, at most
+_CHECKED = 10  # lists held against those of double precision
+_MADE = 50_000  # rows made at a time
 _DENSE, _CONCEPTS, _TOP = 128, 64, 8
 _COUNT = 10
 _HISTORY = 200
 
 
 def benchmark_recommend(progress: Progress) -> dict[str, Any]:
-    """Ten of 100,000 items: int8 index beside NumPy and FAISS; one more event and ten again, the encoder included."""
+    """Ten of up to 1,000,000 items: int8 index beside NumPy and FAISS; an event and ten again, encoder included."""
     # A process of its own: the libraries read how many threads they may use when they are loaded.
     with (
         progress.stage("ranking"),
@@ -57,57 +60,79 @@ def _single_threaded_libraries() -> Iterator[None]:
 
 
 def _measured() -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    factors, prior = _catalogue(rng)
-    queries = [_query(factors, rng) for _ in range(QUERIES)]
-    index = CatalogueIndex(factors)
-    turn = iter(np.tile(np.arange(QUERIES), 4))
-    ways: dict[str, Callable[[], object]] = {
-        "int8 index, exact": lambda: index.best(queries[next(turn)], _COUNT, prior),
-        "numpy float32, brute force": lambda: _brute_force(factors, queries[next(turn)], prior),
-    }
-    flat = _faiss(factors, prior)
-    if flat is not None:
-        ways["faiss flat"] = lambda: flat(queries[next(turn)])
-    taken = quantile_milliseconds(ways, QUERIES, time.process_time)
+    factors, prior = _catalogue(np.random.default_rng(0))
+    rows = [_of_size(factors[:items], prior[:items]) for items in _ITEMS]
     again = quantile_milliseconds({"event": _one_more_event()}, 100, time.process_time)["event"]
     return {
-        "items, numbers an item": f"{ITEMS}, {factors.shape[1]}",
-        "rows": [{"way": way, "p50 milliseconds": p50, "p99 milliseconds": p99} for way, (p50, p99) in taken.items()],
-        "p50 over numpy": taken["int8 index, exact"][0] / taken["numpy float32, brute force"][0],
-        "faiss": "measured" if flat else "not installed: pip install -e '.[baselines]'",
+        "numbers an item": factors.shape[1],
+        "rows": rows,
+        "index, slope on log axes from 10,000 items": slope_on_log_axes(
+            _ITEMS[1:], [row["index p50 ms"] for row in rows[1:]]
+        ),
+        "ratio to numpy, most items": rows[-1]["index p50 ms"] / rows[-1]["numpy p50 ms"],
+        "faiss": "measured" if "faiss flat p50 ms" in rows[0] else "not installed: pip install -e '.[baselines]'",
         "an event and ten of the demo's items again, p50 milliseconds": again[0],
         "an event and ten of the demo's items again, p99 milliseconds": again[1],
     }
 
 
-def _catalogue(rng: np.random.Generator) -> tuple[F32Matrix, F32Matrix]:
+def _of_size(factors: F32Matrix, prior: F32Vector) -> dict[str, Any]:
+    """The index, NumPy's float32 brute force and FAISS' flat index over the same rows, asked in turn."""
+    rng = np.random.default_rng(1)
+    queries = [_query(factors, rng) for _ in range(min(_QUERIES, _ROWS_ASKED // len(factors)))]
+    index, flat = CatalogueIndex(factors), _faiss(factors, prior)
+    turn = iter(np.tile(np.arange(len(queries)), 4))
+    ways: dict[str, Callable[[], object]] = {
+        "index": lambda: index.best(queries[next(turn)], _COUNT, prior),
+        "numpy": lambda: _brute_force(factors, queries[next(turn)], prior),
+    }
+    if flat is not None:
+        ways["faiss flat"] = lambda: flat(queries[next(turn)])
+    taken = quantile_milliseconds(ways, len(queries), time.process_time)
+    exact = [
+        np.array_equal(index.best(query, _COUNT, prior).rows, _in_doubles(factors, query, prior))
+        for query in queries[:_CHECKED]
+    ]
+    row: dict[str, Any] = {"items": f"{len(factors):,}"}
+    for way, (p50, p99) in taken.items():
+        row |= {f"{way} p50 ms": p50, f"{way} p99 ms": p99}
+    return row | {"exact lists": f"{sum(exact)} of {len(exact)}"}
+
+
+def _catalogue(rng: np.random.Generator) -> tuple[F32Matrix, F32Vector]:
     """Clustered unit vectors beside the roots of sparse concept shares, as a release has them; and a prior."""
     centres = rng.normal(size=(500, _DENSE))
-    z = centres[rng.integers(500, size=ITEMS)] + 0.8 * rng.normal(size=(ITEMS, _DENSE))
-    z /= np.linalg.norm(z, axis=1, keepdims=True)
-    shares = np.zeros((ITEMS, _CONCEPTS))
-    places = np.argsort(rng.random((ITEMS, _CONCEPTS)), axis=1)[:, :_TOP]
-    np.put_along_axis(shares, places, rng.dirichlet(np.ones(_TOP), ITEMS), axis=1)
-    prior = 0.5 * rng.normal(size=ITEMS)
-    return np.concatenate([z, np.sqrt(shares)], 1).astype(np.float32), prior.astype(np.float32)
+    factors = np.zeros((_ITEMS[-1], _DENSE + _CONCEPTS), np.float32)
+    for start in range(0, len(factors), _MADE):
+        part = factors[start : start + _MADE]
+        z = centres[rng.integers(500, size=len(part))] + 0.8 * rng.normal(size=(len(part), _DENSE))
+        part[:, :_DENSE] = z / np.linalg.norm(z, axis=1, keepdims=True)
+        places = np.argsort(rng.random((len(part), _CONCEPTS)), axis=1)[:, :_TOP]
+        shares = rng.dirichlet(np.ones(_TOP), len(part))
+        np.put_along_axis(part[:, _DENSE:], places, np.sqrt(shares).astype(np.float32), axis=1)
+    return factors, (0.5 * rng.normal(size=len(factors))).astype(np.float32)
 
 
-def _query(factors: F32Matrix, rng: np.random.Generator) -> F32Matrix:
+def _query(factors: F32Matrix, rng: np.random.Generator) -> F32Vector:
     """What a person of a few items asks."""
-    past = factors[rng.integers(ITEMS, size=6)].sum(0)
+    past = factors[rng.integers(len(factors), size=6)].sum(0)
     past[:_DENSE] *= 5.0 / np.linalg.norm(past[:_DENSE])
     past[_DENSE:] *= 3.0 / np.linalg.norm(past[_DENSE:])
     return past
 
 
-def _brute_force(factors: F32Matrix, query: F32Matrix, prior: F32Matrix) -> NDArray[np.int64]:
+def _brute_force(factors: F32Matrix, query: F32Vector, prior: F32Vector) -> NDArray[np.int64]:
     scores = factors @ query + prior
-    best = np.argpartition(scores, ITEMS - _COUNT)[ITEMS - _COUNT :]
+    best = np.argpartition(scores, len(scores) - _COUNT)[len(scores) - _COUNT :]
     return best[np.argsort(-scores[best])]
 
 
-def _faiss(factors: F32Matrix, prior: F32Matrix) -> Callable[[F32Matrix], object] | None:
+def _in_doubles(factors: F32Matrix, query: F32Vector, prior: F32Vector) -> NDArray[np.int64]:
+    scores = np.einsum("nd,d->n", factors, query.astype(np.float64)) + prior
+    return np.argsort(-scores, kind="stable")[:_COUNT]
+
+
+def _faiss(factors: F32Matrix, prior: F32Vector) -> Callable[[F32Vector], object] | None:
     """FAISS' flat index over the same numbers, the prior as one more; None where it is not installed."""
     try:
         import faiss
@@ -115,7 +140,9 @@ def _faiss(factors: F32Matrix, prior: F32Matrix) -> Callable[[F32Matrix], object
         return None
     faiss.omp_set_num_threads(1)
     index = faiss.IndexFlatIP(factors.shape[1] + 1)
-    index.add(np.concatenate([factors, prior[:, None]], 1))
+    for start in range(0, len(factors), _MADE):
+        part = slice(start, start + _MADE)
+        index.add(np.concatenate([factors[part], prior[part, None]], 1))
     return lambda query: index.search(np.append(query, np.float32(1.0))[None], _COUNT)
 
 

@@ -33,6 +33,11 @@ class Benchmark(NamedTuple):
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     {
         "adapters": Benchmark("adapters", "benchmark_adapters", "an adapter step of 200 devices beside a heads step"),
+        "catalogue": Benchmark(
+            "catalogue",
+            "benchmark_catalogue",
+            "encoding the texts of a large catalogue, stopped in the midst and gone on with",
+        ),
         "client-step": Benchmark(
             "client_step", "client_step", "one device's update: heads and adapters, with and without per-window privacy"
         ),

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,6 +15,7 @@ from client.secagg import encode_rows
 from server import Federation
 from shared.secure_sum import RoundConfiguration
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
+from simulations.benchmarks.timing import slope_on_log_axes
 from simulations.cohort import CohortSum, ShardPool
 from simulations.devices import DeviceStates, InProcessGrid
 from simulations.engine import one_thread
@@ -41,7 +42,10 @@ def benchmark_scale(progress: Progress) -> dict[str, Any]:
         for what, by_size in taken.items()
         for size, milliseconds in by_size.items()
     ]
-    return {"rows": rows, **{f"slope_of_{what}": _slope(by_size) for what, by_size in taken.items()}}
+    return {
+        "rows": rows,
+        **{f"slope_of_{what}": slope_on_log_axes([*by_size], [*by_size.values()]) for what, by_size in taken.items()},
+    }
 
 
 def _by_devices(progress: Progress) -> dict[int, float]:
@@ -108,9 +112,3 @@ def _milliseconds(run: Callable[..., object], *given: object) -> float:
         run(*given)
         taken.append(1000.0 * (time.process_time() - started))
     return median(taken)
-
-
-def _slope(taken: Mapping[int, float]) -> float:
-    """Of milliseconds over sizes, on log axes, by least squares."""
-    slope, _ = np.polyfit(np.log(list(taken)), np.log(list(taken.values())), 1)
-    return float(slope)

@@ -1,7 +1,7 @@
 """Times several variants in turn, many times over, so that a busy machine slows all of them alike."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -30,3 +30,8 @@ def quantile_milliseconds(
             run()
             taken[name].append(1000.0 * (seconds() - started))
     return {name: (float(np.median(values)), float(np.quantile(values, 0.99))) for name, values in taken.items()}
+
+
+def slope_on_log_axes(sizes: Sequence[float], measured: Sequence[float]) -> float:
+    """The power of the size that what was measured grows with, by least squares: 1 where twice as much takes twice."""
+    return float(np.polyfit(np.log(sizes), np.log(measured), 1)[0])

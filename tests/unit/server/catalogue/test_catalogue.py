@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import shared.model.embedding_slabs as embedding_slabs
 from server.catalogue import add_catalogue
 from server.home import create_server
 from server.releases import Releases
@@ -108,28 +109,27 @@ def test_new_items_come_at_the_end_and_only_they_are_encoded(home, write, encode
 
 
 def test_an_import_that_is_killed_goes_on_where_it_was(home, write, encoded, monkeypatch):
-    import server.catalogue.adding as adding
-    import server.catalogue.embeddings as embeddings
+    monkeypatch.setattr(embedding_slabs, "_SLAB", 8)
+    whole, saved = embedding_slabs._write, []
 
-    monkeypatch.setattr(embeddings, "_SLAB", 8)
-    save, saved = embeddings.EmbeddingFile._save, []
-
-    def saving(self):
+    def saving(*given):
         if len(saved) == 2:
             raise KeyboardInterrupt
-        saved.append(save(self))
+        saved.append(whole(*given))
 
     with monkeypatch.context() as patch:
-        patch.setattr(embeddings.EmbeddingFile, "_save", saving)
+        patch.setattr(embedding_slabs, "_write", saving)
         with pytest.raises(KeyboardInterrupt):
             add_catalogue(home, write(records(catalogue())))
     assert Releases(home).head() is None
     encoded.clear()
+    seen = []
     with monkeypatch.context() as patch:
-        patch.setattr(adding.Releases, "publish", None)
+        patch.setattr(Releases, "publish", None)
         with pytest.raises(TypeError):
-            add_catalogue(home, write(records(catalogue())))
+            add_catalogue(home, write(records(catalogue())), lambda done, total: seen.append((done, total)))
     assert len([text for text in encoded if text in catalogue().texts]) == 8
+    assert (seen[0], seen[-1]) == ((16, 24), (24, 24))
     added = add_catalogue(home, write(records(catalogue())))
     assert (added.encoded, added.sequence) == (0, 1)
 
@@ -153,7 +153,7 @@ def test_fewer_items_than_concepts_say_what_to_do(home, write):
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
 def test_a_lost_file_of_embeddings_costs_time_alone(home, write, encoded, damage):
     first = add_catalogue(home, write(records(list(catalogue())[:20])))
-    path = home.catalogue / "embeddings.safetensors"
+    [path] = (home.catalogue / "embeddings").rglob("*.safetensors")
     path.unlink() if damage is None else path.write_bytes(damage)
     assert add_catalogue(home, write(records(catalogue()))).sequence == first.sequence + 1
 

@@ -6,7 +6,7 @@ import torch
 from simulations.accelerator import CPU
 from simulations.benchmarks import BENCHMARKS
 from simulations.benchmarks.round import accelerator_figures
-from simulations.benchmarks.timing import median_milliseconds
+from simulations.benchmarks.timing import median_milliseconds, slope_on_log_axes
 from simulations.report import Progress
 
 
@@ -16,6 +16,11 @@ def test_variants_are_run_in_turn_after_one_untimed_call_each() -> None:
     assert calls == ["a", "b", "a", "b", "a", "b"]
     assert taken.keys() == {"a", "b"}
     assert all(milliseconds >= 0 for milliseconds in taken.values())
+
+
+def test_a_slope_is_the_power_that_time_grows_with() -> None:
+    sizes = [10, 100, 1000]
+    assert slope_on_log_axes(sizes, [7.0 * size**2 for size in sizes]) == pytest.approx(2.0)
 
 
 def test_every_benchmark_is_where_the_registry_says_and_says_what_it_measures() -> None:

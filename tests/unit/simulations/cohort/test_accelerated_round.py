@@ -23,7 +23,7 @@ SETTINGS = [
 ]
 
 
-def round_of(population: Population, accelerator: torch.device) -> CohortRound:
+def round_of(population: Cohort, accelerator: torch.device) -> CohortRound:
     words = population.release.whitening.apply(population.words)
     vector, groups = population.release.vector, population.groups
     return CohortRound(population.installed, vector, groups, 1, population.columns, words, 5, accelerator)
