@@ -26,7 +26,7 @@ def embed_catalogue(
     Raises:
         Misconfigured: the encoder cannot read the catalogue; one of which the cache has anything was found readable.
     """
-    told = f"readable {model.encoder.digest} {max_tokens} {catalogue.digest()}"
+    told = f"readable {model.encoder.digest} {model.encoder.arithmetic} {max_tokens} {catalogue.digest()}"
     folder = _folder() / hashlib.sha256(told.encode()).hexdigest()
     if not any(folder.glob("*/*")):
         check_readable(model.encoder, catalogue)
