@@ -11,7 +11,7 @@ from typing import Any
 from server import Federation, IdealSum
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
-from simulations.cohort import COHORT, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
+from simulations.cohort import COHORT, CohortRound, CohortSum, Processes, ShardPool, WindowColumns, read_own_words
 from simulations.devices import DeviceStates, InProcessGrid
 from simulations.engine import one_thread
 from simulations.report import Progress
@@ -30,7 +30,7 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         with progress.stage("making devices"):
             world = BenchmarkWorld.make(Path(place) / "all", DEVICES, _SETTINGS)
             few = BenchmarkWorld.make(Path(place) / "few", _FEWER, _SETTINGS)
-        spread = pools.enter_context(ShardPool(world.home, SEED, _PROCESSES))
+        spread = pools.enter_context(ShardPool(world.home, SEED, Processes(_PROCESSES)))
         spread.wait()
         turns: dict[str, tuple[int, Callable[[], object]]] = {
             "this engine": (DEVICES, _ours(world, pools.enter_context(ShardPool(world.home, SEED)))),
@@ -85,7 +85,7 @@ def _timed(
 
 def _ours(world: BenchmarkWorld, pool: ShardPool) -> Callable[[], object]:
     states = DeviceStates()
-    return _next_round(*world.federation(f"ours {pool.processes}", states, CohortSum(world.settings, states, pool)))
+    return _next_round(*world.federation(f"ours {pool.size}", states, CohortSum(world.settings, states, pool)))
 
 
 def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:

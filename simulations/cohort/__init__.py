@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     from simulations.cohort.cohort_sum import CohortSum, round_request
     from simulations.cohort.drawn_windows import draw_windows, indexed
     from simulations.cohort.first_masked import FirstMasked
+    from simulations.cohort.helpers import Helpers, Processes
     from simulations.cohort.masked_cohort import MaskedCohort
     from simulations.cohort.own_words import number_texts, read_own_words, write_own_words
+    from simulations.cohort.ray_actors import RayActors
     from simulations.cohort.shard import COHORT, RoundWork, ShardWorker
     from simulations.cohort.shard_pool import ShardPool
     from simulations.cohort.updates import CohortRound, has_closed_form
@@ -21,8 +23,10 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.cohort.cohort_sum": ("CohortSum", "round_request"),
         "simulations.cohort.drawn_windows": ("draw_windows", "indexed"),
         "simulations.cohort.first_masked": ("FirstMasked",),
+        "simulations.cohort.helpers": ("Helpers", "Processes"),
         "simulations.cohort.masked_cohort": ("MaskedCohort",),
         "simulations.cohort.own_words": ("number_texts", "read_own_words", "write_own_words"),
+        "simulations.cohort.ray_actors": ("RayActors",),
         "simulations.cohort.shard": ("COHORT", "RoundWork", "ShardWorker"),
         "simulations.cohort.shard_pool": ("ShardPool",),
         "simulations.cohort.updates": ("CohortRound", "has_closed_form"),
@@ -31,7 +35,7 @@ __getattr__, __dir__ = lazy_exports(
 )
 
 __all__ = [
-    "COHORT", "CohortRound", "CohortSum", "FirstMasked", "MaskedCohort", "RoundWork", "ShardPool", "ShardWorker",
-    "WindowColumns", "draw_windows", "has_closed_form", "indexed", "number_texts", "read_own_words", "round_request",
-    "write_own_words", "write_windows",
+    "COHORT", "CohortRound", "CohortSum", "FirstMasked", "Helpers", "MaskedCohort", "Processes", "RayActors",
+    "RoundWork", "ShardPool", "ShardWorker", "WindowColumns", "draw_windows", "has_closed_form", "indexed",
+    "number_texts", "read_own_words", "round_request", "write_own_words", "write_windows",
 ]  # fmt: skip

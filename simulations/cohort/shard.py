@@ -1,5 +1,6 @@
 """What a part of a cohort adds to a sum without masks, computed together. It can be asked of any process."""
 
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -13,6 +14,7 @@ from client import Contributor, LoadedRelease, RoundRequest, load_release, make_
 from client.secagg import encode_rows
 from server.aggregation import OPEN_UNITS
 from shared.charges import local_noise_over_clip
+from shared.errors import Misconfigured
 from shared.model import Vector
 from shared.privacy import with_indicator
 from shared.round_parameters import RoundParameters
@@ -87,8 +89,17 @@ class ShardWorker:
     def __repr__(self) -> str:
         return f"ShardWorker({str(self._home)!r})"
 
-    def ready(self) -> None:
-        """Answer as soon as the process can."""
+    def ready(self, mark: str) -> None:
+        """Answer as soon as the process can.
+
+        Raises:
+            Misconfigured: the work folder is not the one in which a file of this name was just written.
+        """
+        if not (self._home / mark).exists():
+            raise Misconfigured(
+                f"{self._home}: expected the work folder of this run on {platform.node()}, found none or another; put "
+                "--out on storage that all nodes share under one path"
+            )
 
     def works_together(self, work: RoundWork) -> bool:
         """Whether devices' contributions to this round are one tensor program."""
