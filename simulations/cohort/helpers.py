@@ -70,7 +70,7 @@ class Processes:
     def __repr__(self) -> str:
         return f"Processes({self.count + 1})"
 
-    def start(self, number: int, home: Path, seed: int) -> Helper:
+    def start(self, number: int, home: Path, seed: int) -> Worker:
         """See `Helpers.start`."""
         return Worker(f"devices {number}", open_worker, str(home), seed)
 

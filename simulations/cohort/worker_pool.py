@@ -117,13 +117,8 @@ class WorkerPool:
             if lost is None:
                 return
             helper.stop()
-            _LOGGER.warning("helper-lost helper=%d reason=%r; its part is done again", number, str(lost))
-            with self._turn:
-                self._ready -= 1
-                self._starting += 1
-                if not self._ready and not self._source.beside_this_process:
-                    _LOGGER.warning("helper-lost none is left; this process works alone until one is back")
-                self._news.notify_all()
+            left = self._ready or "none, this process works until one is back"
+            _LOGGER.warning("helper-lost helper=%d reason=%r left=%s; its part is done again", number, str(lost), left)
 
     def _started(self, number: int) -> Helper | None:
         """A helper that is ready; None where there will be none."""
@@ -162,7 +157,10 @@ class WorkerPool:
             except Ended as ended:
                 with self._turn:
                     spread.waiting.appendleft(place)
+                    self._ready -= 1
+                    self._starting += 1
                     self._work.notify_all()
+                    self._news.notify_all()
                     return None if self._closed else ended
             with self._turn:
                 self._news.notify_all()
