@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from simulations.cohort.cohort_sum import CohortSum, round_request
     from simulations.cohort.drawn_windows import draw_windows, indexed
     from simulations.cohort.first_masked import FirstMasked
-    from simulations.cohort.helpers import Helpers, Processes
+    from simulations.cohort.helpers import Helper, Helpers, Processes
     from simulations.cohort.masked_cohort import MaskedCohort
     from simulations.cohort.own_words import number_texts, read_own_words, write_own_words
     from simulations.cohort.ray_actors import RayActors
@@ -23,7 +23,7 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.cohort.cohort_sum": ("CohortSum", "round_request"),
         "simulations.cohort.drawn_windows": ("draw_windows", "indexed"),
         "simulations.cohort.first_masked": ("FirstMasked",),
-        "simulations.cohort.helpers": ("Helpers", "Processes"),
+        "simulations.cohort.helpers": ("Helper", "Helpers", "Processes"),
         "simulations.cohort.masked_cohort": ("MaskedCohort",),
         "simulations.cohort.own_words": ("number_texts", "read_own_words", "write_own_words"),
         "simulations.cohort.ray_actors": ("RayActors",),
@@ -35,7 +35,7 @@ __getattr__, __dir__ = lazy_exports(
 )
 
 __all__ = [
-    "COHORT", "CohortRound", "CohortSum", "FirstMasked", "Helpers", "MaskedCohort", "Processes", "RayActors",
-    "RoundWork", "ShardPool", "ShardWorker", "WindowColumns", "draw_windows", "has_closed_form", "indexed",
+    "COHORT", "CohortRound", "CohortSum", "FirstMasked", "Helper", "Helpers", "MaskedCohort", "Processes",
+    "RayActors", "RoundWork", "ShardPool", "ShardWorker", "WindowColumns", "draw_windows", "has_closed_form", "indexed",
     "number_texts", "read_own_words", "round_request", "write_own_words", "write_windows",
 ]  # fmt: skip

@@ -70,7 +70,7 @@ class RayActors:
         if address:
             try:
                 self._ray.init(address=address, **quiet)
-            except (ConnectionError, ValueError) as error:
+            except (ConnectionError, ValueError, self._ray.exceptions.RayError) as error:
                 raise Misconfigured(
                     f"RAY_ADDRESS: expected the address of a running Ray cluster, got {address!r} "
                     f"({type(error).__name__}); start one with ray start --head, or unset it"
