@@ -103,7 +103,7 @@ class ShardWorker:
 
     def works_together(self, work: RoundWork) -> bool:
         """Whether devices' contributions to this round are one tensor program."""
-        return self._together(work, self._release(work.request.release, "adapters" in work.request.groups)) is not None
+        return self._has_closed_form(work, self._release(work.request.release, "adapters" in work.request.groups))
 
     @cached_property
     def _columns(self) -> WindowColumns:
@@ -229,18 +229,22 @@ class ShardWorker:
         dimension, norm = configuration.dimension, configuration.clip_norm
         return contributor.contribution(work.request, installed, vector, dimension, norm).vector, failures[0]
 
-    def _together(self, work: RoundWork, installed: LoadedRelease) -> CohortRound | None:
-        """The round as one tensor program, prepared once for all shards; None where it is not one."""
+    def _has_closed_form(self, work: RoundWork, installed: LoadedRelease) -> bool:
         request, vector = work.request, work.vector
         federation, layout = installed.release.federation, installed.model.layout
         if request.task != "update" or vector is None or not has_closed_form(federation, request.groups):
-            return None
+            return False
         adapters, read_under = (layout.extract(at, ["adapters"]) for at in (vector, installed.release.vector))
-        _, embeddings = self._own_texts
-        if len(embeddings) and not np.array_equal(adapters, read_under):
+        return not len(self._own_texts[1]) or np.array_equal(adapters, read_under)
+
+    def _together(self, work: RoundWork, installed: LoadedRelease) -> CohortRound | None:
+        """The round as one tensor program, prepared once for all shards; None where it is not one."""
+        request, vector = work.request, work.vector
+        if vector is None or not self._has_closed_form(work, installed):
             return None
         key = (request, vector.tobytes())
         if self._round is None or self._round[0] != key:
+            _, embeddings = self._own_texts
             words = np.zeros((0, installed.release.index.shape[1]), np.float32)
             if len(embeddings):
                 words = installed.release.whitening.apply(np.asarray(embeddings))
