@@ -1,5 +1,6 @@
 """A round of a thousand devices that train the heads: this engine, its floor, its one-by-one path, and its peers."""
 
+import importlib.util
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,7 +12,17 @@ from typing import Any
 from server import Federation, IdealSum
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
-from simulations.cohort import COHORT, CohortRound, CohortSum, Processes, ShardPool, WindowColumns, read_own_words
+from simulations.cohort import (
+    COHORT,
+    CohortRound,
+    CohortSum,
+    Helpers,
+    Processes,
+    RayActors,
+    ShardPool,
+    WindowColumns,
+    read_own_words,
+)
 from simulations.devices import DeviceStates, InProcessGrid
 from simulations.engine import one_thread
 from simulations.report import Progress
@@ -26,22 +37,21 @@ _SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
 
 def benchmark_round(progress: Progress) -> dict[str, Any]:
     """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
-    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as pools:
+    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread():
         with progress.stage("making devices"):
             world = BenchmarkWorld.make(Path(place) / "all", DEVICES, _SETTINGS)
             few = BenchmarkWorld.make(Path(place) / "few", _FEWER, _SETTINGS)
-        spread = pools.enter_context(ShardPool(world.home, SEED, Processes(_PROCESSES)))
-        spread.wait()
-        turns: dict[str, tuple[int, Callable[[], object]]] = {
-            "this engine": (DEVICES, _ours(world, pools.enter_context(ShardPool(world.home, SEED)))),
-            f"this engine, {_PROCESSES} processes": (DEVICES, _ours(world, spread)),
-            "bare tensor work": (DEVICES, _floor(world)),
-            "one by one": (_FEWER, _one_by_one(few)),
-        }
         theirs = pfl_round(few)
-        if theirs is not None:
-            turns["pfl-research"] = (_FEWER, theirs)
-        cpu, wall = _timed(turns, progress)
+        with ExitStack() as pools:
+            turns: dict[str, tuple[int, Callable[[], object]]] = {
+                name: (DEVICES, _ours(world, name, pools.enter_context(ShardPool(world.home, SEED, helpers))))
+                for name, helpers in _ways().items()
+            }
+            turns["bare tensor work"] = (DEVICES, _floor(world))
+            turns["one by one"] = (_FEWER, _one_by_one(few))
+            if theirs is not None:
+                turns["pfl-research"] = (_FEWER, theirs)
+            cpu, wall = _timed(turns, progress)
         with progress.stage("Flower's Ray engine"):
             ray = flower_ray_seconds(few, 3)
     ours = wall["this engine"]
@@ -83,9 +93,21 @@ def _timed(
     }
 
 
-def _ours(world: BenchmarkWorld, pool: ShardPool) -> Callable[[], object]:
+def _ways() -> dict[str, Helpers]:
+    """Who computes the rounds of this engine."""
+    ways: dict[str, Helpers] = {
+        "this engine": Processes(),
+        f"this engine, {_PROCESSES} processes": Processes(_PROCESSES),
+    }
+    if importlib.util.find_spec("ray") is not None:
+        ways[f"this engine, {_PROCESSES} Ray actors"] = RayActors(_PROCESSES)
+    return ways
+
+
+def _ours(world: BenchmarkWorld, name: str, pool: ShardPool) -> Callable[[], object]:
+    pool.wait()
     states = DeviceStates()
-    return _next_round(*world.federation(f"ours {pool.size}", states, CohortSum(world.settings, states, pool)))
+    return _next_round(*world.federation(name, states, CohortSum(world.settings, states, pool)))
 
 
 def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:

@@ -14,11 +14,13 @@ from simulations.processors import processors
 R = TypeVar("R")
 
 _OBJECT_STORE_BYTES = 256 * 2**20  # of a cluster of our own; what is beyond lies on disk
-# Nothing is sent home, and no accelerator is hidden from anybody.
+# Nothing is sent home, no accelerator is hidden from anybody, and actors yield to no other process of their machine:
+# Ray's niceness of 15 would leave them a thirtieth of what each other process of a busy machine gets.
 _SURROUNDINGS = {
     "FLWR_TELEMETRY_ENABLED": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",
 }
 
 

@@ -130,9 +130,9 @@ class WorkerPool:
                     helper = self._helpers[number] = self._source.start(number, self._home, self._seed)
             if helper is not None:
                 helper.call(_LONGEST_SECONDS, ShardWorker.ready, self._mark.name)
-        except Ended as ended:  # stopped before it was ever needed, or the machine has no room for it
+        except (Ended, TimeoutError) as error:  # stopped before it was ever needed, or no machine has room for it
             if not self._closed:
-                _LOGGER.warning("helper-lost helper=%d reason=%r; it never was ready", number, str(ended))
+                _LOGGER.warning("helper-lost helper=%d reason=%r; it never was ready", number, str(error))
             helper = None
         except BaseException as error:
             helper, failure = None, error
@@ -158,10 +158,12 @@ class WorkerPool:
                 with self._turn:
                     spread.waiting.appendleft(place)
                     self._ready -= 1
+                    if self._closed:
+                        return None
                     self._starting += 1
                     self._work.notify_all()
                     self._news.notify_all()
-                    return None if self._closed else ended
+                return ended
             with self._turn:
                 self._news.notify_all()
 

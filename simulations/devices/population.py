@@ -1,6 +1,6 @@
 """A population of simulated devices: their logs in one folder, their chance from one seed.
 
-Logs are written once and read a slice at a time, so that any process, of this machine or another, opens any device cheaply.
+Logs are written once and read a slice at a time, so that any process, here or elsewhere, opens any device cheaply.
 """
 
 import hashlib
