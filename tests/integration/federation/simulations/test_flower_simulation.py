@@ -1,7 +1,5 @@
 """Flower's own simulation runs our ServerApp against anybody's ClientApp, to the same numbers."""
 
-import os
-
 import pytest
 from flwr.supercore import telemetry
 
@@ -16,7 +14,8 @@ def test_flowers_simulation_and_the_in_process_grid_give_the_same_numbers(toy, m
     from flwr.simulation import run_simulation
 
     monkeypatch.setattr(telemetry, "FLWR_TELEMETRY_ENABLED", "0")
-    monkeypatch.setitem(os.environ, "RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # other tests run on the same processors
     settings = ("training.rounds=2", "training.adapter_rounds=1", "model.popularity=true")
 
     def behave(device, kind):

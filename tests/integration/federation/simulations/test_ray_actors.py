@@ -90,6 +90,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Two nodes of one processor each, to which RAY_ADDRESS leads."""
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # other tests run on the same processors
     small = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **small})
     cluster.add_node(**small)
@@ -124,6 +125,8 @@ def test_a_node_that_is_lost_in_the_midst_of_a_sum_changes_no_bit_of_it(
     with ShardPool(world.home, SEED, Losing(lose_a_node)) as pool:
         assert pool.size == 2
         pool.wait()
+        with pytest.raises(RuntimeError, match=r"answers failed \(TypeError\)"):  # what fails is an error, no loss
+            pool._workers.spread(ShardWorker.answers, [(None, False, {})])
         spread = summed(world, CohortSum(world.file, DeviceStates(), pool), DeviceStates(), request)
     assert alone.total is not None
     assert spread.total is not None
