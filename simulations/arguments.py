@@ -1,5 +1,6 @@
 """Checks what `simulate` is called with, before anything is read: a wrong argument is named as the caller wrote it."""
 
+import importlib.util
 import typing
 from collections.abc import Iterable, Sequence
 
@@ -37,6 +38,8 @@ def check_arguments(
     ):
         if value not in typing.get_args(known):
             raise Misconfigured(f"{name}: expected {' or '.join(typing.get_args(known))}, got {value!r}")
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise Misconfigured("engine: expected Ray for --engine ray, found none; pip install 'hushrec[ray]'")
     listed = isinstance(settings, Iterable) and not isinstance(settings, str)
     if not listed or not all(isinstance(setting, str) for setting in settings):
         raise Misconfigured(
@@ -52,7 +55,5 @@ def check_arguments(
             continue
         if not isinstance(number, int) or isinstance(number, bool) or number < least:  # not numpy's: seeds are printed
             raise Misconfigured(f"{name}: expected a whole number of at least {least}, got {described(number)}")
-    if resume and engine == "ray":
-        raise Misconfigured("resume: expected engine local, got ray, which keeps no device's state; start anew")
     if resume and out is None:
         raise Misconfigured("resume: expected the folder of an unfinished run as out, got none; name the folder")

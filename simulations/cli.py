@@ -41,7 +41,8 @@ Settings = Annotated[
 Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds, instead of the federation file's.")]
 Clients = Annotated[int | None, typer.Option(min=2, help="Devices asked per round, instead of the federation file's.")]
 Engine = Annotated[
-    Literal["local", "ray"], typer.Option(help="local: one process. ray: Flower's engine, over several machines.")
+    Literal["local", "ray"],
+    typer.Option(help="local: processes of this machine. ray: all processors of a Ray cluster; no figure moves."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
 List = Annotated[bool, typer.Option("--list", help="Print the names there are, and stop.")]
@@ -59,7 +60,8 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Processes of the local engine; no figure moves. One for each processor from 3,000 people on.",
+            help="At most so many at work; no figure moves. One for each processor when left out, with "
+            "the local engine from 3,000 people on.",
         ),
     ] = None,
     device: Annotated[
@@ -108,7 +110,7 @@ def run(
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
         _check_data(data)
         folder = out or _fresh_folder(data)
-        with resumable(folder, engine):
+        with resumable(folder):
             from simulations.report import Progress, print_result
             from simulations.run import simulate
 

@@ -11,12 +11,12 @@ _INTERRUPTED = 130  # the status that shells know Ctrl-C by
 
 
 @contextmanager
-def resumable(folder: Path, engine: str) -> Iterator[None]:
+def resumable(folder: Path) -> Iterator[None]:
     """Ctrl-C says how to go on with the run in a folder, if anything of it is kept."""
     try:
         yield
     except KeyboardInterrupt:
-        if engine == "local" and (folder / "work" / "identity").exists():
+        if (folder / "work" / "identity").exists():
             said = f"go on with the same command and --out {folder} --resume"
         else:
             said = "nothing is left to go on with but the texts that are encoded; start anew"

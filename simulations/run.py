@@ -64,14 +64,15 @@ def simulate(
         set: single settings, "section.key=value".
         rounds: instead of the federation file's.
         clients_per_round: instead of the federation file's.
-        engine: local (this process and helpers of its own) or ray (Flower's engine).
-        processes: that the local engine's devices run in; their number changes no figure. Left out, one for each
-            processor from 3,000 people with a device on.
+        engine: local (this process and others of this machine) or ray (the processors of the Ray cluster that
+            RAY_ADDRESS names, or of this machine); it changes no figure.
+        processes: that devices run in; their number changes no figure. Left out, one for each processor, with the local
+            engine from 3,000 people with a device on.
         device: that encodes texts and computes what people's devices do together: cpu, cuda (a GPU), mps (Apple's), or
             auto, the best that is there. Figures differ a little from one to another.
         privacy: level of the promise; see the federation file.
         aggregation: how summands are added: checked (masked in the first round of each task and compared to the ideal
-            sum, ideal after that; masked throughout with the ray engine), secure, ideal or plain.
+            sum, ideal after that), secure, ideal or plain.
         seed: of the demo's world, of cohorts, of devices' chance and of sampled negatives.
         out: folder for report, figures and release; a temporary folder is used and removed when left out.
         resume: go on with the unfinished run in `out`.
@@ -122,8 +123,9 @@ def simulate(
     )
     identity = _identity(spec, world.dataset, seed, settings.digest(), prior.digest(), accelerator)
     folder = RunFolder.open(out, identity, resume)
-    first_only = aggregation == "checked" and settings.sum.mode == "secure" and engine == "local"
-    processes = processes or _processes(len(world.members))
+    first_only = aggregation == "checked" and settings.sum.mode == "secure"
+    if processes is None and engine == "local":
+        processes = _processes(len(world.members))
     trained = train_federation(
         world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes, accelerator
     )
@@ -240,7 +242,7 @@ def _without_privacy(
     settings: FederationFile,
     folder: RunFolder,
     engine: Engine,
-    processes: int,
+    processes: int | None,
     seed: int,
     shown: Progress,
     prior: Prior,

@@ -7,6 +7,7 @@ other errors may hold what a person wrote.
 import contextlib
 import signal
 import sys
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -14,6 +15,7 @@ from shared.errors import HushrecError
 from shared.lifetime import end_with_pipe
 
 Outcome = tuple[Any, Exception | None]
+"""What a call returned, or else what the caller may know of its error."""
 
 
 def main() -> None:
@@ -36,16 +38,24 @@ def _serve(connection: Connection) -> None:
         failure = _told("start", error)
     while connection.poll(idle_seconds):
         name, args, named = connection.recv()
-        answer = (None, failure) if failure else _answer(target, name, args, named)
+        answered = (None, failure) if failure else call_method(target, name, args, named)
         try:
-            connection.send(answer)
+            connection.send(answered)
         except OSError:
             raise
         except Exception as error:  # what cannot be pickled cannot be sent
             connection.send((None, _told(name, error)))
 
 
-def _answer(target: Any, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Outcome:
+def call_method(target: Any, name: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> Outcome:
+    """What comes of a call of another process to the object that this one holds.
+
+    Args:
+        target: the object.
+        name: of the method.
+        args: for it.
+        named: for it, by name.
+    """
     try:
         return getattr(target, name)(*args, **named), None
     except Exception as error:

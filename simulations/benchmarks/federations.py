@@ -5,6 +5,7 @@ from pathlib import Path
 
 from client import LoadedRelease, load_release, make_client_app
 from server import Aggregator, Clock, Federation
+from server.aggregation import Directory
 from shared.federation import FederationFile
 from shared.model import GlobalModel, build_model
 from shared.release import Release, first_release
@@ -91,7 +92,12 @@ class BenchmarkWorld:
         return cls.make(place, settings, privacy, aggregation, data=data)
 
     def federation(
-        self, name: str, states: DeviceStates, aggregator: Aggregator | None = None, clock: Clock | None = None
+        self,
+        name: str,
+        states: DeviceStates,
+        aggregator: Aggregator | None = None,
+        clock: Clock | None = None,
+        directory: Directory | None = None,
     ) -> tuple[Federation, InProcessGrid]:
         """A training of its own over these devices, and the grid that reaches them."""
         federation = Federation(
@@ -104,7 +110,7 @@ class BenchmarkWorld:
             registry=self.registry,
             clock=clock or simulated_clock(),
             aggregator=aggregator,
-            directory=SimulatedDirectory(SEED, self.devices),
+            directory=directory or SimulatedDirectory(SEED, self.devices),
         )
         return federation, InProcessGrid(make_client_app(self.opener()), self.devices, states=states)
 

@@ -1,7 +1,10 @@
 """Other simulators at the same work: Flower's Ray engine and pfl-research, each with this project's own model."""
 
+import importlib.util
+import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +14,11 @@ from torch import Tensor, nn
 
 from client import make_client_app
 from server import Clock, IdealSum
+from server.aggregation import NodeDirectory
 from shared.model import Windows
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.cohort import COLUMNS, WindowColumns, draw_windows, indexed, read_own_words
 from simulations.devices import DeviceStates, SeededRandomness
-from simulations.engine import run_ray
 
 HOW_PFL = "pip install --no-deps pfl==0.6.0 multiprocess dill prv-accountant"
 _RAY_WORKERS = 2
@@ -26,13 +29,15 @@ def flower_ray_seconds(world: BenchmarkWorld, rounds: int) -> list[float] | None
 
     Two workers share the devices, so that a round takes two processors' time.
     """
-    try:
-        import ray  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("ray") is None:
         return None
+    from flwr.simulation import run_simulation
+    from flwr.supercore import telemetry
+
+    telemetry.FLWR_TELEMETRY_ENABLED = "0"  # read from the environment when it was imported
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     taken: list[float] = []
-    states = DeviceStates()
-    federation, _ = world.federation("ray", states, IdealSum(), Clock())
+    federation, _ = world.federation("ray", DeviceStates(), IdealSum(), Clock(), NodeDirectory())
     app = ServerApp()
 
     @app.main()
@@ -42,7 +47,18 @@ def flower_ray_seconds(world: BenchmarkWorld, rounds: int) -> list[float] | None
             next(iter(federation.run(grid, until=federation.round_number + 1)))
             taken.append(time.perf_counter() - started)
 
-    run_ray(app, make_client_app(world.opener()), world.devices, workers=_RAY_WORKERS, states=states)
+    initialised: dict[str, Any] = {
+        "num_cpus": _RAY_WORKERS,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": "error",
+    }
+    run_simulation(
+        app,
+        make_client_app(world.opener()),
+        world.devices,
+        backend_config={"init_args": initialised, "client_resources": {"num_cpus": 1}},
+    )
     return taken
 
 

@@ -1,5 +1,6 @@
 """A round of a thousand devices that train the heads: this engine, also on a GPU, its floor, and other paths."""
 
+import importlib.util
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,17 @@ from server import Federation, IdealSum
 from simulations.accelerator import CPU, accelerator_name, find_accelerator
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
-from simulations.cohort import COLUMNS, CohortRound, CohortSum, ShardPool, WindowColumns, read_own_words
+from simulations.cohort import (
+    COLUMNS,
+    CohortRound,
+    CohortSum,
+    Helpers,
+    Processes,
+    RayActors,
+    ShardPool,
+    WindowColumns,
+    read_own_words,
+)
 from simulations.devices import DeviceStates, InProcessGrid
 from simulations.engine import one_thread
 from simulations.report import Progress
@@ -30,25 +41,24 @@ _SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
 def benchmark_round(progress: Progress) -> dict[str, Any]:
     """CPU time per device of a noised round of 1,000, beside its bare tensor work, the one-by-one path and peers."""
     accelerator = find_accelerator("auto")
-    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as pools:
+    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread():
         with progress.stage("making devices"):
             world = BenchmarkWorld.demo(Path(place) / "all", DEVICES, _SETTINGS)
             few = BenchmarkWorld.demo(Path(place) / "few", _FEWER, _SETTINGS)
-        spread = pools.enter_context(ShardPool(world.home, SEED, _PROCESSES))
-        spread.wait()
-        turns: dict[str, tuple[int, Callable[[], object]]] = {
-            "this engine": (DEVICES, _ours(world, "one process", pools.enter_context(ShardPool(world.home, SEED)))),
-            f"this engine, {_PROCESSES} processes": (DEVICES, _ours(world, "processes", spread)),
-            "bare tensor work": (DEVICES, _floor(world)),
-            "one by one": (_FEWER, _one_by_one(few)),
-        }
-        if accelerator != CPU:
-            accelerated = pools.enter_context(ShardPool(world.home, SEED, accelerator=accelerator))
-            turns[_on(accelerator)] = (DEVICES, _ours(world, accelerator.type, accelerated))
         theirs = pfl_round(few)
-        if theirs is not None:
-            turns["pfl-research"] = (_FEWER, theirs)
-        cpu, wall = _timed(turns, progress)
+        with ExitStack() as pools:
+            turns: dict[str, tuple[int, Callable[[], object]]] = {
+                name: (DEVICES, _ours(world, name, pools.enter_context(ShardPool(world.home, SEED, helpers))))
+                for name, helpers in _ways().items()
+            }
+            if accelerator != CPU:
+                accelerated = pools.enter_context(ShardPool(world.home, SEED, accelerator=accelerator))
+                turns[_on(accelerator)] = (DEVICES, _ours(world, accelerator.type, accelerated))
+            turns["bare tensor work"] = (DEVICES, _floor(world))
+            turns["one by one"] = (_FEWER, _one_by_one(few))
+            if theirs is not None:
+                turns["pfl-research"] = (_FEWER, theirs)
+            cpu, wall = _timed(turns, progress)
         with progress.stage("Flower's Ray engine"):
             ray = flower_ray_seconds(few, 3)
     ours = wall["this engine"]
@@ -105,9 +115,21 @@ def _timed(
     }
 
 
+def _ways() -> dict[str, Helpers]:
+    """Who computes the rounds of this engine."""
+    ways: dict[str, Helpers] = {
+        "this engine": Processes(),
+        f"this engine, {_PROCESSES} processes": Processes(_PROCESSES),
+    }
+    if importlib.util.find_spec("ray") is not None:
+        ways[f"this engine, {_PROCESSES} Ray actors"] = RayActors(_PROCESSES)
+    return ways
+
+
 def _ours(world: BenchmarkWorld, name: str, pool: ShardPool) -> Callable[[], object]:
+    pool.wait()
     states = DeviceStates()
-    return _next_round(*world.federation(f"ours, {name}", states, CohortSum(world.settings, states, pool)))
+    return _next_round(*world.federation(name, states, CohortSum(world.settings, states, pool)))
 
 
 def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:

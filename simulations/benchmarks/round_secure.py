@@ -18,7 +18,7 @@ from shared.privacy import Keystream, sample_discrete_gaussian
 from shared.round_parameters import derive_round_parameters
 from shared.secure_sum import mask_words
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
-from simulations.cohort import MaskedCohort, ShardPool
+from simulations.cohort import MaskedCohort, Processes, ShardPool
 from simulations.devices import DeviceStates, InProcessGrid, OpenSimulatedDevice, PreparedContribution
 from simulations.engine import one_thread
 from simulations.report import Progress
@@ -44,7 +44,7 @@ def benchmark_round_secure(progress: Progress) -> dict[str, Any]:
                 world = BenchmarkWorld.demo(Path(place) / name, DEVICES, (*_COMMON, *settings), "user", "secure")
                 taken = {}
                 for processes in (1, _PROCESSES):
-                    with ShardPool(world.home, SEED, processes) as pool:
+                    with ShardPool(world.home, SEED, Processes(processes)) as pool:
                         pool.wait()
                         run, milliseconds = _rounds(world, pool, f"in {processes}"), []
                         for _ in range(_ROUNDS):
@@ -72,7 +72,7 @@ def _rounds(world: BenchmarkWorld, pool: ShardPool, name: str) -> Callable[[], o
     states, prepared = DeviceStates(), dict[int, PreparedContribution]()
     federation, _ = world.federation(name, states, MaskedCohort(SecureSum(world.registry), pool, prepared))
     app = make_client_app(OpenSimulatedDevice(world.home, SEED, prepared=prepared))
-    answer = (lambda asked: pool.answers(asked, True, prepared)) if pool.processes > 1 else None
+    answer = (lambda asked: pool.answers(asked, True, prepared)) if pool.size > 1 else None
     grid = InProcessGrid(app, world.devices, states=states, answer_together=answer)
     return lambda: next(iter(federation.run(grid, until=federation.round_number + 1)))
 

@@ -1,5 +1,6 @@
 """What a part of a cohort adds to a sum without masks, computed together. It can be asked of any process."""
 
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -14,6 +15,7 @@ from client import Contributor, LoadedRelease, RoundRequest, item_counts, load_r
 from client.secagg import encode_rows
 from server.aggregation import OPEN_UNITS
 from shared.charges import local_noise_over_clip
+from shared.errors import Misconfigured
 from shared.model import Vector
 from shared.privacy import with_indicator
 from shared.round_parameters import RoundParameters
@@ -90,14 +92,23 @@ class ShardWorker:
     def __repr__(self) -> str:
         return f"ShardWorker({str(self._home)!r})"
 
-    def ready(self) -> None:
-        """Answer as soon as the process can."""
+    def ready(self, mark: str) -> None:
+        """Answer as soon as the process can.
+
+        Raises:
+            Misconfigured: the work folder is not the one in which a file of this name was just written.
+        """
+        if not (self._home / mark).exists():
+            raise Misconfigured(
+                f"{self._home}: expected the work folder of this run on {platform.node()}, found none or another; put "
+                "--out on storage that all nodes share under one path"
+            )
 
     def works_together(self, work: RoundWork) -> bool:
         """Whether devices' contributions to this round are computed together."""
         if work.request.task == "statistics":
             return True
-        return self._together(work, self._release(work.request.release, "adapters" in work.request.groups)) is not None
+        return self._has_closed_form(work, self._release(work.request.release, "adapters" in work.request.groups))
 
     @cached_property
     def _columns(self) -> WindowColumns:
@@ -226,18 +237,22 @@ class ShardWorker:
         dimension, norm = configuration.dimension, configuration.clip_norm
         return contributor.contribution(work.request, installed, vector, dimension, norm).vector, failures[0]
 
-    def _together(self, work: RoundWork, installed: LoadedRelease) -> CohortRound | None:
-        """The round as one tensor program, prepared once for all shards; None where it is not one."""
+    def _has_closed_form(self, work: RoundWork, installed: LoadedRelease) -> bool:
         request, vector = work.request, work.vector
         federation, layout = installed.release.federation, installed.model.layout
         if request.task != "update" or vector is None or not has_closed_form(federation, request.groups):
-            return None
+            return False
         adapters, read_under = (layout.extract(at, ["adapters"]) for at in (vector, installed.release.vector))
-        _, embeddings = self._own_texts
-        if len(embeddings) and not np.array_equal(adapters, read_under):
+        return not len(self._own_texts[1]) or np.array_equal(adapters, read_under)
+
+    def _together(self, work: RoundWork, installed: LoadedRelease) -> CohortRound | None:
+        """The round as one tensor program, prepared once for all shards; None where it is not one."""
+        request, vector = work.request, work.vector
+        if vector is None or not self._has_closed_form(work, installed):
             return None
         key = (request, vector.tobytes())
         if self._round is None or self._round[0] != key:
+            _, embeddings = self._own_texts
             words = np.zeros((0, installed.release.index.shape[1]), np.float32)
             if len(embeddings):
                 words = installed.release.whitening.apply(np.asarray(embeddings))

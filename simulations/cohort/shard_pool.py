@@ -1,59 +1,45 @@
-"""Spreads a cohort over processes, in parts that are always the same, so that their number changes no bit of a sum."""
+"""Cuts a cohort into parts that are always the same, so that whoever does them changes no bit of a sum."""
 
-import contextlib
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from client import RoundRequest
-from client.workers import Ended, Worker
 from simulations.accelerator import CPU
+from simulations.cohort.helpers import Helpers, Processes
 from simulations.cohort.shard import Contributions, RoundWork, ShardSum, ShardWorker
+from simulations.cohort.worker_pool import WorkerPool
 from simulations.devices import DeviceAnswer, DeviceQuestion, PreparedContribution
-
-R = TypeVar("R")
 
 _TOGETHER = 128  # devices of a part that is one tensor program
 _ONE_BY_ONE = 4  # of a part in which each computes for itself
 _MESSAGES_AT_ONCE = 16
-_LONGEST_SECONDS = 24 * 3600.0
 
 
 class ShardPool:
-    """This process and helpers beside it. They share the release, the windows and the words by memory map.
+    """Works for the devices of a population. All workers share the release, windows and words by memory map."""
 
-    Helpers take their seconds to start; until one is ready, the others do its part. They end with `close`, or with this
-    process.
-    """
-
-    def __init__(self, home: Path, seed: int, processes: int = 1, accelerator: torch.device = CPU) -> None:
+    def __init__(self, home: Path, seed: int, helpers: Helpers | None = None, accelerator: torch.device = CPU) -> None:
         """Take the population of a run's work folder; see `ShardWorker`.
 
         Args:
             home: the folder.
             seed: of all devices' chance.
-            processes: that work at a time, this one among them.
+            helpers: that work for them; without, this process does it alone.
             accelerator: of all of them, for tensor programs.
         """
-        self._own = ShardWorker(home, seed, accelerator)
-        self._helpers = [Worker(f"devices {n}", open_worker, str(home), seed, accelerator) for n in range(1, processes)]
-        self._ready: list[Worker] = []
+        self._workers = WorkerPool(home, seed, Processes() if helpers is None else helpers, accelerator)
         self._kept: tuple[tuple[RoundRequest, list[int]], list[Contributions]] | None = None
-        self._starting = [threading.Thread(target=self._await, args=(one,), daemon=True) for one in self._helpers]
-        for thread in self._starting:
-            thread.start()
 
     def __repr__(self) -> str:
-        return f"ShardPool({self.processes} processes)"
+        return f"ShardPool({self.size})"
 
     @property
-    def processes(self) -> int:
-        """That work at a time, once they are ready."""
-        return 1 + len(self._helpers)
+    def size(self) -> int:
+        """How many work at a time, once all are ready."""
+        return self._workers.size
 
     def __enter__(self) -> "ShardPool":
         return self
@@ -63,19 +49,11 @@ class ShardPool:
 
     def wait(self) -> None:
         """Return once every helper is ready, or has ended."""
-        for thread in self._starting:
-            thread.join()
+        self._workers.wait()
 
     def close(self) -> None:
         """End the helpers."""
-        for helper in self._helpers:
-            helper.stop()
-        self._ready.clear()
-
-    def _await(self, helper: Worker) -> None:
-        with contextlib.suppress(Ended):  # stopped before it was ever needed
-            helper.call(_LONGEST_SECONDS, ShardWorker.ready)
-            self._ready.append(helper)
+        self._workers.close()
 
     def words(self, work: RoundWork, devices: Sequence[int], summed: int) -> ShardSum:
         """The sum over the first `summed` of these devices, and what went wrong on any; see `ShardWorker.words`."""
@@ -87,11 +65,11 @@ class ShardPool:
             (work, part, [start + place < summed for place in range(len(part))], one)
             for start, part, one in zip(starts, parts, made, strict=False)
         ]
-        return _joined(work, self._spread(ShardWorker.words, asked))
+        return _joined(work, self._workers.spread(ShardWorker.words, asked))
 
     def contributions(self, work: RoundWork, devices: Sequence[int]) -> Contributions:
         """What each device would add, part by part as in `words`, which finds it done if it is asked next."""
-        made = self._spread(ShardWorker.contributions, [(work, part) for part in self._parts(work, devices)])
+        made = self._workers.spread(ShardWorker.contributions, [(work, part) for part in self._parts(work, devices)])
         nothing = np.zeros((0, work.terms.configuration.dimension), np.float32)
         vectors = np.concatenate([nothing, *(vectors for vectors, _ in made)])
         ends = np.cumsum([len(failures) for _, failures in made])[:-1]
@@ -109,49 +87,12 @@ class ShardPool:
             (part, masks, {one.device: prepared[one.device] for one in part if one.device in prepared})
             for part in parts
         ]
-        return [answer for answers in self._spread(ShardWorker.answers, asked) for answer in answers]
-
-    def _spread(self, method: Callable[..., R], asked: Sequence[tuple[object, ...]]) -> list[R]:
-        """What a method of `ShardWorker` returns for each of these arguments; whoever is free takes the next."""
-        results: dict[int, R] = {}
-        failures: list[BaseException] = []
-        waiting, turn = iter(range(len(asked))), threading.Lock()
-
-        def work(call: Callable[..., R]) -> None:
-            while True:
-                with turn:
-                    place = next(waiting, None)
-                if place is None or failures:
-                    return
-                try:
-                    results[place] = call(*asked[place])
-                except BaseException as error:
-                    failures.append(error)
-                    return
-
-        threads = [
-            threading.Thread(target=work, args=(lambda *given, of=helper: of.call(_LONGEST_SECONDS, method, *given),))
-            for helper in self._ready[: len(asked) - 1]
-        ]
-        for thread in threads:
-            thread.start()
-        work(lambda *given: method(self._own, *given))
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
-        return [results[place] for place in range(len(asked))]
+        return [answer for answers in self._workers.spread(ShardWorker.answers, asked) for answer in answers]
 
     def _parts(self, work: RoundWork, devices: Sequence[int]) -> list[Sequence[int]]:
-        """The devices that one process works for at a time; in a tensor program always as many, as floats add up so."""
-        size = _TOGETHER if self._own.works_together(work) else _ONE_BY_ONE
+        """The devices that one worker works for at a time; in a tensor program always as many, as floats add up so."""
+        size = _TOGETHER if self._workers.own.works_together(work) else _ONE_BY_ONE
         return [devices[start : start + size] for start in range(0, len(devices), size)]
-
-
-def open_worker(home: str, seed: int, accelerator: torch.device) -> ShardWorker:
-    """A helper's worker."""
-    torch.set_num_threads(1)  # as in the process that asks: another number adds floats up in another order
-    return ShardWorker(Path(home), seed, accelerator)
 
 
 def _joined(work: RoundWork, parts: Sequence[ShardSum]) -> ShardSum:

@@ -1,6 +1,6 @@
 """A population of simulated devices: their logs in one file, their chance from one seed.
 
-Logs are written once and read a group at a time, so that any process (this one, a Ray worker) opens any device cheaply.
+Logs are written once and read a group at a time, so that any process, here or elsewhere, opens any device cheaply.
 """
 
 import hashlib

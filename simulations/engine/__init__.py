@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from simulations.engine.embedding_cache import embed_catalogue
     from simulations.engine.local_engine import run_local, simulated_clock
     from simulations.engine.prior_knowledge import Prior
-    from simulations.engine.ray_engine import run_ray
     from simulations.engine.run_folder import RunFolder
     from simulations.engine.training import Trained, one_thread, train_federation
 
@@ -18,13 +17,12 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.engine.embedding_cache": ("embed_catalogue",),
         "simulations.engine.local_engine": ("run_local", "simulated_clock"),
         "simulations.engine.prior_knowledge": ("Prior",),
-        "simulations.engine.ray_engine": ("run_ray",),
         "simulations.engine.run_folder": ("RunFolder",),
         "simulations.engine.training": ("Trained", "one_thread", "train_federation"),
     },
 )
 
 __all__ = [
-    "Prior", "RunFolder", "Trained", "embed_catalogue", "one_thread", "run_local", "run_ray", "simulated_clock",
+    "Prior", "RunFolder", "Trained", "embed_catalogue", "one_thread", "run_local", "simulated_clock",
     "train_federation",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The simulated devices of a training: in which processes they run, and how their answers become sums."""
+"""The simulated devices of a training: who works for them, and how their answers become sums."""
 
 import statistics
 from collections.abc import Sequence
@@ -12,7 +12,16 @@ from server import Aggregator, RoundReport, SecureSum
 from server.training import request_for
 from shared.federation import FederationFile
 from shared.model import Layout, Vector
-from simulations.cohort import CohortSum, FirstMasked, MaskedCohort, RoundWork, ShardPool, ShardWorker, round_request
+from simulations.cohort import (
+    CohortSum,
+    FirstMasked,
+    Helpers,
+    MaskedCohort,
+    RoundWork,
+    ShardPool,
+    ShardWorker,
+    round_request,
+)
 from simulations.devices import (
     DeviceAnswer,
     DeviceQuestion,
@@ -24,8 +33,6 @@ from simulations.devices import (
     registry_key,
 )
 from simulations.engine.local_engine import run_local
-from simulations.engine.ray_engine import run_ray
-from simulations.options import Engine
 
 _MEASURED = 8  # devices
 
@@ -34,20 +41,19 @@ class DeviceSide:
     """The simulated devices of a training, and how their answers become sums.
 
     Attributes:
-        aggregator: adds up the answers of the local engine's devices; None where Flower's messages do it all.
-        directory: of the local engine's devices; None where they are asked who they are.
-        pool: of the processes that devices run in.
+        aggregator: adds up their answers.
+        directory: of the devices.
+        pool: of those who work for them.
     """
 
     def __init__(
         self,
         settings: FederationFile,
         home: Path,
-        engine: Engine,
         seed: int,
         states: DeviceStates,
         mask_first_only: bool,
-        processes: int,
+        helpers: Helpers,
         devices: int,
         accelerator: torch.device,
     ) -> None:
@@ -56,38 +62,32 @@ class DeviceSide:
         Args:
             settings: the terms of the federation.
             home: the run's work folder.
-            engine: local (this process and its helpers) or ray (Flower's engine).
             seed: of all devices' chance.
             states: what devices keep.
             mask_first_only: see `FirstMasked`.
-            processes: that devices of the local engine run in.
+            helpers: that work for devices beside this process.
             devices: how many there are.
             accelerator: computes what they do together.
         """
-        self.aggregator: Aggregator | None = None
-        self.directory = SimulatedDirectory(seed, devices) if engine == "local" else None
-        self.pool = ShardPool(home, seed, processes if engine == "local" else 1, accelerator)
+        self.directory = SimulatedDirectory(seed, devices)
+        self.pool = ShardPool(home, seed, helpers, accelerator)
         self._settings, self._home, self._seed = settings, home, seed
-        self._engine, self._states, self._devices = engine, states, devices
+        self._states, self._devices = states, devices
         self._prepared: dict[int, PreparedContribution] = {}
         self._masks = always
-        if engine == "local":
-            registry = registry_key(seed).public_key().public_bytes_raw()
-            ideal: Aggregator = CohortSum(settings, states, self.pool)
-            masked: Aggregator = MaskedCohort(SecureSum(registry), self.pool, self._prepared)
-            self.aggregator = masked if settings.sum.mode == "secure" else ideal
-            if mask_first_only:
-                first = FirstMasked(settings, states, masked, ideal)
-                self.aggregator, self._masks = first, lambda: first.masking
+        registry = registry_key(seed).public_key().public_bytes_raw()
+        ideal: Aggregator = CohortSum(settings, states, self.pool)
+        masked: Aggregator = MaskedCohort(SecureSum(registry), self.pool, self._prepared)
+        self.aggregator = masked if settings.sum.mode == "secure" else ideal
+        if mask_first_only:
+            first = FirstMasked(settings, states, masked, ideal)
+            self.aggregator, self._masks = first, lambda: first.masking
         self._app = make_client_app(OpenSimulatedDevice(home, seed, self._masks, self._prepared))
 
     def run(self, server_app: ServerApp) -> None:
         """Run the federation to its end."""
-        if self._engine == "ray":
-            run_ray(server_app, self._app, self._devices, states=self._states)
-        else:
-            together = self._answers if self.pool.processes > 1 else None
-            run_local(server_app, self._app, self._devices, states=self._states, answer_together=together)
+        together = self._answers if self.pool.size > 1 else None
+        run_local(server_app, self._app, self._devices, states=self._states, answer_together=together)
 
     def _answers(self, questions: Sequence[DeviceQuestion]) -> list[DeviceAnswer]:
         return self.pool.answers(questions, self._masks(), self._prepared)

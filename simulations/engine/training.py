@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from server import Clock, Counts, Federation, RoundReport, make_server_app
+from server import Counts, Federation, RoundReport, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -16,7 +16,7 @@ from shared.model import Layout, Vector, build_model
 from shared.release import Release, first_release, next_release
 from shared.round_parameters import window_epsilon
 from simulations.accelerator import CPU, encoder_precision
-from simulations.cohort import COLUMNS, write_own_words, write_windows
+from simulations.cohort import COLUMNS, Processes, RayActors, write_own_words, write_windows
 from simulations.devices import (
     DeviceStates,
     Population,
@@ -89,7 +89,7 @@ def train_federation(
     prior: Prior | None = None,
     ask_untrained: Questions | None = None,
     mask_first_only: bool = False,
-    processes: int = 1,
+    processes: int | None = None,
     accelerator: torch.device = CPU,
 ) -> Trained:
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
@@ -98,13 +98,14 @@ def train_federation(
         world: the people, their logs split, and what they choose from.
         settings: the terms of the federation.
         folder: where the run keeps its work and its release.
-        engine: local (this process) or ray (Flower's engine).
+        engine: local (this process and others of this machine) or ray (the processors of a Ray cluster).
         seed: of cohorts and of devices' chance.
         progress: where stages are shown.
         prior: concepts known beforehand, and names for them; none when left out.
         ask_untrained: what the model is asked before anybody taught it anything.
-        mask_first_only: see `FirstMasked`; for secure sums over devices of this process.
-        processes: that devices of the local engine run in; their number changes no figure.
+        mask_first_only: see `FirstMasked`; for secure sums.
+        processes: that devices run in, for the local engine one when left out, for ray as many as the cluster has
+            processors; their number changes no figure.
         accelerator: encodes texts, and computes what devices of the local engine do together.
     """
     prior = prior or Prior()
@@ -133,9 +134,9 @@ def train_federation(
         write_windows(folder.work / COLUMNS, Population(folder.work), catalogue, settings.windows.events, numbers)
         folder.mark_logs()
     states = DeviceStates()
-    devices = DeviceSide(
-        settings, folder.work, engine, seed, states, mask_first_only, processes, len(world.members), accelerator
-    )
+    helpers = RayActors(processes) if engine == "ray" else Processes(processes or 1)
+    programs = CPU if engine == "ray" else accelerator  # what every node has
+    devices = DeviceSide(settings, folder.work, seed, states, mask_first_only, helpers, len(world.members), programs)
     federation = Federation(
         settings,
         model.layout,
@@ -146,7 +147,7 @@ def train_federation(
         seed=seed,
         resume=folder.resumed,
         registry=registry_key(seed).public_key().public_bytes_raw(),
-        clock=simulated_clock() if engine == "local" else Clock(),
+        clock=simulated_clock(),
         aggregator=devices.aggregator,
         directory=devices.directory,
     )

@@ -1,55 +1,42 @@
 """Sums of a whole cohort at once, against the same sums device by device through Flower's messages."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from client import make_client_app
-from client.workers import Ended
+from client.workers import Worker
 from server import Aggregator, IdealSum, PlainSum, SecureSum, SumRequest, SumResult
-from server.aggregation import KnownMember
 from server.training import request_for
-from shared.behaviour import Event
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
-from shared.metrics import MEASURES
-from shared.model import Layout
 from shared.tasks import TASKS
 from simulations.cohort import (
-    COLUMNS,
     CohortSum,
     FirstMasked,
     MaskedCohort,
+    Processes,
     ShardPool,
-    write_own_words,
-    write_windows,
 )
 from simulations.devices import (
     DeviceStates,
     InProcessGrid,
     OpenSimulatedDevice,
-    Population,
-    PreparedContribution,
-    membership,
-    registry_key,
-    write_logs,
 )
 from simulations.engine import one_thread, simulated_clock
-from tests.support.tiny import Tiny, events, person
-
-Prepared = dict[int, PreparedContribution]
-
-SEED, DEVICES = 4, 14
-REGISTRY = registry_key(SEED).public_key().public_bytes_raw()
-GROUPS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales", "adapters")
-SETTINGS = (
-    f"training.groups={list(GROUPS)}".replace("'", '"'),
-    "training.clients_per_round=14",
-    "evaluation.every_rounds=1",
-    "model.popularity=true",
+from tests.integration.federation.simulations.cohort_world import (
+    DEVICES,
+    REGISTRY,
+    SEED,
+    CohortWorld,
+    Prepared,
+    summed,
 )
+from tests.support.tiny import Tiny
+
 MODES = {
     "plain": ("privacy.level=none",),
     "plain with noise": ("privacy.level=event", "privacy.local_noise=on"),
@@ -57,54 +44,6 @@ MODES = {
     "ideal, windows": ("privacy.level=both", "sum.mode=ideal", "privacy.local_noise=on"),
     "ideal, adaptive": ("privacy.level=user", "sum.mode=ideal", "clipping.adaptive_quantile=0.5"),
 }
-
-
-class World:
-    """A work folder with a release and devices' logs: some too short, some with words, one with a NaN to meet."""
-
-    def __init__(self, tiny: Tiny, home: Path, *settings: str, devices: int = DEVICES) -> None:
-        release, self.model = tiny.release(*SETTINGS, *settings)
-        self.home, self.file, self.vector = home, release.federation, release.vector
-        self.digest, self.items = release.digest(), len(release.catalogue)
-        release.save(home / "releases" / self.digest)
-        logs: list[Sequence[Event]] = [person(device, 1 + device % 9) for device in range(devices - 1)]
-        logs.append(events(["garden-0", "music-3", "garden-1"], {1: "a rose for the garden"}))
-        write_logs(home, logs, [person(100 + device, device % 2) for device in range(devices)])
-        population = Population(home)
-        numbers = population.people.own_texts()
-        with self.model.at(self.vector):
-            write_own_words(home / COLUMNS, numbers, self.model.encoder.embed(list(numbers)))
-        write_windows(home / COLUMNS, population, release.catalogue, self.file.windows.events, numbers)
-        self.cohort = [
-            KnownMember(membership(SEED, device).identity.device.hex(), node)
-            for device, node in enumerate(InProcessGrid(make_client_app(self.opener()), devices).get_node_ids())
-        ]
-
-    def opener(self, prepared: Prepared | None = None, masking: bool = False) -> OpenSimulatedDevice:
-        return OpenSimulatedDevice(self.home, SEED, lambda: masking, prepared or {})
-
-    def request(self, task: str, number: int, wanted: int | None = None) -> SumRequest:
-        dimension = {"statistics": self.items, "evaluation": MEASURES}.get(task) or self.layout(number).size
-        vector = None if task == "statistics" else self.vector
-        return request_for(
-            self.file, task, self.digest, number, dimension, REGISTRY, wanted or len(self.cohort), vector
-        )  # type: ignore[arg-type]
-
-    def layout(self, number: int) -> Layout:
-        return self.model.layout.select(self.file.groups_in(number))
-
-    def pool(self) -> ShardPool:
-        return ShardPool(self.home, SEED)
-
-
-def summed(
-    world: World, aggregator: Aggregator, states: DeviceStates, request: SumRequest, **opened: object
-) -> SumResult:
-    grid = InProcessGrid(make_client_app(world.opener(**opened)), len(world.cohort), states=states)  # type: ignore[arg-type]
-    with one_thread():
-        result = aggregator.sum(grid, world.cohort, request, simulated_clock())
-    grid.settle()
-    return result
 
 
 def units_of(file: FederationFile, request: SumRequest, result: SumResult) -> np.ndarray:
@@ -119,7 +58,7 @@ def units_of(file: FederationFile, request: SumRequest, result: SumResult) -> np
 
 @pytest.mark.parametrize("mode", MODES)
 def test_together_devices_send_and_write_down_what_they_do_one_by_one(tiny: Tiny, tmp_path: Path, mode: str) -> None:
-    world = World(tiny, tmp_path, *MODES[mode])
+    world = CohortWorld(tiny, tmp_path, *MODES[mode])
     alone, together = DeviceStates(), DeviceStates()
     one_by_one: Aggregator = PlainSum() if world.file.sum.mode == "plain" else IdealSum()
     at_once = CohortSum(world.file, together, world.pool())
@@ -136,7 +75,9 @@ def test_together_devices_send_and_write_down_what_they_do_one_by_one(tiny: Tiny
 
 
 def test_a_device_whose_budget_is_spent_declines_either_way(tiny: Tiny, tmp_path: Path) -> None:
-    world = World(tiny, tmp_path, *MODES["ideal"], "privacy.participations={update=2, statistics=1, evaluation=1}")
+    world = CohortWorld(
+        tiny, tmp_path, *MODES["ideal"], "privacy.participations={update=2, statistics=1, evaluation=1}"
+    )
     alone, together = DeviceStates(), DeviceStates()
     at_once = CohortSum(world.file, together, world.pool())
     for number in (1, 2, 3):
@@ -152,7 +93,7 @@ def test_a_device_whose_budget_is_spent_declines_either_way(tiny: Tiny, tmp_path
 
 @pytest.mark.parametrize("mode", ["plain", "ideal"])
 def test_those_beyond_the_wanted_come_too_late_either_way(tiny: Tiny, tmp_path: Path, mode: str) -> None:
-    world = World(tiny, tmp_path, *MODES[mode])
+    world = CohortWorld(tiny, tmp_path, *MODES[mode])
     alone, together = DeviceStates(), DeviceStates()
     one_by_one: Aggregator = PlainSum() if mode == "plain" else IdealSum()
     request = world.request("update", 1, wanted=9)
@@ -167,7 +108,7 @@ def test_those_beyond_the_wanted_come_too_late_either_way(tiny: Tiny, tmp_path: 
 
 
 def test_the_masked_sum_of_prepared_contributions_is_the_ideal_one_word_for_word(tiny: Tiny, tmp_path: Path) -> None:
-    world = World(tiny, tmp_path, "privacy.level=both", "sum.mode=secure", "privacy.local_noise=on")
+    world = CohortWorld(tiny, tmp_path, "privacy.level=both", "sum.mode=secure", "privacy.local_noise=on")
     prepared: Prepared = {}
     states, pool = DeviceStates(), world.pool()
     masked = MaskedCohort(SecureSum(REGISTRY), pool, prepared)
@@ -186,7 +127,7 @@ def test_the_masked_sum_of_prepared_contributions_is_the_ideal_one_word_for_word
 
 
 def test_a_masked_sum_that_is_another_is_a_fault(tiny: Tiny, tmp_path: Path) -> None:
-    world = World(tiny, tmp_path, "privacy.level=user", "sum.mode=secure")
+    world = CohortWorld(tiny, tmp_path, "privacy.level=user", "sum.mode=secure")
     prepared: Prepared = {}
     states, pool = DeviceStates(), world.pool()
 
@@ -204,18 +145,30 @@ def test_a_masked_sum_that_is_another_is_a_fault(tiny: Tiny, tmp_path: Path) -> 
         aggregator.sum(grid, world.cohort, world.request("update", 1), simulated_clock())
 
 
+class Kept(Processes):
+    """Processes that a test can reach."""
+
+    def __init__(self, processes: int) -> None:
+        super().__init__(processes)
+        self.started: list[Worker] = []
+
+    def start(self, number: int, home: Path, seed: int) -> Worker:
+        self.started.append(super().start(number, home, seed))
+        return self.started[-1]
+
+
 @pytest.fixture(scope="module")
-def spread_world(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, ShardPool]]:
+def spread_world(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CohortWorld, ShardPool]]:
     """A world of more devices than one part takes, and a pool of three processes over it."""
-    world = World(tiny, tmp_path_factory.mktemp("spread"), "privacy.level=both", "sum.mode=secure", devices=150)
-    with ShardPool(world.home, SEED, processes=3) as pool:
+    world = CohortWorld(tiny, tmp_path_factory.mktemp("spread"), "privacy.level=both", "sum.mode=secure", devices=150)
+    with ShardPool(world.home, SEED, Processes(3)) as pool:
         pool.wait()
         yield world, pool
 
 
 @pytest.mark.parametrize(("task", "number"), [("update", 1), ("update", 4), ("evaluation", 1), ("statistics", 0)])
 def test_the_number_of_processes_changes_no_bit_and_no_state(
-    spread_world: tuple[World, ShardPool], task: str, number: int
+    spread_world: tuple[CohortWorld, ShardPool], task: str, number: int
 ) -> None:
     world, pool = spread_world
     request, results, kept = world.request(task, number), [], []
@@ -231,7 +184,9 @@ def test_the_number_of_processes_changes_no_bit_and_no_state(
     assert kept[0] == kept[1]
 
 
-def test_the_whole_protocol_in_several_processes_gives_the_same_sum(spread_world: tuple[World, ShardPool]) -> None:
+def test_the_whole_protocol_in_several_processes_gives_the_same_sum(
+    spread_world: tuple[CohortWorld, ShardPool],
+) -> None:
     world, pool = spread_world
     request, states = world.request("update", 1), DeviceStates()
     prepared: Prepared = {}
@@ -251,26 +206,32 @@ def test_the_whole_protocol_in_several_processes_gives_the_same_sum(spread_world
     assert states.snapshot()[1] == fresh.snapshot()[1]
 
 
-def test_what_fails_ends_the_round(spread_world: tuple[World, ShardPool]) -> None:
+def test_what_fails_ends_the_round(spread_world: tuple[CohortWorld, ShardPool]) -> None:
     world, pool = spread_world
     unknown = request_for(world.file, "update", "0" * 64, 1, world.layout(1).size, REGISTRY, 150, world.vector)
     with pytest.raises(Misconfigured, match="expected a folder with manifest"):
         summed(world, CohortSum(world.file, DeviceStates(), pool), DeviceStates(), unknown)
 
 
-def test_a_helper_that_is_killed_ends_the_round(tiny: Tiny, tmp_path: Path) -> None:
-    world = World(tiny, tmp_path, "privacy.level=user", "sum.mode=ideal", devices=40)
-    with ShardPool(world.home, SEED, processes=2) as pool:
+def test_what_a_helper_that_is_killed_had_in_hand_is_done_again(tiny: Tiny, tmp_path: Path) -> None:
+    world = CohortWorld(tiny, tmp_path, "privacy.level=user", "sum.mode=ideal", devices=40)
+    request, processes = world.request("evaluation", 1), Kept(2)
+    alone = summed(world, CohortSum(world.file, DeviceStates(), world.pool()), DeviceStates(), request)
+    with ShardPool(world.home, SEED, processes) as pool:
         pool.wait()
-        pool._helpers[0].stop()
-        with pytest.raises(Ended, match="its process has ended"):
-            summed(world, CohortSum(world.file, DeviceStates(), pool), DeviceStates(), world.request("evaluation", 1))
+        processes.started[0].stop()
+        result = summed(world, CohortSum(world.file, DeviceStates(), pool), DeviceStates(), request)
+    assert alone.total is not None
+    assert result.total is not None
+    assert result.total.tobytes() == alone.total.tobytes()
 
 
 def test_a_pool_that_is_closed_leaves_no_process(tiny: Tiny, tmp_path: Path) -> None:
-    world = World(tiny, tmp_path, "privacy.level=none")
-    pool = ShardPool(world.home, SEED, processes=2)
-    (helper,) = pool._helpers
+    world = CohortWorld(tiny, tmp_path, "privacy.level=none")
+    processes = Kept(2)
+    pool = ShardPool(world.home, SEED, processes)
+    until = time.monotonic() + 60
+    while not processes.started:
+        assert time.monotonic() < until
     pool.close()
-    pool.wait()
-    assert not helper.alive
+    assert [helper.alive for helper in processes.started] == [False]

@@ -159,7 +159,6 @@ def test_a_spent_budget_stops_a_device_and_the_rounds_are_skipped(
         ({"set": ["model.concepts=25"]}, "model.concepts"),
         ({"set": ["model.dense_width=33"]}, "model.dense_width"),
         ({"aggregation": "plain"}, "sum.mode: expected secure"),
-        ({"engine": "ray", "resume": True}, "resume: expected engine local, got ray"),
     ],
 )
 def test_bad_options_say_what_to_do_and_leave_no_report(
