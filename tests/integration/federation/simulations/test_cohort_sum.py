@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from client import make_client_app
 from client.workers import Worker
@@ -152,8 +153,8 @@ class Kept(Processes):
         super().__init__(processes)
         self.started: list[Worker] = []
 
-    def start(self, number: int, home: Path, seed: int) -> Worker:
-        self.started.append(super().start(number, home, seed))
+    def start(self, number: int, home: Path, seed: int, accelerator: torch.device) -> Worker:
+        self.started.append(super().start(number, home, seed, accelerator))
         return self.started[-1]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from shared.errors import Misconfigured
 from shared.release.release import Release
@@ -68,8 +69,8 @@ class Losing(RayActors):
         self._lose, self._lost, self._actors = lose, threading.Event(), list[Any]()
         self._calls = itertools.count(1 - self.count)  # as many are asked whether they are ready
 
-    def start(self, number: int, home: Path, seed: int) -> Helper:
-        helper = super().start(number, home, seed)
+    def start(self, number: int, home: Path, seed: int, accelerator: torch.device) -> Helper:
+        helper = super().start(number, home, seed, accelerator)
         call = helper.call
         self._actors.append(helper._actor)  # type: ignore[attr-defined]
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from client.workers import Ended
 from shared.errors import Misconfigured
+from simulations.accelerator import CPU
 from simulations.cohort.shard import ShardWorker
 from simulations.cohort.worker_pool import WorkerPool
 
@@ -47,7 +49,7 @@ class Fakes:
         self.started: list[Fake] = []
         self.closed = False
 
-    def start(self, number: int, home: Path, seed: int) -> Fake:
+    def start(self, number: int, home: Path, seed: int, accelerator: torch.device) -> Fake:
         self.started.append(Fake(self._elsewhere or home, self._calls.pop(0) if self._calls else 0))
         return self.started[-1]
 
@@ -67,7 +69,7 @@ ENDLESS = float("inf")
 
 
 def test_calls_come_back_in_their_order_and_this_process_rests_while_helpers_are_ready(tmp_path: Path) -> None:
-    pool = WorkerPool(tmp_path, 0, Fakes(ENDLESS, ENDLESS, ENDLESS, count=3))
+    pool = WorkerPool(tmp_path, 0, Fakes(ENDLESS, ENDLESS, ENDLESS, count=3), CPU)
     pool.wait()
     assert results(pool) == (DOUBLES, {False})
     assert pool.spread(double, []) == []
@@ -75,7 +77,7 @@ def test_calls_come_back_in_their_order_and_this_process_rests_while_helpers_are
 
 
 def test_this_process_works_beside_helpers_that_are_processes_of_its_machine(tmp_path: Path) -> None:
-    pool = WorkerPool(tmp_path, 0, Fakes(count=0, beside=True))
+    pool = WorkerPool(tmp_path, 0, Fakes(count=0, beside=True), CPU)
     assert results(pool) == (DOUBLES, {True})
     assert pool.size == 1
     pool.close()
@@ -84,7 +86,7 @@ def test_this_process_works_beside_helpers_that_are_processes_of_its_machine(tmp
 
 def test_what_a_lost_helper_had_in_hand_another_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     helpers = Fakes(4, ENDLESS, 9, ENDLESS, count=2)
-    pool = WorkerPool(tmp_path, 0, helpers)
+    pool = WorkerPool(tmp_path, 0, helpers, CPU)
     pool.wait()
     assert results(pool)[0] == DOUBLES
     assert results(pool)[0] == DOUBLES
@@ -100,7 +102,7 @@ def test_what_a_lost_helper_had_in_hand_another_does(tmp_path: Path, caplog: pyt
 def test_with_nobody_left_this_process_does_it_alone_and_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pool = WorkerPool(tmp_path, 0, Fakes(3, 3, count=2))
+    pool = WorkerPool(tmp_path, 0, Fakes(3, 3, count=2), CPU)
     pool.wait()
     assert results(pool) == (DOUBLES, {True, False})
     pool.wait()
@@ -110,7 +112,7 @@ def test_with_nobody_left_this_process_does_it_alone_and_says_so(
 
 
 def test_what_a_helper_raises_is_raised_and_the_next_calls_are_made(tmp_path: Path) -> None:
-    pool = WorkerPool(tmp_path, 0, Fakes(ENDLESS, ENDLESS, count=2))
+    pool = WorkerPool(tmp_path, 0, Fakes(ENDLESS, ENDLESS, count=2), CPU)
     pool.wait()
     with pytest.raises(ValueError, match="below zero"):
         pool.spread(double, [(1,), (-1,), (2,)])
@@ -121,7 +123,7 @@ def test_what_a_helper_raises_is_raised_and_the_next_calls_are_made(tmp_path: Pa
 def test_a_helper_that_sees_another_folder_of_the_same_name_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    pool = WorkerPool(tmp_path / "work", 0, Fakes(ENDLESS, home=elsewhere))
+    pool = WorkerPool(tmp_path / "work", 0, Fakes(ENDLESS, home=elsewhere), CPU)
     pool.wait()
     with pytest.raises(Misconfigured, match=r"elsewhere: expected the work folder of this run .* put --out on storage"):
         pool.spread(double, NUMBERS)
@@ -140,10 +142,10 @@ def test_a_pool_that_is_closed_waits_for_nobody(tmp_path: Path) -> None:
             never.set()
 
     class Full(Fakes):
-        def start(self, number: int, home: Path, seed: int) -> Fake:
+        def start(self, number: int, home: Path, seed: int, accelerator: torch.device) -> Fake:
             return Waiting(home, 0)
 
-    pool = WorkerPool(tmp_path, 0, Full())
+    pool = WorkerPool(tmp_path, 0, Full(), CPU)
     assert results(pool) == (DOUBLES, {True})  # none is ready
     pool.close()
     assert list(tmp_path.iterdir()) == []
