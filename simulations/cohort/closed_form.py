@@ -5,7 +5,7 @@ all windows that hold it, and of its gradient only the axes that train are forme
 `adapters` have no closed form here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -51,6 +51,34 @@ class _Change(NamedTuple):
     along: Tensor
 
 
+class _Batch(NamedTuple):
+    """Windows in units of as many each, and the weights of the past float32 [T, T]."""
+
+    windows: IndexedWindows
+    units: int
+    forgetting: Tensor
+
+    def every(self) -> Tensor:
+        """Rows of all texts of a unit, int64 [units, R]: events, then targets, then others, window by window."""
+        windows = self.windows
+        return torch.cat([windows.events, windows.targets, windows.others], 1).reshape(self.units, -1)
+
+
+class _Term(NamedTuple):
+    """One term of the scores.
+
+    Attributes:
+        own: float32 [W, T], of each event's own item.
+        against: float32 [W, T, N], of the others.
+        back: takes how the losses change with either, adds the gradients it gives to those found, and returns how the
+            losses change with gamma, float32 [W].
+    """
+
+    own: Tensor
+    against: Tensor
+    back: Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]
+
+
 class ClosedForm:
     """The gradients of one round: heads, table and groups stay as they are."""
 
@@ -72,6 +100,12 @@ class ClosedForm:
         self._leading, read = 0, 0
         if "dense" in heads.views:
             self._leading, read = heads.dense.change.out_features, heads.dense.change.in_features
+        there = {
+            self._dense: table.dense is not None,
+            self._concepts: table.roots is not None,
+            self._popularity: self._settings.popularity,
+        }
+        self._terms = [term for term, is_there in there.items() if is_there]  # in the order of the scales
         with torch.no_grad():
             self._prior = table.directions @ heads.bias.weight[0] * table.lengths
             self._first = (
@@ -93,100 +127,33 @@ class ClosedForm:
         Returns:
             float32 [W / joined, shape of the parameter] of every parameter of the groups.
         """
-        table, trained = self._table, self._groups
-        units, events = len(windows.events) // joined, windows.events.shape[1]
-        forgetting = self._heads.forgetting.weights(events)
-        scales = iter(self._scales)
-        parts: list[tuple[Tensor, Tensor, Tensor]] = []  # factor, own [W, T], against [W, T, N]
-        p = lead = None
-        if table.dense is not None:
-            seen, wanted, beside = (table.dense[rows] for rows in (windows.events, windows.targets, windows.others))
-            past = torch.matmul(forgetting, seen)
-            past_slopes = inverse(past.norm(dim=-1))
-            p = past * past_slopes.unsqueeze(-1)
-            parts.append((next(scales), (p * wanted).sum(-1), torch.bmm(p, beside.mT)))
-        if table.roots is not None:
-            seen_shares = table.roots[windows.events].square()
-            wanted_roots, beside_roots = table.roots[windows.targets], table.roots[windows.others]
-            past_shares = torch.matmul(forgetting, seen_shares)
-            kept = past_shares.clamp(min=0.0)
-            whole = kept.sum(-1, keepdim=True).clamp(min=_TINY)
-            q = kept / whole
-            roots = q.clamp(min=_TINY).sqrt()
-            lead = roots + self._heads.transitions(roots)
-            if self._heads.context is not None:
-                lead = lead + self._heads.context(windows.context)
-            parts.append((next(scales), (lead * wanted_roots).sum(-1), torch.bmm(lead, beside_roots.mT)))
-        if self._settings.popularity:
-            share = self._popularity_share
-            against = share * table.log_popularity[windows.others].unsqueeze(1).expand(windows.allowed.shape)
-            parts.append((next(scales), share * table.log_popularity[windows.targets], against))
-        own, others = self._pulls(windows, parts)
+        batch = _Batch(windows, len(windows.events) // joined, self._heads.forgetting.weights(windows.events.shape[1]))
+        terms = [term(batch) for term in self._terms]
+        weighed = list(zip(self._scales, terms, strict=True))
+        own, others = self._pulls(windows, weighed)
         found: dict[str, Tensor] = {}
-        if "scales" in trained:
+        if "scales" in self._groups:
             pulls = [
-                factor * ((own * mine).sum(-1) + (others * theirs).sum((-1, -2))) for factor, mine, theirs in parts
+                scale * ((own * term.own).sum(-1) + (others * term.against).sum((-1, -2))) for scale, term in weighed
             ]
-            found["scales.levels"] = torch.stack(pulls, -1).reshape(units, joined, -1).sum(1) / 10.0
-        if "bias" in trained:
+            found["scales.levels"] = torch.stack(pulls, -1).reshape(batch.units, joined, -1).sum(1) / 10.0
+        if "bias" in self._groups:
             pull = torch.cat([own, others.sum(1)], 1)
             places = torch.cat([windows.targets, windows.others], 1)
-            pull = (pull * table.lengths[places]).reshape(units, 1, -1)
-            found["bias.weight"] = torch.bmm(pull, table.directions[places.reshape(units, -1)])
+            pull = (pull * self._table.lengths[places]).reshape(batch.units, 1, -1)
+            found["bias.weight"] = torch.bmm(pull, self._table.directions[places.reshape(batch.units, -1)])
         gamma = windows.importance.new_zeros(len(windows.events))
-        every = torch.cat([windows.events, windows.targets, windows.others], 1).reshape(units, -1)
-        if p is not None:
-            factor, along_own, along_others = parts[0]
-            own_d, others_d = factor * own, factor * others
-            towards = own_d.unsqueeze(-1) * wanted + torch.bmm(others_d, beside)
-            back = (towards - p * (p * towards).sum(-1, keepdim=True)) * past_slopes.unsqueeze(-1)
-            gamma += self._forgotten(back, seen)
-            if "dense" in trained:
-                first = slice(0, self._leading)
-                before = torch.matmul(forgetting.T, back)
-                changes = (
-                    _Change(before[..., first], (before * seen).sum(-1)),
-                    _Change(own_d.unsqueeze(-1) * p[..., first], own_d * along_own),
-                    _Change(torch.bmm(others_d.mT, p[..., first]), (others_d * along_others).sum(1)),
-                )
-                leading = torch.cat([change.leading for change in changes], 1).reshape(units, -1, self._leading)
-                along = torch.cat([change.along for change in changes], 1).reshape(units, -1, 1)
-                moved = (leading - self._first[every] * along) * table.dense_slopes[every].unsqueeze(-1)
-                found["dense.change.weight"] = torch.bmm(moved.mT, self._read[every])
-        if lead is not None:
-            factor = parts[1 if p is not None else 0][0]
-            own_c, others_c = factor * own, factor * others
-            towards = own_c.unsqueeze(-1) * wanted_roots + torch.bmm(others_c, beside_roots)
-            together = towards.reshape(units, -1, towards.shape[-1])
-            if "transitions" in trained:
-                found["transitions.weight"] = torch.bmm(together.mT, roots.reshape(together.shape))
-            if "context" in trained and self._heads.context is not None:
-                found["context.weight"] = torch.bmm(together.mT, windows.context.reshape(units, together.shape[1], -1))
-            by_root = towards + towards @ self._heads.transitions.weight
-            by_share = torch.where(q >= _TINY, 0.5 * by_root / roots, 0.0)
-            back = (by_share - (by_share * q).sum(-1, keepdim=True)) / whole
-            back = torch.where(past_shares >= 0, back, 0.0)
-            gamma += self._forgotten(back, seen_shares)
-            if "concepts" in trained:
-                shares_before = torch.matmul(forgetting.T, back)
-                changed = torch.cat(
-                    [
-                        shares_before,
-                        own_c.unsqueeze(-1) * lead * table.root_slopes[windows.targets],
-                        torch.bmm(others_c.mT, lead) * table.root_slopes[windows.others],
-                    ],
-                    1,
-                ).reshape(units, every.shape[1], -1)
-                found["concepts.weight"] = self._concept_gradients(every, changed)
-        if "forgetting" in trained:
-            found["forgetting.gamma"] = gamma.reshape(units, joined).sum(1, keepdim=True)
+        for scale, term in weighed:
+            gamma += term.back(scale * own, scale * others, found)
+        if "forgetting" in self._groups:
+            found["forgetting.gamma"] = gamma.reshape(batch.units, joined).sum(1, keepdim=True)
         return found
 
-    def _pulls(self, windows: IndexedWindows, parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def _pulls(self, windows: IndexedWindows, weighed: Sequence[tuple[Tensor, "_Term"]]) -> tuple[Tensor, Tensor]:
         """How the losses change with the score of each event's own item [W, T] and of the others [W, T, N]."""
         own, others = self._prior[windows.targets], self._prior[windows.others].unsqueeze(1)
-        for factor, mine, theirs in parts:
-            own, others = own + factor * mine, others + factor * theirs
+        for scale, term in weighed:
+            own, others = own + scale * term.own, others + scale * term.against
         others = others.masked_fill(~windows.allowed, -torch.inf)
         most = torch.maximum(own, others.amax(-1) if others.shape[-1] else own)
         own, others = (own - most).exp(), (others - most.unsqueeze(-1)).exp()
@@ -194,18 +161,99 @@ class ClosedForm:
         share = counted / (own + others.sum(-1))
         return own * share - counted, others * share.unsqueeze(-1)
 
+    def _dense(self, batch: "_Batch") -> "_Term":
+        """What the dense view adds to a score: the product of the summed past with the item."""
+        table, windows, forgetting = self._table, batch.windows, batch.forgetting
+        dense = _there(table.dense)
+        seen, wanted, beside = (dense[rows] for rows in (windows.events, windows.targets, windows.others))
+        past = torch.matmul(forgetting, seen)
+        past_slopes = inverse(past.norm(dim=-1))
+        p = past * past_slopes.unsqueeze(-1)
+        along_own, along_others = (p * wanted).sum(-1), torch.bmm(p, beside.mT)
+
+        def back(own: Tensor, others: Tensor, found: dict[str, Tensor]) -> Tensor:
+            towards = own.unsqueeze(-1) * wanted + torch.bmm(others, beside)
+            back = (towards - p * (p * towards).sum(-1, keepdim=True)) * past_slopes.unsqueeze(-1)
+            if "dense" in self._groups:
+                first = slice(0, self._leading)
+                before = torch.matmul(forgetting.T, back)
+                changes = (
+                    _Change(before[..., first], (before * seen).sum(-1)),
+                    _Change(own.unsqueeze(-1) * p[..., first], own * along_own),
+                    _Change(torch.bmm(others.mT, p[..., first]), (others * along_others).sum(1)),
+                )
+                leading = torch.cat([change.leading for change in changes], 1).reshape(batch.units, -1, self._leading)
+                along = torch.cat([change.along for change in changes], 1).reshape(batch.units, -1, 1)
+                every = batch.every()
+                moved = (leading - self._first[every] * along) * table.dense_slopes[every].unsqueeze(-1)
+                found["dense.change.weight"] = torch.bmm(moved.mT, self._read[every])
+            return self._forgotten(back, seen)
+
+        return _Term(along_own, along_others, back)
+
+    def _concepts(self, batch: "_Batch") -> "_Term":
+        """What the concepts add: the product of what the past shares lead to with the roots of the item's shares."""
+        table, windows, forgetting = self._table, batch.windows, batch.forgetting
+        table_roots = _there(table.roots)
+        seen = table_roots[windows.events].square()
+        wanted, beside = table_roots[windows.targets], table_roots[windows.others]
+        past = torch.matmul(forgetting, seen)
+        kept = past.clamp(min=0.0)
+        whole = kept.sum(-1, keepdim=True).clamp(min=_TINY)
+        q = kept / whole
+        roots = q.clamp(min=_TINY).sqrt()
+        lead = roots + self._heads.transitions(roots)
+        if self._heads.context is not None:
+            lead = lead + self._heads.context(windows.context)
+
+        def back(own: Tensor, others: Tensor, found: dict[str, Tensor]) -> Tensor:
+            towards = own.unsqueeze(-1) * wanted + torch.bmm(others, beside)
+            together = towards.reshape(batch.units, -1, towards.shape[-1])
+            if "transitions" in self._groups:
+                found["transitions.weight"] = torch.bmm(together.mT, roots.reshape(together.shape))
+            if "context" in self._groups and self._heads.context is not None:
+                context = windows.context.reshape(batch.units, together.shape[1], -1)
+                found["context.weight"] = torch.bmm(together.mT, context)
+            by_root = towards + towards @ self._heads.transitions.weight
+            by_share = torch.where(q >= _TINY, 0.5 * by_root / roots, 0.0)
+            back = (by_share - (by_share * q).sum(-1, keepdim=True)) / whole
+            back = torch.where(past >= 0, back, 0.0)
+            if "concepts" in self._groups:
+                changes = [
+                    torch.matmul(forgetting.T, back),
+                    own.unsqueeze(-1) * lead * table.root_slopes[windows.targets],
+                    torch.bmm(others.mT, lead) * table.root_slopes[windows.others],
+                ]
+                every = batch.every()
+                changed = torch.cat(changes, 1).reshape(batch.units, every.shape[1], -1)
+                found["concepts.weight"] = self._concept_gradients(every, changed)
+            return self._forgotten(back, seen)
+
+        return _Term((lead * wanted).sum(-1), torch.bmm(lead, beside.mT), back)
+
+    def _popularity(self, batch: "_Batch") -> "_Term":
+        """What popularity adds, whoever is asked."""
+        windows, popularity, share = batch.windows, self._table.log_popularity, self._popularity_share
+        against = share * popularity[windows.others].unsqueeze(1).expand(windows.allowed.shape)
+        return _Term(share * popularity[windows.targets], against, lambda own, others, found: own.new_zeros(len(own)))
+
     def _forgotten(self, back: Tensor, values: Tensor) -> Tensor:
         """How the losses [W] change with gamma through sums of past values [W, T, F] that change by `back`."""
         return (torch.matmul(self._heads.forgetting.slopes(values.shape[1]), values) * back).sum((-1, -2))
 
     def _concept_gradients(self, rows: Tensor, changed: Tensor) -> Tensor:
         """Of concepts [units, K, D], when the shares of the texts at `rows` [units, R] change by `changed`."""
-        if self._table.roots is None:
-            raise RuntimeError("concept gradients: expected a table with the concept view, got one without")
-        shares = self._table.roots[rows].square()
+        shares = _there(self._table.roots)[rows].square()
         values = shares * (changed - (changed * shares).sum(-1, keepdim=True)) / self._settings.concept_temperature
         towards = torch.bmm(values.mT, self._table.directions[rows])
         weight = self._heads.concepts.weight
         length = weight.norm(dim=1, keepdim=True)
         unit = weight / length
         return (towards - (towards * unit).sum(-1, keepdim=True) * unit) / length
+
+
+def _there(view: Tensor | None) -> Tensor:
+    """A view that the term which asks for it goes with."""
+    if view is None:
+        raise RuntimeError("closed form: expected a table with this view, got one without")
+    return view
