@@ -3,15 +3,17 @@
 import importlib.util
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
+from flwr.serverapp import Grid
 
-from server import Federation, IdealSum
+from server import Aggregator, Clock, CohortMember, Federation, IdealSum, SumRequest, SumResult
 from simulations.accelerator import CPU, accelerator_name, find_accelerator
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.benchmarks.peers import HOW_PFL, flower_ray_seconds, pfl_round
@@ -59,6 +61,8 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
             if theirs is not None:
                 turns["pfl-research"] = (_FEWER, theirs)
             cpu, wall = _timed(turns, progress)
+        with progress.stage("words one by one and together"):
+            apart = _words_apart(few)
         with progress.stage("Flower's Ray engine"):
             ray = flower_ray_seconds(few, 3)
     ours = wall["this engine"]
@@ -78,6 +82,7 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         "ratio_to_before": wall["one by one"] / ours,
         "ratio_to_flower_ray": None if on_ray is None else on_ray / ours,
         "ratio_to_pfl": wall["pfl-research"] / ours if "pfl-research" in wall else None,
+        "words_apart_share": apart,
         **({} if theirs is not None else {"for ratio_to_pfl": HOW_PFL}),
     }
 
@@ -134,6 +139,38 @@ def _ours(world: BenchmarkWorld, name: str, pool: ShardPool) -> Callable[[], obj
 
 def _one_by_one(world: BenchmarkWorld) -> Callable[[], object]:
     return _next_round(*world.federation("one by one", DeviceStates(), IdealSum()))
+
+
+class _Heard:
+    """An aggregator that keeps the units of its last sum."""
+
+    def __init__(self, aggregator: Aggregator) -> None:
+        self._aggregator = aggregator
+        self.units = np.zeros(0)
+
+    def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
+        """See `Aggregator.sum`."""
+        result = self._aggregator.sum(grid, cohort, request, clock)
+        if result.total is not None:
+            configuration = request.terms.configuration
+            parameters = configuration.for_cohort(result.tally.answered, request.terms.local_noise_over_clip)
+            self.units = np.rint(result.total * parameters.scale / configuration.clip_norm)
+        return result
+
+
+def _words_apart(world: BenchmarkWorld) -> float:
+    """Share of the devices' words that are not what each makes one by one: floats added in another order.
+
+    Told from the sums: a word that is one unit apart moves its sum by one, unless another moves it back.
+    """
+    sums = []
+    for name in ("together", "one by one"):
+        with ShardPool(world.home, SEED) as pool:
+            states = DeviceStates()
+            heard = _Heard(CohortSum(world.settings, states, pool) if name == "together" else IdealSum())
+            _next_round(*world.federation(f"words {name}", states, heard))()
+        sums.append(heard.units)
+    return float(np.abs(sums[0] - sums[1]).sum() / (world.devices * len(sums[0])))
 
 
 def _next_round(federation: Federation, grid: InProcessGrid) -> Callable[[], object]:
