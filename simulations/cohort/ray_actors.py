@@ -96,7 +96,10 @@ class _RayActor:
         self._ray, self._number = ray, number
         # One that is lost comes to nothing: what has to be done again, and where, the pool knows better than Ray.
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": "SPREAD"}
-        self._actor = ray.remote(**options)(_Actor).remote(str(home), seed, accelerator)
+        # Ray sets one thread, with which numpy's BLAS adds floats up in another order than in this process.
+        threads = os.environ.get("OMP_NUM_THREADS") or str(processors())
+        surroundings = {"env_vars": {"OMP_NUM_THREADS": threads}}
+        self._actor = ray.remote(runtime_env=surroundings, **options)(_Actor).remote(str(home), seed, accelerator)
 
     def __repr__(self) -> str:
         return f"_RayActor({self._number})"
