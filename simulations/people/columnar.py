@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache, partial
 from itertools import islice
@@ -52,7 +53,8 @@ def write_people(path: Path, people: Iterable[Person]) -> None:
     """Write people as they come.
 
     Raises:
-        Misconfigured: the file cannot be written, or an event has a place of arrival.
+        Misconfigured: the file cannot be written, an event has a place of arrival, two people have one id, or a text is
+            none that UTF-8 can hold.
     """
     groups = iter(people)
     _write(path, (_table(group) for group in iter(lambda: list(islice(groups, PEOPLE_AT_ONCE)), [])))
@@ -97,12 +99,18 @@ def _write(path: Path, tables: Iterable[tuple[pa.Table, int, int]]) -> None:
         partly.replace(path)
     except OSError as error:
         raise Misconfigured(f"{path}: could not be written ({error.strerror or error}); free space there") from None
+    except UnicodeEncodeError as error:
+        raise Misconfigured(
+            f"people: expected texts and ids of Unicode characters, got half of one ({error.reason}); mend the data"
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             partly.unlink(missing_ok=True)
 
 
 def _table(people: Sequence[Person]) -> tuple[pa.Table, int, int]:
+    if len({person.id for person in people}) < len(people):
+        raise Misconfigured("people: expected an id of their own for each, got the same one twice; rename one")
     columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
     for person in people:
         for event in person.events or (None,):
@@ -165,11 +173,14 @@ class People(Sequence[Person]):
         """These people, in a file of their own that is removed with the object."""
         if isinstance(people, People):
             return people
-        folder = tempfile.TemporaryDirectory(prefix="hushrec-people-")
-        path = Path(folder.name) / PEOPLE_FILE
-        write_people(path, people)
-        opened = cls(path)
-        opened._folder = folder  # type: ignore[attr-defined]
+        folder = tempfile.mkdtemp(prefix="hushrec-people-")
+        try:
+            write_people(Path(folder) / PEOPLE_FILE, people)
+            opened = cls(Path(folder) / PEOPLE_FILE)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weakref.finalize(opened, shutil.rmtree, folder, ignore_errors=True)
         return opened
 
     def __repr__(self) -> str:

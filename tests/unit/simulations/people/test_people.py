@@ -1,5 +1,7 @@
 """People on disk are the people they were; their columns say what Python says of their events."""
 
+import gc
+import tempfile
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -127,6 +129,10 @@ def test_what_breaks_off_leaves_no_file(tmp_path: Path) -> None:
         write_people(tmp_path / "people.parquet", broken())
     with pytest.raises(Misconfigured, match="place of arrival"):
         write_people(tmp_path / "people.parquet", [Person("p", (replace(FULL, arrival=3),))])
+    with pytest.raises(Misconfigured, match="an id of their own"):
+        write_people(tmp_path / "people.parquet", [Person("p", ()), Person("p", (FULL,))])
+    with pytest.raises(Misconfigured, match="half of one"):
+        write_people(tmp_path / "people.parquet", [Person("p", (replace(FULL, text="half \ud800"),))])
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match=r"could not be written"):
         write_people(tmp_path / "file" / "people.parquet", [])
@@ -168,3 +174,19 @@ def test_ragged_rows_are_lists_of_their_own_length() -> None:
     assert [one.tolist() for one in lists.shortened(np.asarray([2, 0, 9]))] == [[1, 2], [], [4, 5]]
     assert lists[-1].tolist() == [4, 5]
     assert [one.tolist() for one in RaggedRows.of([])] == []
+
+
+def test_a_file_of_ones_own_goes_with_the_people_and_a_copy_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    people = [Person("p", (FULL,))]
+    kept = People.of(people)
+    assert kept.path.parent.parent == tmp_path
+    kept.copy_to(tmp_path / "copy.parquet")
+    del kept
+    gc.collect()
+    with pytest.raises(Misconfigured):
+        People.of([Person("p", (replace(FULL, arrival=3),))])
+    assert [place.name for place in tmp_path.iterdir()] == ["copy.parquet"]
+    assert People(tmp_path / "copy.parquet") == people
