@@ -47,7 +47,7 @@ from simulations.audits.one_device import (
 )
 from simulations.engine import one_thread
 
-COLUMNS = 50
+COHORT = 50
 _GROUPS = ("dense", "concepts", "bias")
 _SETTINGS = (
     *BINDING,
@@ -60,7 +60,7 @@ _SETTINGS = (
     "windows.negatives=16",
     'training.groups=["dense", "concepts", "bias"]',
     "training.adapter_rounds=0",
-    f"round.minimum_answers={COLUMNS}",
+    f"round.minimum_answers={COHORT}",
 )
 _ITEMS, _DECOYS, _TARGET = 60, 20, 0  # the last items are decoys, which nobody ever meets
 _EVENTS, _TARGET_PLACES = 12, (3, 6)
@@ -176,16 +176,16 @@ def _sprung(ground: Ground, name: str, trap: Trap, task: Task, seed: int, people
     if by_looks:  # nobody need wait for the sum
         return _Outcome(by_looks, by_looks, (by_looks, by_looks), 0.0)
     direction, threshold = _learnt(ground, openly, seed)
-    scale = question.cohort(COLUMNS).scale / openly.cohort(COLUMNS).scale
+    scale = question.cohort(COHORT).scale / openly.cohort(COHORT).scale
     seen: dict[bool, list[float]] = {False: [], True: []}
     for number in range(people):
         has = bool(number % 2)
         device = _person(ground, has, seed, number)
-        words = device.words(question, COLUMNS)
-        others = question.cohort(COLUMNS).honest_survivors - 1
+        words = device.words(question, COHORT)
+        others = question.cohort(COHORT).honest_survivors - 1
         chance = chance_of(seed, name, task, number)
         for _ in range(max(1, min(_DRAWS, _DRAWN // len(words), _SEEN // people))):
-            total = words + noise_of(question, COLUMNS, others, chance)
+            total = words + noise_of(question, COHORT, others, chance)
             seen[has].append(float(total.astype(np.uint32).astype(np.int32) @ direction) / scale)
     without, having = np.array(seen[False]), np.array(seen[True])
     advantage, interval = advantage_of(without, having, threshold)
@@ -197,7 +197,7 @@ def _learnt(ground: Ground, openly: Question, seed: int) -> tuple[NDArray[np.flo
     means = []
     for has in (False, True):
         made_up = [_person(ground, has, seed, -1 - number) for number in range(_LEARNT_ON)]
-        means.append(np.mean([device.words(openly, COLUMNS) for device in made_up], 0))
+        means.append(np.mean([device.words(openly, COHORT) for device in made_up], 0))
     direction = means[1] - means[0]
     return direction, float(direction @ (means[0] + means[1]) / 2)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from simulations.audits.audit import AuditResult
 from simulations.audits.one_device import Ground, Question, Respondent, ground_of
-from simulations.audits.sum_attacks import COLUMNS, ITEMS, SETTINGS, SUMS, ItemAttack, judge, worst_of
+from simulations.audits.sum_attacks import COHORT, ITEMS, SETTINGS, SUMS, ItemAttack, judge, worst_of
 from simulations.engine import one_thread
 
 _CANDIDATES = 96
@@ -77,5 +77,5 @@ def _attack_on(ground: Ground, part: str, number: int, seed: int, count: int) ->
         met = rng.integers(items, size=ITEMS)
         met[1::2] = candidate
         person = Respondent(openly.log_of(met), seed=seed, number=device)
-        own.append(question.values(person.words(question, COLUMNS), COLUMNS).astype(np.float32))
+        own.append(question.values(person.words(question, COHORT), COHORT).astype(np.float32))
     return ItemAttack(part, ground, number, candidates, GradientFit(np.stack(own)))

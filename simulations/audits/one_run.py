@@ -14,7 +14,7 @@ from shared.secure_sum import RoundConfiguration
 from simulations.audits.bounds import CONFIDENCE, one_run_epsilon
 from simulations.audits.sums import noised_sum, seeded_bytes
 
-COLUMNS = 50  # members of a roster in the shipped federation, of which forty are surely honest and there
+COHORT = 50  # members of a roster in the shipped federation, of which forty are surely honest and there
 PLACES = 40
 
 
@@ -95,7 +95,7 @@ def _log_odds(
     """
     odds = np.zeros(len(inside))
     for answers in life:
-        parameters = answers.configuration.for_cohort(COLUMNS)
+        parameters = answers.configuration.for_cohort(COHORT)
         unit = parameters.scale / answers.configuration.clip_norm
         variance = parameters.variance * parameters.honest_survivors
         places = len(answers.present)

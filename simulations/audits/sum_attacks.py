@@ -16,7 +16,7 @@ from simulations.audits.attack_statistics import guessing_deviation, ranking_auc
 from simulations.audits.audit import AuditResult
 from simulations.audits.one_device import BINDING, Ground, Question, Respondent, chance_of, sum_of
 
-COLUMNS = 50
+COHORT = 50
 SUMS = (1, 10, 50)
 ITEMS = 16  # of each person, all different: two windows
 _VICTIMS = 10  # at most, of one sum
@@ -34,7 +34,7 @@ SETTINGS = (
     "training.rounds=2",
     "training.adapter_rounds=1",
     "training.adapter_windows=2",
-    f"round.minimum_answers={COLUMNS}",
+    f"round.minimum_answers={COHORT}",
 )
 
 # Suspicion of each candidate, from the sum in the unit of updates.
@@ -72,7 +72,7 @@ class ItemAttack:
             seed: of people and of all chance.
         """
         question, found = self.question(ground), list[float]()
-        honest = min(devices, question.cohort(COLUMNS).honest_survivors)
+        honest = min(devices, question.cohort(COHORT).honest_survivors)
         for number in range(-(-attacks // min(honest, _VICTIMS))):
             chance = partial(chance_of, seed, self.part, devices, number)
             rng = np.random.default_rng(int.from_bytes(chance("items")(8), "little"))
@@ -83,8 +83,8 @@ class ItemAttack:
                 )
                 for person, own in enumerate(places)
             ]
-            total = sum_of(question, people, COLUMNS, chance("noise"))
-            suspicion = self.suspect(question.values(total, COLUMNS))
+            total = sum_of(question, people, COHORT, chance("noise"))
+            suspicion = self.suspect(question.values(total, COHORT))
             found += [ranking_auc(suspicion, own) for own in places[:_VICTIMS]]
         return float(np.mean(found[:attacks]))
 

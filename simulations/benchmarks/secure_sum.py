@@ -47,7 +47,7 @@ from shared.secure_sum import (
 )
 from simulations.report import Progress
 
-COLUMNS = 1000
+COHORT = 1000
 DROPPED = 50
 DIMENSION = 300_000
 SEMI_HONEST = (48, 27)  # degree and threshold that Bell et al. 2020 ask for against a server that follows the protocol
@@ -70,7 +70,7 @@ def secure_sum(progress: Progress) -> dict[str, Any]:
     with progress.stage("secure sum", total=6) as stage:
         configuration = _configuration(noise=0)
         parties, roster = _joined(configuration)
-        own = configuration.for_cohort(COLUMNS)
+        own = configuration.for_cohort(COHORT)
         stage.advance(1, "server")
         strong = _server(configuration, parties, roster, own.degree, own.threshold)
         stage.advance(1, "server, equal graph")
@@ -84,12 +84,12 @@ def secure_sum(progress: Progress) -> dict[str, Any]:
         stage.advance(1, "their device")
         their_device, their_bytes = _their_device(own.degree, own.threshold)
         stage.advance()
-    survivors = COLUMNS - DROPPED
+    survivors = COHORT - DROPPED
     floor_server = _floor(survivors + DROPPED * own.degree)
     floor_device = _floor(1 + own.degree)
     our_bytes = 4 * DIMENSION + 64
     return {
-        "members, dropped, dimension": f"{COLUMNS}, {DROPPED}, {DIMENSION}",
+        "members, dropped, dimension": f"{COHORT}, {DROPPED}, {DIMENSION}",
         "theirs were measured on": f"{REPEATS} of each operation, scaled to all of them",
         "rows": [
             {"who": "server, equal graph", "degree": SEMI_HONEST[0], "ours": equal, "theirs": theirs},
@@ -128,7 +128,7 @@ def _joined(configuration: RoundConfiguration) -> tuple[dict[bytes, _Party], Ros
     public = registry.public_key().public_bytes_raw()
     nothing = Contribution(np.zeros(DIMENSION, np.float32))
     parties, adverts = {}, {}
-    for _ in range(COLUMNS):
+    for _ in range(COHORT):
         identity = Identity(Ed25519PrivateKey.generate())
         certificate = issue_certificate(registry, identity.public_key, _NEVER_SECONDS)
         role = SecAggClient(Credentials(identity, certificate, public), os.urandom, lambda: 0.0)
@@ -144,10 +144,10 @@ def _server(
     """Seconds to add the vectors and take every mask off."""
     ch = configuration.digest()
     session = roster.session(ch)
-    ring = Ring(session, COLUMNS, degree)
-    neighbours = [ring.neighbours(place) for place in range(COLUMNS)]
-    dropped = frozenset(range(0, COLUMNS, COLUMNS // DROPPED))
-    summed = frozenset(range(COLUMNS)) - dropped
+    ring = Ring(session, COHORT, degree)
+    neighbours = [ring.neighbours(place) for place in range(COHORT)]
+    dropped = frozenset(range(0, COHORT, COHORT // DROPPED))
+    summed = frozenset(range(COHORT)) - dropped
     revealed: dict[int, list[UnmaskShare]] = {place: [] for place in summed}
     for place, device in enumerate(roster.devices):
         kind = ShareKind.SELF if place in summed else ShareKind.MASK_SEED
@@ -168,19 +168,19 @@ def _server(
 def _device(configuration: RoundConfiguration, parties: Mapping[bytes, _Party], roster: Roster) -> float:
     """Seconds of one device in the phases `share` and `mask`, every signature of the roster checked anew."""
     ch = configuration.digest()
-    session, place = roster.session(ch), COLUMNS // 2
+    session, place = roster.session(ch), COHORT // 2
     device = roster.devices[place]
     party = parties[device]
-    ring = Ring(session, COLUMNS, configuration.for_cohort(COLUMNS).degree)
+    ring = Ring(session, COHORT, configuration.for_cohort(COHORT).degree)
     envelopes = []
     for other in ring.neighbours(place):
         peer = roster.adverts[other]
         key = share_key(shared_secret(party.state.encryption_secret, peer.encryption_key), session, peer.device, device)
         envelopes.append((other, seal(key, other, place, session, bytes(64))))
-    inbox, everybody = Inbox(tuple(envelopes)).encode(), encode_bitmap(set(range(COLUMNS)), COLUMNS)
+    inbox, everybody = Inbox(tuple(envelopes)).encode(), encode_bitmap(set(range(COHORT)), COHORT)
     encoded = roster.encode()
     if configuration.noise:
-        GaussianTable.of(configuration.for_cohort(COLUMNS).variance)  # made once for all rounds of a size
+        GaussianTable.of(configuration.for_cohort(COHORT).variance)  # made once for all rounds of a size
     started = time.process_time()
     _, shared = party.role.share(party.state, encoded)
     party.role.mask(shared, everybody, inbox, lambda: None)
@@ -196,7 +196,7 @@ def _their_server(degree: int, threshold: int) -> float:
     combine = _seconds(lambda: parameters_subtraction(mask, mask), REPEATS)
     reduce = _seconds(lambda: parameters_mod(mask, _MODULUS), REPEATS)
     agree = _seconds(lambda: generate_shared_key(one[0], other[1]), REPEATS)
-    survivors = COLUMNS - DROPPED
+    survivors = COHORT - DROPPED
     return (
         survivors * (_seconds(lambda: combine_shares(of_seed), REPEATS) + regenerate + 2 * combine)
         + DROPPED * _seconds(lambda: combine_shares(of_secret), REPEATS)

@@ -31,11 +31,11 @@ from tests.support.private_round import Party, party
 from tests.support.tiny import Tiny, membership
 
 NOW = 1000.0
-COLUMNS = 4  # the victim and three devices of the server's own
+COHORT = 4  # the victim and three devices of the server's own
 SETTINGS = (
     "sum.mode=secure",
-    f"round.minimum_answers={COLUMNS}",
-    f"training.clients_per_round={COLUMNS}",
+    f"round.minimum_answers={COHORT}",
+    f"training.clients_per_round={COHORT}",
     "windows.sampling_probability=1.0",
     "privacy.participations.update=100",
     "privacy.participations.statistics=100",
@@ -144,7 +144,7 @@ class Victim:
         configuration = terms.configuration
         ch, device = configuration.digest(), self.member.identity.device
         collector = SecAggServer(configuration, self.member.registry, NOW, terms.local_noise_over_clip)
-        others = [_own(number, configuration, terms.local_noise_over_clip) for number in range(COLUMNS - 1)]
+        others = [_own(number, configuration, terms.local_noise_over_clip) for number in range(COHORT - 1)]
         collector.advert(advert)
         for one in others:
             sent, one.state = one.role.advertise(configuration, Contribution(one.vector))

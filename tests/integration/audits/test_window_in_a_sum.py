@@ -34,7 +34,7 @@ LOG = [
     *events(["cycling-3", "music-2", "cycling-1", "cycling-4"]),
     *events(["kitchen-0", "music-4", "kitchen-1", "garden-5"]),
 ]
-COLUMNS = 20
+COHORT = 20
 
 
 def emptied(window: int, log: list[Event]) -> list[Event]:
@@ -78,7 +78,7 @@ def moved_by_a_window(tiny: Tiny, log: list[Event] = LOG) -> Moved:
     training = LocalTraining(model)
     dimension = model.layout.select(GROUPS).size
     terms = derive_round_parameters(release.federation, "update", 1, dimension, bytes(32), bytes(32))
-    parameters = terms.configuration.for_cohort(COLUMNS, terms.local_noise_over_clip)
+    parameters = terms.configuration.for_cohort(COHORT, terms.local_noise_over_clip)
 
     def words(log: list[Event], seed: int) -> np.ndarray:
         try:

@@ -24,6 +24,7 @@ import simulations.engine.device_side
 import simulations.engine.local_engine
 from client import Recommender
 from server import PlainSum, RoundReport
+from server.aggregation import NodeDirectory
 from shared.behaviour import Event
 from shared.federation import write_toml
 from shared.files import write_atomically
@@ -40,7 +41,7 @@ from simulations.settings import resolve
 from tests.integration.wire.wire_grep import Grep, Needles, of_number, of_text, of_vector, of_words
 from tests.support.tiny import Tiny, catalogue
 
-PEOPLE, COLUMNS, SEED = 24, 8, 3
+PEOPLE, COHORT, SEED = 24, 8, 3
 WORDS = ("kneepain4711", "divorcelawyer", "unbearableboss")
 PLACE = "hospicewing7"
 ITEMS = {"garden-0": "pregnancytest-0815", "music-3": "debtcounsel-2217", "kitchen-5": "wigcatalogue-99"}
@@ -208,11 +209,11 @@ def record(
                     f"training.groups={groups}",
                     "training.rounds=3",
                     "training.adapter_rounds=1",
-                    f"training.clients_per_round={COLUMNS}",
-                    f"training.adapter_clients_per_round={COLUMNS}",
+                    f"training.clients_per_round={COHORT}",
+                    f"training.adapter_clients_per_round={COHORT}",
                     "model.popularity=true",
                     "evaluation.every_rounds=1",
-                    f"evaluation.clients={COLUMNS}",
+                    f"evaluation.clients={COHORT}",
                     "privacy.event_epsilon=1000.0",
                 )
             )
@@ -226,6 +227,8 @@ def record(
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
             patch.setattr(simulations.engine.local_engine, "InProcessGrid", grid)
+            # As in a deployment, each node is asked who it is.
+            patch.setattr(simulations.engine.device_side, "SimulatedDirectory", lambda *_: NodeDirectory())
             if aggregation == "plain":  # by messages, which the engine does without
                 patch.setattr(simulations.engine.device_side, "CohortSum", lambda *_: PlainSum())
             _overhear(patch, recording)
@@ -343,7 +346,7 @@ def test_all_three_tasks_go_through_all_phases_in_these_runs(secure: Recording) 
     assert any("adapters" in report.groups for report in done)
     assert {s.kind for s in secure.sent} == set(QUESTIONS)
     assert sum(s.upward for s in secure.sent) == sum(not s.upward for s in secure.sent)
-    assert len(secure.upward("query.mask")) == len(secure.contributions) > 3 * COLUMNS
+    assert len(secure.upward("query.mask")) == len(secure.contributions) > 3 * COHORT
     assert any(len(s.records) == 3 for s in secure.sent if s.kind == "train.join")
 
 
@@ -434,7 +437,7 @@ def test_in_the_plain_sum_the_grep_finds_every_summand(plain: Recording) -> None
         needles = of_vector("a summand", sent.message.content["summand"]["vector"].numpy())
         if "a summand (<f4)" in needles.values():  # a few zeros and halves are no trace
             found.append(Grep(needles).find(sent.raw))
-    assert len(found) > 3 * COLUMNS
+    assert len(found) > 3 * COHORT
     assert found == [{"a summand (<f4)"}] * len(found)
 
 

@@ -28,7 +28,7 @@ def test_what_devices_noted_is_read_back_and_told() -> None:
             note(state, request("update", "dense", "bias"), outcome)
         note(state, request("evaluation"), None)
         states.put(device, RecordDict({"device": ConfigRecord(dict(state))}))
-    counted = computations(states, 4)
+    counted = computations(states)
     assert counted == {"update dense bias": {"": 3, TOO_LITTLE: 1}, "evaluation": {"": 2}}
     check_computations(counted)
     assert told(counted) == [

@@ -40,7 +40,7 @@ def test_ten_statements_lead_a_federation_to_a_release_that_every_device_moved(t
     release.save(tmp_path / "trained")
     assert Release.load(tmp_path / "trained").digest() == release.digest()
     body = next(node.body for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == "federate")
-    assert len(body) == 1 + 10  # its docstring
+    assert len(body) <= 1 + 10  # its docstring
 
 
 def run_notebook(path: Path, **parameters: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from simulations.report import Progress
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"COLUMNS": 40, "DROPPED": 4, "DIMENSION": 500, "SEMI_HONEST": (10, 6), "REPEATS": 1}.items():
+    for name, value in {"COHORT": 40, "DROPPED": 4, "DIMENSION": 500, "SEMI_HONEST": (10, 6), "REPEATS": 1}.items():
         monkeypatch.setattr(f"simulations.benchmarks.secure_sum.{name}", value)
 
 
