@@ -105,8 +105,13 @@ class Encoder:
             progress(len(batch))
 
     def lower(self, texts: Sequence[str]) -> Padded:
-        """Kept activations of these texts, padded to the longest."""
-        self.keep(texts)
+        """Kept activations of these texts, padded to the longest.
+
+        A text not met before is read by itself: beside others its last bits would tell what it was met beside, and so
+        the order in which devices work.
+        """
+        for text in self.store.missing(texts):
+            self.keep([text])
         kept = [self.store.get(text) for text in texts]
         longest = max(len(state) for state in kept)
         states = torch.zeros(len(kept), longest, self.width)
@@ -158,6 +163,8 @@ class Encoder:
     def _embed_batch(self, texts: Sequence[str], keep: bool) -> Tensor:
         if self._copy is not None:
             return self._copy.embed(self._tokenizer(texts))
+        if keep:
+            self.keep(texts)
         kept = keep or not self.store.missing(texts)
         return self.embed_kept(self.lower(texts) if kept else self._run_lower(texts))
 

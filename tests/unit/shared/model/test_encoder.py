@@ -201,3 +201,12 @@ def test_embeddings_that_are_remembered_serve_until_the_adapters_move(tiny):
     assert sum(told) == 2
     move(encoder)
     assert not np.array_equal(encoder.embed([TEXTS[2]])[0], made[0])
+
+
+def test_a_text_to_train_on_is_read_by_itself_whatever_was_met_before(tiny, monkeypatch):
+    encoder, read = tiny.model().encoder, []
+    run = encoder._run_lower
+    monkeypatch.setattr(encoder, "_run_lower", lambda texts: read.append(list(texts)) or run(texts))
+    encoder.lower(TEXTS[:2])
+    encoder.lower(TEXTS)
+    assert read == [[text] for text in TEXTS]
