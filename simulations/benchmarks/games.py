@@ -27,7 +27,7 @@ _SETTINGS = (f"training.clients_per_round={_COHORT}", f"training.rounds={_ROUNDS
 
 
 def benchmark_games(progress: Progress) -> dict[str, Any]:
-    """Milliseconds per device of the count and of a round of 1,000 out of 48,019, beside one device at a time."""
+    """Milliseconds per device of the count and of a round of 1,000 out of everybody, beside one device at a time."""
     folder = Path(os.environ.get(_DATA, "../shared/data")) / _GAMES
     if not folder.is_dir():
         raise Misconfigured(f"bench games: expected {folder}, found none; set {_DATA} to the folder of the data sets")

@@ -16,7 +16,7 @@ from shared.errors import Corrupt
 from shared.files import write_atomically
 from shared.model import Vector
 
-_MAGIC = b"hushrec-devices/1\n"
+_MAGIC = b"hushrec-devices/2\n"
 _ENTRY = struct.Struct("<IQ")
 _DIGEST_BYTES = 32
 

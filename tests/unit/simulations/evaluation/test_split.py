@@ -1,5 +1,7 @@
 """What is held out, and that nothing held out is ever learnt from."""
 
+import sys
+
 import numpy as np
 
 from simulations.datasets import Impression, load
@@ -145,3 +147,14 @@ def test_with_shown_lists_the_target_is_the_first_new_click():
     impressions = (Impression(0, 10.0, ("5", "1"), ("5", "3", "4"), (True, True, False)),)
     test = split(dataset([["5", "1"]], items=120, impressions=impressions), seed=0).test
     assert test.targets.tolist() == [3]
+
+
+def test_of_more_people_than_can_be_asked_some_are_and_the_same_is_kept_out_of_all_training(monkeypatch):
+    people = dataset([["0", "1", "2"]] * 8 + [["3"]], items=5)
+    everybody = split(people, seed=0)
+    monkeypatch.setattr(sys.modules[split.__module__], "_MOST_ASKED", 3)
+    some = split(people, seed=0)
+    assert len(some.test) == 3 < len(everybody.test) == 8
+    assert some.test.people.tolist() == some.validation.people.tolist() == sorted(set(some.test.people.tolist()))
+    assert some.kept_from.tolist() == everybody.kept_from.tolist()
+    assert some.counts().tolist() == everybody.counts().tolist()
