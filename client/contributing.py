@@ -23,7 +23,7 @@ from shared.behaviour import BehaviourLog, positive_events
 from shared.errors import kind_and_place
 from shared.model import Vector
 from shared.privacy import with_indicator
-from shared.release import Release
+from shared.release import Release, candidate_release
 
 Observe = Callable[[RoundRequest, str | None], None]
 Run = Callable[[Callable[[], Contribution], float], Contribution | None]
@@ -97,7 +97,7 @@ class Contributor:
             self._observe(request, failure)
             return made
 
-        return self._run(work, installed.release.federation.answer_seconds(request.task, request.number)) or nothing
+        return self._run(work, installed.release.federation.round.answer_seconds_of(request.task)) or nothing
 
     def _computed(self, request: RoundRequest, installed: LoadedRelease, vector: Vector) -> Contribution:
         release = installed.release
@@ -139,5 +139,5 @@ def item_counts(release: Release, met: Sequence[int]) -> Vector:
 @lru_cache(maxsize=1)
 def _recommender(installed: LoadedRelease, vector: bytes) -> Recommender:
     """The ranking under a round's parameters; the devices of a simulation share it."""
-    release = replace(installed.release, vector=np.frombuffer(vector, np.float32).copy())
-    return Recommender(release, installed.model)
+    parameters = np.frombuffer(vector, np.float32).copy()
+    return Recommender(candidate_release(installed.release, installed.model, parameters), installed.model)

@@ -46,7 +46,7 @@ class Device:
         >>> installed = load_release(folder)
         >>> federation, digest = installed.release.federation, installed.digest
         >>> device = Device(credentials, log, {digest: installed}.__getitem__, {}, {}, simulated=True)
-        >>> request = RoundRequest("update", federation.digest(), digest, 1, federation.groups_in(1))
+        >>> request = RoundRequest("update", federation.digest(), digest, 1, federation.trained_groups)
         >>> summand = device.plain(request, installed.release.vector)
         >>> summand.shape == (installed.model.layout.select(request.groups).size,)
         True
@@ -135,12 +135,12 @@ class Device:
         check_asked(request, federation)
         self._check_mode(federation, "plain")
         parameters = parameters_for(request, installed, vector)
-        charges = charges_of(federation, request.task, request.number, None)
+        charges = charges_of(federation, request.task, None)
         self._budget.check(federation, request.task, charges)
         dimension = summand_length(request, installed)
         contribution = self._contributor.contribution(request, installed, parameters, dimension, np.inf)
         self._budget.charge_round(federation, request.task, charges, request.number)
-        over_clip = local_noise_over_clip(federation, request.task, request.number, dimension, 0)
+        over_clip = local_noise_over_clip(federation, request.task, dimension, 0)
         if not over_clip:
             return contribution.vector
         deviation = over_clip * TASK_ROWS[request.task].clip_norm(federation)
@@ -258,7 +258,7 @@ class Device:
     def _pay(self, turn: RoundCheckpoint, federation: FederationFile) -> None:
         task, number = turn.request.task, turn.request.number
         configuration = RoundConfiguration.decode(turn.state.configuration)
-        self._budget.charge_round(federation, task, charges_of(federation, task, number, configuration), number)
+        self._budget.charge_round(federation, task, charges_of(federation, task, configuration), number)
 
     def _role(self, request: RoundRequest, phase: str, local_noise_over_clip: float) -> SecAggClient:
         return SecAggClient(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from client.training import LocalTraining
 from shared.arguments import PathArgument, path_of
-from shared.model import GlobalModel, build_model
-from shared.release import Release
+from shared.model import GlobalModel
+from shared.release import Release, model_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,12 +29,11 @@ def federation_digest(installed: LoadedRelease) -> str:
     return installed.release.federation.digest()
 
 
-def load_release(directory: PathArgument, adapters: bool = True) -> LoadedRelease:
+def load_release(directory: PathArgument) -> LoadedRelease:
     """Verify and load the release at `directory`; a second call gives the same objects.
 
     Args:
         directory: folder that holds the release's files, such as `RunResult.release` of a run with a folder.
-        adapters: whether they will be trained; without, PEFT and Hugging Face's classes are not imported.
 
     Raises:
         Misconfigured, Corrupt: see `Release.load` and `load_backbone`.
@@ -46,11 +45,11 @@ def load_release(directory: PathArgument, adapters: bool = True) -> LoadedReleas
         >>> load_release(folder) is loaded
         True
     """
-    return _installed(path_of("release", directory), adapters)
+    return _installed(path_of("release", directory))
 
 
 @lru_cache(maxsize=2)
-def _installed(directory: Path, adapters: bool) -> LoadedRelease:
+def _installed(directory: Path) -> LoadedRelease:
     release = Release.load(directory)
-    model = build_model(release.federation, trainable=adapters)
+    model = model_of(release)
     return LoadedRelease(release, release.digest(), model, LocalTraining(model))

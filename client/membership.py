@@ -20,8 +20,7 @@ from shared.tasks import Task
 _LARGEST_BYTES = 131_072
 _LARGEST_REVOCATIONS = Revocations.largest_bytes
 
-# What a server may change without asking: its own step, and whom it asks when. Which rounds train the adapters follows
-# from `training.rounds` where there are such rounds.
+# What a server may change without asking: its own step, and whom it asks when.
 _FREE = {
     "evaluation.clients",
     "evaluation.every_rounds",
@@ -29,8 +28,8 @@ _FREE = {
     "round.deadline_seconds",
     "round.minimum_answers",
     "round.over_selection",
-    "training.adapter_clients_per_round",
     "training.clients_per_round",
+    "training.rounds",
 }
 
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -123,11 +122,9 @@ class Membership(BaseModel):
         least = agreed.round.minimum_answers
         if offered.round.minimum_answers < least:
             raise _changed("round.minimum_answers", f"{least} and more", offered.round.minimum_answers)
-        adapting = agreed.training.adapter_rounds or offered.training.adapter_rounds
-        free = _FREE if adapting else _FREE | {"training.rounds"}
         wanted, got = _flat(agreed.model_dump(mode="json")), _flat(offered.model_dump(mode="json"))
         for key in sorted(wanted.keys() | got.keys()):
-            if key not in free and wanted.get(key) != got.get(key):
+            if key not in _FREE and wanted.get(key) != got.get(key):
                 raise _changed(key, wanted.get(key), got.get(key))
         own = adds_local_noise(agreed)  # which "auto" makes of cohorts that are free
         if adds_local_noise(offered) != own:

@@ -141,7 +141,7 @@ def _most_of_an_answer(
     events: list[PrivacyEvent] = [user]
     if federation.privacy.event:
         before = [event.rho for event in seen if isinstance(event, SummedWindow) and event.task == task]
-        alike = task == "evaluation" or (task == "update" and not federation.training.adapter_rounds)
+        alike = task != "statistics"
         events.append(SummedWindow(task, max(before) if before and alike else _WINDOW_OVER_PERSON * user.rho))
     local = local_charge(federation, task)
     return (*events, local) if local is not None else tuple(events)

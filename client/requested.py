@@ -9,6 +9,8 @@ from shared.federation import FederationFile
 from shared.model import Vector
 from shared.tasks import TASK_ROWS
 
+_TOLD = 4  # numbers of rounds
+
 
 def check_asked(request: RoundRequest, federation: FederationFile) -> None:
     """See that the federation asks this task in a round of this number, and for these groups of parameters.
@@ -18,9 +20,12 @@ def check_asked(request: RoundRequest, federation: FederationFile) -> None:
     """
     rounds = TASK_ROWS[request.task].rounds(federation)
     if request.number not in rounds:
-        expected = f"from {rounds[0]} to {rounds[-1]} by {rounds.step}" if rounds else "no such round at all"
+        expected = "no such round at all"
+        if rounds:
+            some = ", ".join(map(str, rounds[:_TOLD]))
+            expected = f"one of {some}" + (f", … {rounds[-1]}" if len(rounds) > _TOLD else "")
         raise Misconfigured(f"round {request.number} of {request.task}: expected {expected} in this federation")
-    groups = federation.groups_in(request.number) if request.task == "update" else ()
+    groups = federation.trained_groups if request.task == "update" else ()
     if request.groups != groups:
         raise Misconfigured(
             f"round {request.number} of {request.task}: expected the groups {', '.join(groups) or 'none'}, got "

@@ -56,7 +56,7 @@ def open_from_folders(context: Context) -> Federation:
 
     return Federation(
         release.federation,
-        build_model(release.federation).layout,
+        build_model(release.federation, light=True).layout,
         release.vector,
         items=len(release.catalogue),
         folder=Path(folder),

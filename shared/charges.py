@@ -58,14 +58,13 @@ def answers_of_a_life(federation: FederationFile, task: Task) -> int:
 
 
 def charges_of(
-    federation: FederationFile, task: Task, round_number: int, configuration: RoundConfiguration | None
+    federation: FederationFile, task: Task, configuration: RoundConfiguration | None
 ) -> tuple[PrivacyEvent, ...]:
     """What one answer releases about a person and about one window of theirs, at each level that is promised.
 
     Args:
         federation: the terms, which say what is promised and at what price.
         task: what is answered: an update, statistics or an evaluation.
-        round_number: of the sum, which says which groups are trained.
         configuration: of the private sum; None for an answer in the open, which only local noise covers.
 
     Raises:
@@ -76,13 +75,13 @@ def charges_of(
     if user is not None and configuration is not None:
         charged.append(user)
         if federation.privacy.event:
-            charged.append(SummedWindow(task, user.rho * _window_share(federation, task, round_number, configuration)))
+            charged.append(SummedWindow(task, user.rho * _window_share(federation, task, configuration)))
     local = local_charge(federation, task)
     return (*charged, local) if local is not None else tuple(charged)
 
 
 def local_charge(federation: FederationFile, task: Task) -> LocalWindow | None:
-    """What one answer to a task costs at the local level, whatever its round; None without that promise.
+    """What one answer to a task costs at the local level; None without that promise.
 
     A task without a share of the budget is in no plan, so nothing is promised for it.
     """
@@ -130,25 +129,23 @@ def adds_local_noise(federation: FederationFile) -> bool:
         return False
     if privacy.local_noise == "on":
         return True
-    return all(_growth(federation, task, number) <= _FREE for task, number in _kinds_of_sums(federation))
+    planned = [task for task in privacy.tasks if TASK_ROWS[task].rounds(federation)]
+    return all(_growth(federation, task) <= _FREE for task in planned)
 
 
-def local_noise_over_clip(
-    federation: FederationFile, task: Task, round_number: int, dimension: int, scale: int
-) -> float:
+def local_noise_over_clip(federation: FederationFile, task: Task, dimension: int, scale: int) -> float:
     """Standard deviation of the noise of one device's own, over the clipping norm; 0 where it adds none.
 
     Args:
         federation: the terms.
         task: of the sum.
-        round_number: of the sum.
         dimension: numbers in the summand.
         scale: fewest units that stand for the clipping norm; 0 where nothing is rounded.
     """
     if not adds_local_noise(federation):
         return 0.0
     rounding = 2 * math.sqrt(dimension) / scale if scale else 0.0
-    return (_distance(federation, task, round_number) + rounding) / math.sqrt(2 * _local_rho(federation))
+    return (_distance(federation, task) + rounding) / math.sqrt(2 * _local_rho(federation))
 
 
 def _local_rho(federation: FederationFile) -> float:
@@ -164,23 +161,15 @@ def _local_rho(federation: FederationFile) -> float:
     return units * RHO_UNIT
 
 
-def _growth(federation: FederationFile, task: Task, number: int) -> float:
+def _growth(federation: FederationFile, task: Task) -> float:
     """By how much noise of the devices' own makes the noise of a sum larger, as a share of it."""
     user = user_charge(federation, task)
     if user is None:
         return math.inf
-    members = federation.sum.maximum_cohort if task == "statistics" else federation.cohort_of(task, number)
+    members = federation.sum.maximum_cohort if task == "statistics" else federation.cohort_of(task)
     shared = 1 / (2 * user.rho * _cohort(federation, members).honest_survivors)
-    own = _distance(federation, task, number) ** 2 / (2 * _local_rho(federation))
+    own = _distance(federation, task) ** 2 / (2 * _local_rho(federation))
     return math.sqrt(1 + own / shared) - 1
-
-
-def _kinds_of_sums(federation: FederationFile) -> list[tuple[Task, int]]:
-    """A round number of each task, and of an update with the adapters where these are trained."""
-    kinds = [(task, rounds[0]) for task in federation.privacy.tasks if (rounds := TASK_ROWS[task].rounds(federation))]
-    if federation.adapters_train_in(federation.training.rounds):
-        kinds.append(("update", federation.training.rounds))
-    return kinds
 
 
 def _cohort(federation: FederationFile, members: int) -> Cohort:
@@ -188,11 +177,11 @@ def _cohort(federation: FederationFile, members: int) -> Cohort:
     return Cohort(members, total.corrupt_share, total.dropout_share, federation.round.minimum_answers)
 
 
-def _distance(federation: FederationFile, task: Task, round_number: int) -> float:
-    return TASK_ROWS[task].window_distance_over_clip(federation, round_number)
+def _distance(federation: FederationFile, task: Task) -> float:
+    return TASK_ROWS[task].window_distance_over_clip(federation)
 
 
-def _window_share(federation: FederationFile, task: Task, number: int, configuration: RoundConfiguration) -> float:
+def _window_share(federation: FederationFile, task: Task, configuration: RoundConfiguration) -> float:
     """What one window costs over what the whole person costs.
 
     The square of how far it can move the vector that enters the sum, over the square of how long that vector can be,
@@ -204,5 +193,5 @@ def _window_share(federation: FederationFile, task: Task, number: int, configura
     """
     scale, dimension = configuration.smallest_scale, configuration.dimension
     longest = scale**2 + scale + dimension // 4 + math.isqrt(dimension) // 2
-    distance = _distance(federation, task, number) * scale + 2 * math.sqrt(dimension)
+    distance = _distance(federation, task) * scale + 2 * math.sqrt(dimension)
     return min(4.0, distance**2 / longest)

@@ -66,9 +66,9 @@ def derive_round_parameters(
         dropout_ppm=round(federation.sum.dropout_share * 1e6),
         noise=int(charge is not None),
     )
-    charges = charges_of(federation, task, round_number, configuration)
+    charges = charges_of(federation, task, configuration)
     scale = 0 if federation.sum.mode == "plain" else configuration.smallest_scale
-    noise = local_noise_over_clip(federation, task, round_number, configuration.dimension, scale)
+    noise = local_noise_over_clip(federation, task, configuration.dimension, scale)
     return RoundParameters(configuration, charges, noise)
 
 
@@ -110,14 +110,8 @@ def window_epsilon(federation: FederationFile, dimension: int) -> float | None:
     charged: Counter[PrivacyEvent] = Counter()
     for task in privacy.tasks:
         if privacy.level == "both":
-            answers = privacy.most_answers(task)
-            training = federation.training
-            adapting = training.adapter_rounds if task == "update" and "adapters" in training.groups else 0
-            # Rounds of the adapters see fewer windows, so that one of these moves an answer further.
-            for count, number in ((min(adapting, answers), training.rounds), (max(answers - adapting, 0), 1)):
-                if count:
-                    derived = derive_round_parameters(federation, task, number, dimension, bytes(32), bytes(32))
-                    charged[derived.charges[1]] += count
+            derived = derive_round_parameters(federation, task, 1, dimension, bytes(32), bytes(32))
+            charged[derived.charges[1]] += privacy.most_answers(task)
     return composed_epsilon(charged, privacy.event_delta) if charged else None
 
 

@@ -6,7 +6,7 @@ file, by the task's name.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -28,7 +28,7 @@ class TaskRow:
         dimension: numbers in a summand, from the items of the catalogue and the parameters in training.
         clip_norm: L2 norm of the longest summand, from the federation file.
         window_distance_over_clip: how far emptying one window of events moves a summand at most, over that norm, from
-            the federation file and the round's number; at most 2.
+            the federation file; at most 2.
         rounds: numbers of the rounds in which it is asked; a device answers no other.
     """
 
@@ -38,20 +38,21 @@ class TaskRow:
     takes_parameters: bool
     dimension: Callable[[int, int], int]
     clip_norm: Callable[[Any], float]
-    window_distance_over_clip: Callable[[Any, int], float]
-    rounds: Callable[[Any], range]
+    window_distance_over_clip: Callable[[Any], float]
+    rounds: Callable[[Any], Sequence[int]]
 
 
-def _window_moves_update(federation: Any, round_number: int) -> float:
+def _window_moves_update(federation: Any) -> float:
     """Each window's gradient is clipped, so emptying one moves an update by its bound at most."""
     clipping = federation.clipping
     one_window = federation.training.local_learning_rate * clipping.window_norm
-    return float(min(2.0, one_window / federation.expected_windows(round_number) / clipping.update_norm))
+    return float(min(2.0, one_window / federation.expected_windows / clipping.update_norm))
 
 
-def _evaluated_rounds(federation: Any) -> range:
-    every = federation.evaluation.every_rounds
-    return range(every, federation.training.rounds + 1, every) if every else range(0)
+def _evaluated_rounds(federation: Any) -> Sequence[int]:
+    """Before the first round, after every so many, and after the last."""
+    every, last = federation.evaluation.every_rounds, federation.training.rounds
+    return sorted({*range(0, last, every), last}) if every else ()
 
 
 TASK_ROWS: dict[Task, TaskRow] = {
@@ -73,7 +74,7 @@ TASK_ROWS: dict[Task, TaskRow] = {
         dimension=lambda items, trained: items,
         clip_norm=lambda federation: math.sqrt(federation.statistics.items_per_device),
         # Two vectors without negative entries are never at more than a right angle.
-        window_distance_over_clip=lambda federation, round_number: math.sqrt(2),
+        window_distance_over_clip=lambda federation: math.sqrt(2),
         rounds=lambda federation: range(1),  # before training
     ),
     "evaluation": TaskRow(
@@ -83,7 +84,7 @@ TASK_ROWS: dict[Task, TaskRow] = {
         takes_parameters=True,
         dimension=lambda items, trained: MEASURES,
         clip_norm=lambda federation: MEASURES_NORM,
-        window_distance_over_clip=lambda federation, round_number: 2.0,
+        window_distance_over_clip=lambda federation: 2.0,
         rounds=_evaluated_rounds,
     ),
 }

@@ -20,10 +20,11 @@ app = command_group("Whole federations on one machine, and every figure claimed 
 
 COMPARISONS = {
     "baselines": "this federation beside every baseline, local training only and central training",
-    "adapters": "heads only, adapters only and both: quality, its interval, and what a device pays",
+    "adapters": "heads only, adapter only and both: quality, its interval, and what a device pays",
     "ablations": "what each part of the model, and of what a device makes of its log, is worth",
     "changes": "people whose interests change or go by the hour (demo only)",
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
+    "privacy": "how much of the quality without a promise is kept at each --epsilon, over --seeds",
     "interests": "whether devices find their people's hidden interests, and concepts the hidden subtopics (demo only)",
 }
 
@@ -151,6 +152,11 @@ def compare(
     clients_per_round: Clients = None,
     engine: Engine = "local",
     seed: Seed = 0,
+    epsilon: Annotated[
+        list[float] | None,
+        typer.Option(min=0.0, help="For `privacy`: user-level promises to compare; further ones may follow it."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="For `privacy`: how many seeds, from --seed on.")] = 1,
     list_only: List = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -159,7 +165,9 @@ def compare(
     with exit_on_error(_PROGRAM, debug):
         if list_only:
             return _print_names(COMPARISONS, as_json)
-        chosen = _chosen(names, COMPARISONS)
+        numbers = [name for name in names or () if epsilon and re.fullmatch(r"[0-9]+(\.[0-9]*)?", name)]
+        epsilons = (*(epsilon or (8.0,)), *map(float, numbers))
+        chosen = _chosen([name for name in names or () if name not in numbers], COMPARISONS)
         _check_data(data)
         from simulations.report import Progress
         from simulations.studies import run_comparison as measure
@@ -175,6 +183,8 @@ def compare(
                     clients_per_round=clients_per_round,
                     engine=engine,
                     seed=seed,
+                    epsilons=epsilons,
+                    seeds=seeds,
                     progress=progress,
                 )
                 for name in chosen

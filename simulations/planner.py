@@ -29,7 +29,7 @@ def plan_table(
         epsilon: for a device's whole life; a row for each of several where left out.
         settings: changes to the shipped federation file.
         clients_per_round: instead of the federation file's.
-        rounds: instead of the federation file's; no adapter rounds then.
+        rounds: instead of the federation file's.
 
     Returns:
         {"rows": one dictionary for each epsilon, ...}.
@@ -41,7 +41,7 @@ def plan_table(
     if clients_per_round is not None:
         wishes += [f"training.clients_per_round={clients_per_round}"]
     if rounds is not None:
-        wishes += [f"training.rounds={rounds}", "training.adapter_rounds=0"]
+        wishes += [f"training.rounds={rounds}"]
     file = read_federation(settings=wishes)
     training = file.training
     if training.clients_per_round > population:
@@ -50,7 +50,7 @@ def plan_table(
             f"got {population}"
         )
     width = encoder_width(file.backbone.name)
-    dimension = sum(group_size(file, group, width) for group in file.heads)
+    dimension = sum(group_size(file, group, width) for group in file.trained_groups)
     answers = -(-training.rounds * training.clients_per_round // population)
     chosen = _EPSILONS if epsilon is None else (epsilon,)
     return {
@@ -59,7 +59,7 @@ def plan_table(
         "devices a round": training.clients_per_round,
         "answers a device": answers,
         "dimension": dimension,
-        "groups": " ".join(file.heads),
+        "groups": " ".join(file.trained_groups),
         "rows": [_row(file, one, population, answers, dimension) for one in chosen],
     }
 
@@ -75,7 +75,7 @@ def _row(file: FederationFile, epsilon: float, population: int, answers: int, di
         shares={task: privacy.share(task) for task in privacy.tasks},
     )
     promised = _promised(file, epsilon, answers)
-    evaluating = promised.cohort_of("evaluation", 1)
+    evaluating = promised.cohort_of("evaluation")
     cohorts: dict[Task, int] = {"update": asked, "statistics": population, "evaluation": min(population, evaluating)}
     return {
         "epsilon": epsilon,

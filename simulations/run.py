@@ -16,6 +16,7 @@ from shared.arguments import PathArgument, path_or_none
 from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
+from shared.release import model_of
 from shared.tasks import TASK_ROWS
 from simulations.accelerator import find_accelerator
 from simulations.arguments import check_arguments
@@ -173,7 +174,7 @@ def _measured(
     with progress.stage("evaluating"):
         evaluation = evaluate(trained.scorer, world.split.test)
     others = measure_baselines(world, trained, baselines, progress)
-    recommender = Recommender(trained.release, build_model(trained.release.federation))
+    recommender = Recommender(trained.release, model_of(trained.release))
     with progress.stage("ranking as devices do"):
         device = _on_device(world, trained, recommender, seed)
     with progress.stage("finding examples"):
@@ -227,9 +228,8 @@ def _learnt(trained: Evaluation, untrained: Evaluation) -> dict[str, dict[str, f
 def _moved(trained: Trained) -> dict[str, float]:
     """L2 norm of the change of each group that was trained."""
     federation, change = trained.release.federation, trained.release.vector - trained.start.vector
-    layout = build_model(federation).layout
-    adapters = ("adapters",) if federation.training.adapter_rounds else ()
-    return {group: float(np.linalg.norm(layout.extract(change, [group]))) for group in (*federation.heads, *adapters)}
+    layout = build_model(federation, light=True).layout
+    return {group: float(np.linalg.norm(layout.extract(change, [group]))) for group in federation.trained_groups}
 
 
 def _processes(devices: int) -> int:

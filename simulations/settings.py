@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.federation import FederationFile, read_federation
+from shared.tasks import TASK_ROWS
 from simulations.datasets import kind_of
 
 _LARGE_EVENTS = 300_000
@@ -46,8 +47,7 @@ def resolve(
     each (`server.aggregation.cohort.sample_cohort`), unless the caller
     says otherwise: a device has no use for what it never spends.
 
-    A preset applies only where the caller gives no file of their own. Fewer or more rounds keep the share of rounds in
-    which the adapters train, unless a setting says in how many they do.
+    A preset applies only where the caller gives no file of their own.
 
     Raises:
         Misconfigured, Corrupt: see `read_federation`.
@@ -56,16 +56,11 @@ def resolve(
     mode = "secure" if aggregation == "checked" else aggregation
     wishes = [f"sum.mode={mode}", *settings, f"privacy.level={privacy}"]
     if rounds is not None:
-        if not any(setting.partition("=")[0].strip() == "training.adapter_rounds" for setting in settings):
-            kept = _adapter_rounds(read_federation(federation, wishes, overlays), rounds)
-            wishes.append(f"training.adapter_rounds={kept}")
         wishes.append(f"training.rounds={rounds}")
     named = read_federation(federation, wishes, overlays)
     if clients_per_round is not None:
-        fewer = min(clients_per_round, named.training.adapter_clients_per_round)
         wishes += [
             f"training.clients_per_round={clients_per_round}",
-            f"training.adapter_clients_per_round={fewer}",
             f"round.minimum_answers={min(named.round.minimum_answers, clients_per_round)}",
         ]
     resolved = read_federation(federation, wishes, overlays)
@@ -74,22 +69,14 @@ def resolve(
     return read_federation(federation, [*_participations(resolved, devices), *wishes], overlays)
 
 
-def _adapter_rounds(file: FederationFile, rounds: int) -> int:
-    """The share of adapter rounds of the file, of so many; one at least if it has any, and one for the heads."""
-    adapting, heads = file.training.adapter_rounds, file.training.rounds - file.training.adapter_rounds
-    share = round(adapting / (adapting + heads) * rounds)
-    return min(max(share, min(adapting, 1)), rounds - min(heads, 1))
-
-
 def _participations(file: FederationFile, devices: int) -> list[str]:
     """Answers that a training asks of one device, by task."""
-    training, every = file.training, file.evaluation.every_rounds
-    heads = training.rounds - training.adapter_rounds
-    asked = sum(min(file.cohort_of("update", number), devices) for number in range(1, training.rounds + 1))
-    evaluated = (heads // every if every else 0) * min(file.cohort_of("evaluation", 1), devices)
+    training, evaluations = file.training, len(TASK_ROWS["evaluation"].rounds(file))
+    asked = training.rounds * min(file.cohort_of("update"), devices)
+    evaluated = evaluations * min(file.cohort_of("evaluation"), devices)
     counts = {
         "update": math.ceil(asked * file.round.over_selection / devices),
         "evaluation": math.ceil(evaluated * file.round.over_selection / devices),
     }
-    most = {"update": training.rounds, "evaluation": heads // every if every else 1}
+    most = {"update": training.rounds, "evaluation": evaluations}
     return [f"privacy.participations.{task}={max(1, min(count, most[task]))}" for task, count in counts.items()]

@@ -7,8 +7,8 @@ import logging
 from client.home import Home
 from client.recommender import Recommender
 from shared.errors import Corrupt, HushrecError, NotYet
-from shared.model import GlobalModel, build_model
-from shared.release import Release
+from shared.model import GlobalModel
+from shared.release import Release, model_of
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +64,6 @@ class CurrentRelease:
         if hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest() != named:
             raise Corrupt(f"release {folder}: expected the manifest it is named after, got another; fetch it again")
         federation = release.federation.digest()
-        if self._model is None or federation != self._federation:
-            self._model = build_model(release.federation, trainable=False)
-            self._federation = federation
+        self._model = model_of(release, self._model if federation == self._federation else None)
+        self._federation = federation
         return Recommender(release, self._model)

@@ -65,15 +65,14 @@ class ForkServer:
         from client.loaded_release import load_release
 
         self.end()
-        adapters = "adapters" in request.groups
-        load_release(Path(release), adapters)
+        load_release(Path(release))
         ours, theirs = Pipe()
         parent = os.getpid()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the one other thread here waits for our parent's end
             process = os.fork()
         if not process:
-            _be_a_round(theirs, parent, lambda: RoundProcess(self._home, release, adapters))
+            _be_a_round(theirs, parent, lambda: RoundProcess(self._home, release))
         theirs.close()
         self._round = process, ours
         return self._ask(RoundProcess.advertise, request, vector, configuration)
@@ -111,13 +110,12 @@ class ForkServer:
 class RoundProcess:
     """The whole device, for one round, in a process of its own."""
 
-    def __init__(self, home: str, release: str, adapters: bool) -> None:
+    def __init__(self, home: str, release: str) -> None:
         """Open the device, all but its log.
 
         Args:
             home: folder of the device.
             release: folder of a verified release.
-            adapters: whether this round trains them.
 
         Raises:
             NotYet, Misconfigured, Corrupt: a file of the device is not what it must be.
@@ -127,7 +125,7 @@ class RoundProcess:
 
         place = Home(Path(home))
         clock = WallClock(place.clock)
-        self._release, self._adapters = Path(release), adapters
+        self._release = Path(release)
         self._session: dict[str, Value] = {}
         self._device = Device(
             Membership.load(place.membership).member(place.keys.identity(), place.revocations),
@@ -158,7 +156,7 @@ class RoundProcess:
     def _installed(self, digest: str) -> "LoadedRelease":
         from client.loaded_release import load_release
 
-        installed = load_release(self._release, self._adapters)
+        installed = load_release(self._release)
         if installed.digest != digest:
             raise Misconfigured(f"release: expected {installed.digest[:12]}, got {digest[:12]}")
         return installed

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from client.randomness import Randomness
 from client.training.per_window_gradients import PerWindow
-from client.training.window_losses import Batch, Fresh, WindowLosses
+from client.training.window_losses import Batch, Entering, WindowLosses
 from client.training.windows import Window, cut_windows, rows_of, sample_windows
 from shared.behaviour import Event, EventKind
 from shared.errors import NotYet, kind_and_place
-from shared.model import GlobalModel, Vector, Windows
+from shared.model import GlobalModel, Readings, Vector, Windows
 from shared.release import Release
 from shared.round_parameters import group_norms
 
@@ -35,7 +35,7 @@ class LocalTraining:
         self._model = model
         self._module = WindowLosses(model)
         self._hooked: tuple[tuple[str, ...], PerWindow] | None = None
-        self._texts = lru_cache(maxsize=4096)(self._embed_text)
+        self._texts = lru_cache(maxsize=4096)(self._read_text)
         self._texts_under: bytes = b""
 
     def __repr__(self) -> str:
@@ -82,9 +82,7 @@ class LocalTraining:
         randomness: Randomness,
     ) -> Vector:
         settings = release.federation
-        adapting = "adapters" in groups
-        newest = settings.training.adapter_windows if adapting else settings.windows.per_device
-        expected = newest * settings.windows.sampling_probability
+        expected = settings.expected_windows
         windows = cut_windows(events, settings.windows.events)
         coins = randomness.numpy("windows")
         start = self._model.layout.extract(vector, groups)
@@ -92,7 +90,9 @@ class LocalTraining:
         with self._model.at(vector):
             for _ in range(settings.training.local_steps):
                 self._model.load(self._model.layout.insert(vector, groups, start + change))
-                drawn = sample_windows(windows, newest, settings.windows.sampling_probability, coins)
+                drawn = sample_windows(
+                    windows, settings.windows.per_device, settings.windows.sampling_probability, coins
+                )
                 change -= settings.training.local_learning_rate * self._step(release, groups, drawn, expected, coins)
         clips = settings.privacy.level != "none" or settings.sum.mode != "plain"
         if clips and not settings.clipping.adaptive_quantile:  # an adaptive norm is known to the private sum alone
@@ -155,13 +155,13 @@ class LocalTraining:
         """`_step` of windows of which each can be computed."""
         settings = release.federation
         parameters = self._model.train_only(groups)
-        losses, window_of_text = torch.zeros(0), torch.zeros(0, dtype=torch.int64)
+        losses = torch.zeros(0)
         engine = self._engine(tuple(groups)) if settings.privacy.event else None
         if drawn:
-            batch, window_of_text = self._batch(release, drawn, "adapters" in groups, coins)
+            batch = self._batch(release, drawn, coins)
             losses = (engine.module if engine else self._module)(batch)
         if engine is not None:
-            summed = engine.clipped_sum(losses, window_of_text, settings.clipping.window_norm, expected_windows)
+            summed = engine.clipped_sum(losses, settings.clipping.window_norm, expected_windows)
             gradient = summed.numpy()
         else:
             total = losses.sum() / expected_windows
@@ -180,11 +180,7 @@ class LocalTraining:
         """Opacus hooked onto these groups; hooking is dear, so the last one is kept."""
         if self._hooked is None or self._hooked[0] != groups:
             self._unhook()
-            trained = self._model.train_only(groups)
-            adapters = [p for p in self._model.encoder.adapters.values() if p.requires_grad]
-            heads = [p for p in trained if not any(p is adapter for adapter in adapters)]
-            per_text = trained[len(heads) :]
-            self._hooked = (groups, PerWindow(self._module, heads, per_text))
+            self._hooked = (groups, PerWindow(self._module, self._model.train_only(groups)))
         return self._hooked[1]
 
     def _unhook(self) -> None:
@@ -198,13 +194,10 @@ class LocalTraining:
         """Loss float32 [W] of each window under the parameters in place, differentiable in `groups`."""
         self._unhook()  # Opacus would wait for a backward pass that may never come
         self._model.train_only(groups)
-        batch, _ = self._batch(release, windows, "adapters" in groups, coins)
-        return cast(Tensor, self._module(batch))
+        return cast(Tensor, self._module(self._batch(release, windows, coins)))
 
-    def _batch(
-        self, release: Release, drawn: Sequence[Window], adapting: bool, coins: np.random.Generator
-    ) -> tuple[Batch, Tensor]:
-        """Tensors of drawn windows, and the window of each text that the encoder will read with gradient."""
+    def _batch(self, release: Release, drawn: Sequence[Window], coins: np.random.Generator) -> Batch:
+        """Tensors of drawn windows."""
         settings = release.federation.windows
         likelihood = negative_likelihood(release)
         rows = rows_of(drawn, release.catalogue, settings.negatives, settings.shown, coins, likelihood)
@@ -219,22 +212,9 @@ class LocalTraining:
         for w, t in places:
             met[w, t] = True
         predicted = known & (met.cumsum(1) > met.int())  # something to predict it from stands before it
-        texts = [rows.texts[place] for place in places]
-        own = [True] * len(places)
-        if adapting:
-            for w, t in zip(*np.nonzero(rows.rows >= 0), strict=True):
-                if (int(w), int(t)) not in rows.texts:
-                    places.append((int(w), int(t)))
-                    texts.append(release.catalogue[int(rows.rows[w, t])].text)
-                    own.append(False)
-        elif texts:
-            under = self._model.layout.extract(self._model.vector(), ["adapters"]).tobytes()
-            if under != self._texts_under:
-                self._texts.cache_clear()
-                self._texts_under = under
-            encoded = release.whitening.apply(np.stack([self._texts(text) for text in texts]))
-            for (w, t), x in zip(places, encoded, strict=True):
-                events[w, t] = torch.from_numpy(x)
+        own = self._read([rows.texts[place] for place in places], release)
+        for (w, t), embedding in zip(places, own[:, : self._model.encoder.width], strict=True):
+            events[w, t] = torch.from_numpy(release.whitening.apply(embedding))
         windows = Windows(
             events,
             targets,
@@ -246,21 +226,46 @@ class LocalTraining:
             torch.from_numpy(rows.importance),
             torch.from_numpy(rows.context),
         )
-        fresh = None
-        if adapting and texts:
-            fresh = Fresh(
-                self._model.encoder.lower(texts),
-                torch.tensor([w for w, _ in places]),
-                torch.tensor([t for _, t in places]),
-                torch.tensor(own),
-                torch.from_numpy(release.whitening.matrix),
-                torch.from_numpy(release.whitening.mean),
-            )
-        window_of_text = fresh.window if fresh is not None else torch.zeros(0, dtype=torch.int64)
-        return Batch(windows, fresh), window_of_text
+        if release.adapter is None:
+            return Batch(windows, None)
+        items = torch.from_numpy(release.adapter.items)
+        entering_targets = items[at] * known.unsqueeze(-1)
+        entering_events = entering_targets.clone()
+        for (w, t), entered in zip(places, own[:, self._model.encoder.width :], strict=True):
+            entering_events[w, t] = torch.from_numpy(entered - release.adapter.mean)
+        to_text = torch.from_numpy(self._model.encoder.to_embedding() @ release.whitening.matrix)
+        entering = Entering(entering_events, entering_targets, items[others], to_text)
+        return Batch(self._without_adapter(release, windows, entering), entering)
 
-    def _embed_text(self, text: str) -> Vector:
-        return self._model.encoder.embed([text], keep=True)[0]
+    def _without_adapter(self, release: Release, windows: Windows, entering: Entering) -> Windows:
+        """The windows with the texts that B = 0 gives: those of the release are under its own B."""
+        up = torch.from_numpy(self._model.layout.extract(release.vector, ["adapters"]))
+        if not up.any():
+            return windows
+        to_text = up.reshape(self._model.encoder.width, -1).T @ entering.to_text
+        return windows._replace(
+            events=windows.events - entering.events @ to_text,
+            targets=windows.targets - entering.targets @ to_text,
+            others=windows.others - entering.others @ to_text,
+        )
+
+    def _read(self, texts: Sequence[str], release: Release) -> Readings:
+        """A person's own words under the release's adapter, float32 [texts, width + rank], each read by itself.
+
+        Beside others a text's last bits would tell what it was read beside.
+        """
+        encoder = self._model.encoder
+        if not texts:
+            return np.zeros((0, encoder.width + encoder.rank), np.float32)
+        under = self._model.layout.extract(release.vector, ["adapters"] if encoder.rank else []).tobytes()
+        if under != self._texts_under:
+            self._texts.cache_clear()
+            self._texts_under = under
+        with self._model.at(release.vector):
+            return np.stack([self._texts(text) for text in texts])
+
+    def _read_text(self, text: str) -> Vector:
+        return self._model.encoder.read([text])[0]
 
 
 def check_enough(release: Release, events: int) -> None:

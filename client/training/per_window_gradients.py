@@ -1,4 +1,4 @@
-"""Per-window gradients of the heads and adapters through Opacus, clipped and summed.
+"""Per-window gradients of the heads and the adapter through Opacus, clipped and summed.
 
 The clipping of DP-SGD (Abadi et al. 2016, "Deep Learning with Differential Privacy", arXiv:1607.00133). Noise comes
 later, in whole units, and not from here.
@@ -22,19 +22,17 @@ warnings.filterwarnings("ignore", message="Full backward hook is firing", catego
 class PerWindow:
     """Opacus around a module whose loss is one number per window."""
 
-    def __init__(self, module: nn.Module, per_window: Sequence[nn.Parameter], per_text: Sequence[nn.Parameter]) -> None:
+    def __init__(self, module: nn.Module, parameters: Sequence[nn.Parameter]) -> None:
         """Hook Opacus onto the parameters that take gradients at present.
 
         Args:
             module: holds all of the parameters below.
-            per_window: parameters whose layers see one row per window.
-            per_text: parameters whose layers see one row per encoded text (the adapters); they come last.
+            parameters: whose layers see one row per window.
         """
         self.module = GradSampleModule(module, batch_first=True, loss_reduction="sum", strict=False)
-        self._parameters = [*per_window, *per_text]
-        self._per_text = list(per_text)
+        self._parameters = list(parameters)
         for part in module.modules():
-            # Opacus looks only at layers in training mode; the rest of a frozen encoder stays in evaluation mode.
+            # Opacus looks only at layers in training mode.
             part.training = any(parameter.requires_grad for parameter in part.parameters(recurse=False))
 
     def __repr__(self) -> str:
@@ -50,7 +48,6 @@ class PerWindow:
     def clipped_sum(
         self,
         losses: Tensor,
-        window_of_text: Tensor,
         clip_norm: float,
         expected_windows: float,
     ) -> Tensor:
@@ -58,8 +55,6 @@ class PerWindow:
 
         Args:
             losses: float32 [W]; an empty draw of windows has W = 0.
-            window_of_text: int64 [texts], the window that each encoded text belongs to: adapters' gradients come per
-                text and are added up to windows before clipping.
             clip_norm: largest L2 norm of one window's gradient over all parameters.
             expected_windows: a constant of the federation, never the number drawn.
 
@@ -77,12 +72,8 @@ class PerWindow:
         if losses.requires_grad:
             losses.sum().backward()
         for parameter in self._parameters:
-            sample = parameter.grad_sample  # type: ignore[attr-defined]  # by Opacus
-            if sample is None:
+            if parameter.grad_sample is None:  # type: ignore[attr-defined]  # by Opacus
                 parameter.grad_sample = torch.zeros(len(losses), *parameter.shape)  # type: ignore[attr-defined]
-            elif any(parameter is other for other in self._per_text):
-                by_window = torch.zeros(len(losses), *parameter.shape)
-                parameter.grad_sample = by_window.index_add(0, window_of_text, sample)  # type: ignore[attr-defined]
         self._empty_broken_windows(len(losses))
         optimizer.clip_and_accumulate()
         signal = torch.cat([parameter.summed_grad.flatten() for parameter in self._parameters])  # type: ignore[attr-defined]

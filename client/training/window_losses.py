@@ -5,62 +5,51 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from shared.model import GlobalModel, Padded, Windows
+from shared.model import GlobalModel, Windows
 
 
-class Fresh(NamedTuple):
-    """Texts to encode with gradient.
+class Entering(NamedTuple):
+    """What enters the encoder's adapter of the texts of a batch of windows; see `shared.model.AdapterInputs`.
 
-    Kept lower activations, their (window, place), whether they are the person's own words, and the whitening.
+    Attributes:
+        events, targets: float32 [W, T, r]; zero where there is no text.
+        others: float32 [W, N, r].
+        to_text: float32 [width, D], from a change before the encoder's last norm to a whitened text.
     """
 
-    padded: Padded
-    window: Tensor
-    place: Tensor
-    own: Tensor
-    matrix: Tensor
-    mean: Tensor
+    events: Tensor
+    targets: Tensor
+    others: Tensor
+    to_text: Tensor
 
 
 class Batch(NamedTuple):
-    """The windows of one step, and the texts to encode with gradient, if any."""
+    """The windows of one step, and what enters the adapter; None where there is none.
+
+    With an adapter the texts of the windows are those that B = 0 gives, to first order.
+    """
 
     windows: Windows
-    fresh: Fresh | None
+    entering: Entering | None
 
 
 class WindowLosses(nn.Module):
-    """Loss of each window as one module, so that Opacus sees heads and adapters together."""
+    """Loss of each window as one module, so that Opacus sees heads and adapter together."""
 
     def __init__(self, model: GlobalModel) -> None:
         super().__init__()
         self.heads = model.heads
-        self.upper = model.encoder.upper
-        self._encode = model.encoder.embed_kept
+        self.adapter = model.encoder.adapter_up
 
     def forward(self, batch: Batch) -> Tensor:
-        """Loss of each window; texts to encode with gradient take the places they have in the windows first."""
-        windows, fresh = batch
-        if fresh is not None:
-            x = (self._encode(fresh.padded) - fresh.mean) @ fresh.matrix
-            columns = fresh.matrix.shape[1] - len(fresh.mean)
-            features = windows.targets[fresh.window, fresh.place, :columns] * ~fresh.own.unsqueeze(1)
-            x = torch.cat([features, x[:, columns:]], 1)  # a public item keeps its features, words have none
-            events = windows.events.index_put((fresh.window, fresh.place), x)
-            windows = windows._replace(events=events, targets=self._with_gradient(windows.targets, fresh, x))
+        """Loss of each window; the adapter moves events, targets and what they are contrasted with alike."""
+        windows, entering = batch
+        if entering is not None and self.adapter is not None:
+            events = windows.events.shape[1]
+            moved = self.adapter(torch.cat([entering.events, entering.targets, entering.others], 1)) @ entering.to_text
+            windows = windows._replace(
+                events=windows.events + moved[:, :events],
+                targets=windows.targets + moved[:, events : 2 * events],
+                others=windows.others + moved[:, 2 * events :],
+            )
         return self.heads.losses(windows)
-
-    @staticmethod
-    def _with_gradient(targets: Tensor, fresh: Fresh, x: Tensor) -> Tensor:
-        """Targets with the index's values and the gradient of their own encoding, less its mean over the window.
-
-        The items that targets are contrasted with keep the index's values too. A shift common to all texts would move
-        those other items too, so it must not look like progress.
-        """
-        public = ~fresh.own
-        window, place = fresh.window[public], fresh.place[public]
-        change = x[public] - x[public].detach()
-        total = torch.zeros(len(targets), x.shape[1]).index_add(0, window, change)
-        count = torch.zeros(len(targets)).index_add(0, window, torch.ones(len(window))).clamp(min=1)
-        centred = change - (total / count.unsqueeze(1))[window]
-        return targets.index_put((window, place), centred, accumulate=True)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from server.home import Home
 from server.releases import Releases
-from shared.arrays import F32Matrix
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured, NotYet
-from shared.model import GlobalModel, build_model, check_readable, embed_and_keep
+from shared.model import GlobalModel, Readings, build_model, check_readable, read_and_keep
 from shared.records import read_items
-from shared.release import Release, first_release, with_items
+from shared.release import Release, first_release, model_of, with_items
 
 _SHOWN = 20
 
@@ -92,17 +91,19 @@ def _first(home: Home, releases: Releases, items: Sequence[Item], progress: Prog
         )
     model = build_model(federation)
     check_readable(model.encoder, catalogue)
-    embeddings, encoded = _embed(home, model, catalogue.texts, progress)
-    release = first_release(federation, catalogue, model, embeddings)
+    if model.encoder.rank:
+        model.encoder.fit_down(catalogue.texts)
+    readings, encoded = _read(home, model, catalogue.texts, progress)
+    release = first_release(federation, catalogue, model, readings)
     return _publish(home, releases, release, "release zero", len(catalogue), encoded, 0)
 
 
 def _with(home: Home, head: Release, new: Catalogue, progress: Progress) -> tuple[Release, int]:
-    model = build_model(head.federation)
+    model = model_of(head, build_model(head.federation))
     check_readable(model.encoder, Catalogue([*head.catalogue, *new]))
     with model.at(head.vector):
-        embeddings, encoded = _embed(home, model, new.texts, progress)
-    return with_items(head, model, new, embeddings=embeddings), encoded
+        readings, encoded = _read(home, model, new.texts, progress)
+    return with_items(head, model, new, readings=readings), encoded
 
 
 def _publish(home: Home, releases: Releases, release: Release, why: str, new: int, encoded: int, after: int) -> Added:
@@ -111,8 +112,8 @@ def _publish(home: Home, releases: Releases, release: Release, why: str, new: in
     return Added(len(release.catalogue), new, encoded, link.release, link.sequence)
 
 
-def _embed(home: Home, model: GlobalModel, texts: Sequence[str], progress: Progress) -> tuple[F32Matrix, int]:
-    """Embeddings under the model's present adapters, kept from one import to the next; and how many are new."""
+def _read(home: Home, model: GlobalModel, texts: Sequence[str], progress: Progress) -> tuple[Readings, int]:
+    """Readings under the model's present adapter, kept from one import to the next; and how many are new."""
     total, done = len(set(texts)), 0
 
     def tell(count: int) -> None:
@@ -120,7 +121,7 @@ def _embed(home: Home, model: GlobalModel, texts: Sequence[str], progress: Progr
         done += count
         progress(done, total)
 
-    return embed_and_keep(home.catalogue / "embeddings", model.encoder, texts, tell)
+    return read_and_keep(home.catalogue / "embeddings", model.encoder, texts, tell)
 
 
 def _refuse_changes(file: Path, changed: Sequence[Item]) -> None:

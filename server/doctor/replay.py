@@ -44,7 +44,7 @@ def replay(start: Release, training: Path, rounds: int | None = None, layout: La
     """
     federation = start.federation
     if layout is None:
-        layout = build_model(federation, trainable=False).layout
+        layout = build_model(federation, light=True).layout
     optimizer = optimizer_for(federation)
     state = TrainingState(0, start.vector, optimizer.init(layout), federation.clipping.update_norm)
     last = _last_recorded(training / SUMS) if rounds is None else rounds
@@ -56,7 +56,7 @@ def replay(start: Release, training: Path, rounds: int | None = None, layout: La
             state = TrainingState(number, state.vector, state.optimizer, state.clip_norm)
             continue
         recorded = read_sum(path)
-        dimension = layout.select(federation.groups_in(number)).size
+        dimension = layout.select(federation.trained_groups).size
         terms = derive_round_parameters(federation, "update", number, dimension, bytes(32), b"", state.clip_norm)
         if recorded.question != request_digest(terms.configuration, state.vector.tobytes()):
             raise Corrupt(

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
+from server.training.keeping import Kept
 from server.training.optimizer import OptimizerState
 from server.training.round import RoundReport, TrainingState
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 
-_FORMAT = "hushrec-checkpoint/1"
+_FORMAT = "hushrec-checkpoint/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Checkpoint:
         counted: the count was tried, whether or not it gave a sum.
         counts: float64 [items] or None.
         counts_noise: standard deviation of the noise in one of them.
+        kept: what evaluations have said; None before the first.
     """
 
     identity: TrainingId
@@ -56,6 +58,7 @@ class Checkpoint:
     counted: bool = False
     counts: NDArray[np.float64] | None = None
     counts_noise: float = 0.0
+    kept: Kept | None = None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -68,6 +71,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     tensors: dict[str, NDArray[Any]] = {"vector": state.vector, "momentum": state.optimizer.momentum}
     if checkpoint.counts is not None:
         tensors["counts"] = checkpoint.counts
+    kept = checkpoint.kept
+    if kept is not None:
+        tensors["kept"] = kept.vector
     identity = checkpoint.identity
     content = {
         "federation": identity.federation,
@@ -80,6 +86,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "reports": [report.to_json() for report in checkpoint.reports],
         "counted": checkpoint.counted,
         "counts_noise": checkpoint.counts_noise,
+        "kept": None if kept is None else [kept.round_number, kept.accepted, kept.best, kept.deviation],
     }
     text = json.dumps(content, sort_keys=True)
     metadata = {"format": _FORMAT, "training": text, "sha256": _digest(tensors, text)}
@@ -105,9 +112,9 @@ def load_checkpoint(path: Path, identity: TrainingId) -> Checkpoint:
         optimizer = OptimizerState(momentum, content["second_moment"], content["steps"])
         reports = tuple(RoundReport.from_json(report) for report in content["reports"])
         state = TrainingState(content["round"], vector, optimizer, content["clip_norm"])
-        checkpoint = Checkpoint(
-            found, state, reports, content["counted"], tensors.get("counts"), content["counts_noise"]
-        )
+        kept = None if content["kept"] is None else Kept(tensors["kept"], *content["kept"])
+        counts, noise = tensors.get("counts"), content["counts_noise"]
+        checkpoint = Checkpoint(found, state, reports, content["counted"], counts, noise, kept)
     except OSError as error:
         raise Misconfigured(f"checkpoint {path}: could not be read ({error.strerror or error})") from None
     except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:

@@ -27,6 +27,7 @@ from server.aggregation import (
 )
 from server.logs import log_line
 from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint, save_checkpoint
+from server.training.keeping import Kept, weigh
 from server.training.optimizer import optimizer_for
 from server.training.round import (
     RoundReport,
@@ -41,7 +42,7 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.metrics import MEASURES, decode_metrics
 from shared.model import Layout, Vector
-from shared.tasks import Task
+from shared.tasks import TASK_ROWS, Task
 
 Counts = NDArray[np.float64]
 Publish = Callable[[Counts | None, float], str]
@@ -127,9 +128,8 @@ class Federation:
             raise Misconfigured(
                 f"vector: expected {layout.size} numbers in float32, got {vector.shape}, {vector.dtype}"
             )
-        for number in range(1, file.training.rounds + 1):
-            if not file.groups_in(number):
-                raise Misconfigured(f"training.groups: expected some to train in round {number}, got none; add one")
+        if not file.trained_groups:
+            raise Misconfigured("training.groups: expected one that the model has, got none; add one")
         self.file = file
         self._layout = layout
         self._items = items
@@ -171,6 +171,14 @@ class Federation:
     def vector(self) -> Vector:
         """The parameters now, float32 [d]: a copy."""
         return self._at.state.vector.copy()
+
+    @property
+    def released(self) -> tuple[Vector, int]:
+        """The parameters to release, float32 [d], and after which round they were: see `server.training.keeping`."""
+        kept, state = self._at.kept, self._at.state
+        if kept is None or kept.accepted:
+            return state.vector.copy(), state.round_number
+        return kept.vector.copy(), kept.round_number
 
     @property
     def reports(self) -> tuple[RoundReport, ...]:
@@ -215,24 +223,32 @@ class Federation:
         started = time.perf_counter()
         state = self._at.state
         number = state.round_number + 1
-        groups = self.file.groups_in(number)
-        wanted = self.file.cohort_of("update", number)
+        groups = self.file.trained_groups
+        wanted = self.file.cohort_of("update")
+        asked, kept, evaluated = TASK_ROWS["evaluation"].rounds(self.file), self._at.kept, []
+        if number == 1 and 0 in asked:
+            evaluated.append(self._evaluate(grid, 0, state.vector))
+            kept = weigh(kept, state.vector, 0, evaluated[-1].metrics)
         request = self._request("update", number, self._layout.select(groups).size, wanted, state.vector)
         result = self._sum(grid, self._cohort(grid, "update", wanted), request)
         following, norm = advance(self.file, self._layout, self._optimizer, state, result)
-        reports = [report_of(request, groups, result, time.perf_counter() - started, norm)]
-        every = self.file.evaluation.every_rounds
-        if every and number % every == 0 and "adapters" not in groups:
-            reports.append(self._evaluate(grid, number, following.vector))
-        self._close(reports, following, self._at.counts, self._at.counts_noise, observers)
-        return reports[0]
+        report = report_of(request, groups, result, time.perf_counter() - started, norm)
+        if number in asked:
+            before = sum(report.selected for report in evaluated)
+            evaluated.append(self._evaluate(grid, number, following.vector, before))
+            kept = weigh(kept, following.vector, number, evaluated[-1].metrics)
+        self._close([report, *evaluated], following, self._at.counts, self._at.counts_noise, observers, kept)
+        return report
 
-    def _evaluate(self, grid: Grid, number: int, vector: Vector) -> RoundReport:
-        """Metrics of these parameters on devices that kept something out of training. They change nothing here."""
+    def _evaluate(self, grid: Grid, number: int, vector: Vector, asked: int = 0) -> RoundReport:
+        """Metrics of these parameters on devices that kept something out of training. They change nothing here.
+
+        In a round that has asked so many before for an evaluation, it is the turn of those after them.
+        """
         started = time.perf_counter()
-        wanted = self.file.cohort_of("evaluation", number)
+        wanted = self.file.cohort_of("evaluation")
         request = self._request("evaluation", number, MEASURES, wanted, vector)
-        result = self._sum(grid, self._cohort(grid, "evaluation", wanted), request)
+        result = self._sum(grid, self._cohort(grid, "evaluation", wanted, asked), request)
         metrics = {}
         if result.total is not None:
             metrics = decode_metrics(result.total, math.sqrt(result.noise_variance))
@@ -253,8 +269,9 @@ class Federation:
             self._at.state.clip_norm,
         )
 
-    def _cohort(self, grid: Grid, task: Task, wanted: int) -> Sequence[CohortMember]:
-        asked, stream = sum(report.selected for report in self.reports if report.task == task), f"{self._seed} {task}"
+    def _cohort(self, grid: Grid, task: Task, wanted: int, more: int = 0) -> Sequence[CohortMember]:
+        asked = more + sum(report.selected for report in self.reports if report.task == task)
+        stream = f"{self._seed} {task}"
         return self._directory.cohort(self._members(grid), wanted, self.file.round.over_selection, stream, asked)
 
     def _members(self, grid: Grid) -> Sequence[CohortMember]:
@@ -271,6 +288,7 @@ class Federation:
         counts: Counts | None,
         counts_noise: float,
         observers: Sequence[RoundObserver],
+        kept: Kept | None = None,
     ) -> None:
         """Log, tell the observers of the first, then let the round count by writing its checkpoint."""
         for report in reports:
@@ -278,7 +296,7 @@ class Federation:
             log_line("round-skipped" if report.skipped else "round", level, **report.to_row())
         for observer in observers:
             observer.on_round(reports[0], state.vector)
-        closed = Checkpoint(self._at.identity, state, (*self._at.reports, *reports), True, counts, counts_noise)
+        closed = Checkpoint(self._at.identity, state, (*self._at.reports, *reports), True, counts, counts_noise, kept)
         save_checkpoint(self._path, closed)
         self._at = closed
 

@@ -40,7 +40,8 @@ class RoundReport:
     """What happened in a round.
 
     Attributes:
-        number: 1-based; 0 for the count that comes before training. An evaluation has that of the update before it.
+        number: 1-based; 0 for the count that comes before training. An evaluation has that of the update before it, 0
+            before any.
         groups: parameter groups trained.
         selected, answered, not_yet, refused, rejected, late: devices, see `CohortCounts`.
         failed: devices by Flower's error code.
@@ -112,7 +113,7 @@ def request_for(
         vector: float32 [d], parameters to train from or to rank with, sent whole; None for a count.
         clip_norm: of an update, where it adapts.
     """
-    groups = federation.groups_in(round_number) if task == "update" else ()
+    groups = federation.trained_groups if task == "update" else ()
     sent = b"" if vector is None else vector.tobytes()
     subject = round_binding(task, federation.digest(), release, round_number, groups, sent)
     record: dict[str, str | int | list[str]] = {
@@ -150,7 +151,7 @@ def advance(
     if result.total is None:
         return TrainingState(number, state.vector, state.optimizer, state.clip_norm), 0.0
     count = result.tally.answered
-    groups = federation.groups_in(number)
+    groups = federation.trained_groups
     noise_variance = result.noise_variance / count**2
     values, clip_norm, clipping = result.total / count, state.clip_norm, federation.clipping
     if clipping.adaptive_quantile:

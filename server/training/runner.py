@@ -18,7 +18,7 @@ from server.training.federation import Counts, Federation
 from server.training.progress import write_progress
 from shared.errors import Misconfigured
 from shared.model import GlobalModel, build_model
-from shared.release import Release, next_release
+from shared.release import Release, model_of, next_release
 
 SUMS = "sums"
 _POPULARITY = "popularity"
@@ -35,7 +35,7 @@ def run_training(home: Home, grid: Grid, until: int, clock: Clock | None = None)
     releases = Releases(home)
     head = releases.load(_head(releases)[1])
     _check_federation(home, head)
-    model = build_model(head.federation)
+    model = model_of(head, build_model(head.federation))
     with home.registry() as registry:
         line = _TrainingRunner(home, releases, registry, model, clock)
         while not line.run(grid, until):
@@ -80,7 +80,7 @@ class _TrainingRunner:
 
     def publish(self) -> None:
         """Publish the parameters, unless the newest release has them already, whichever counts now."""
-        vector, number = self._federation.vector, self._federation.round_number
+        vector, number = self._federation.released
         if np.array_equal(self._releases.load(self._releases.newest().release).vector, vector):
             return
         after, digest = _head(self._releases)

@@ -17,14 +17,14 @@ class ParameterGroup:
 
     Attributes:
         name: in the federation file, in layouts of vectors, and in JSON.
-        parameters: names of the heads' parameters that belong to it; a name that ends in a dot stands for all below
-            it. None for the encoder's adapters.
+        parameters: names of the model's parameters that belong to it; a name that ends in a dot stands for all below
+            it.
         view: the view without which the group does not exist; of any when empty.
         exists: whether a `FederationFile` asks for it beyond its views.
     """
 
     name: str
-    parameters: tuple[str, ...] | None
+    parameters: tuple[str, ...]
     view: str = ""
     exists: Callable[[Any], bool] | None = None
 
@@ -39,23 +39,21 @@ PARAMETER_GROUPS = (
     ParameterGroup("context", ("context.weight",), view="concepts", exists=lambda file: file.interest.context),
     ParameterGroup("bias", ("bias.weight",)),
     ParameterGroup("scales", ("scales.levels",)),
-    ParameterGroup("adapters", None),
+    ParameterGroup("adapters", ("adapters.",)),
 )
 GROUPS = tuple(group.name for group in PARAMETER_GROUPS)  # in canonical order
-HEAD_GROUPS = tuple(group.name for group in PARAMETER_GROUPS if group.parameters is not None)
-PLAIN_HEAD_GROUPS = tuple(  # those of the heads that no further key has to ask for
-    group.name for group in PARAMETER_GROUPS if group.parameters is not None and group.exists is None
-)
+# Those of the heads that no further key has to ask for.
+PLAIN_HEAD_GROUPS = tuple(group.name for group in PARAMETER_GROUPS if group.exists is None and group.name != "adapters")
 
 
 def group_of_parameter(name: str) -> str:
-    """The group of a parameter of the heads.
+    """The group of a parameter.
 
     Raises:
         KeyError: no row names it.
     """
     for group in PARAMETER_GROUPS:
-        for known in group.parameters or ():
+        for known in group.parameters:
             if name == known or (known.endswith(".") and name.startswith(known)):
                 return group.name
     raise KeyError(name)

@@ -1,4 +1,4 @@
-"""How many numbers each group of the heads has: what follows from a federation file without building a model."""
+"""How many numbers each parameter group has: what follows from a federation file without building a model."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,11 +9,11 @@ _CIRCUMSTANCES = 11  # numbers of a moment (`shared.model.context`)
 
 
 def group_size(federation: FederationFile, group: str, width: int) -> int:
-    """Numbers in a group of the heads that the federation file asks for.
+    """Numbers in a group that the federation file asks for.
 
     Args:
         federation: its settings.
-        group: of the heads.
+        group: one of its trained groups.
         width: numbers in an embedding of its encoder.
 
     Example:
@@ -55,6 +55,9 @@ _SIZES: Mapping[str, Callable[[FederationFile, int], int]] = MappingProxyType(
         "gates": lambda federation, width: len(federation.model.blocks),
         "context": lambda federation, width: _CIRCUMSTANCES * federation.model.concepts,
         "bias": lambda federation, width: width,
+        "adapters": lambda federation, width: (
+            federation.model.lora_rank * (width - sum(federation.model.blocks.values()))
+        ),
         "scales": lambda federation, width: len(federation.model.views) + federation.model.popularity,
     }
 )

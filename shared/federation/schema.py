@@ -84,7 +84,7 @@ class FederationFile(Section):
                 "clipping.adaptive_quantile: expected 0 with event-level privacy, whose noise does not cover what a "
                 f"device says of its norm, and with a plain sum, got {self.clipping.adaptive_quantile}"
             )
-        longest = max(self.answer_seconds(task, number) for task in TASKS for number in (1, self.training.rounds))
+        longest = max(self.round.answer_seconds_of(task) for task in TASKS)
         if longest >= self.round.deadline_seconds:
             raise ValueError(
                 f"round.answer_seconds: expected less than round.deadline_seconds = {self.round.deadline_seconds:g}, "
@@ -94,11 +94,6 @@ class FederationFile(Section):
             raise ValueError(
                 f"round.minimum_answers: expected at most sum.maximum_cohort = {self.sum.maximum_cohort}, "
                 f"got {self.round.minimum_answers}"
-            )
-        if self.training.adapter_rounds > self.training.rounds:
-            raise ValueError(
-                f"training.adapter_rounds: expected at most training.rounds = {self.training.rounds}, "
-                f"got {self.training.adapter_rounds}"
             )
         if self.round.minimum_answers > self.training.clients_per_round:
             raise ValueError(
@@ -117,44 +112,27 @@ class FederationFile(Section):
         return hashlib.sha256(self.canonical_bytes()).hexdigest()
 
     @property
-    def heads(self) -> tuple[str, ...]:
-        """The trained groups above the encoder, in canonical order; those of parts left out do not exist."""
+    def trained_groups(self) -> tuple[str, ...]:
+        """The groups that every round trains, in canonical order; those of parts left out do not exist."""
         return tuple(
             group.name
             for group in PARAMETER_GROUPS
-            if group.parameters is not None
-            and group.name in self.training.groups
+            if group.name in self.training.groups
             and (not group.view or group.view in self.model.views)
             and (group.exists is None or group.exists(self))
         )
 
-    def groups_in(self, round_number: int) -> tuple[str, ...]:
-        """Groups trained in a round (1-based): the heads first, the adapters in the last `adapter_rounds`.
+    @property
+    def adapter_rank(self) -> int:
+        """Rank r of the encoder's adapter; 0 where it is not trained, and the encoder carries none."""
+        return self.model.lora_rank if "adapters" in self.training.groups else 0
 
-        Never both: the few devices that can pay for the encoder would make the heads noisier than they were.
-        """
-        return ("adapters",) if self.adapters_train_in(round_number) else self.heads
+    def cohort_of(self, task: Task) -> int:
+        """How many devices an update or an evaluation asks, never fewer than have to answer."""
+        wanted = self.training.clients_per_round if task == "update" else self.evaluation.clients
+        return max(wanted, self.round.minimum_answers)
 
-    def answer_seconds(self, task: Task, round_number: int) -> float:
-        """How long after its question the answer to a round's first message leaves a device, whatever the work took."""
-        if task == "update" and self.adapters_train_in(round_number):
-            return self.round.adapter_answer_seconds
-        return self.round.answer_seconds_of(task)
-
-    def cohort_of(self, task: Task, round_number: int) -> int:
-        """How many devices a round asks for an update or an evaluation, never fewer than have to answer."""
-        training = self.training
-        heads = training.clients_per_round
-        updating = training.adapter_clients_per_round if self.adapters_train_in(round_number) else heads
-        return max(updating if task == "update" else self.evaluation.clients, self.round.minimum_answers)
-
-    def expected_windows(self, round_number: int) -> float:
-        """How many windows a device trains on in a round (1-based), in expectation."""
-        adapting = self.adapters_train_in(round_number)
-        newest = self.training.adapter_windows if adapting else self.windows.per_device
-        return newest * self.windows.sampling_probability
-
-    def adapters_train_in(self, round_number: int) -> bool:
-        """Whether the LoRA adapters move in this round (1-based)."""
-        late = round_number > self.training.rounds - self.training.adapter_rounds
-        return "adapters" in self.training.groups and late
+    @property
+    def expected_windows(self) -> float:
+        """How many windows a device trains on in a round, in expectation."""
+        return self.windows.per_device * self.windows.sampling_probability

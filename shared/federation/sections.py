@@ -45,8 +45,6 @@ class ModelSettings(Section):
     popularity_scale: Positive
     features: Annotated[dict[BlockName, Annotated[int, Field(ge=0)]], Field(default_factory=dict)]
     lora_rank: Annotated[int, Field(ge=1, le=64)]
-    lora_layers: Annotated[int, Field(ge=1)]
-    lora_scale: Positive
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -103,14 +101,11 @@ class ClippingSettings(Section):
 
 
 class TrainingSettings(Section):
-    """Which parameters move, in which rounds, with how many devices."""
+    """Which parameters move, for how many rounds, with how many devices."""
 
     rounds: Annotated[int, Field(ge=1, le=1_000_000)]
     clients_per_round: Annotated[int, Field(ge=2)]  # a sum of one hides nobody
     groups: Annotated[tuple[GroupName, ...], Field(strict=False, min_length=1)]
-    adapter_rounds: Annotated[int, Field(ge=0)]
-    adapter_clients_per_round: Annotated[int, Field(ge=1)]
-    adapter_windows: Annotated[int, Field(ge=1)]
     local_steps: Annotated[int, Field(ge=1, le=64)]
     local_learning_rate: Positive
 
@@ -132,12 +127,11 @@ class RoundSettings(Section):
 
     deadline_seconds: Positive
     answer_seconds: Annotated[dict[Task, Positive], Field(default_factory=dict)]
-    adapter_answer_seconds: Positive
     over_selection: Annotated[float, Field(ge=1, le=4)]
     minimum_answers: Annotated[int, Field(ge=2)]
 
     def answer_seconds_of(self, task: Task) -> float:
-        """When the answer to a task leaves a device; updates of the adapters have their own."""
+        """How long after its question the answer to a round's first message leaves a device, whatever the work took."""
         return self.answer_seconds.get(task, 10.0)
 
 

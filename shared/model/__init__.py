@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from shared.model.activations import ActivationStore
+    from shared.model.adapter import AdapterInputs
     from shared.model.backbone_files import encoder_width
     from shared.model.concept_graph import ConceptGraph, read_graph
     from shared.model.concept_labels import name_concepts, read_names, rename
     from shared.model.concept_model import ConceptModel, Concepts, EventSequence, Forgetting, Scales, Windows, age_ranks
     from shared.model.context import CONTEXT_WIDTH, Context, HourPoint, encode_context, hour_point, hour_similarity
-    from shared.model.embedding_slabs import embed_and_keep
-    from shared.model.encoder import Encoder, Padded, Progress
+    from shared.model.embedding_slabs import read_and_keep
+    from shared.model.encoder import Encoder, Progress, Readings
     from shared.model.evolution import Evolution, State, build_evolution
     from shared.model.gates import Gates
     from shared.model.global_model import GlobalModel, build_model
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "shared.model.activations": ("ActivationStore",),
+        "shared.model.adapter": ("AdapterInputs",),
         "shared.model.backbone_files": ("encoder_width",),
         "shared.model.concept_graph": ("ConceptGraph", "read_graph"),
         "shared.model.concept_labels": ("name_concepts", "read_names", "rename"),
@@ -46,8 +46,8 @@ __getattr__, __dir__ = lazy_exports(
             "hour_point",
             "hour_similarity",
         ),
-        "shared.model.embedding_slabs": ("embed_and_keep",),
-        "shared.model.encoder": ("Encoder", "Padded", "Progress"),
+        "shared.model.embedding_slabs": ("read_and_keep",),
+        "shared.model.encoder": ("Encoder", "Progress", "Readings"),
         "shared.model.evolution": ("Evolution", "State", "build_evolution"),
         "shared.model.gates": ("Gates",),
         "shared.model.global_model": ("GlobalModel", "build_model"),
@@ -61,7 +61,7 @@ __getattr__, __dir__ = lazy_exports(
 
 __all__ = [
     "CONTEXT_WIDTH",
-    "ActivationStore",
+    "AdapterInputs",
     "Block",
     "ConceptGraph",
     "ConceptModel",
@@ -75,8 +75,8 @@ __all__ = [
     "GlobalModel",
     "HourPoint",
     "Layout",
-    "Padded",
     "Progress",
+    "Readings",
     "Scales",
     "State",
     "Vector",
@@ -86,7 +86,6 @@ __all__ = [
     "build_evolution",
     "build_model",
     "check_readable",
-    "embed_and_keep",
     "encode_context",
     "encoder_width",
     "find_concepts",
@@ -95,6 +94,7 @@ __all__ = [
     "log_popularity",
     "name_concepts",
     "predicted_log_popularity",
+    "read_and_keep",
     "read_graph",
     "read_names",
     "rename",

@@ -29,12 +29,12 @@ class Backbone:
     digest: str
 
 
-def load_backbone(federation: FederationFile, trainable: bool = True) -> Backbone:
+def load_backbone(federation: FederationFile, light: bool = False) -> Backbone:
     """Load the encoder that the federation file names, in float32, without dropout.
 
     Args:
         federation: names the encoder, pins its digests and says where texts are cut.
-        trainable: take Hugging Face's own classes; without, BERT and its kin run forwards at a fraction of the cost.
+        light: run BERT and its kin forwards at a fraction of the cost, without Hugging Face's own classes.
 
     Raises:
         Misconfigured: the encoder is in none of the places looked at, or has no safetensors.
@@ -57,7 +57,7 @@ def load_backbone(federation: FederationFile, trainable: bool = True) -> Backbon
     padding = config.get("pad_token_id")
     if type(padding) is not int:
         padding = 0
-    model = None if trainable else read_transformer(folder / "model.safetensors", config, padding)
+    model = read_transformer(folder / "model.safetensors", config, padding) if light else None
     if model is None:
         model = _hugging_face(folder)
     tokenizer = TextTokenizer(folder / "tokenizer.json", federation.backbone.max_tokens, padding)

@@ -1,4 +1,4 @@
-"""The global concept model: encoder with adapters, heads, and the one vector that names all that is federated.
+"""The global concept model: encoder with its adapter, heads, and the one vector that names all that is federated.
 
 Training moves one model object in place. Whoever ranks therefore never reads it: heads are built from a vector
 (`GlobalModel.heads_at`), and the encoder is used inside `GlobalModel.at`, which puts the parameters before back.
@@ -38,10 +38,9 @@ class GlobalModel:
         self._blank = copy.deepcopy(self.heads)  # before anything hooks onto the heads that train
         self._turn = threading.RLock()
         self._uses = 0
-        named: list[tuple[str, str, nn.Parameter]] = [
-            (name, group_of_parameter(name), parameter) for name, parameter in self.heads.named_parameters()
-        ]
-        named += [(f"adapters.{name}", "adapters", parameter) for name, parameter in sorted(encoder.adapters.items())]
+        held = dict(self.heads.named_parameters())
+        held |= {f"adapters.{name}": parameter for name, parameter in encoder.adapters.items()}
+        named = [(name, group_of_parameter(name), parameter) for name, parameter in held.items()]
         named.sort(key=lambda entry: GROUPS.index(entry[1]))
         self.layout = Layout.of((name, group, tuple(parameter.shape)) for name, group, parameter in named)
         self._parameters = [parameter for _, _, parameter in named]
@@ -113,17 +112,15 @@ class GlobalModel:
         return [p for p, group in zip(self._parameters, self._groups, strict=True) if group in wanted]
 
 
-def build_model(federation: FederationFile, memory_bytes: int = 512 * 2**20, trainable: bool = True) -> GlobalModel:
+def build_model(federation: FederationFile, light: bool = False) -> GlobalModel:
     """Load the backbone a federation file names and put the (untrained) heads on it.
 
     Args:
         federation: names the backbone and says what the heads are.
-        memory_bytes: of the lower layers' activations that are kept in memory.
-        trainable: the adapters are PEFT's, for training. Without, the model has the same parameters and ranks alike,
-            and for BERT and its kin neither PEFT nor Hugging Face's classes are imported.
+        light: for devices: for BERT and its kin neither PEFT nor Hugging Face's classes are imported. Such a model has
+            the same parameters, and trains and ranks alike.
 
     Raises:
         Misconfigured, Corrupt: see `load_backbone`.
     """
-    backbone = load_backbone(federation, trainable)
-    return GlobalModel(federation, Encoder(backbone, federation, memory_bytes, trainable))
+    return GlobalModel(federation, Encoder(load_backbone(federation, light), federation, light))

@@ -2,7 +2,7 @@
 
 Hugging Face's classes compute the same, and bring five seconds and 150 MB of what ranking never uses. Layers are named
 as theirs are, so that adapters are found under the same names. Weights stay in the mapped file: what is not touched
-takes no memory, and processes share what is. Training goes through Hugging Face's own.
+takes no memory, and processes share what is.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,18 +5,34 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from shared.release.making import (
+        adapter_change,
+        candidate_release,
+        first_release,
+        model_of,
+        next_release,
+        with_items,
+    )
     from shared.release.publication import LARGEST_BYTES, MANIFEST, FileEntry, Publication
-    from shared.release.release import Release, first_release, next_release, with_items
+    from shared.release.release import Release
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "shared.release.making": (
+            "adapter_change",
+            "candidate_release",
+            "first_release",
+            "model_of",
+            "next_release",
+            "with_items",
+        ),
         "shared.release.publication": ("FileEntry", "LARGEST_BYTES", "MANIFEST", "Publication"),
-        "shared.release.release": ("Release", "first_release", "next_release", "with_items"),
+        "shared.release.release": ("Release",),
     },
 )
 
 __all__ = [
-    "LARGEST_BYTES", "MANIFEST", "FileEntry", "Publication", "Release", "first_release", "next_release",
-    "with_items",
+    "LARGEST_BYTES", "MANIFEST", "FileEntry", "Publication", "Release", "adapter_change", "candidate_release",
+    "first_release", "model_of", "next_release", "with_items",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,22 +17,11 @@ from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile, read_federation, write_toml
 from shared.files import write_atomically
-from shared.model import (
-    ConceptGraph,
-    GlobalModel,
-    Progress,
-    Vector,
-    Whitening,
-    find_concepts,
-    log_popularity,
-    name_concepts,
-    predicted_log_popularity,
-    rename,
-)
-from shared.release.int8 import int8_dequantise, int8_quantise, on_grid
+from shared.model import AdapterInputs, Vector, Whitening, log_popularity, predicted_log_popularity, rename
+from shared.release.int8 import int8_dequantise, int8_quantise
 from shared.release.model_card import write_card
 
-_FORMAT = 3
+_FORMAT = 4
 _PINNED = {"card.md", "catalogue.jsonl", "federation.toml", "index.safetensors", "model.safetensors"}
 
 
@@ -43,14 +32,15 @@ class Release:
     Attributes:
         federation: the federation file it belongs to.
         catalogue: n items, without their features, which a device needs in the index only.
-        whitening: of texts and features, fixed for a line of releases.
-        index: float32 [n, D], whitened embeddings of the catalogue under this release's adapters; features lead. Its
+        whitening: of texts and features, fixed for a line of releases but for the mean, which follows the adapter.
+        index: float32 [n, D], whitened embeddings of the catalogue under this release's adapter; features lead. Its
             values lie on the grid of `shared.release.int8`, which is how it is stored.
         log_popularity: float32 [n], zero for an item of average popularity.
         vector: float32 [d], all federated parameters.
         concept_names: K names, or none without the concept view.
         round_number: rounds that made it.
         card: Markdown for people, as it was written when the release was made.
+        adapter: by which the encoder's adapter is trained; None where the federation trains none.
     """
 
     federation: FederationFile
@@ -62,6 +52,7 @@ class Release:
     concept_names: tuple[str, ...]
     round_number: int = 0
     card: str = ""
+    adapter: AdapterInputs | None = None
 
     def digest(self) -> str:
         """SHA-256 of the manifest, in hexadecimal: names the release whole."""
@@ -78,19 +69,23 @@ class Release:
         Raises:
             Misconfigured: the index does not lie on its grid.
         """
-        widths = _widths(self.federation, self.index.shape[1])
+        widths = index_groups(self.federation, self.index.shape[1])
         numbers, scales = int8_quantise(self.index, widths)
         if not np.array_equal(int8_dequantise(numbers, scales, widths), self.index):
             raise Misconfigured(
                 "release: expected an index on the int8 grid, got other numbers; see shared.release.int8"
             )
         index: dict[str, NDArray[Any]] = {"index": numbers, "scales": scales, "log_popularity": self.log_popularity}
+        model: dict[str, NDArray[Any]] = {**self.whitening.tensors(), "vector": self.vector}
+        if self.adapter is not None:
+            index["entering"] = self.adapter.items.astype(np.float16)
+            model |= {"adapter_down": self.adapter.down, "adapter_mean": self.adapter.mean}
         files = {
             "card.md": self.card.encode(),
             "federation.toml": write_toml(self.federation).encode(),
             "catalogue.jsonl": self.catalogue.canonical_bytes(),
             "index.safetensors": save_tensors(index),
-            "model.safetensors": save_tensors({**self.whitening.tensors(), "vector": self.vector}),
+            "model.safetensors": save_tensors(model),
         }
         manifest = {
             "format": _FORMAT,
@@ -131,11 +126,18 @@ class Release:
             if federation.digest() != manifest["federation"]:
                 raise Corrupt(f"release {directory}: its federation file means something else here; update Hushrec")
             vector = model.pop("vector")
+            adapter = None
+            if federation.adapter_rank:
+                down, mean = model.pop("adapter_down"), model.pop("adapter_mean")
+                adapter = AdapterInputs(down, mean, index["entering"].astype(np.float32))
+                if {down.shape[0], *mean.shape, adapter.items.shape[1]} != {federation.adapter_rank}:
+                    raise ValueError(f"expected an adapter of rank {federation.adapter_rank}, got another")
             catalogue = Catalogue.load(directory / "catalogue.jsonl")
             whitening = Whitening.of_tensors(model, federation.model.blocks)
-            widths = _widths(federation, whitening.matrix.shape[1])
+            widths = index_groups(federation, whitening.matrix.shape[1])
             rows = {name: len(tensor) for name, tensor in index.items()}
-            if rows != dict.fromkeys(("index", "scales", "log_popularity"), len(catalogue)):
+            wanted = ("index", "scales", "log_popularity", *(("entering",) if adapter else ()))
+            if rows != dict.fromkeys(wanted, len(catalogue)):
                 raise ValueError(f"expected an index of {len(catalogue)} items, got {rows}")
             return cls(
                 federation,
@@ -147,6 +149,7 @@ class Release:
                 tuple(manifest["concept_names"]),
                 manifest["round"],
                 files["card.md"].decode(),
+                adapter,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Corrupt(f"release {directory}: could not be read ({type(error).__name__}: {error})") from None
@@ -172,156 +175,19 @@ class Release:
         Raises:
             Misconfigured: an unknown concept, or two with the same name.
         """
-        return _with_card(replace(self, concept_names=rename(self.concept_names, names)))
+        return with_card(replace(self, concept_names=rename(self.concept_names, names)))
 
 
-def first_release(
-    federation: FederationFile,
-    catalogue: Catalogue,
-    model: GlobalModel,
-    embeddings: F32Matrix,
-    graph: ConceptGraph | None = None,
-) -> Release:
-    """Fit the whitening, find and name the concepts: release zero, made of public texts and features alone.
-
-    Args:
-        federation: the terms, which say what the model is and what it sees.
-        catalogue: public items, with their features.
-        model: of this federation, whose heads start on the concepts found.
-        embeddings: float32 [n, width], the model's encoder on the catalogue's texts.
-        graph: concepts known beforehand; they come first, keep their names and start M.
-
-    Raises:
-        Misconfigured: a wider dense view than the encoder; fewer items or more concepts of the graph than concepts; a
-            graph without the concept view; features that the catalogue has not.
-    """
-    if federation.model.dense_width > model.encoder.width:
-        raise Misconfigured(
-            f"model.dense_width: expected at most the encoder's width {model.encoder.width}, "
-            f"got {federation.model.dense_width}"
-        )
-    whitening = Whitening.fit_items(embeddings, catalogue, federation.model.blocks)
-    exact = whitening.apply_items(embeddings, catalogue)
-    index = on_grid(exact, _widths(federation, exact.shape[1]))
-    names: tuple[str, ...] = ()
-    if "concepts" in federation.model.views:
-        names = _start_concepts(federation, catalogue, model, whitening, index, graph)
-        if federation.model.dense_trained < model.encoder.width:
-            # What people choose by is subject rather than manner: the few axes that may turn are those of the concepts.
-            columns = exact.shape[1] - model.encoder.width
-            whitening, rotation = whitening.led_by(model.heads.concept_centres()[:, columns:])
-            model.heads.turn_concepts(rotation)
-            exact = whitening.apply_items(embeddings, catalogue)
-            index = on_grid(exact, _widths(federation, exact.shape[1]))
-    elif graph is not None:
-        raise Misconfigured('concept graph: expected model.views with "concepts", got none; leave the graph out')
-    zeros = np.zeros(len(catalogue), np.float32)
-    release = Release(federation, catalogue.without_features(), whitening, index, zeros, model.vector(), names)
-    return _with_card(release)
-
-
-def next_release(
-    release: Release,
-    model: GlobalModel,
-    vector: Vector,
-    round_number: int,
-    progress: Progress = lambda _: None,
-    metrics: Mapping[str, float] | None = None,
-    measured_round: int | None = None,
-) -> Release:
-    """The release that a finished training gives: new parameters, and a new index if the adapters moved.
-
-    Args:
-        release: that the training started from.
-        model: of its federation, which encodes anew where adapters moved.
-        vector: float32 [d], the parameters after training.
-        round_number: training rounds that are done.
-        progress: called with how many texts were encoded since the last call.
-        metrics: what devices measured last, for the card.
-        measured_round: after which round that was; this one where left out.
-    """
-    index = release.index
-    moved = model.layout.extract(vector, ["adapters"]), model.layout.extract(release.vector, ["adapters"])
-    if not np.array_equal(*moved):
-        texts = release.catalogue.texts
-        with model.at(vector):
-            exact = release.whitening.apply(model.encoder.embed(texts, keep=True, progress=progress))
-        columns = sum(release.federation.model.blocks.values())
-        exact[:, :columns] = release.index[:, :columns]  # no adapter moves the features
-        index = on_grid(exact, _widths(release.federation, exact.shape[1]))
-    following = replace(release, vector=vector.copy(), index=index, round_number=round_number)
-    return _with_card(following, metrics, measured_round)
-
-
-def with_items(
-    release: Release,
-    model: GlobalModel,
-    items: Catalogue,
-    progress: Progress = lambda _: None,
-    embeddings: F32Matrix | None = None,
-) -> Release:
-    """The release with items that came after its training: encoded as it encodes, at the end of its catalogue.
-
-    Nobody has counted them, so their popularity is predicted from their texts and features, with the optimism that the
-    federation file asks for.
-
-    Args:
-        release: that devices have.
-        model: of its federation, which encodes the new texts.
-        items: that came, with their features.
-        progress: called with how many texts were encoded since the last call.
-        embeddings: float32 [items, width] of their texts under the adapters of the release, where they are known.
-
-    Raises:
-        Misconfigured: an item stands in both catalogues.
-    """
-    if embeddings is None:
-        with model.at(release.vector):
-            embeddings = model.encoder.embed(items.texts, progress=progress)
-    exact = release.whitening.apply_items(embeddings, items)
-    new = on_grid(exact, _widths(release.federation, exact.shape[1]))
-    optimism = release.federation.statistics.new_item_optimism
-    prior = predicted_log_popularity(release.index, release.log_popularity, new, optimism)
-    return _with_card(
-        replace(
-            release,
-            catalogue=Catalogue([*release.catalogue, *items.without_features()]),
-            index=np.concatenate([release.index, new]),
-            log_popularity=np.concatenate([release.log_popularity, prior]),
-        )
-    )
-
-
-def _with_card(
+def with_card(
     release: Release, metrics: Mapping[str, float] | None = None, measured_round: int | None = None
 ) -> Release:
+    """The release with a card of what it is."""
     items, names = len(release.catalogue), release.concept_names
     card = write_card(release.federation, items, names, release.round_number, metrics or {}, measured_round)
     return replace(release, card=card)
 
 
-def _widths(federation: FederationFile, columns: int) -> list[int]:
+def index_groups(federation: FederationFile, columns: int) -> list[int]:
     """Groups of the index's columns that are scaled apart: each block of features, then the text."""
     blocks = list(federation.model.blocks.values())
     return [*blocks, columns - sum(blocks)]
-
-
-def _start_concepts(
-    federation: FederationFile,
-    catalogue: Catalogue,
-    model: GlobalModel,
-    whitening: Whitening,
-    index: F32Matrix,
-    graph: ConceptGraph | None,
-) -> tuple[str, ...]:
-    """Put the concepts in place, and M where a graph is given; returns their names."""
-
-    def read(texts: Sequence[str]) -> F32Matrix:
-        return whitening.apply(model.encoder.embed(texts))
-
-    settings = federation.model
-    known = None if graph is None else graph.centres(catalogue, index, read)
-    centres = find_concepts(index, settings.concepts, settings.seed, list(catalogue), known)
-    model.heads.start_concepts(centres, None if graph is None else graph.ties(settings.concepts))
-    names = name_concepts(catalogue, model.heads.concept_shares(index), centres, read)
-    return names if graph is None else (*graph.names, *names[len(graph.names) :])

@@ -59,7 +59,6 @@ _SETTINGS = (
     "windows.sampling_probability=1.0",
     "windows.negatives=16",
     'training.groups=["dense", "concepts", "bias"]',
-    "training.adapter_rounds=0",
     f"round.minimum_answers={COHORT}",
 )
 _ITEMS, _DECOYS, _TARGET = 60, 20, 0  # the last items are decoys, which nobody ever meets

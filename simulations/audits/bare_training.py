@@ -28,7 +28,7 @@ def train_bare(
     optimizer, members = optimizer_for(federation), len(people) + intruders
     state = TrainingState(0, ground.release.vector, optimizer.init(layout), federation.clipping.update_norm)
     for number in range(1, federation.training.rounds + 1):
-        question = Question(ground, "update", number, federation.groups_in(number), state.vector)
+        question = Question(ground, "update", number, federation.trained_groups, state.vector)
         total = sum((person.words(question, members) for person in people), np.int64(0))
         if intrude is not None:
             total = total + intrude(question, members)

@@ -55,20 +55,13 @@ def audit_event_one_run(seed: int, windows: int = 1000, control_windows: int = 2
 
 def _life(federation: FederationFile, task: Task) -> tuple[list[Answers], dict[PrivacyEvent, int]]:
     """All answers to a task, and what the ledger is charged for a window."""
-    life, charges = [], dict[PrivacyEvent, int]()
     width = TASK_ROWS[task].dimension(2 * PLACES, PLACES)
-    answers, training = federation.privacy.most_answers(task), federation.training
-    # Rounds of the adapters see fewer windows, so that one of these moves an update further.
-    adapting = min(answers, training.adapter_rounds) if task == "update" and "adapters" in training.groups else 0
-    for count, number in ((adapting, training.rounds), (answers - adapting, 1)):
-        if count:
-            terms = derive_round_parameters(federation, task, number, width, bytes(32), bytes(32))
-            distance = TASK_ROWS[task].window_distance_over_clip(federation, number)
-            present, absent = _canaries(task, width, distance)
-            clip_norm = terms.configuration.clip_norm
-            life.append(Answers(terms.configuration, count, present * clip_norm, absent * clip_norm))
-            charges[terms.charges[1]] = charges.get(terms.charges[1], 0) + count
-    return life, charges
+    answers = federation.privacy.most_answers(task)
+    terms = derive_round_parameters(federation, task, 1, width, bytes(32), bytes(32))
+    present, absent = _canaries(task, width, TASK_ROWS[task].window_distance_over_clip(federation))
+    clip_norm = terms.configuration.clip_norm
+    life = [Answers(terms.configuration, answers, present * clip_norm, absent * clip_norm)]
+    return life, {terms.charges[1]: answers}
 
 
 def _canaries(task: Task, width: int, distance: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -3,10 +3,10 @@
 * Claim: the sums a server reads tell nothing of the items of one person in them.
 * Adversary: the server, which knows the model, the catalogue and whatever colluding members know.
 * Unit: one person. Neighbours: that person's vector made zero.
-* Method: analytic gradient matching. For each candidate the server lets a made-up device of its own, which met the
-  candidate again and again among random items, compute an update; it then fits the sum by these updates, with a ridge,
-  and suspects the candidates with the largest coefficients. Once for the heads, and once for the adapters of the
-  encoder, of which B alone is trained and A is public: there the texts of items go through the encoder.
+* Method: analytic gradient matching. For each candidate the server lets made-up devices of its own, which met the
+  candidate again and again among random items, compute updates, and takes their mean; it then fits the sum by these
+  means, with a ridge, and suspects the candidates with the largest coefficients. Once for the heads, and once for the
+  encoder's adapter, of which B alone is trained and A is public.
 * Bar: an area under the curve of .5 and three standard errors.
 * Control: the sum of one device, without noise.
 * Papers: Zhu, Liu, Han 2019, [Deep Leakage from Gradients](https://arxiv.org/abs/1906.08935); Geiping et al. 2020,
@@ -26,7 +26,11 @@ from simulations.engine import one_thread
 _CANDIDATES = 96
 _RIDGE = 0.1  # of the mean squared length of the candidates' own updates
 _CAUGHT_FROM = 0.75
-_PARTS = {1: "heads' gradients (matching)", 2: "adapters' gradients (matching)"}  # by the round that trains them
+_MADE_UP = 12  # devices of the server's own for each candidate, whose updates are averaged
+_PARTS = {
+    "heads' gradients (matching)": (),
+    "adapter's gradients (matching)": ('training.groups=["adapters"]', "model.lora_rank=64"),
+}
 
 
 class GradientFit:
@@ -50,7 +54,7 @@ class GradientFit:
 def run_gradient_matching(
     seed: int, attacks: int = 40, candidates: int = _CANDIDATES, sums: Sequence[int] = SUMS
 ) -> AuditResult:
-    """Attack sums of devices in a round of the heads and in one of the adapters.
+    """Attack sums of devices that train the heads, and of devices that train the adapter.
 
     Args:
         seed: of candidates, people and all chance.
@@ -58,24 +62,28 @@ def run_gradient_matching(
         candidates: items that people's are drawn from.
         sums: sizes of the sums.
     """
-    ground = ground_of(SETTINGS)
     results = {
-        part: judge(_attack_on(ground, part, number, seed, candidates), seed, attacks, _CAUGHT_FROM, sums)
-        for number, part in _PARTS.items()
+        part: judge(
+            _attack_on(ground_of((*SETTINGS, *settings)), part, seed, candidates), seed, attacks, _CAUGHT_FROM, sums
+        )
+        for part, settings in _PARTS.items()
     }
     return worst_of(results)
 
 
-def _attack_on(ground: Ground, part: str, number: int, seed: int, count: int) -> ItemAttack:
-    rng = np.random.default_rng([seed, number])
+def _attack_on(ground: Ground, part: str, seed: int, count: int) -> ItemAttack:
+    rng = np.random.default_rng([seed, len(part)])
     items = len(ground.release.catalogue)
     candidates = rng.permutation(items)[:count]
     openly = ground.without_privacy()  # the server computes as devices do, and adds no noise
-    question = Question(openly, "update", number, openly.federation.groups_in(number))
+    question = Question(openly, "update", 1, openly.federation.trained_groups)
     own = []
-    for device, candidate in enumerate(candidates):
-        met = rng.integers(items, size=ITEMS)
-        met[1::2] = candidate
-        person = Respondent(openly.log_of(met), seed=seed, number=device)
-        own.append(question.values(person.words(question, COHORT), COHORT).astype(np.float32))
-    return ItemAttack(part, ground, number, candidates, GradientFit(np.stack(own)))
+    for place, candidate in enumerate(candidates):
+        updates = []
+        for device in range(_MADE_UP):
+            met = rng.integers(items, size=ITEMS)
+            met[1::2] = candidate
+            person = Respondent(openly.log_of(met), seed=seed, number=place * _MADE_UP + device)
+            updates.append(question.values(person.words(question, COHORT), COHORT))
+        own.append(np.mean(updates, axis=0).astype(np.float32))
+    return ItemAttack(part, ground, candidates, GradientFit(np.stack(own)))

@@ -40,7 +40,6 @@ _SETTINGS = (
     "windows.sampling_probability=1.0",
     'training.groups=["dense", "concepts", "bias"]',
     "training.rounds=1000",
-    "training.adapter_rounds=0",
     "privacy.participations.update=1000",
     "round.minimum_answers=50",
     f"round.answer_seconds={{update={_SLOT_SECONDS}, statistics={_SLOT_SECONDS}, evaluation={_SLOT_SECONDS}}}",
@@ -127,7 +126,7 @@ def _same_law(
 
 def _question(ground: Ground, task: Task, place: int) -> Question:
     number = TASK_ROWS[task].rounds(ground.federation)[place]
-    return Question(ground, task, number, ground.federation.groups_in(number) if task == "update" else ())
+    return Question(ground, task, number, ground.federation.trained_groups if task == "update" else ())
 
 
 def keep(request: object, failure: str | None) -> None:

@@ -44,7 +44,6 @@ _SETTINGS = (
     "windows.negatives=16",
     'training.groups=["dense", "concepts", "bias"]',
     f"training.rounds={_ROUNDS}",
-    "training.adapter_rounds=0",
     f"round.minimum_answers={PEOPLE}",
     "optimizer.learning_rate=0.05",
     "optimizer.final_rate=1.0",
@@ -131,7 +130,7 @@ def _losses(ground: Ground, vector: Vector, logs: list[NDArray[np.int64]]) -> ND
         for person, log in enumerate(logs):
             windows = cut_windows(ground.log_of(log), length)
             coins = np.random.default_rng(person)
-            losses = ground.training.losses(ground.release, windows, ground.federation.heads, coins)
+            losses = ground.training.losses(ground.release, windows, ground.federation.trained_groups, coins)
             found.append(float(losses.detach().mean()))
     return np.array(found)
 

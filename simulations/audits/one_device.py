@@ -30,7 +30,7 @@ from shared.secure_sum import Identity, SumParameters, issue_certificate
 from shared.tasks import TASK_ROWS, Task
 from simulations.datasets import load
 from simulations.devices import SeededRandomness, registry_key
-from simulations.engine import embed_catalogue
+from simulations.engine import read_catalogue
 
 Observed = Callable[[RoundRequest, str | None], None]
 Whole = NDArray[np.int64]
@@ -73,9 +73,9 @@ def ground_of(settings: tuple[str, ...], items: int = 10**9) -> Ground:
     file = read_federation(settings=list(settings))
     model = build_model(file)
     whole = load("demo", 0).catalogue
-    embeddings = embed_catalogue(model, whole, file.backbone.max_tokens)
+    readings = read_catalogue(model, whole, file.backbone.max_tokens)
     catalogue = type(whole)(list(whole)[:items])
-    release = first_release(file, catalogue, model, embeddings[: len(catalogue)])
+    release = first_release(file, catalogue, model, readings[: len(catalogue)])
     return Ground(release, model, LocalTraining(model), settings)
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from client.secagg import Contribution, encode_contribution
 from shared.model import Vector, Windows
+from shared.release import candidate_release
 from simulations.audits.audit import AuditResult
 from simulations.audits.bare_training import Intrude, train_bare
 from simulations.audits.one_device import (
@@ -71,7 +72,6 @@ def _settings(groups: str) -> tuple[str, ...]:
         "clipping.group_shares={dense=1.0, bias=0.4, scales=0.2, forgetting=0.1}",
         f"training.groups={groups}",
         "training.rounds=6",
-        "training.adapter_rounds=0",
         "optimizer.learning_rate=0.04",
         "optimizer.group_rates={bias=3.0, scales=100.0, forgetting=1.0}",
         "round.minimum_answers=50",
@@ -148,7 +148,7 @@ class Town:
     def _after(self, vector: Vector) -> tuple[NDArray[np.float64], float]:
         """Share of people in whose list each item stands, float64 [items], and nDCG@10."""
         asked = self._questions
-        self._scorer.install(replace(self._ground.release, vector=vector))
+        self._scorer.install(candidate_release(self._ground.release, self._ground.model, vector))
         scores = self._scorer.score(asked.people, asked.histories)
         for row, history in zip(scores, asked.histories, strict=True):
             row[history] = -np.inf

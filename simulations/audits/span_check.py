@@ -56,10 +56,10 @@ def run_span_check(seed: int, attacks: int = 120, sums: Sequence[int] = SUMS) ->
 def _attack_on(ground: Ground) -> ItemAttack:
     index = ground.release.index
     directions = index / np.linalg.norm(index, axis=1, keepdims=True)
-    held = ground.model.layout.select(ground.federation.groups_in(1))
+    held = ground.model.layout.select(ground.federation.trained_groups)
     block = next(block for block in held.blocks if block.name == _DENSE)
 
     def suspect(total: NDArray[np.float64]) -> NDArray[np.float64]:
         return in_span(total[block.slice].reshape(block.shape), directions)
 
-    return ItemAttack("heads' gradients (span check)", ground, 1, np.arange(len(index)), suspect)
+    return ItemAttack("heads' gradients (span check)", ground, np.arange(len(index)), suspect)

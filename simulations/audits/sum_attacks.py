@@ -30,10 +30,8 @@ SETTINGS = (
     "windows.per_device=2",
     "windows.sampling_probability=1.0",
     "windows.negatives=32",
-    'training.groups=["dense", "concepts", "transitions", "forgetting", "bias", "scales", "adapters"]',
+    'training.groups=["dense", "concepts", "transitions", "forgetting", "bias", "scales"]',
     "training.rounds=2",
-    "training.adapter_rounds=1",
-    "training.adapter_windows=2",
     f"round.minimum_answers={COHORT}",
 )
 
@@ -47,20 +45,18 @@ class ItemAttack:
 
     Attributes:
         part: of the model, in words.
-        number: of the round, which says what is trained.
         candidates: int64, catalogue rows that people's items are drawn from.
         suspect: the attack itself.
     """
 
     part: str
     ground: Ground
-    number: int
     candidates: NDArray[np.int64]
     suspect: Suspect
 
     def question(self, ground: Ground) -> Question:
         """What the devices are asked."""
-        return Question(ground, "update", self.number, ground.federation.groups_in(self.number))
+        return Question(ground, "update", 1, ground.federation.trained_groups)
 
     def auc(self, ground: Ground, devices: int, attacks: int, seed: int) -> float:
         """Mean over attacks on victims in sums of so many devices.

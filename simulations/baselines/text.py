@@ -51,7 +51,7 @@ def train_centrally(
 
     Windows of all people shuffled together, heads only, stopped when `validate` has not risen for `patience` epochs.
     """
-    groups = release.federation.heads
+    groups = release.federation.trained_groups
     length = release.federation.windows.events
     windows = [window for log in logs for window in cut_windows(log, length) if len(window.events) > 1]
     return _descend(
@@ -64,7 +64,7 @@ def train_alone(
     release: Release, model: GlobalModel, log: Sequence[Event], seed: int, steps: int = 10, learning_rate: float = 1e-3
 ) -> Vector:
     """The parameters [d] that one device finds with nobody's help, heads only."""
-    groups = release.federation.heads
+    groups = release.federation.trained_groups
     windows = [window for window in cut_windows(log, release.federation.windows.events) if len(window.events) > 1]
     if not windows:
         return release.vector

@@ -1,11 +1,13 @@
-"""What a round that trains adapters costs beside one that trains heads: per device, everything else being the same."""
+"""What a round that trains the encoder's adapter costs beside one that trains the heads: everything else the same."""
 
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from shared.federation import PLAIN_HEAD_GROUPS
 from simulations.benchmarks.federations import SEED, BenchmarkWorld
 from simulations.cohort import CohortSum, ShardPool
 from simulations.devices import DeviceStates
@@ -13,40 +15,42 @@ from simulations.engine import one_thread
 from simulations.report import Progress
 
 DEVICES = 200
-_HEADS = 5  # rounds; the first is not counted
-_ADAPTERS = 2
-_SETTINGS = (
-    f"training.rounds={_HEADS + _ADAPTERS}",
-    f"training.adapter_rounds={_ADAPTERS}",
-    f"training.adapter_clients_per_round={DEVICES}",
-    "windows.sampling_probability=1.0",
-)
+_ROUNDS = 6  # of each kind, in turn; the first of each is not counted
+_SETTINGS = (f"training.rounds={_ROUNDS}", "windows.sampling_probability=1.0")
+_GROUPS = {
+    "heads": list(PLAIN_HEAD_GROUPS),
+    "adapter": ["adapters"],
+    "heads and adapter": [*PLAIN_HEAD_GROUPS, "adapters"],
+}
 
 
 def benchmark_adapters(progress: Progress) -> dict[str, Any]:
-    """Milliseconds per device of an adapter step and of a heads step of 200 devices, and the first over the second."""
-    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread():
-        with progress.stage("making devices"):
-            world = BenchmarkWorld.demo(Path(place) / "run", DEVICES, _SETTINGS)
-        taken: dict[str, list[float]] = {"heads": [], "adapters": []}
-        with (
-            ShardPool(world.home, SEED) as pool,
-            progress.stage("rounds", total=_HEADS + _ADAPTERS) as stage,
-        ):
-            states = DeviceStates()
-            federation, grid = world.federation("adapters", states, CohortSum(world.settings, states, pool))
-            for number in range(1, _HEADS + _ADAPTERS + 1):
-                kind = "adapters" if "adapters" in world.settings.groups_in(number) else "heads"
-                started = time.perf_counter()
-                next(iter(federation.run(grid, until=number)))
-                taken[kind].append(1000.0 * (time.perf_counter() - started) / DEVICES)
+    """Milliseconds per device of an adapter step, of a heads step and of both at once, of 200 devices, and ratios."""
+    taken: dict[str, list[float]] = {kind: [] for kind in _GROUPS}
+    with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, one_thread(), ExitStack() as opened:
+        runs = {}
+        with progress.stage("making devices", total=len(_GROUPS)) as stage:
+            for kind, groups in _GROUPS.items():
+                settings = (
+                    f"training.rounds={_ROUNDS}",
+                    f"training.groups={groups}",
+                    "windows.sampling_probability=1.0",
+                )
+                world = BenchmarkWorld.demo(Path(place) / kind.replace(" ", "-"), DEVICES, settings)
+                states, pool = DeviceStates(), opened.enter_context(ShardPool(world.home, SEED))
+                runs[kind] = world.federation("adapters", states, CohortSum(world.settings, states, pool))
                 stage.advance()
-    heads, adapters = median(taken["heads"][1:]), median(taken["adapters"])
+        with progress.stage("rounds", total=_ROUNDS * len(_GROUPS)) as stage:
+            for number in range(1, _ROUNDS + 1):
+                for kind, (federation, grid) in runs.items():
+                    started = time.perf_counter()
+                    next(iter(federation.run(grid, until=number)))
+                    taken[kind].append(1000.0 * (time.perf_counter() - started) / DEVICES)
+                    stage.advance()
+    milliseconds = {kind: median(times[1:]) for kind, times in taken.items()}
     return {
         "devices": DEVICES,
-        "rows": [
-            {"step": "heads", "milliseconds per device": heads},
-            {"step": "adapters", "milliseconds per device": adapters},
-        ],
-        "adapters_over_heads": adapters / heads,
+        "rows": [{"step": kind, "milliseconds per device": value} for kind, value in milliseconds.items()],
+        "adapters_over_heads": milliseconds["adapter"] / milliseconds["heads"],
+        "both_over_heads": milliseconds["heads and adapter"] / milliseconds["heads"],
     }

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from shared.arrays import F32Matrix
-from shared.model import Encoder, build_model, embed_and_keep
+from shared.model import Encoder, build_model, read_and_keep
 from shared.model import Progress as Told
 from simulations.benchmarks.timing import slope_on_log_axes
 from simulations.datasets import load
@@ -31,7 +31,7 @@ _Result = TypeVar("_Result")
 def benchmark_catalogue(progress: Progress) -> dict[str, Any]:
     """4,096 texts encoded at once, and kept in slabs, stopped after 3,072 and gone on with; up to 100,000 rows kept."""
     settings = resolve("demo", 0, 1, None, [], None, None, "none", "plain")
-    encoder = build_model(settings, trainable=False).encoder
+    encoder = build_model(settings, light=True).encoder
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         with progress.stage("encoding"):
             encoding = _stopped_and_resumed(Path(folder) / "texts", encoder, _texts(_TEXTS))
@@ -42,11 +42,11 @@ def benchmark_catalogue(progress: Progress) -> dict[str, Any]:
 
 
 def _stopped_and_resumed(folder: Path, encoder: Encoder, texts: Sequence[str]) -> dict[str, Any]:
-    encoder.embed(texts[:_WARM])
-    at_once, plain = _seconds(lambda: encoder.embed(texts))
+    encoder.read(texts[:_WARM])
+    at_once, plain = _seconds(lambda: encoder.read(texts))
     before, _ = _seconds(lambda: _stopped(folder, encoder, texts))
-    after, (rows, encoded) = _seconds(lambda: embed_and_keep(folder, encoder, texts))
-    again, _ = _seconds(lambda: embed_and_keep(folder, encoder, texts))
+    after, (rows, encoded) = _seconds(lambda: read_and_keep(folder, encoder, texts))
+    again, _ = _seconds(lambda: read_and_keep(folder, encoder, texts))
     return {
         "texts": len(texts),
         "at once, texts a second": len(texts) / at_once,
@@ -71,7 +71,7 @@ def _stopped(folder: Path, encoder: Encoder, texts: Sequence[str]) -> None:
             raise KeyboardInterrupt
 
     try:
-        embed_and_keep(folder, encoder, texts, tell)
+        read_and_keep(folder, encoder, texts, tell)
     except KeyboardInterrupt:
         return
 
@@ -80,13 +80,13 @@ class _Instant(Encoder):
     """Takes no time, so that what is left is that of keeping."""
 
     def __init__(self, rows: F32Matrix) -> None:
-        self.width = rows.shape[1]
+        self.width, self.rank = rows.shape[1], 0
         self._rows = rows
 
     def state_digest(self) -> str:
         return "instant"
 
-    def embed(self, texts: Sequence[str], keep: bool = False, progress: Told = lambda _: None) -> F32Matrix:
+    def read(self, texts: Sequence[str], progress: Told = lambda _: None) -> F32Matrix:
         progress(len(texts))
         return self._rows[: len(texts)]
 
@@ -94,8 +94,8 @@ class _Instant(Encoder):
 def _kept(folder: Path, size: int) -> dict[str, Any]:
     texts = [f"text {number}" for number in range(size)]
     encoder = _Instant(np.random.default_rng(0).normal(size=(size, _WIDTH)).astype(np.float32))
-    writing, _ = _seconds(lambda: embed_and_keep(folder, encoder, texts))
-    reading, _ = _seconds(lambda: embed_and_keep(folder, encoder, texts))
+    writing, _ = _seconds(lambda: read_and_keep(folder, encoder, texts))
+    reading, _ = _seconds(lambda: read_and_keep(folder, encoder, texts))
     return {"texts": f"{size:,}", "keeping, seconds": writing, "reading back, seconds": reading}
 
 

@@ -11,7 +11,7 @@ from shared.release import Release, first_release
 from simulations.benchmarks.timing import median_milliseconds
 from simulations.datasets import load
 from simulations.devices import SeededRandomness
-from simulations.engine import embed_catalogue
+from simulations.engine import read_catalogue
 from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve
@@ -20,7 +20,7 @@ _REPEATS = 20
 
 
 def client_step(progress: Progress) -> dict[str, Any]:
-    """One device's update on the demo: heads and adapters, with and without per-window privacy."""
+    """One device's update on the demo: heads and adapter, with and without per-window privacy."""
     world = World.of(load("demo", 0), 0)
     longest = max(world.members, key=lambda person: len(world.training_log(int(person))))
     events = world.training_log(int(longest))
@@ -32,12 +32,12 @@ def client_step(progress: Progress) -> dict[str, Any]:
         model = build_model(settings)
         catalogue = world.dataset.catalogue
         release = first_release(
-            settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens)
+            settings, catalogue, model, read_catalogue(model, catalogue, settings.backbone.max_tokens)
         )
         training = LocalTraining(model)
         for part, groups in {
             "heads": PLAIN_HEAD_GROUPS,
-            "heads and adapters": (*PLAIN_HEAD_GROUPS, "adapters"),
+            "heads and adapter": (*PLAIN_HEAD_GROUPS, "adapters"),
         }.items():
             variants[f"{part}, privacy {privacy}"] = _step(training, release, groups, events)
     with progress.stage("client step"):

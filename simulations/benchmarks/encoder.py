@@ -20,31 +20,31 @@ _LIST = 10
 
 
 def encoder(progress: Progress) -> dict[str, Any]:
-    """Encoding 64 demo texts from scratch against from kept lower activations and on a GPU, and their differences.
+    """Encoding 64 demo texts as servers do against as devices do and on a GPU, and their differences.
 
     Without a GPU, the other precision is bfloat16 on the CPU, whose time says nothing and is not told.
     """
     accelerator = find_accelerator("auto")
     settings = resolve("demo", 0, 1, None, [], None, None, "none", "plain")
     whole: Encoder = build_model(settings).encoder
-    kept: Encoder = build_model(settings).encoder
+    light: Encoder = build_model(settings, light=True).encoder
     copied: Encoder = build_model(settings).encoder
     copied.encode_on(accelerator, torch.bfloat16 if accelerator == CPU else encoder_precision(accelerator))
     texts = load("demo", 0).catalogue.texts[:_TEXTS]
     variants: dict[str, Callable[[], object]] = {
-        "from scratch": lambda: whole.embed(texts),
-        "from kept activations": lambda: kept.embed(texts, keep=True),
+        "server": lambda: whole.embed(texts),
+        "device": lambda: light.embed(texts),
     }
     if accelerator != CPU:
-        variants[f"from scratch, {copied.arithmetic}"] = lambda: copied.embed(texts)
+        variants[f"server, {copied.arithmetic}"] = lambda: copied.embed(texts)
     with progress.stage("encoder"):
         milliseconds = median_milliseconds(variants, _REPEATS)
     expected, there = whole.embed(texts), copied.embed(texts)
-    difference = float(np.abs(expected - kept.embed(texts)).max())
+    difference = float(np.abs(expected - light.embed(texts)).max())
     return {
         "texts": len(texts),
         "rows": [{"variant": name, "milliseconds": value} for name, value in milliseconds.items()],
-        "kept over scratch": milliseconds["from kept activations"] / milliseconds["from scratch"],
+        "device over server": milliseconds["device"] / milliseconds["server"],
         "largest difference": difference,
         "other precision": copied.arithmetic,
         "nearest ten texts, share kept in it": float((_nearest(expected) & _nearest(there)).sum(1).mean() / _LIST),

@@ -20,7 +20,7 @@ from simulations.devices import (
     registry_key,
     write_population,
 )
-from simulations.engine import RunFolder, embed_catalogue, simulated_clock
+from simulations.engine import RunFolder, read_catalogue, simulated_clock
 from simulations.evaluation import World
 from simulations.settings import resolve
 
@@ -70,16 +70,16 @@ class BenchmarkWorld:
         """
         world = World.of(data, SEED, strangers_share=0.0)
         devices = len(world.members)
-        wishes = (f"training.clients_per_round={devices}", "training.adapter_rounds=0", "evaluation.every_rounds=0")
+        wishes = (f"training.clients_per_round={devices}", "evaluation.every_rounds=0")
         file = resolve(kind, world.events, devices, None, (*wishes, *settings), None, None, privacy, aggregation)
         folder = RunFolder.open(place, {"federation": file.digest()}, resume=False)
         model, catalogue = build_model(file), world.dataset.catalogue
-        embeddings = embed_catalogue(model, catalogue, file.backbone.max_tokens)
+        embeddings = read_catalogue(model, catalogue, file.backbone.max_tokens)
         release = first_release(file, catalogue, model, embeddings)
         numbers = world.dataset.people.own_texts()
         write_population(folder.work, world.dataset.people, world.devices)
         with model.at(release.vector):
-            write_own_words(folder.work / COLUMNS, numbers, model.encoder.embed(list(numbers)))
+            write_own_words(folder.work / COLUMNS, numbers, model.encoder.read(list(numbers)))
         write_windows(folder.work / COLUMNS, Population(folder.work), catalogue, file.windows.events, numbers)
         return cls(folder.work, file, model, release, folder.publish(release), devices)
 

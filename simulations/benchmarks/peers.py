@@ -67,7 +67,7 @@ class _Heads(nn.Module):
 
     def __init__(self, world: BenchmarkWorld) -> None:
         super().__init__()
-        world.model.train_only(world.settings.groups_in(1))
+        world.model.train_only(world.settings.trained_groups)
         self.heads = world.model.heads
         settings = world.settings.windows
         self._expected = settings.per_device * settings.sampling_probability

@@ -13,7 +13,7 @@ from shared.model import build_model
 from shared.release import first_release
 from simulations.datasets import load
 from simulations.devices import InProcessGrid, OpenSimulatedDevice, registry_key, write_population
-from simulations.engine import RunFolder, embed_catalogue, one_thread, simulated_clock
+from simulations.engine import RunFolder, one_thread, read_catalogue, simulated_clock
 from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve
@@ -24,7 +24,6 @@ _MODES = {"none, plain": ("none", "plain"), "user, ideal": ("user", "ideal"), "u
 # Every head over the demo's catalogue: some 50,000 numbers, as many as a model for real data has.
 _SETTINGS = (
     f"training.groups={list(PLAIN_HEAD_GROUPS)}",
-    "training.adapter_rounds=0",
     "model.dense_width=96",
     "model.dense_trained=384",
     "model.popularity=false",
@@ -69,7 +68,7 @@ def _federation(world: World, place: Path, privacy: str, aggregation: str) -> tu
     folder = RunFolder.open(place, {"federation": settings.digest()}, resume=False)
     model = build_model(settings)
     catalogue = world.dataset.catalogue
-    start = first_release(settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens))
+    start = first_release(settings, catalogue, model, read_catalogue(model, catalogue, settings.backbone.max_tokens))
     write_population(folder.work, world.dataset.people, world.devices[:_DEVICES])
     federation = Federation(
         settings,

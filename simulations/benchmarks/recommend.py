@@ -22,7 +22,7 @@ from shared.model import build_model
 from shared.release import first_release
 from simulations.benchmarks.timing import quantile_milliseconds, slope_on_log_axes
 from simulations.datasets import load
-from simulations.engine import embed_catalogue
+from simulations.engine import read_catalogue
 from simulations.evaluation import World
 from simulations.report import Progress
 from simulations.settings import resolve
@@ -150,8 +150,8 @@ def _one_more_event() -> Callable[[], object]:
     """A person of the demo's catalogue with 200 events types a search and gets ten items with reasons."""
     world = World.of(load("demo", 0), 0)
     settings = resolve("demo", world.events, len(world.members), None, [], None, None, "none", "plain")
-    model, catalogue = build_model(settings, trainable=False), world.dataset.catalogue
-    release = first_release(settings, catalogue, model, embed_catalogue(model, catalogue, settings.backbone.max_tokens))
+    model, catalogue = build_model(settings, light=True), world.dataset.catalogue
+    release = first_release(settings, catalogue, model, read_catalogue(model, catalogue, settings.backbone.max_tokens))
     ranker = Recommender(release, model)
     rng = np.random.default_rng(1)
     clicks = (catalogue[int(row)].id for row in rng.integers(len(catalogue), size=_HISTORY))

@@ -32,20 +32,20 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     {
-        "adapters": Benchmark("adapters", "benchmark_adapters", "an adapter step of 200 devices beside a heads step"),
+        "adapters": Benchmark(
+            "adapters", "benchmark_adapters", "a step of the adapter beside one of the heads, 200 devices"
+        ),
         "catalogue": Benchmark(
             "catalogue",
             "benchmark_catalogue",
             "encoding the texts of a large catalogue, stopped in the midst and gone on with",
         ),
         "client-step": Benchmark(
-            "client_step", "client_step", "one device's update: heads and adapters, with and without per-window privacy"
+            "client_step", "client_step", "one device's update: heads and adapter, with and without per-window privacy"
         ),
         "demo": Benchmark("demo", "benchmark_demo", "the default run with 2,000 people, to its report"),
         "deployment": Benchmark("deployment", "deployment", "a server and devices in processes of their own"),
-        "encoder": Benchmark(
-            "encoder", "encoder", "texts from scratch against from kept lower activations, and on a GPU"
-        ),
+        "encoder": Benchmark("encoder", "encoder", "texts as servers encode them against as devices do, and on a GPU"),
         "games": Benchmark("games", "benchmark_games", "count and rounds on Amazon's games, beside one by one"),
         "grid": Benchmark("grid", "grid", "a reply of 50,000 numbers, messages copied against really serialised"),
         "many": Benchmark("many", "benchmark_many", "a million people: start, memory, a round of 1,000"),

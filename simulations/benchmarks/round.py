@@ -74,7 +74,7 @@ def benchmark_round(progress: Progress) -> dict[str, Any]:
         rows.append({"path": "Flower's Ray engine, 2 workers", "wall ms per device": on_ray})
     return {
         "devices": DEVICES,
-        "numbers that train": world.model.layout.select(world.settings.groups_in(1)).size,
+        "numbers that train": world.model.layout.select(world.settings.trained_groups).size,
         "rows": rows,
         "ratio_to_floor": wall["bare tensor work"] / ours,
         "speed-up of processes": ours / wall[f"this engine, {_PROCESSES} processes"],
@@ -182,7 +182,7 @@ def _floor(world: BenchmarkWorld) -> Callable[[], None]:
     installed, columns = world.installed(), WindowColumns(world.home / COLUMNS)
     _, embeddings = read_own_words(world.home / COLUMNS)
     words = world.release.whitening.apply(embeddings)
-    groups = world.settings.groups_in(1)
+    groups = world.settings.trained_groups
     prepared = CohortRound(installed, world.release.vector, groups, 1, columns, words, 0)
     asked = world.settings.windows.minimum_events
     return prepared.gradient_work([device for device in range(world.devices) if columns.events[device] >= asked])

@@ -57,7 +57,7 @@ def benchmark_round_secure(progress: Progress) -> dict[str, Any]:
             rows.append(
                 {
                     "round": name,
-                    "numbers": world.model.layout.select(world.settings.groups_in(1)).size,
+                    "numbers": world.model.layout.select(world.settings.trained_groups).size,
                     "ms, one process": taken[1],
                     f"ms, {_PROCESSES} processes": taken[_PROCESSES],
                     **{f"{part}, ms": milliseconds for part, milliseconds in parts.items()},
@@ -79,7 +79,7 @@ def _rounds(world: BenchmarkWorld, pool: ShardPool, name: str) -> Callable[[], o
 
 def _primitives(world: BenchmarkWorld) -> dict[str, float]:
     """Milliseconds that one device's primitives take alone: what no protocol of this kind can leave out."""
-    dimension = world.model.layout.select(world.settings.groups_in(1)).size
+    dimension = world.model.layout.select(world.settings.trained_groups).size
     terms = derive_round_parameters(world.settings, "update", 1, dimension, bytes(32), world.registry)
     parameters = terms.configuration.for_cohort(DEVICES, terms.local_noise_over_clip)
     key, peer = X25519PrivateKey.generate(), X25519PrivateKey.generate().public_key()

@@ -1,22 +1,45 @@
 """Gradients of many windows' losses in closed form: what `ConceptModel.losses` and autograd give, without a graph.
 
 One pass over a batch of windows, in which every text is an index into a `ViewTable`: its views are computed once for
-all windows that hold it, and of its gradient only the axes that train are formed. The groups `evolution`, `gates` and
-`adapters` have no closed form here.
+all windows that hold it, and of its gradient only what trains is formed. The groups `evolution` and `gates` have no
+closed form here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from shared.federation import FederationFile
 from shared.model import ConceptModel
 from simulations.cohort.view_table import ViewTable, inverse
 
-CLOSED_FORM_GROUPS = frozenset({"dense", "concepts", "transitions", "forgetting", "context", "bias", "scales"})
+CLOSED_FORM_GROUPS = frozenset(
+    {"dense", "concepts", "transitions", "forgetting", "context", "bias", "scales", "adapters"}
+)
 _TINY = 1e-12  # as in `ConceptModel`
+
+_Part = TypeVar("_Part")
+
+
+class AdapterTable(NamedTuple):
+    """What enters the encoder's adapter of every text of a `ViewTable`; see `shared.model.AdapterInputs`.
+
+    Attributes:
+        entering: float32 [U, r]; the last row is zeros.
+        to_text: float32 [width, D], from a change before the encoder's last norm to a whitened text.
+        name: of the parameter, B.
+    """
+
+    entering: Tensor
+    to_text: Tensor
+    name: str
+
+    def to(self, accelerator: torch.device) -> "AdapterTable":
+        """The same table on an accelerator."""
+        return AdapterTable(self.entering.to(accelerator), self.to_text.to(accelerator), self.name)
 
 
 class IndexedWindows(NamedTuple):
@@ -83,7 +106,12 @@ class ClosedForm:
     """The gradients of one round: heads, table and groups stay as they are."""
 
     def __init__(
-        self, heads: ConceptModel, federation: FederationFile, table: ViewTable, groups: Sequence[str]
+        self,
+        heads: ConceptModel,
+        federation: FederationFile,
+        table: ViewTable,
+        groups: Sequence[str],
+        adapter: AdapterTable | None = None,
     ) -> None:
         """Prepare what all windows share.
 
@@ -92,7 +120,9 @@ class ClosedForm:
             federation: its terms.
             table: views under the same heads.
             groups: to train, out of `CLOSED_FORM_GROUPS`.
+            adapter: of the same texts; needed by the group `adapters` alone.
         """
+        self._adapter = adapter if "adapters" in groups else None
         self._heads, self._table, self._groups = heads, table, frozenset(groups)
         self._settings = federation.model
         self._popularity_share = 0.0 if federation.windows.negative_popularity > 0 else 1.0
@@ -108,10 +138,13 @@ class ClosedForm:
         self._terms = [term for term, is_there in there.items() if is_there]  # in the order of the scales
         with torch.no_grad():
             self._prior = table.directions @ heads.bias.weight[0] * table.lengths
-            self._first = (
-                table.lengths.new_zeros(0) if table.dense is None else table.dense[:, : self._leading].contiguous()
-            )
+            # Of a view's gradient the adapter needs all axes, a change of the view the leading ones alone.
+            axes = self._leading if self._adapter is None else heads.dense_width
+            self._first = table.lengths.new_zeros(0) if table.dense is None else table.dense[:, :axes].contiguous()
             self._read = table.directions[:, :read].contiguous()
+            if self._adapter is not None:
+                self._length_slopes = inverse(table.lengths).unsqueeze(-1)
+                self._cosines = heads.concepts(table.directions) if "concepts" in heads.views else None
 
     def __repr__(self) -> str:
         return f"ClosedForm({len(self._table)} texts, {', '.join(sorted(self._groups))})"
@@ -138,16 +171,35 @@ class ClosedForm:
             ]
             found["scales.levels"] = torch.stack(pulls, -1).reshape(batch.units, joined, -1).sum(1) / 10.0
         if "bias" in self._groups:
-            pull = torch.cat([own, others.sum(1)], 1)
-            places = torch.cat([windows.targets, windows.others], 1)
-            pull = (pull * self._table.lengths[places]).reshape(batch.units, 1, -1)
-            found["bias.weight"] = torch.bmm(pull, self._table.directions[places.reshape(batch.units, -1)])
+            pull, places = self._pull_of_items(batch, own, others)
+            pull = pull * self._table.lengths[places]
+            found["bias.weight"] = torch.bmm(pull.unsqueeze(1), self._table.directions[places])
         gamma = windows.importance.new_zeros(len(windows.events))
         for scale, term in weighed:
             gamma += term.back(scale * own, scale * others, found)
         if "forgetting" in self._groups:
             found["forgetting.gamma"] = gamma.reshape(batch.units, joined).sum(1, keepdim=True)
+        if self._adapter is not None:
+            pull, places = self._pull_of_items(batch, own, others)
+            entering = torch.bmm(pull.unsqueeze(1), self._adapter.entering[places])
+            self._add(found, self._heads.bias.weight.reshape(1, -1, 1) * entering)
+            found[self._adapter.name] = self._adapter.to_text @ found[self._adapter.name]
         return found
+
+    def _pull_of_items(self, batch: "_Batch", own: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        """How the losses change with the scores of targets and others [units, R], and these texts' rows."""
+        windows = batch.windows
+        pull = torch.cat([own, others.sum(1)], 1).reshape(batch.units, -1)
+        return pull, torch.cat([windows.targets, windows.others], 1).reshape(batch.units, -1)
+
+    def _add(self, found: dict[str, Tensor], towards: Tensor) -> None:
+        """Add a term to the sum over texts of how the losses change with a text, times what enters of it.
+
+        Float32 [units, D, r]: the gradient of the adapter's B but for the way from B to texts.
+        """
+        if self._adapter is not None:
+            name = self._adapter.name
+            found[name] = found[name] + towards if name in found else towards
 
     def _pulls(self, windows: IndexedWindows, weighed: Sequence[tuple[Tensor, "_Term"]]) -> tuple[Tensor, Tensor]:
         """How the losses change with the score of each event's own item [W, T] and of the others [W, T, N]."""
@@ -174,19 +226,22 @@ class ClosedForm:
         def back(own: Tensor, others: Tensor, found: dict[str, Tensor]) -> Tensor:
             towards = own.unsqueeze(-1) * wanted + torch.bmm(others, beside)
             back = (towards - p * (p * towards).sum(-1, keepdim=True)) * past_slopes.unsqueeze(-1)
-            if "dense" in self._groups:
-                first = slice(0, self._leading)
+            if "dense" in self._groups or self._adapter is not None:
+                first = slice(0, self._first.shape[1])
                 before = torch.matmul(forgetting.T, back)
                 changes = (
                     _Change(before[..., first], (before * seen).sum(-1)),
                     _Change(own.unsqueeze(-1) * p[..., first], own * along_own),
                     _Change(torch.bmm(others.mT, p[..., first]), (others * along_others).sum(1)),
                 )
-                leading = torch.cat([change.leading for change in changes], 1).reshape(batch.units, -1, self._leading)
+                leading = torch.cat([change.leading for change in changes], 1).reshape(batch.units, -1, first.stop)
                 along = torch.cat([change.along for change in changes], 1).reshape(batch.units, -1, 1)
                 every = batch.every()
                 moved = (leading - self._first[every] * along) * table.dense_slopes[every].unsqueeze(-1)
-                found["dense.change.weight"] = torch.bmm(moved.mT, self._read[every])
+                if "dense" in self._groups:
+                    found["dense.change.weight"] = torch.bmm(moved[..., : self._leading].mT, self._read[every])
+                if self._adapter is not None:
+                    self._add(found, self._texts_of_dense(moved, every))
             return self._forgotten(back, seen)
 
         return _Term(along_own, along_others, back)
@@ -218,7 +273,7 @@ class ClosedForm:
             by_share = torch.where(q >= _TINY, 0.5 * by_root / roots, 0.0)
             back = (by_share - (by_share * q).sum(-1, keepdim=True)) / whole
             back = torch.where(past >= 0, back, 0.0)
-            if "concepts" in self._groups:
+            if "concepts" in self._groups or self._adapter is not None:
                 changes = [
                     torch.matmul(forgetting.T, back),
                     own.unsqueeze(-1) * lead * table.root_slopes[windows.targets],
@@ -226,7 +281,11 @@ class ClosedForm:
                 ]
                 every = batch.every()
                 changed = torch.cat(changes, 1).reshape(batch.units, every.shape[1], -1)
-                found["concepts.weight"] = self._concept_gradients(every, changed)
+                values = self._cosine_changes(every, changed)
+                if "concepts" in self._groups:
+                    found["concepts.weight"] = self._concept_gradients(every, values)
+                if self._adapter is not None:
+                    self._add(found, self._texts_of_concepts(values, every))
             return self._forgotten(back, seen)
 
         return _Term((lead * wanted).sum(-1), torch.bmm(lead, beside.mT), back)
@@ -241,10 +300,34 @@ class ClosedForm:
         """How the losses [W] change with gamma through sums of past values [W, T, F] that change by `back`."""
         return (torch.matmul(self._heads.forgetting.slopes(values.shape[1]), values) * back).sum((-1, -2))
 
-    def _concept_gradients(self, rows: Tensor, changed: Tensor) -> Tensor:
-        """Of concepts [units, K, D], when the shares of the texts at `rows` [units, R] change by `changed`."""
+    def _texts_of_dense(self, moved: Tensor, rows: Tensor) -> Tensor:
+        """What `_add` takes of the dense view: [units, D, r], where its axes change by `moved` [units, R, k].
+
+        The view is a unit vector of a linear map of the text, so no change along the text itself comes through.
+        """
+        adapter = _there(self._adapter)
+        axes = torch.bmm((moved * self._length_slopes[rows]).mT, adapter.entering[rows])
+        towards = axes.new_zeros(len(axes), self._table.directions.shape[1], axes.shape[2])
+        towards[:, : axes.shape[1]] = axes
+        change = self._heads.dense.change.weight
+        towards[:, : change.shape[1]] += change.T @ axes[:, : change.shape[0]]
+        return towards
+
+    def _texts_of_concepts(self, values: Tensor, rows: Tensor) -> Tensor:
+        """What `_add` takes of the concepts: [units, D, r], where cosines change by `values` [units, R, K]."""
+        adapter, directions = _there(self._adapter), self._table.directions[rows]
+        entering = adapter.entering[rows] * self._length_slopes[rows]
+        along = (values * _there(self._cosines)[rows]).sum(-1, keepdim=True)
+        unit = functional.normalize(self._heads.concepts.weight, dim=1)
+        return unit.T @ torch.bmm(values.mT, entering) - torch.bmm(directions.mT, along * entering)
+
+    def _cosine_changes(self, rows: Tensor, changed: Tensor) -> Tensor:
+        """How the losses change with the cosines to concepts, where those with shares are `changed` [units, R, K]."""
         shares = _there(self._table.roots)[rows].square()
-        values = shares * (changed - (changed * shares).sum(-1, keepdim=True)) / self._settings.concept_temperature
+        return shares * (changed - (changed * shares).sum(-1, keepdim=True)) / self._settings.concept_temperature
+
+    def _concept_gradients(self, rows: Tensor, values: Tensor) -> Tensor:
+        """Of concepts [units, K, D], when the cosines of the texts at `rows` [units, R] change by `values`."""
         towards = torch.bmm(values.mT, self._table.directions[rows])
         weight = self._heads.concepts.weight
         length = weight.norm(dim=1, keepdim=True)
@@ -252,8 +335,8 @@ class ClosedForm:
         return (towards - (towards * unit).sum(-1, keepdim=True) * unit) / length
 
 
-def _there(view: Tensor | None) -> Tensor:
-    """A view that the term which asks for it goes with."""
-    if view is None:
-        raise RuntimeError("closed form: expected a table with this view, got one without")
-    return view
+def _there(part: _Part | None) -> _Part:
+    """What the term which asks for it goes with."""
+    if part is None:
+        raise RuntimeError("closed form: expected tables with this part, got some without")
+    return part

@@ -39,7 +39,7 @@ class CohortSum:
         configuration = request.terms.configuration
         charges = request.terms.charges
         if in_the_open:
-            charges = charges_of(self._federation, request.task, request.round_number, None)
+            charges = charges_of(self._federation, request.task, None)
         books = DeviceBooks(self._federation, self._states, asked, charges, reserves=not in_the_open)
         able = [device for device in devices if books.affords(device)]
         wanted = min(len(able), request.wanted)

@@ -108,7 +108,7 @@ class ShardWorker:
         """Whether devices' contributions to this round are computed together."""
         if work.request.task == "statistics":
             return True
-        return self._has_closed_form(work, self._release(work.request.release, "adapters" in work.request.groups))
+        return self._has_closed_form(work, self._release(work.request.release))
 
     @cached_property
     def _columns(self) -> WindowColumns:
@@ -120,7 +120,7 @@ class ShardWorker:
 
     def contributions(self, work: RoundWork, devices: Sequence[int]) -> Contributions:
         """What each device would add before it is noised, and what went wrong on which."""
-        installed = self._release(work.request.release, "adapters" in work.request.groups)
+        installed = self._release(work.request.release)
         together = self._together(work, installed)
         dimension = work.terms.configuration.dimension
         if work.request.task == "statistics":
@@ -185,7 +185,7 @@ class ShardWorker:
 
     def milliseconds(self, work: RoundWork, devices: Sequence[int]) -> list[float]:
         """How long each of these devices works for its answer without masks, computing it by itself."""
-        installed = self._release(work.request.release, "adapters" in work.request.groups)
+        installed = self._release(work.request.release)
         configuration, taken = work.terms.configuration, []
         for device in devices:
             started = time.perf_counter()
@@ -206,9 +206,9 @@ class ShardWorker:
         failures: list[str | None],
     ) -> ShardSum:
         total, rejected = np.zeros(vectors.shape[1], np.int64), []
-        federation = self._release(work.request.release, "adapters" in work.request.groups).release.federation
-        task, number = work.request.task, work.request.number
-        over_clip = local_noise_over_clip(federation, task, number, len(total), 0)
+        federation = self._release(work.request.release).release.federation
+        task = work.request.task
+        over_clip = local_noise_over_clip(federation, task, len(total), 0)
         deviation = over_clip * TASK_ROWS[task].clip_norm(federation)
         for place in chosen.tolist():
             vector = vectors[place]
@@ -239,11 +239,8 @@ class ShardWorker:
 
     def _has_closed_form(self, work: RoundWork, installed: LoadedRelease) -> bool:
         request, vector = work.request, work.vector
-        federation, layout = installed.release.federation, installed.model.layout
-        if request.task != "update" or vector is None or not has_closed_form(federation, request.groups):
-            return False
-        adapters, read_under = (layout.extract(at, ["adapters"]) for at in (vector, installed.release.vector))
-        return not len(self._own_texts[1]) or np.array_equal(adapters, read_under)
+        federation = installed.release.federation
+        return request.task == "update" and vector is not None and has_closed_form(federation, request.groups)
 
     def _together(self, work: RoundWork, installed: LoadedRelease) -> CohortRound | None:
         """The round as one tensor program, prepared once for all shards; None where it is not one."""
@@ -252,20 +249,17 @@ class ShardWorker:
             return None
         key = (request, vector.tobytes())
         if self._round is None or self._round[0] != key:
-            _, embeddings = self._own_texts
-            words = np.zeros((0, installed.release.index.shape[1]), np.float32)
-            if len(embeddings):
-                words = installed.release.whitening.apply(np.asarray(embeddings))
+            _, words = self._own_texts
             prepared = CohortRound(
                 installed, vector, request.groups, request.number, self._columns, words, self._seed, self._accelerator
             )
             self._round = key, prepared
         return self._round[1]
 
-    def _load_release(self, digest: str, adapters: bool) -> LoadedRelease:
-        installed = load_release(self._home / "releases" / digest, adapters)
-        numbers, embeddings = self._own_texts
-        if len(embeddings):
+    def _load_release(self, digest: str) -> LoadedRelease:
+        installed = load_release(self._home / "releases" / digest)
+        numbers, readings = self._own_texts
+        if len(readings):
             with installed.model.at(installed.release.vector):
-                installed.model.encoder.remember(numbers, embeddings)
+                installed.model.encoder.remember(numbers, readings)
         return installed

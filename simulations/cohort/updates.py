@@ -17,9 +17,10 @@ from client.training import check_enough, negative_likelihood
 from shared.errors import NotYet, kind_and_place
 from shared.federation import FederationFile
 from shared.model import Vector
+from shared.release import adapter_change, candidate_release
 from shared.round_parameters import group_norms
 from simulations.accelerator import CPU
-from simulations.cohort.closed_form import CLOSED_FORM_GROUPS, ClosedForm, IndexedWindows
+from simulations.cohort.closed_form import CLOSED_FORM_GROUPS, AdapterTable, ClosedForm, IndexedWindows
 from simulations.cohort.drawn_windows import DrawnWindows, draw_windows, indexed
 from simulations.cohort.view_table import ViewTable
 from simulations.cohort.window_columns import WindowColumns
@@ -77,7 +78,7 @@ class CohortRound:
             groups: to train; see `has_closed_form`.
             number: of the round.
             columns: all devices' windows.
-            words: float32 [texts, D], whitened texts of people's own, under these parameters.
+            words: float32 [texts, width + rank], readings of people's own texts under the release.
             seed: of all devices' chance.
             accelerator: computes the gradients; what goes in and comes out lies in the memory of this process.
         """
@@ -85,13 +86,22 @@ class CohortRound:
         self._release, self._number, self._seed, self._columns = release, number, seed, columns
         self._likelihood = negative_likelihood(release)
         self._layout = installed.model.layout.select(groups)
-        texts = np.concatenate([release.index, words]) if len(words) else release.index
+        model = installed.model
+        moved = candidate_release(release, model, vector)
+        texts, entering = moved.index, None if release.adapter is None else release.adapter.items
+        if len(words):
+            embeddings, own = words[:, : model.encoder.width], words[:, model.encoder.width :]
+            if release.adapter is not None and entering is not None:
+                embeddings = embeddings + model.encoder.shift(own, adapter_change(release, model, vector))
+                entering = np.concatenate([entering, own - release.adapter.mean])
+            texts = np.concatenate([texts, moved.whitening.apply(embeddings)])
         popularity = np.concatenate([release.log_popularity, np.zeros(len(words), np.float32)])
-        heads = installed.model.heads_at(vector).to(accelerator)
+        heads = model.heads_at(vector).to(accelerator)
         table = ViewTable.of(heads, texts, popularity)
         self._text_rows = len(release.index) + np.arange(len(words))
         self._nothing = len(table) - 1
-        self._form = ClosedForm(heads, release.federation, table, groups)
+        adapter = None if entering is None else self._adapter_table(installed, entering).to(accelerator)
+        self._form = ClosedForm(heads, release.federation, table, groups, adapter)
         self._accelerator, self._chunk_windows = accelerator, _CHUNK_WINDOWS
         if accelerator.type != "cpu":
             self._chunk_windows = min(_CHUNK_WINDOWS_ACCELERATED, max(1, _CHUNK_NUMBERS // self._layout.size))
@@ -116,7 +126,7 @@ class CohortRound:
         for places in self._chunks(drawn):
             vectors[places] = self._gradients([one for place in places if (one := drawn[place]) is not None])
         settings = self._release.federation
-        expected = settings.windows.per_device * settings.windows.sampling_probability
+        expected = settings.expected_windows
         vectors *= np.float32(-settings.training.local_learning_rate / expected)
         unusual = np.flatnonzero(~np.isfinite(vectors).all(1)).tolist()
         self._clip_groups(vectors)
@@ -133,6 +143,15 @@ class CohortRound:
                 self._summed(windows, per_device)
 
         return run
+
+    @staticmethod
+    def _adapter_table(installed: LoadedRelease, entering: NDArray[np.float32]) -> AdapterTable:
+        """Of all texts, float32 [texts, r], and a row of zeros for none."""
+        model = installed.model
+        to_text = np.asarray(model.encoder.to_embedding() @ installed.release.whitening.matrix, np.float32)
+        rows = np.concatenate([entering, np.zeros((1, entering.shape[1]), np.float32)])
+        (block,) = model.layout.select(["adapters"]).blocks
+        return AdapterTable(torch.from_numpy(rows), torch.from_numpy(to_text), block.name)
 
     def _draw(self, device: int) -> DrawnWindows:
         return draw_windows(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from simulations.engine.embedding_cache import embed_catalogue
+    from simulations.engine.embedding_cache import read_catalogue
     from simulations.engine.local_engine import run_local, simulated_clock
     from simulations.engine.prior_knowledge import Prior
     from simulations.engine.run_folder import RunFolder
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "simulations.engine.embedding_cache": ("embed_catalogue",),
+        "simulations.engine.embedding_cache": ("read_catalogue",),
         "simulations.engine.local_engine": ("run_local", "simulated_clock"),
         "simulations.engine.prior_knowledge": ("Prior",),
         "simulations.engine.run_folder": ("RunFolder",),
@@ -23,6 +23,12 @@ __getattr__, __dir__ = lazy_exports(
 )
 
 __all__ = [
-    "Prior", "RunFolder", "Trained", "embed_catalogue", "one_thread", "run_local", "simulated_clock",
+    "Prior",
+    "RunFolder",
+    "Trained",
+    "one_thread",
+    "read_catalogue",
+    "run_local",
+    "simulated_clock",
     "train_federation",
 ]  # fmt: skip

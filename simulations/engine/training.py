@@ -12,8 +12,8 @@ from server import Counts, Federation, RoundReport, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
-from shared.model import Layout, Vector, build_model
-from shared.release import Release, first_release, next_release
+from shared.model import GlobalModel, Layout, Vector, build_model
+from shared.release import Release, candidate_release, first_release, next_release
 from shared.round_parameters import window_epsilon
 from simulations.accelerator import CPU, encoder_precision
 from simulations.cohort import COLUMNS, Processes, RayActors, write_own_words, write_windows
@@ -28,7 +28,7 @@ from simulations.devices import (
     write_population,
 )
 from simulations.engine.device_side import DeviceSide
-from simulations.engine.embedding_cache import embed_catalogue
+from simulations.engine.embedding_cache import read_catalogue
 from simulations.engine.local_engine import simulated_clock
 from simulations.engine.prior_knowledge import Prior
 from simulations.engine.run_folder import RunFolder
@@ -113,10 +113,10 @@ def train_federation(
     if accelerator.type != "cpu":
         model.encoder.encode_on(accelerator, encoder_precision(accelerator))
     catalogue = world.dataset.catalogue
-    _check_windows(settings, max(model.layout.select(settings.heads).size, len(catalogue)))
+    _check_windows(settings, max(model.layout.select(settings.trained_groups).size, len(catalogue)))
     with progress.stage("encoding texts", total=len(catalogue)) as stage:
-        embeddings = embed_catalogue(model, catalogue, settings.backbone.max_tokens, stage.advance)
-        start = first_release(settings, catalogue, model, embeddings, prior.graph).renamed(prior.names)
+        readings = read_catalogue(model, catalogue, settings.backbone.max_tokens, stage.advance)
+        start = first_release(settings, catalogue, model, readings, prior.graph).renamed(prior.names)
     releases = [start]
 
     def publish(counts: Counts | None, noise: float) -> str:
@@ -126,7 +126,7 @@ def train_federation(
 
     numbers = world.dataset.people.own_texts()
     with progress.stage("encoding people's words", total=len(numbers)) as stage, model.at(start.vector):
-        words = model.encoder.embed(list(numbers), progress=stage.advance)
+        words = model.encoder.read(list(numbers), stage.advance)
         model.encoder.remember(numbers, words)
     if not folder.holds_logs:
         write_population(folder.work, world.dataset.people, world.devices)
@@ -158,7 +158,8 @@ def train_federation(
     untrained = None if ask_untrained is None else evaluate(scorer, ask_untrained)
     with progress.stage("training rounds", total=settings.training.rounds) as stage:
         stage.advance(federation.round_number)
-        curve = _Curve(world, settings, scorer, releases, folder.work / "curve.json", federation.round_number, stage)
+        kept = folder.work / "curve.json"
+        curve = _Curve(world, settings, scorer, model, releases, kept, federation.round_number, stage)
         if not folder.resumed:
             curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve])
@@ -171,18 +172,20 @@ def train_federation(
     check_computations(counted)
     check_moved(model.layout, start.vector, federation)
     with progress.stage("encoding texts again", total=len(catalogue)) as stage:
-        measured = [report for report in federation.reports if report.metrics]
+        vector, number = federation.released
+        measured = [report for report in federation.reports if report.metrics and report.number <= number]
+        model.encoder.forget()  # own words moved along to first order until here
         release = next_release(
             releases[0],
             model,
-            federation.vector,
-            federation.round_number,
+            vector,
+            number,
             stage.advance,
             measured[-1].metrics if measured else None,
             measured[-1].number if measured else None,
         )
     scorer.install(release)
-    curve.add(federation.round_number)
+    curve.add(number)
     spent = spending(settings, states, federation.reports, mask_first_only)
     points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
     return Trained(
@@ -245,12 +248,13 @@ class _Curve:
         world: World,
         settings: FederationFile,
         scorer: ConceptScorer,
+        model: GlobalModel,
         releases: Sequence[Release],
         path: Path,
         resumed_at: int,
         stage: Stage,
     ) -> None:
-        self._settings, self._scorer = settings, scorer
+        self._settings, self._scorer, self._model = settings, scorer, model
         self._releases, self._path, self._stage = releases, path, stage
         self._questions = world.split.validation.of(world.curve_people)
         self._every = max(1, settings.training.rounds // _CURVE_POINTS)
@@ -263,11 +267,10 @@ class _Curve:
         return tuple(self._points)
 
     def on_round(self, report: RoundReport, vector: Vector) -> None:
-        """See `RoundObserver`. Rounds that move the adapters are measured at the end, after encoding anew."""
-        adapting = "adapters" in report.groups
-        if report.number % self._every == 0 and not adapting and report.number < self._settings.training.rounds:
-            release = replace(self._releases[0], vector=vector.copy(), round_number=report.number)
-            self._scorer.install(release)
+        """See `RoundObserver`."""
+        if report.number % self._every == 0 and report.number < self._settings.training.rounds:
+            release = candidate_release(self._releases[0], self._model, vector.copy())
+            self._scorer.install(replace(release, round_number=report.number))
             self.add(report.number)
         self._stage.advance(1 if report.number else 0, self._detail)
 

@@ -67,7 +67,7 @@ class ConceptScorer:
     def install(self, release: Release) -> None:
         """Take another release of the same line."""
         first = getattr(self, "_x", None) is None
-        moved = first or not np.array_equal(release.index, self._release.index)
+        moved = first or release.index is not self._release.index
         self._release = release
         self._heads = heads = self._model.heads_at(release.vector)
         if moved:

@@ -27,7 +27,6 @@ SETTINGS = (
     'training.groups=["forgetting", "scales"]',
     "training.rounds=3",
     "training.clients_per_round=8",
-    "training.adapter_rounds=0",
     "windows.events=4",
     "privacy.level=none",  # so that a few people show that something is learnt; it promises nothing
     "sum.mode=plain",
@@ -49,7 +48,7 @@ def federate(data: Dataset, folder: Path) -> Release:
     """The release that three rounds lead to; logs and checkpoints lie in `folder`."""
     file = read_federation(settings=SETTINGS)
     model = build_model(file)
-    start = first_release(file, data.catalogue, model, model.encoder.embed(data.catalogue.texts, keep=True))
+    start = first_release(file, data.catalogue, model, model.encoder.read_catalogue(data.catalogue.texts))
     start.save(folder / "releases" / start.digest())
     write_logs(folder, [person.events for person in data.people])
     grid = InProcessGrid(make_client_app(OpenSimulatedDevice(folder, seed=0)), len(data.people))

@@ -71,7 +71,6 @@ def main() -> None:
             "model.concepts=4",
             "model.concept_top=2",
             'training.groups=["forgetting", "scales"]',  # with so few people, more parameters only learn their noise
-            "training.adapter_rounds=0",
         ],
     )
     record = result.to_record()

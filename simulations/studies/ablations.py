@@ -14,8 +14,8 @@ import numpy as np
 from client import Levels, Profile, Recommender, RecommendOptions, Strategy
 from shared.behaviour import Event, EventKind
 from shared.metrics import bootstrap_interval
-from shared.model import GlobalModel, build_model
-from shared.release import Release
+from shared.model import GlobalModel
+from shared.release import Release, model_of
 from simulations.evaluation import DeviceScorer, Evaluation, evaluate, sample_people
 from simulations.studies.study_runs import StudyRuns
 
@@ -44,7 +44,7 @@ def measure_ablations(trials: StudyRuns) -> list[dict[str, Any]]:
     """
     trained = trials.train()
     release = trained.release
-    model = build_model(release.federation)
+    model = model_of(release)
     world = trials.world
     questions = sample_people(world.split.test, _PEOPLE, trials.seed)
     variants = _variants(release)
@@ -62,7 +62,7 @@ def measure_ablations(trials: StudyRuns) -> list[dict[str, Any]]:
             if changed is release:
                 ranker = whole_ranker
             else:
-                ranker = Recommender(changed, build_model(changed.federation) if name in others else model)
+                ranker = Recommender(changed, model_of(changed) if name in others else model)
             scorer = DeviceScorer(
                 ranker,
                 release.catalogue,

@@ -1,14 +1,14 @@
 """The baselines measured beside a run: the same questions, the same training events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.behaviour import positive_events
-from shared.model import Vector, build_model
-from shared.release import Release
+from shared.model import Vector
+from shared.release import Release, candidate_release, model_of
 from simulations.baselines import Bpr, Ease, IAls, ItemKnn, Popularity, ZeroShot, train_alone, train_centrally
 from simulations.engine import Trained
 from simulations.evaluation import ConceptScorer, Evaluation, Figures, Scorer, World, evaluate
@@ -60,13 +60,13 @@ def best_zero_shot(world: World, trained: Trained) -> ZeroShot:
 
 def central(world: World, trained: Trained, progress: Progress) -> ConceptScorer:
     """The same model from the same start, trained where all logs lie in one place, heads only."""
-    start = replace(trained.release, vector=trained.start.vector, index=trained.start.index)
-    model = build_model(start.federation)
+    start = replace(trained.start, log_popularity=trained.release.log_popularity)
+    model = model_of(start)
     scorer = ConceptScorer(start, model, world.dataset.people)
     questions = world.split.validation.of(world.curve_people)
 
     def validate(vector: Vector) -> float:
-        scorer.install(replace(start, vector=vector))
+        scorer.install(candidate_release(start, model, vector))
         return evaluate(scorer, questions).headline
 
     with progress.stage("central training") as stage:
@@ -79,33 +79,34 @@ def central(world: World, trained: Trained, progress: Progress) -> ConceptScorer
             seed=0,
             progress=lambda epoch, metric: stage.advance(1, f"{epoch}: {metric:.3f}"),
         )
-    scorer.install(replace(start, vector=vector))
+    scorer.install(candidate_release(start, model, vector))
     return scorer
 
 
 def alone(world: World, trained: Trained) -> Evaluation:
     """Each of some people with a model of their own, trained from release zero on their log and nobody's counts."""
     start = trained.start
-    model = build_model(start.federation)
+    model = model_of(start)
     scorer = ConceptScorer(start, model, world.dataset.people)
     asked = world.split.test.of(world.curve_people[:_ALONE_PEOPLE])
     vectors = {
         int(person): train_alone(start, model, positive_events(world.training_log(int(person))), seed=0)
         for person in asked.people
     }
-    return evaluate(_EachAlone(scorer, start, vectors), asked)
+    own = {person: candidate_release(start, model, vector) for person, vector in vectors.items()}
+    return evaluate(_EachAlone(scorer, own), asked)
 
 
 class _EachAlone:
     """Ranks each person under the parameters of that person's own device."""
 
-    def __init__(self, scorer: ConceptScorer, start: Release, vectors: dict[int, Vector]) -> None:
-        self._scorer, self._start, self._vectors = scorer, start, vectors
+    def __init__(self, scorer: ConceptScorer, releases: Mapping[int, Release]) -> None:
+        self._scorer, self._releases = scorer, releases
 
     def score(self, people: NDArray[np.int64], histories: Sequence[Rows]) -> NDArray[np.float32]:
         """See `Scorer`."""
         rows = []
         for person, history in zip(people, histories, strict=True):
-            self._scorer.install(replace(self._start, vector=self._vectors[int(person)]))
+            self._scorer.install(self._releases[int(person)])
             rows.append(self._scorer.score(np.asarray([person]), [history]))
         return np.concatenate(rows)

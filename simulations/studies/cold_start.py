@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.metrics import bootstrap_interval
-from shared.model import build_model, predicted_log_popularity
-from shared.release import Release, with_items
+from shared.model import predicted_log_popularity
+from shared.release import Release, model_of, with_items
 from simulations.baselines import Popularity
 from simulations.engine import Trained
 from simulations.evaluation import ConceptScorer, Evaluation, Questions, Scorer, Split, World, evaluate
@@ -103,7 +103,7 @@ def _item_rows(trials: StudyRuns, trained: Trained) -> list[dict[str, Any]]:
     new = np.zeros(items, bool)
     new[np.random.default_rng([trials.seed, 11]).permutation(items)[: int(_NEW_SHARE * items)]] = True
     before = trials.train(world=without_items(world, new)).release
-    model = build_model(before.federation)
+    model = model_of(before)
     release = _joined(before, new, world.dataset.catalogue, model)
     scorer = ConceptScorer(release, model, world.dataset.people)
     usual = evaluate(trained.scorer, world.split.test)
@@ -148,6 +148,7 @@ def _joined(before: Release, new: NDArray[np.bool_], catalogue: Catalogue, model
         catalogue=Catalogue(after.catalogue[int(row)] for row in order),
         index=after.index[order],
         log_popularity=after.log_popularity[order],
+        adapter=None if after.adapter is None else replace(after.adapter, items=after.adapter.items[order]),
     )
 
 

@@ -18,6 +18,7 @@ from simulations.studies.ablations import measure_ablations
 from simulations.studies.baseline_comparison import measure_baselines
 from simulations.studies.cold_start import measure_cold_start
 from simulations.studies.drift import measure_changes
+from simulations.studies.privacy_cost import measure_privacy_cost
 from simulations.studies.recovery import measure_recovered
 from simulations.studies.study_runs import StudyRuns
 
@@ -32,9 +33,24 @@ def run_comparison(
     clients_per_round: int | None = None,
     engine: Engine = "local",
     seed: int = 0,
+    epsilons: Sequence[float] = (8.0,),
+    seeds: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure one comparison without privacy: one of the names in `COMPARISONS` of the command line.
+    """Measure one comparison, without a promise unless it is `privacy`.
+
+    Args:
+        name: one of the names in `COMPARISONS` of the command line.
+        data: see `simulate`, as for all but two of these.
+        federation: file to use.
+        set: single settings.
+        rounds: instead of the federation file's.
+        clients_per_round: instead of the federation file's.
+        engine: local or ray.
+        seed: of everything that is drawn.
+        epsilons: user-level ones, for `privacy`.
+        seeds: how many, from `seed` on, for `privacy`.
+        progress: where stages are shown.
 
     Returns:
         {"rows": one dictionary per model, ...}: test figures, 95 % bootstrap intervals, cost of a device.
@@ -44,19 +60,16 @@ def run_comparison(
         aggregation="plain", seed=seed, baselines="all",
     )  # fmt: skip
     data = spec_of(data)
-    world = World.of(load(data, seed), seed)
-    trials = StudyRuns(
-        data,
-        world,
-        path_or_none("federation", federation),
-        set,
-        rounds,
-        clients_per_round,
-        engine,
-        seed,
-        progress or Progress(),
-    )
-    return {"data": data, "seed": seed, "privacy": "none", "rows": _COMPARISONS[name](trials)}
+    file, shown = path_or_none("federation", federation), progress or Progress()
+
+    def trials(seed: int) -> StudyRuns:
+        world = World.of(load(data, seed), seed)
+        return StudyRuns(data, world, file, set, rounds, clients_per_round, engine, seed, shown)
+
+    told = {"data": data, "seed": seed}
+    if name == "privacy":
+        return told | measure_privacy_cost([trials(seed + number) for number in range(seeds)], epsilons)
+    return told | {"privacy": "none", "rows": _COMPARISONS[name](trials(seed))}
 
 
 def _baselines(trials: StudyRuns) -> list[dict[str, Any]]:
@@ -68,17 +81,12 @@ def _baselines(trials: StudyRuns) -> list[dict[str, Any]]:
 
 
 def _adapters(trials: StudyRuns) -> list[dict[str, Any]]:
-    """The heads alone, the adapters alone (in ten rounds, or the caller's), the heads and then the adapters."""
-    alone = trials.rounds or 10
+    """The heads alone, the adapter alone, and both together."""
     heads = ", ".join(f'"{group}"' for group in PLAIN_HEAD_GROUPS)
     variants = {
-        "heads only": [f"training.groups=[{heads}]", "training.adapter_rounds=0"],
-        "adapters only": [
-            'training.groups=["adapters"]',
-            f"training.rounds={alone}",
-            f"training.adapter_rounds={alone}",
-        ],
-        "heads, then adapters": [],
+        "heads only": [f"training.groups=[{heads}]"],
+        "adapter only": ['training.groups=["adapters"]'],
+        "heads and adapter": [f'training.groups=[{heads}, "adapters"]'],
     }
     rows, first = [], None
     for model, settings in variants.items():
@@ -123,7 +131,6 @@ def _flat(figures: dict[str, dict[str, float | None]]) -> dict[str, float | None
 def _cost(trained: Trained) -> dict[str, float]:
     return {
         "client milliseconds": trained.mean_milliseconds(),
-        "client milliseconds, adapter rounds": trained.mean_milliseconds("adapters"),
     }
 
 

@@ -13,7 +13,7 @@ from client import Profile, Recommender
 from shared.behaviour import Event
 from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval
-from shared.model import build_model
+from shared.release import model_of
 from simulations.datasets import DemoTruth, Habit
 from simulations.evaluation import (
     DeviceScorer,
@@ -44,7 +44,7 @@ def measure_changes(trials: StudyRuns) -> list[dict[str, Any]]:
     if truth is None:
         raise Misconfigured(f"compare changes: expected --data demo, whose true interests are known, got {trials.data}")
     trained = trials.train()
-    ranker = Recommender(trained.release, build_model(trained.release.federation))
+    ranker = Recommender(trained.release, model_of(trained.release))
     groups = {
         "right after a change": _asked(world, truth, Habit.SWITCH, _AFTER),
         "interests by the hour": _asked(world, truth, Habit.HOURS, None),

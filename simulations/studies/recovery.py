@@ -14,7 +14,7 @@ from client import Recommender
 from shared.arrays import FloatingArray
 from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval
-from shared.model import build_model
+from shared.release import model_of
 from simulations.datasets import DemoTruth
 from simulations.people import Person
 from simulations.studies.study_runs import StudyRuns
@@ -37,7 +37,7 @@ def measure_recovered(trials: StudyRuns) -> list[dict[str, Any]]:
     if truth is None:
         raise Misconfigured(f"compare interests: expected --data demo, whose truth is known, got {trials.data}")
     release = trials.train().release
-    ranker = Recommender(release, build_model(release.federation))
+    ranker = Recommender(release, model_of(release))
     shares = ranker.views.shares
     if not shares.shape[1]:
         raise Misconfigured("compare interests: expected model.views with concepts, got the dense view alone")

@@ -1,4 +1,4 @@
-"""Trainings of one comparison: the same people, the same seed, no privacy; only what a comparison says differs."""
+"""Trainings of one comparison: the same people and the same seed; only what a comparison says differs."""
 
 import tempfile
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simulations.engine import RunFolder, Trained, train_federation
 from simulations.evaluation import World
-from simulations.options import Engine
+from simulations.options import Aggregation, Engine, Privacy
 from simulations.report import Progress
 from simulations.settings import resolve
 
@@ -32,7 +32,13 @@ class StudyRuns:
     seed: int
     progress: Progress
 
-    def train(self, *settings: str, world: World | None = None) -> Trained:
+    def train(
+        self,
+        *settings: str,
+        world: World | None = None,
+        privacy: Privacy = "none",
+        aggregation: Aggregation = "plain",
+    ) -> Trained:
         """Train with some settings changed, over other people's logs if a world is given, and leave no file behind."""
         resolved = resolve(
             self.data,
@@ -42,8 +48,8 @@ class StudyRuns:
             ["evaluation.every_rounds=0", *self.settings, *settings],
             self.rounds,
             self.clients_per_round,
-            "none",
-            "plain",
+            privacy,
+            aggregation,
         )
         with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
             folder = RunFolder.open(Path(place) / "run", {"federation": resolved.digest()}, resume=False)

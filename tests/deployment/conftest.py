@@ -15,7 +15,6 @@ DEVICES = 8
 FEDERATION = (
     *SMALL,
     f"training.clients_per_round={DEVICES}",
-    "training.adapter_rounds=0",
     "privacy.level=user",
     "sum.dropout_share=0.3",
     "sum.phase_seconds=40.0",

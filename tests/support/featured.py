@@ -7,7 +7,8 @@ import numpy as np
 
 from shared.catalogue import Catalogue
 from shared.model import GlobalModel, build_model
-from shared.release.release import Release, first_release
+from shared.release.making import first_release
+from shared.release.release import Release
 from tests.support.tiny import Tiny, catalogue
 
 FEATURES = "model.features={image=3, price=1}"
@@ -31,4 +32,4 @@ def featured_release(tiny: Tiny, *settings: str, plain: Sequence[str] = PLAIN) -
     """Release zero of that catalogue and its model."""
     file = tiny.file(FEATURES, *settings)
     model, items = build_model(file), featured(plain)
-    return first_release(file, items, model, model.encoder.embed(items.texts, keep=True)), model
+    return first_release(file, items, model, model.encoder.read_catalogue(items.texts)), model

@@ -176,8 +176,6 @@ class Tiny:
                 f"backbone.name={self.folders[family]}",
                 *SMALL,
                 "training.clients_per_round=3",
-                "training.adapter_rounds=2",
-                "training.adapter_windows=3",
                 "privacy.level=event",
                 "privacy.local_noise=on",
                 "sum.mode=plain",
@@ -194,16 +192,16 @@ class Tiny:
     def release(self, *settings: str) -> tuple["Release", "GlobalModel"]:
         """Release zero and its model."""
         from shared.model import build_model
-        from shared.release.release import first_release
+        from shared.release import first_release
 
         file = self.file(*settings)
         model = build_model(file)
         items = catalogue()
-        return first_release(file, items, model, model.encoder.embed(items.texts, keep=True)), model
+        return first_release(file, items, model, model.encoder.read_catalogue(items.texts)), model
 
     def moved(self, *settings: str, seed: int = 0) -> tuple["Release", "GlobalModel"]:
-        """A release whose every parameter, adapters included, has been moved off its start; popularity is not flat."""
-        from shared.release.release import next_release
+        """A release whose every parameter has been moved off its start; popularity is not flat."""
+        from shared.release import next_release
 
         release, model = self.release(*settings)
         rng = np.random.default_rng(seed)

@@ -104,14 +104,12 @@ class Toy:
     client_app: Callable[..., ClientApp] = toy_client_app
 
     def file(self, *settings: str) -> FederationFile:
-        """Six rounds of four clients, the adapters in the last two with three clients; no privacy, no count."""
+        """Six rounds of four clients; no privacy, no count."""
         return read_federation(
             settings=[
                 "training.rounds=6",
                 "training.clients_per_round=4",
                 "training.groups=['dense', 'bias', 'adapters']",
-                "training.adapter_rounds=2",
-                "training.adapter_clients_per_round=3",
                 "model.popularity=false",
                 "privacy.level=none",
                 "sum.mode=plain",

@@ -43,7 +43,6 @@ SETTINGS = (
     "privacy.event_epsilon=1000.0",
     'training.groups=["dense"]',
     "training.rounds=100",
-    "training.adapter_rounds=0",
     "evaluation.every_rounds=1",
 )
 GROUPS = ("dense",)

@@ -19,7 +19,7 @@ from shared.privacy import LocalWindow, SummedGaussian, SummedWindow
 from shared.round_parameters import derive_round_parameters
 from tests.support.tiny import Seeded, Tiny, events
 
-GROUPS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales")
+GROUPS = ("dense", "concepts", "transitions", "forgetting", "bias", "scales", "adapters")
 SETTINGS = (
     "privacy.level=both",
     "privacy.local_noise=on",
@@ -118,14 +118,14 @@ def test_no_window_moves_a_single_answer_by_more_than_its_charge(tiny: Tiny) -> 
 
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """The log, with one event whose words break the encoder."""
-    embed = LocalTraining._embed_text
+    read = LocalTraining._read_text
 
     def broken(self: LocalTraining, text: str) -> object:
         if text == "rose":
             raise ValueError("a text that no encoder survives")
-        return embed(self, text)
+        return read(self, text)
 
-    monkeypatch.setattr(LocalTraining, "_embed_text", broken)
+    monkeypatch.setattr(LocalTraining, "_read_text", broken)
     return [*LOG[:5], Event(LOG[5].time_seconds, EventKind.SEARCH, text="rose"), *LOG[6:]]
 
 
@@ -152,8 +152,8 @@ def test_the_control_whose_windows_are_not_clipped_moves_by_more(tiny: Tiny, mon
 
     clipped_sum = PerWindow.clipped_sum
 
-    def unclipped(self: PerWindow, losses: object, texts: object, clip_norm: float, *rest: object) -> object:
-        return clipped_sum(self, losses, texts, 1e9, *rest)  # type: ignore[arg-type]
+    def unclipped(self: PerWindow, losses: object, clip_norm: float, *rest: object) -> object:
+        return clipped_sum(self, losses, 1e9, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(PerWindow, "clipped_sum", unclipped)
     moved = moved_by_a_window(tiny)

@@ -25,9 +25,7 @@ NOW = 1_800_000_000
 
 
 def terms(*settings_):
-    return write_toml(
-        read_federation(settings=["round.minimum_answers=60", "training.adapter_clients_per_round=60", *settings_])
-    )
+    return write_toml(read_federation(settings=["round.minimum_answers=60", *settings_]))
 
 
 @pytest.fixture

@@ -28,8 +28,7 @@ from server.aggregation import NodeDirectory
 from shared.behaviour import Event
 from shared.federation import write_toml
 from shared.files import write_atomically
-from shared.model import build_model
-from shared.release.release import Release
+from shared.release import Release, candidate_release, model_of
 from shared.secure_sum import MaskedVector
 from simulations.datasets import load
 from simulations.devices import Dropouts, InProcessGrid
@@ -197,7 +196,7 @@ Record = Callable[..., Recording]
 def record(
     tiny: Tiny, canary_world: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Recording]]:
-    """Runs a whole training over the canaries and records it: three rounds, the last for the adapters."""
+    """Runs a whole training over the canaries and records it: three rounds of heads and adapter."""
 
     def run(*settings: str, privacy: str, aggregation: str, dropouts: Dropouts | None = None) -> Recording:
         folder, recording = tmp_path_factory.mktemp("run"), Recording(dropouts is not None)
@@ -208,9 +207,8 @@ def record(
                 tiny.file(
                     f"training.groups={groups}",
                     "training.rounds=3",
-                    "training.adapter_rounds=1",
+                    "model.lora_rank=4",  # so that what enters the adapter is long enough to be looked for
                     f"training.clients_per_round={COHORT}",
-                    f"training.adapter_clients_per_round={COHORT}",
                     "model.popularity=true",
                     "evaluation.every_rounds=1",
                     f"evaluation.clients={COHORT}",
@@ -306,19 +304,25 @@ def private_texts(recording: Recording) -> Needles:
 def interests(recording: Recording) -> Needles:
     """Interest vectors of everybody under every vector that was ever sent, and the vectors of their own words."""
     assert recording.start is not None
-    model = build_model(recording.start.federation)
+    start = recording.start
+    model = model_of(start)
     needles: Needles = {}
     for vector in recording.vectors():
-        recommender = Recommender(replace(recording.start, vector=vector), model)
+        recommender = Recommender(candidate_release(start, model, vector), model)
         for device, log in enumerate(recording.logs):
             for events in (log, log[:-1], log[:-2]):  # whole, without the test event, as trained on
                 interest = recommender.interest(events)
                 for name in ("dense", "concepts"):
                     needles |= of_vector(f"{name} interest of device {device}", getattr(interest, name), decimals=True)
         for text in {event.text for log in recording.logs for event in log if event.text}:
-            embedded = model.encoder.embed([text])
+            with model.at(start.vector):
+                read = model.encoder.read([text])
+            embedded, entering = read[:, : model.encoder.width], read[0, model.encoder.width :]
             needles |= of_vector("a text's vector", embedded[0])
-            needles |= of_vector("a text's vector", recording.start.whitening.apply(embedded)[0])
+            needles |= of_vector("a text's vector", start.whitening.apply(embedded)[0])
+            needles |= of_vector("what enters the adapter of a text", entering)
+            if start.adapter is not None:
+                needles |= of_vector("what enters the adapter of a text", entering - start.adapter.mean)
     return needles
 
 
@@ -463,7 +467,7 @@ def test_the_grep_finds_a_text_however_it_is_carried(secure: Recording) -> None:
 
 def test_the_grep_finds_an_interest_and_a_summand_however_they_are_carried(secure: Recording) -> None:
     assert secure.start is not None
-    recommender = Recommender(replace(secure.start, vector=secure.vectors()[0]), build_model(secure.start.federation))
+    recommender = Recommender(replace(secure.start, vector=secure.vectors()[0]), model_of(secure.start))
     message = secure.sent[-1].raw
     dense = recommender.interest(secure.logs[5]).dense
     assert dense is not None

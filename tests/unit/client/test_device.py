@@ -29,7 +29,6 @@ GROUPS = ("dense", "bias")
 ASKED = (
     'training.groups=["dense", "bias"]',
     "training.rounds=100",
-    "training.adapter_rounds=0",
     "evaluation.every_rounds=1",
 )
 

@@ -72,10 +72,8 @@ def test_a_persons_device_does_not_answer_when_its_work_is_done(tiny, tmp_path):
         home.start(**(persons(tmp_path) | {"run": None}))
 
 
-def test_the_work_of_an_answer_is_granted_the_seconds_of_its_round_and_without_an_outcome_zeros_leave(tiny, tmp_path):
-    home = Home(
-        tiny, *PRIVATE, "sum.mode=secure", "round.answer_seconds.update=7.0", "round.adapter_answer_seconds=70.0"
-    )
+def test_the_work_of_an_answer_is_granted_the_seconds_of_its_task_and_without_an_outcome_zeros_leave(tiny, tmp_path):
+    home = Home(tiny, *PRIVATE, "sum.mode=secure", "round.answer_seconds.update=7.0")
     granted = []
     home.start(**(persons(tmp_path) | {"run": lambda work, seconds: granted.append(seconds)}))
     advert, _ = home.advertise(1)

@@ -9,7 +9,7 @@ from shared.errors import Refused
 from shared.federation import read_federation
 from tests.unit.client.test_budget_guard import membership
 
-AGREED = ("training.adapter_rounds=0", "round.minimum_answers=50")
+AGREED = ("round.minimum_answers=50",)
 
 
 def offered(*settings):
@@ -33,8 +33,8 @@ def check(*settings, agreed=()):
         "clipping.group_shares={dense=0.5}",
         'training.groups=["dense"]',
         "training.local_learning_rate=0.5",
-        "training.adapter_windows=1",
-        "round.adapter_answer_seconds=60.0",
+        "model.lora_rank=8",
+        "round.answer_seconds.update=60.0",
         "sum.corrupt_share=0.05",
         "sum.phase_seconds=60.0",
         "privacy.user_epsilon=9.0",
@@ -63,7 +63,6 @@ def test_what_changes_what_is_sent_or_charged_is_refused_and_named(setting):
         "round.minimum_answers=51",
         "training.rounds=999",
         "training.clients_per_round=400",
-        "training.adapter_clients_per_round=30",
         "evaluation.every_rounds=5",
         "evaluation.clients=99",
     ],
@@ -75,13 +74,6 @@ def test_the_servers_own_step_and_whom_it_asks_when_may_change(setting):
 def test_fewer_people_in_a_sum_are_refused():
     with pytest.raises(Refused, match=r"round.minimum_answers: expected 50 and more"):
         check("round.minimum_answers=49")
-
-
-def test_where_adapters_are_trained_last_the_number_of_rounds_is_agreed_to_as_well():
-    adapting = ("training.adapter_rounds=5", "training.adapter_clients_per_round=50")
-    check(*adapting, agreed=adapting)
-    with pytest.raises(Refused, match=r"terms: training.rounds"):
-        check(*adapting, "training.rounds=999", agreed=adapting)
 
 
 def test_cohorts_that_make_a_device_add_noise_of_its_own_or_no_more_are_refused():

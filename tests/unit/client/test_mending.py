@@ -85,7 +85,7 @@ def test_what_the_head_knows_of_is_charged_again_exactly(home, loss):
     assert spent_privacy(home)["answers"]["update"] == 4
 
 
-def test_what_the_server_alone_knows_of_is_charged_at_the_highest_price(home):
+def test_what_the_server_alone_knows_of_costs_what_such_an_answer_cost_before(home):
     put_back(home)
     assert check_device(home) == []
     receipt(home, update=(3, 3))
@@ -93,22 +93,23 @@ def test_what_the_server_alone_knows_of_is_charged_at_the_highest_price(home):
     mend_device(home, lambda: NOW)
     assert check_device(home) == []
     user, window = charges(FILE, "update")
-    assert FILE.training.adapter_rounds  # their rounds charge a window more
-    assert events(home) == {user: 3, window: 1, SummedWindow("update", 4 * user.rho): 2}
-
-
-def test_what_the_server_alone_knows_of_costs_what_it_cost_before_where_all_rounds_cost_the_same(home):
-    file = federation("training.adapter_rounds=0", "privacy.participations.update=6")
-    operator = OPERATOR.public_key().public_bytes_raw().hex()
-    membership(file).model_copy(update={"operator": operator}).save(home.membership)
-    put_back_ledger(home)
-    receipt(home, update=(3, 3))
-    mend_device(home, lambda: NOW)
-    user, window = charges(FILE, "update")
-    assert events(home)[user] == events(home)[window] == 3
+    assert events(home) == {user: 3, window: 3}
     with pytest.raises(Refused, match="answered round 3"):
         answer(home, 3)
     answer(home, 4)
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_count_that_the_server_alone_knows_of_is_charged_at_the_highest_price(home, answered):
+    """What another count cost says nothing: the price follows the catalogue."""
+    for _ in range(answered):
+        answer(home, 0, "statistics")
+    receipt(home, update=(3, 3), statistics=(answered + 1, 1))
+    mend_device(home, lambda: NOW)
+    user, window = charges(FILE, "statistics")
+    dearest = SummedWindow("statistics", 4 * user.rho)
+    assert window.rho < dearest.rho
+    assert [events(home)[event] for event in (user, window, dearest)] == [answered + 1, answered, 1]
 
 
 def test_without_any_head_as_much_is_charged_as_the_rounds_allow(home):

@@ -9,18 +9,18 @@ from shared.errors import Misconfigured
 from shared.federation import read_federation
 from shared.tasks import TASK_ROWS, TASKS
 
-FILE = read_federation(settings=["training.rounds=20", "training.adapter_rounds=2", "evaluation.every_rounds=5"])
+FILE = read_federation(settings=["training.rounds=20", "evaluation.every_rounds=5"])
 
 
 def request(task, number, groups=None):
-    asked = FILE.groups_in(number) if task == "update" and groups is None else groups or ()
+    asked = FILE.trained_groups if task == "update" and groups is None else groups or ()
     return RoundRequest(task, FILE.digest(), "release", number, asked)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_round_of_the_federation_may_be_asked(task):
     rounds = TASK_ROWS[task].rounds(FILE)
-    assert len(rounds) == {"update": 20, "statistics": 1, "evaluation": 4}[task]
+    assert len(rounds) == {"update": 20, "statistics": 1, "evaluation": 5}[task]
     for number in rounds:
         check_asked(request(task, number), FILE)
 
@@ -30,8 +30,8 @@ def test_every_round_of_the_federation_may_be_asked(task):
     [("update", 0), ("update", 21), ("update", 2**63), ("statistics", 1), ("evaluation", 4), ("evaluation", 25)],
 )
 def test_a_round_that_the_federation_does_not_ask_is_refused(task, number):
-    with pytest.raises(Misconfigured, match=f"round {number} of {task}: expected from"):
-        check_asked(request(task, number, FILE.groups_in(1) if task == "update" else ()), FILE)
+    with pytest.raises(Misconfigured, match=f"round {number} of {task}: expected one of"):
+        check_asked(request(task, number, FILE.trained_groups if task == "update" else ()), FILE)
 
 
 def test_a_federation_that_never_evaluates_asks_for_no_evaluation():
@@ -56,4 +56,4 @@ def test_no_number_beyond_the_federation_can_lock_a_task():
     numbers = np.random.default_rng(0).integers(21, 2**63, 200, dtype=np.int64)
     for number in numbers.tolist():
         with pytest.raises(Misconfigured):
-            check_asked(request("update", number, FILE.groups_in(1)), FILE)
+            check_asked(request("update", number, FILE.trained_groups), FILE)

@@ -31,7 +31,7 @@ BOTH = ("privacy.level=both", "round.minimum_answers=50")
 ALONE = ("privacy.level=event", "sum.mode=plain", "privacy.local_noise=on")
 ON = "privacy.local_noise=on"
 ANSWERS = st.tuples(*[st.integers(1, 2000)] * 3)
-ROUNDS = [("update", 1), ("update", 100), ("statistics", 0), ("evaluation", 10)]  # those of the shipped file
+ROUNDS = [("update", 1), ("statistics", 0), ("evaluation", 10)]  # some of the shipped file
 
 
 def gaussian_by_hand(rho: float, delta: float) -> float:
@@ -119,8 +119,6 @@ def test_a_window_is_charged_by_the_square_of_its_share():
     assert window_over_person() == pytest.approx(1 / 16, rel=0.1)
     assert window_over_person("clipping.window_norm=0.5") == pytest.approx(1 / 64, rel=0.2)
     assert window_over_person("windows.sampling_probability=1.0") == pytest.approx(1 / 64, rel=0.2)
-    # adapters train on fewer windows: one of two in expectation
-    assert window_over_person(number=100) == pytest.approx(1.0, rel=0.05)
 
 
 def test_what_a_window_may_turn_round_costs_four_times_the_person():
@@ -148,7 +146,7 @@ def test_where_a_device_adds_noise_of_its_own_every_task_is_charged_at_the_local
         event = charged(*settings, task=task, number=number)[-1]
         assert (type(event), event.task) == (LocalWindow, task)
         assert event.rho == pytest.approx(expected, rel=1e-6)
-    assert charges_of(read_federation(settings=ALONE), task, number, None) == (event,)  # in the open, too
+    assert charges_of(read_federation(settings=ALONE), task, None) == (event,)  # in the open, too
 
 
 @pytest.mark.parametrize(("task", "number"), ROUNDS)
@@ -187,12 +185,12 @@ def test_in_the_open_the_noise_is_that_of_the_distance_alone():
     # By hand: of eight windows four are expected, so that one moves an update by a quarter of its norm.
     file = read_federation(settings=ALONE)
     rho = rho_by_hand(8.0, 1e-6) / 38
-    for (task, number), distance in zip(ROUNDS, (0.25, 1.0, math.sqrt(2), 2.0), strict=True):
-        over_clip = local_noise_over_clip(file, task, number, 1000, 0)
+    for (task, number), distance in zip(ROUNDS, (0.25, math.sqrt(2), 2.0), strict=True):
+        over_clip = local_noise_over_clip(file, task, 1000, 0)
         assert over_clip == pytest.approx(distance / math.sqrt(2 * rho), rel=1e-6)
         assert terms(file, task, number).local_noise_over_clip == over_clip
     faster = read_federation(settings=[*ALONE, "training.local_learning_rate=3.0"])
-    assert local_noise_over_clip(faster, "update", 1, 1000, 0) == pytest.approx(0.75 / math.sqrt(2 * rho), rel=1e-6)
+    assert local_noise_over_clip(faster, "update", 1000, 0) == pytest.approx(0.75 / math.sqrt(2 * rho), rel=1e-6)
 
 
 FILES = st.builds(
@@ -234,10 +232,11 @@ FILES = st.builds(
 
 def distance_in_units(file: FederationFile, asked: tuple[str, int], scale: int, dimension: int) -> float:
     """How far emptying one window moves a vector at most, both of them rounded, each entry by less than a unit."""
-    windows = file.windows.per_device if asked != ("update", 100) else file.training.adapter_windows
     one_window = file.training.local_learning_rate * file.clipping.window_norm
     over_clip = {
-        "update": one_window / (windows * file.windows.sampling_probability) / file.clipping.update_norm,
+        "update": one_window
+        / (file.windows.per_device * file.windows.sampling_probability)
+        / file.clipping.update_norm,
         "statistics": math.sqrt(2),
         "evaluation": 2.0,
     }[asked[0]]
@@ -274,7 +273,7 @@ def test_no_two_vectors_that_far_apart_are_further_apart_in_units_than_is_paid_f
     parameters = configuration.for_cohort(100, derived.local_noise_over_clip)
     drawn = np.random.default_rng(list(key))
     whole = configuration.clip_norm
-    distance = TASK_ROWS[asked[0]].window_distance_over_clip(file, asked[1]) * whole
+    distance = TASK_ROWS[asked[0]].window_distance_over_clip(file) * whole
     direction = drawn.normal(size=dimension)
     direction /= np.linalg.norm(direction)
     # Both on the sphere, as far apart as one window can bring them where that is no further than its diameter.
@@ -314,7 +313,6 @@ def growth(file: FederationFile) -> float:
     """
     wanted = {
         ("update", 1): file.training.clients_per_round,
-        ("update", 100): file.training.adapter_clients_per_round,
         ("statistics", 0): file.sum.maximum_cohort,
         ("evaluation", 10): file.evaluation.clients,
     }
@@ -451,12 +449,12 @@ def test_alone_is_no_less_than_what_one_share_of_noise_as_it_is_drawn_gives(sett
 
 def test_with_periods_a_life_has_as_many_answers_as_its_budget_allows_and_all_of_them_count():
     period = ("privacy.period_days=365", "privacy.period_user_epsilon=2.0", "privacy.period_event_epsilon=2.0")
-    file = read_federation(settings=[*BOTH, "privacy.local_noise=off", *period, "training.adapter_rounds=0"])
+    file = read_federation(settings=[*BOTH, "privacy.local_noise=off", *period])
     for task in file.privacy.tasks:
         charge, times = user_charge(file, task), answers_of_a_life(file, task)
         assert times > file.privacy.most_answers(task)
         shares = Ledger(budget(file), {charge: times - 1}).after(charge)
         with pytest.raises(Refused, match="budget"):
             shares.after(charge)
-    once = epsilon_alone(read_federation(settings=[*BOTH, "training.adapter_rounds=0"]))
+    once = epsilon_alone(read_federation(settings=[*BOTH]))
     assert epsilon_alone(file) == pytest.approx(once, rel=0.01)  # a life of 8 is a life of 8, however it is spread

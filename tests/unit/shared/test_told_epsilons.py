@@ -46,8 +46,8 @@ def in_units(file: FederationFile, sums: Iterable[Sum], shares: int | None, wind
             of_clip = {"statistics": math.sqrt(2), "evaluation": 2.0}.get(task)
             if of_clip is None:
                 clipping, windows = file.clipping, file.windows
-                newest = file.training.adapter_windows if file.adapters_train_in(number) else windows.per_device
-                of_clip = clipping.window_norm / (newest * windows.sampling_probability) / clipping.update_norm
+                expected = windows.per_device * windows.sampling_probability
+                of_clip = clipping.window_norm / expected / clipping.update_norm
             share = (of_clip * scale + 2 * math.sqrt(DIMENSION)) / math.sqrt(
                 scale**2 + scale + DIMENSION // 4 + math.isqrt(DIMENSION) // 2
             )
@@ -56,17 +56,8 @@ def in_units(file: FederationFile, sums: Iterable[Sum], shares: int | None, wind
 
 
 def answers_of(file: FederationFile) -> list[Sum]:
-    """All answers of a device's life: the last ones are those that train the adapters."""
-    updates, adapting = file.privacy.most_answers("update"), file.training.adapter_rounds
-    return [
-        ("update", file.training.rounds, adapting),
-        ("update", 1, updates - adapting),
-        *(
-            (task, 1, file.privacy.most_answers(task))
-            for task in ("statistics", "evaluation")
-            if file.privacy.share(task)
-        ),
-    ]
+    """All answers of a device's life."""
+    return [(task, 1, file.privacy.most_answers(task)) for task in TASKS if file.privacy.share(task)]
 
 
 SETTINGS = ["round.minimum_answers=100", "sum.maximum_cohort=100", "evaluation.clients=100"]
@@ -98,7 +89,7 @@ def test_what_is_left_with_nobody_elses_noise():
 
 def test_what_a_plan_prints():
     (row,) = plan_table(2_000, epsilon=2.0, clients_per_round=100, rounds=20, settings=SETTINGS[1:])["rows"]
-    file = read_federation(settings=[*SETTINGS, "privacy.user_epsilon=2.0", "training.adapter_rounds=0"])
+    file = read_federation(settings=[*SETTINGS, "privacy.user_epsilon=2.0"])
     answers = [("update", 1, 1), ("statistics", 1, 1), ("evaluation", 1, file.privacy.most_answers("evaluation"))]
     file = file.model_copy(
         update={
@@ -118,7 +109,7 @@ def test_what_a_device_says_it_has_spent(tmp_path):
         for number in numbers:
             asked = derive_round_parameters(file, task, number, DIMENSION, bytes(32), bytes(32)).configuration
             guard.reserve_round(task, number)
-            guard.charge_round(file, task, charges_of(file, task, number, asked), number)
+            guard.charge_round(file, task, charges_of(file, task, asked), number)
             paid.append((task, max(number, 1), 1))
     spent = spent_privacy(home)["spent"]
     assert within_a_percent(spent["user"], by_loss_distribution(in_units(file, paid, None), file.privacy.user_delta))

@@ -188,7 +188,7 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
 
     _stand_in(monkeypatch, "simulations.studies", run_comparison=compare)
     assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
-        "ablations", "adapters", "baselines", "changes", "cold-start", "interests",
+        "ablations", "adapters", "baselines", "changes", "cold-start", "interests", "privacy",
     }  # fmt: skip
     answer = call("compare", "adapters", "--data", "demo", "--seed", "4", "--json")
     assert json.loads(answer.stdout) == {
@@ -196,12 +196,15 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     }
     assert [name for name, _ in calls] == ["adapters"]
     assert calls[0][1].keys() == {
-        "data", "federation", "set", "rounds", "clients_per_round", "engine", "seed", "progress",
+        "data", "federation", "set", "rounds", "clients_per_round", "engine", "seed", "epsilons", "seeds", "progress",
     }  # fmt: skip
+    call("compare", "privacy", "--epsilon", "8", "2", "--seeds", "3", "--json")
+    assert calls[1][0] == "privacy"
+    assert (calls[1][1]["epsilons"], calls[1][1]["seeds"]) == ((8.0, 2.0), 3)
     unknown = call("compare", "adaptors")
     assert unknown.exit_code == 2
     assert (
-        "expected some of baselines, adapters, ablations, changes, cold-start, interests, got adaptors"
+        "expected some of baselines, adapters, ablations, changes, cold-start, interests, privacy, got adaptors"
         in unknown.stderr
     )
 

@@ -12,7 +12,6 @@ from simulations.planner import plan_table
 
 def test_the_table_agrees_with_the_closed_form() -> None:
     settings = ["privacy.shares.statistics=0.3", "privacy.shares.evaluation=0.1", "round.minimum_answers=50"]
-    settings += ["training.adapter_rounds=0"]
     record = plan_table(20_000, epsilon=8.0, settings=settings, clients_per_round=1000, rounds=50)
     (row,) = record["rows"]
     assert record["answers a device"] == 3  # 50,000 answers from 20,000 devices

@@ -2,42 +2,28 @@
 
 import pytest
 
-from shared.errors import Misconfigured
 from shared.round_parameters import window_epsilon
 from simulations.settings import resolve
-
-
-def rounds_of(*settings: str, rounds: int | None = None) -> tuple[int, int]:
-    """Rounds, and those of the adapters."""
-    training = resolve("demo", 0, 10, None, settings, rounds, None, "none", "plain").training
-    return training.rounds, training.adapter_rounds
 
 
 @pytest.mark.parametrize(
     ("settings", "rounds", "expected"),
     [
-        # The demo's preset: 70 rounds, 10 of them of the adapters.
-        ((), None, (70, 10)),
-        ((), 140, (140, 20)),
-        ((), 21, (21, 3)),
-        ((), 3, (3, 1)),  # a seventh of three is nearer to none; the adapters keep one
-        ((), 2, (2, 1)),
-        ((), 1, (1, 0)),  # and so do the heads
-        (("training.rounds=10",), 5, (5, 5)),  # a file without rounds for the heads
-        (("training.adapter_rounds=0",), 140, (140, 0)),
-        (("training.adapter_rounds=2",), 20, (20, 2)),
-        ((" training.adapter_rounds = 2",), 20, (20, 2)),
-        (("training.adapter_rounds=90",), 100, (100, 90)),  # more than the rounds before
-        (("training.adapter_rounds=2", "training.adapter_rounds=3"), 20, (20, 3)),
+        ((), None, 70),  # the demo's preset
+        ((), 3, 3),
+        (("training.rounds=10",), None, 10),
+        (("training.rounds=10",), 5, 5),
     ],
 )
-def test_fewer_rounds_keep_the_share_of_the_adapters_unless_a_setting_says_otherwise(settings, rounds, expected):
-    assert rounds_of(*settings, rounds=rounds) == expected
+def test_what_the_caller_says_of_rounds_goes_before_what_suits_the_data(settings, rounds, expected):
+    assert resolve("demo", 0, 10, None, settings, rounds, None, "none", "plain").training.rounds == expected
 
 
-def test_more_adapter_rounds_than_rounds_are_refused_and_not_bent():
-    with pytest.raises(Misconfigured, match=r"training\.adapter_rounds: expected at most training\.rounds = 4, got 5"):
-        rounds_of("training.adapter_rounds=5", rounds=4)
+def test_as_many_answers_are_planned_of_a_device_as_training_and_evaluation_ask():
+    settings = ["training.clients_per_round=30", "evaluation.every_rounds=4", "evaluation.clients=60"]
+    file = resolve("events:x", 9_000, 120, None, settings, 20, None, "user", "secure")
+    # 20 rounds ask 30 of 120 devices each; six evaluations ask 60 each
+    assert (file.privacy.participations["update"], file.privacy.participations["evaluation"]) == (5, 3)
 
 
 @pytest.mark.parametrize(

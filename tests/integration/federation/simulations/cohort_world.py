@@ -51,7 +51,7 @@ class CohortWorld:
         population = Population(home)
         numbers = population.people.own_texts()
         with self.model.at(self.vector):
-            write_own_words(home / COLUMNS, numbers, self.model.encoder.embed(list(numbers)))
+            write_own_words(home / COLUMNS, numbers, self.model.encoder.read(list(numbers)))
         write_windows(home / COLUMNS, population, release.catalogue, self.file.windows.events, numbers)
         self.cohort = [
             KnownMember(membership(SEED, device).identity.device.hex(), node)
@@ -69,7 +69,7 @@ class CohortWorld:
         )  # type: ignore[arg-type]
 
     def layout(self, number: int) -> Layout:
-        return self.model.layout.select(self.file.groups_in(number))
+        return self.model.layout.select(self.file.trained_groups)
 
     def pool(self) -> ShardPool:
         return ShardPool(self.home, SEED)

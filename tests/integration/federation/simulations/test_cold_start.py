@@ -7,7 +7,8 @@ import pytest
 
 import simulations.studies.study_runs
 from shared.model import build_model
-from shared.release.release import Release, first_release
+from shared.release.making import first_release
+from shared.release.release import Release
 from simulations.datasets import load
 from simulations.engine.spending import Spending
 from simulations.engine.training import Trained
@@ -145,5 +146,5 @@ def finished(tiny: Tiny, world: World, scorer: Recorder) -> Trained:
     file = tiny.file()
     model = build_model(file)
     catalogue = world.dataset.catalogue
-    start: Release = first_release(file, catalogue, model, model.encoder.embed(catalogue.texts, keep=True))
+    start: Release = first_release(file, catalogue, model, model.encoder.read_catalogue(catalogue.texts))
     return Trained(start, start, scorer, (), (), Spending(None, None), {})  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ def test_flowers_simulation_and_the_in_process_grid_give_the_same_numbers(toy, m
     monkeypatch.setattr(telemetry, "FLWR_TELEMETRY_ENABLED", "0")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_worker_niceness", "0")  # other tests run on the same processors
-    settings = ("training.rounds=2", "training.adapter_rounds=1", "model.popularity=true")
+    settings = ("training.rounds=2", "model.popularity=true")
 
     def behave(device, kind):
         return {3: "not-yet", 4: "refused"}.get(device, "answer")

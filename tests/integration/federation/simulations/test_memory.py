@@ -8,9 +8,7 @@ from simulations.engine import simulated_clock
 
 
 def test_a_thousand_devices_a_round_leave_no_memory_behind(toy):
-    federation = toy.federation(
-        "training.rounds=8", "training.clients_per_round=1000", "training.adapter_rounds=0", clock=simulated_clock()
-    )
+    federation = toy.federation("training.rounds=8", "training.clients_per_round=1000", clock=simulated_clock())
     states = DeviceStates()
     grid = InProcessGrid(toy.client_app(), 1000, states=states)
     journal = StateJournal(toy.folder / "devices", states)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from shared.model import build_model
-from shared.release.release import Release, first_release
+from shared.release.making import first_release
+from shared.release.release import Release
 from simulations import simulate
 from simulations.datasets import Dataset, load
 from simulations.datasets.pictures import make_pictures
@@ -71,7 +72,7 @@ def sampled_ndcg(tiny: Tiny, world: Dataset, *settings: str) -> float:
     """Of release zero, before anybody taught it anything."""
     file = tiny.file(*SETTINGS, *settings)
     model, people = build_model(file), World.of(world, 0)
-    release = first_release(file, world.catalogue, model, model.encoder.embed(world.catalogue.texts))
+    release = first_release(file, world.catalogue, model, model.encoder.read_catalogue(world.catalogue.texts))
     scorer = ConceptScorer(release, model, people.dataset.people)
     value = evaluate(scorer, people.split.test).figures()["sampled"]["ndcg@10"]
     assert value is not None

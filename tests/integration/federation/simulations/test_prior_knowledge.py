@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.model import ConceptGraph, build_model, read_graph
-from shared.release.release import Release, first_release
+from shared.release.making import first_release
+from shared.release.release import Release
 from simulations import simulate
 from simulations.cli import app
 from simulations.datasets import load
@@ -24,21 +25,19 @@ GRAPHS = Path(__file__).parents[4] / "simulations" / "presets" / "graphs"
 
 
 @pytest.fixture(scope="module")
-def embeddings() -> np.ndarray:
+def readings() -> np.ndarray:
     """The demo's catalogue under the shipped encoder."""
-    return build_model(demo_file()).encoder.embed(load("demo").catalogue.texts)
+    return build_model(demo_file(), light=True).encoder.read_catalogue(load("demo").catalogue.texts)
 
 
 def demo_file(*settings: str) -> FederationFile:
     return read_federation(settings=settings, overlays=preset("demo", 8000, "both"))
 
 
-def demo_release(
-    embeddings: np.ndarray, *settings: str, graph: ConceptGraph | None = None
-) -> tuple[Release, np.ndarray]:
+def demo_release(readings: np.ndarray, *settings: str, graph: ConceptGraph | None = None) -> tuple[Release, np.ndarray]:
     """Release zero of the demo under its preset, with the concept that each item has most of."""
     model = build_model(demo_file(*settings))
-    release = first_release(demo_file(*settings), load("demo").catalogue, model, embeddings, graph)
+    release = first_release(demo_file(*settings), load("demo").catalogue, model, readings, graph)
     return release, model.heads.concept_shares(release.index).argmax(1)
 
 
@@ -62,8 +61,8 @@ def test_the_films_graph_has_every_genre_of_movielens() -> None:
     assert (graph.ties(18) > 0).sum() > 30
 
 
-def test_the_demos_concepts_are_its_hidden_subtopics_from_the_start(embeddings: np.ndarray) -> None:
-    release, top = demo_release(embeddings)
+def test_the_demos_concepts_are_its_hidden_subtopics_from_the_start(readings: np.ndarray) -> None:
+    release, top = demo_release(readings)
     assert normalized_mutual_info_score(hidden("subtopic"), top) >= 0.8
     # A concept with items is named after the subtopic that most of them belong to.
     subtopics = np.asarray([name.partition("/")[2] for name in hidden("subtopic")])
@@ -74,8 +73,8 @@ def test_the_demos_concepts_are_its_hidden_subtopics_from_the_start(embeddings: 
     assert sum(agree) / len(subtopics) > 0.8
 
 
-def test_the_demos_graph_gives_the_hidden_subtopics_themselves(embeddings: np.ndarray) -> None:
-    release, top = demo_release(embeddings, "model.concepts=40", graph=read_graph(GRAPHS / "demo.json"))
+def test_the_demos_graph_gives_the_hidden_subtopics_themselves(readings: np.ndarray) -> None:
+    release, top = demo_release(readings, "model.concepts=40", graph=read_graph(GRAPHS / "demo.json"))
     named = [release.concept_names[concept] for concept in top]
     assert normalized_mutual_info_score(hidden("subtopic"), named) > 0.95
 

@@ -39,8 +39,7 @@ def only_helpers_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(world: Path, federation: Path, out: Path, **options: Any) -> RunResult:
-    heads = ["training.adapter_rounds=0"]  # importing what trains adapters takes an actor seconds
-    return simulate(f"events:{world}", federation=federation, out=out, baselines="none", rounds=2, set=heads, **options)
+    return simulate(f"events:{world}", federation=federation, out=out, baselines="none", rounds=2, **options)
 
 
 def test_a_run_on_ray_equals_one_without_to_the_last_bit(

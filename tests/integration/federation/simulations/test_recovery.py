@@ -24,7 +24,7 @@ def test_data_whose_truth_nobody_knows_is_refused(world: Path, federation: Path)
 
 
 def test_without_training_concepts_are_the_demos_subtopics_and_its_interests_are_found_roughly() -> None:
-    rows = run_comparison("interests", data="demo", rounds=1, set=["training.adapter_rounds=0"])["rows"]
+    rows = run_comparison("interests", data="demo", rounds=1)["rows"]
     figures = {row["what"]: row["figure"] for row in rows}
     assert figures["people's mix and their hidden interests: cosine"] > 0.75
     assert figures["concepts and hidden subtopics: NMI"] > 0.95

@@ -88,10 +88,7 @@ def items_file(folder, items):
 
 @pytest.fixture
 def operated(tiny, tmp_path):
-    file = tiny.file(
-        "model.popularity=true", "privacy.level=none", "training.adapter_rounds=1", f"training.rounds={ROUNDS}",
-        "training.clients_per_round=3", "training.adapter_clients_per_round=3",
-    )  # fmt: skip
+    file = tiny.file("model.popularity=true", "privacy.level=none", f"training.rounds={ROUNDS}")
     home = create_server(tmp_path / "server", federation=write_toml(file))
     add_catalogue(home, items_file(tmp_path, catalogue()))
     return Operated(home, tiny.model().layout, file, [])
@@ -116,7 +113,7 @@ def test_popularity_is_published_once_and_rounds_are_under_the_head(operated):
     assert sum(task == "statistics" for task, *_ in operated.asked) == DEVICES
     head = operated.releases.load(operated.releases.head().release)
     assert head.round_number == ROUNDS
-    assert not np.array_equal(head.index, operated.releases.load(zero.release).index)  # the adapters moved
+    assert not np.array_equal(head.index, operated.releases.load(zero.release).index)  # the adapter moved
     identity = TrainingId(operated.file.digest(), zero.release, 0, operated.layout.size)
     assert load_checkpoint(operated.home.training / "checkpoint.safetensors", identity).state.round_number == ROUNDS
 

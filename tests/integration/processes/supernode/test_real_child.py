@@ -32,7 +32,6 @@ SETTINGS = (
     "round.deadline_seconds=90",
     "round.answer_seconds.update=1.0",
     "training.rounds=8",
-    "training.adapter_rounds=0",
     "sum.phase_seconds=20",
 )
 
@@ -79,14 +78,14 @@ class Setting:
 
     def configuration(self, number):
         federation, vector = self.release.federation, self.release.vector
-        groups = federation.groups_in(number)
+        groups = federation.trained_groups
         subject = round_binding("update", federation.digest(), self.digest, number, groups, vector.tobytes())
         dimension = self.model.layout.select(groups).size
         return derive_round_parameters(federation, "update", number, dimension, subject, self.registry).configuration
 
     def request(self, number):
         federation = self.release.federation
-        return RoundRequest("update", federation.digest(), self.digest, number, federation.groups_in(number))
+        return RoundRequest("update", federation.digest(), self.digest, number, federation.trained_groups)
 
     def advertise(self, number):
         return self.rounds.advertise(self.request(number), self.release.vector, self.configuration(number).encode())

@@ -15,7 +15,7 @@ from shared.secure_sum import issue_certificate
 from tests.support.gateways import Operator, Reply, serving
 
 NOW, DAY = 1_800_000_000, 86_400
-TERMS = write_toml(read_federation(settings=["round.minimum_answers=60", "training.adapter_clients_per_round=60"]))
+TERMS = write_toml(read_federation(settings=["round.minimum_answers=60"]))
 
 
 class Setting:

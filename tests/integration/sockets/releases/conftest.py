@@ -14,7 +14,7 @@ from shared.release.publication import FileEntry, Publication
 from tests.support.gateways import Asked, Gateway, Operator, Reply, serving
 
 NOW = 1_800_000_000
-TERMS = ("round.minimum_answers=60", "training.adapter_clients_per_round=60")
+TERMS = ("round.minimum_answers=60",)
 
 
 @dataclass

@@ -16,7 +16,6 @@ from shared.federation import read_federation, write_toml
 FEDERATION = read_federation(
     settings=[
         "round.minimum_answers=60",
-        "training.adapter_rounds=0",
         "round.deadline_seconds=30",
         "sum.phase_seconds=9",
     ]

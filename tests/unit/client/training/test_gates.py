@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from client.training import LocalTraining, cut_windows
-from shared.release.release import next_release
+from shared.release.making import next_release
 from tests.support.featured import FEATURES, featured_release
 from tests.support.tiny import Seeded, events, put
 

@@ -12,6 +12,7 @@ from client.training import LocalTraining, cut_windows
 from shared.behaviour import Event, EventKind
 from shared.errors import NotYet
 from shared.federation import GROUPS as EVERY_GROUP
+from shared.release import candidate_release
 from tests.support.tiny import Seeded, events, person, put
 
 APART = ("gates", "evolution", "context")  # of parts that are absent here: see test_gates, test_evolution, test_context
@@ -204,10 +205,11 @@ def test_every_group_moves_and_takes_the_loss_down(tiny, privacy):
         with torch.no_grad():
             return float(local.losses(release, windows, HEADS, Seeded(5).numpy("windows")).sum())
 
-    heads = model.layout.insert(release.vector, ["adapters"], model.layout.extract(release.vector, ["adapters"]))
-    step = 0.01 * update / np.linalg.norm(update)
-    step[model.layout.blocks[-4].offset :] = 0
-    assert loss(heads + step) < loss(heads) < loss(heads - step)
+    start = release.vector
+    for groups in (GROUPS, HEADS, ("adapters",)):
+        part = model.layout.extract(update, groups)
+        step = model.layout.insert(np.zeros_like(start), groups, 0.01 * part / np.linalg.norm(part))
+        assert loss(start + step) < loss(start) < loss(start - step)
 
 
 def test_at_the_very_start_every_group_moves_too(tiny):
@@ -220,10 +222,8 @@ def test_at_the_very_start_every_group_moves_too(tiny):
 def test_a_window_without_a_finite_gradient_is_as_if_it_were_empty(tiny, monkeypatch):
     """Whatever stands in it, only the other window speaks: clipping cannot bound what is not a number."""
     release, model, local = training(tiny, "windows.sampling_probability=1.0", "windows.events=4")
-    embed = model.encoder.embed
-    monkeypatch.setattr(
-        model.encoder, "embed", lambda texts, **more: embed(texts, **more) * (np.nan if "broken" in texts else 1.0)
-    )
+    read = model.encoder.read
+    monkeypatch.setattr(model.encoder, "read", lambda texts: read(texts) * (np.nan if "broken" in texts else 1.0))
     tail = events(["kitchen-0", "kitchen-1", "music-2", "garden-3"])
     one, other = (
         local.update(release, release.vector, HEADS, [*events(items, words={1: "broken"}), *tail], Seeded())
@@ -320,14 +320,53 @@ def test_a_persons_own_words_enter_their_history(tiny):
     assert not np.allclose(spoken, other, atol=1e-4)
 
 
-def test_own_words_are_read_with_the_adapters_of_the_round(tiny):
+def test_own_words_move_along_with_the_adapter_of_the_round(tiny):
     release, model, local = training(tiny, *ALL, "privacy.level=none")
     log = events(["garden-0", "music-1"], words={0: "oven pan"})
     first = local.update(release, release.vector, HEADS, log, Seeded())
-    size = model.layout.select(["adapters"]).size
-    moved = model.layout.insert(release.vector, ["adapters"], np.ones(size, np.float32))
+    up = np.random.default_rng(0).normal(size=model.layout.select(["adapters"]).size).astype(np.float32)
+    moved = model.layout.insert(release.vector, ["adapters"], up)
     second = local.update(release, moved, HEADS, log, Seeded())
     assert not np.allclose(first, second, atol=1e-4)
+
+
+def test_texts_move_with_the_adapter_as_those_of_a_candidate_do(tiny):
+    """Devices are evaluated on what they train for."""
+    release, model, local = training(tiny, *ALL)
+    windows = cut_windows(person(2, 12), 4)
+    other = release.vector + np.random.default_rng(0).normal(0, 0.1, len(release.vector)).astype(np.float32)
+    put(model, other)
+    losses = [
+        local.losses(one, windows, GROUPS, Seeded().numpy("windows")).detach().numpy()
+        for one in (release, candidate_release(release, model, other))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    stale = replace(release, vector=other)  # whose index has not moved along
+    assert losses[0] != pytest.approx(
+        local.losses(stale, windows, GROUPS, Seeded().numpy("windows")).detach().numpy(), rel=1e-2
+    )
+
+
+def test_own_words_are_read_once_by_themselves_and_under_the_releases_own_adapter(tiny, monkeypatch):
+    """Beside others a text's last bits would tell what it was read beside."""
+    release, model, local = training(tiny, *ALL)
+    read, met = model.encoder.read, []
+
+    def reading(texts):
+        met.append((list(texts), model.vector().tobytes()))
+        return read(texts)
+
+    monkeypatch.setattr(model.encoder, "read", reading)
+    for vector in (release.vector, release.vector + np.float32(0.1)):
+        local.update(release, vector, GROUPS, LOG, Seeded())
+    assert met == [([text], release.vector.tobytes()) for text in ("a loud drum", "knife for the oven")]
+
+
+def test_without_an_adapter_there_is_nothing_beside_the_windows(tiny):
+    release, model = tiny.release(*ALL, 'training.groups=["dense", "bias"]')
+    assert LocalTraining(model)._batch(release, cut_windows(LOG, 4), Seeded().numpy("windows")).entering is None
+    update = LocalTraining(model).update(release, release.vector, ("dense", "bias"), LOG, Seeded())
+    assert update.any()
 
 
 def test_several_local_steps_are_the_same_steps_one_after_the_other(tiny):
@@ -345,16 +384,6 @@ def test_several_local_steps_are_the_same_steps_one_after_the_other(tiny):
         parts = torch.autograd.grad(losses.sum() / 3, parameters)
         at = at - 0.3 * np.concatenate([part.numpy().ravel() for part in parts])
     assert np.allclose(three, at - start, rtol=1e-3, atol=1e-6)
-
-
-def test_adapter_rounds_take_fewer_windows(tiny):
-    release, _, local = training(tiny, *ALL, "training.adapter_windows=1", "clipping.window_norm=1e9")
-    newest = events(["kitchen-0", "kitchen-1", "kitchen-2"])
-    updates = [
-        local.update(release, release.vector, GROUPS, [*first, *newest], Seeded())
-        for first in (person(1, 4), person(2, 4))
-    ]
-    assert np.allclose(*updates, rtol=1e-3, atol=1e-6)
 
 
 def test_prints_hold_sizes_only(tiny):

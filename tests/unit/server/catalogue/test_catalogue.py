@@ -36,13 +36,13 @@ def write(tmp_path):
 @pytest.fixture
 def encoded(monkeypatch):
     """Texts that went through the encoder."""
-    texts, embed = [], Encoder.embed
+    texts, read = [], Encoder.read
 
-    def embedding(self, given, *rest, **named):
+    def reading(self, given, *rest, **named):
         texts.extend(given)
-        return embed(self, given, *rest, **named)
+        return read(self, given, *rest, **named)
 
-    monkeypatch.setattr(Encoder, "embed", embedding)
+    monkeypatch.setattr(Encoder, "read", reading)
     return texts
 
 
@@ -151,7 +151,7 @@ def test_fewer_items_than_concepts_say_what_to_do(home, write):
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
-def test_a_lost_file_of_embeddings_costs_time_alone(home, write, encoded, damage):
+def test_a_lost_file_of_readings_costs_time_alone(home, write, encoded, damage):
     first = add_catalogue(home, write(records(list(catalogue())[:20])))
     [path] = (home.catalogue / "embeddings").rglob("*.safetensors")
     path.unlink() if damage is None else path.write_bytes(damage)

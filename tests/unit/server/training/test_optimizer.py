@@ -128,7 +128,7 @@ def test_the_rate_falls_by_cosine_from_first_to_final(toy):
 
 
 def test_a_single_round_has_the_first_rate(toy):
-    assert rate_in(toy.file("training.rounds=1", "training.adapter_rounds=0"), 1) == 0.1
+    assert rate_in(toy.file("training.rounds=1"), 1) == 0.1
 
 
 @pytest.mark.parametrize("name", ["fedavg", "fedavgm", "fedadam"])

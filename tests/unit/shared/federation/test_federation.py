@@ -20,7 +20,7 @@ def written(tmp_path, text):
 
 
 def test_the_default_validates_and_promises_what_the_design_says():
-    assert DEFAULT.model.lora_rank == 4
+    assert (DEFAULT.model.lora_rank, DEFAULT.adapter_rank) == (16, 16)
     assert DEFAULT.windows.events == 32
     assert DEFAULT.privacy.event_epsilon == 8.0
     assert DEFAULT.training.groups == (
@@ -72,7 +72,8 @@ def test_every_key_of_the_default_has_a_comment_beside_or_above_it():
         ("model.views=['dense', 'dense']", "model", "views: expected each view once"),
         ("model.views=[]", "model.views", "expected"),
         ("model.concept_top=65", "model", "concept_top: expected at most concepts = 64, got 65"),
-        ("training.adapter_rounds=101", "file", "training.adapter_rounds: expected at most training.rounds = 100"),
+        ("model.lora_rank=65", "model.lora_rank", "got 65"),
+        ("training.adapter_rounds=5", "training.adapter_rounds", "a known key, got 5"),
         ("training.local_steps=2", "file", "training.local_steps: expected 1 with privacy.level = 'both'"),
         ("windows.minimum_events=257", "file", "windows.minimum_events: expected at most"),
         ("round.minimum_answers=101", "file", "round.minimum_answers: expected at most training.clients_per_round"),
@@ -155,9 +156,11 @@ def test_settings_take_toml_values_and_bare_words():
 
 def test_each_source_overrides_the_one_before_key_by_key(tmp_path):
     path = written(tmp_path, "[training]\nrounds = 20\nclients_per_round = 30\n")
-    file = read_federation(path, ["training.clients_per_round=40"], [{"training": {"rounds": 11, "adapter_rounds": 3}}])
+    file = read_federation(
+        path, ["training.clients_per_round=40"], [{"training": {"rounds": 11, "local_learning_rate": 3}}]
+    )
     training = file.training
-    assert (training.rounds, training.clients_per_round, training.adapter_rounds) == (20, 40, 3)
+    assert (training.rounds, training.clients_per_round, training.local_learning_rate) == (20, 40, 3.0)
 
 
 def test_a_missing_file_and_one_that_is_not_toml_are_told_apart(tmp_path):
@@ -174,11 +177,12 @@ def test_order_and_comments_do_not_enter_the_canonical_bytes(tmp_path):
     # Groups for which the default has no rate, which would fix their order.
     rates, turned = "{dense = 2.0, transitions = 3.0}", "{transitions = 3.0, dense = 2.0}"
     one = (
-        f"[training]\nrounds = 20 # short\nadapter_rounds = 2\n[optimizer]\nlearning_rate = 1\ngroup_rates = {rates}\n"
+        "[training]\nrounds = 20 # short\nclients_per_round = 30\n"
+        f"[optimizer]\nlearning_rate = 1\ngroup_rates = {rates}\n"
     )
     other = (
         f"# another hand\n[optimizer]\ngroup_rates = {turned}\nlearning_rate = 1.0\n"
-        "[training]\nadapter_rounds = 2\nrounds = 20\n"
+        "[training]\nclients_per_round = 30\nrounds = 20\n"
     )
     first, second = (read_federation(written(tmp_path, text)) for text in (one, other))
     assert first.canonical_bytes() == second.canonical_bytes()
@@ -215,16 +219,36 @@ def test_a_written_file_reads_back_equal(tmp_path_factory, name, rate, seed, gro
     assert read_federation(path).digest() == file.digest()
 
 
-def test_the_last_rounds_train_the_adapters_and_nothing_else():
-    file = read_federation(settings=["training.rounds=10", "training.adapter_rounds=3"])
-    assert [number for number in range(1, 11) if file.adapters_train_in(number)] == [8, 9, 10]
-    assert file.groups_in(7) == ("transitions", "forgetting", "scales")
-    assert file.groups_in(8) == ("adapters",)
+def test_every_round_trains_the_groups_that_exist_in_canonical_order():
+    assert DEFAULT.trained_groups == ("transitions", "forgetting", "scales", "adapters")
+    file = read_federation(settings=["training.groups=['adapters', 'bias', 'transitions', 'dense']"])
+    assert file.trained_groups == ("dense", "transitions", "bias", "adapters")
+    assert read_federation(settings=["training.groups=['gates']"]).trained_groups == ()
 
 
-def test_groups_of_a_round_stand_in_canonical_order():
-    file = read_federation(settings=["training.groups=['bias', 'transitions', 'dense']"])
-    assert file.groups_in(1) == ("dense", "transitions", "bias")
+def test_an_encoder_carries_an_adapter_only_where_it_is_trained():
+    assert read_federation(settings=["model.lora_rank=5"]).adapter_rank == 5
+    assert read_federation(settings=["model.lora_rank=5", "training.groups=['dense']"]).adapter_rank == 0
+
+
+def test_a_cohort_is_as_many_as_are_wanted_and_never_fewer_than_have_to_answer():
+    file = read_federation(
+        settings=["training.clients_per_round=70", "evaluation.clients=9", "round.minimum_answers=40"]
+    )
+    assert (file.cohort_of("update"), file.cohort_of("evaluation")) == (70, 40)
+
+
+def test_as_many_windows_are_expected_as_coins_give():
+    assert (
+        read_federation(settings=["windows.per_device=6", "windows.sampling_probability=0.25"]).expected_windows == 1.5
+    )
+
+
+def test_an_answer_leaves_after_the_seconds_of_its_task():
+    file = read_federation(settings=["round.answer_seconds={update=3.0}"])
+    assert [file.round.answer_seconds_of(task) for task in ("update", "statistics")] == [3.0, 5.0]
+    with pytest.raises(Misconfigured, match=r"round\.answer_seconds: expected less than round\.deadline_seconds = 600"):
+        read_federation(settings=["round.answer_seconds.evaluation=600.0"])
 
 
 @pytest.mark.parametrize(

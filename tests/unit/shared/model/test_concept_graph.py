@@ -8,7 +8,7 @@ import pytest
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
 from shared.model import ConceptGraph, build_model, read_graph
-from shared.release.release import first_release, next_release
+from shared.release.making import first_release, next_release
 from tests.support.tiny import catalogue
 
 TREE = {
@@ -90,8 +90,8 @@ def test_parent_and_child_and_related_concepts_are_tied_both_ways_and_nothing_el
 def test_a_release_starts_from_the_graph_and_keeps_its_names(tiny):
     file, items = tiny.file(), catalogue()
     model = build_model(file)
-    embeddings = model.encoder.embed(items.texts)
-    release = first_release(file, items, model, embeddings, graph())
+    readings = model.encoder.read_catalogue(items.texts)
+    release = first_release(file, items, model, readings, graph())
     assert release.concept_names[:4] == graph().names
     assert len(set(release.concept_names)) == 6
     weight = model.heads.concepts.weight.detach().numpy()
@@ -101,7 +101,7 @@ def test_a_release_starts_from_the_graph_and_keeps_its_names(tiny):
     assert np.allclose(model.heads.transitions.weight.detach().numpy(), graph().ties(6))
     # What is tied leads over: who is interested in the kitchen is expected to have some interest in the garden.
     plain = build_model(file)
-    first_release(file, items, plain, embeddings)
+    first_release(file, items, plain, readings)
     assert not plain.heads.transitions.weight.any()
     assert next_release(release, model, release.vector, 1).concept_names == release.concept_names
 
@@ -115,4 +115,4 @@ def test_a_graph_without_a_concept_view_or_with_too_many_concepts_is_refused(tin
         file = tiny.file(setting)
         model = build_model(file)
         with pytest.raises(Misconfigured, match=message):
-            first_release(file, items, model, model.encoder.embed(items.texts), graph())
+            first_release(file, items, model, model.encoder.read_catalogue(items.texts), graph())

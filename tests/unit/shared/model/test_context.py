@@ -7,7 +7,7 @@ import torch
 from client import Recommender
 from client.training import LocalTraining, cut_windows
 from shared.model import encode_context
-from shared.release.release import next_release
+from shared.release.making import next_release
 from tests.support.tiny import Seeded, events, person, put
 
 MORNING, EVENING = (("hour", "08"), ("place", "work")), (("hour", "20"), ("place", "home"))

@@ -1,4 +1,4 @@
-"""The encoder cut in two, against the whole model of Hugging Face; its adapters; what is refused."""
+"""The encoder against the whole model of Hugging Face; what it remembers; what is refused."""
 
 import hashlib
 import shutil
@@ -8,12 +8,15 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+import shared.model.encoder as encoder_module
 from shared.errors import Corrupt, Misconfigured
-from shared.model import build_model
+from tests.support.docstrings import run_examples
 from tests.support.tiny import FAMILIES, LAYERS, WIDTH, catalogue, put
 
+RANK = 2
 TEXTS = ["a rose", "guitar string chord for the music with amp and drum", "oven", "pedal for a wheel"]
 LONG = " ".join(["rose drum oven"] * 20)
+WITHOUT = 'training.groups=["dense"]'
 
 
 def plain(folder, texts, max_tokens=16):
@@ -29,101 +32,122 @@ def plain(folder, texts, max_tokens=16):
     return np.stack(means)
 
 
-def move(encoder, seed=1):
-    """Put random numbers into every B."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for matrix in encoder.adapters.values():
-            matrix.copy_(torch.randn(matrix.shape, generator=generator))
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("layers", [1, 2, LAYERS])
-def test_every_path_gives_the_mean_of_the_plain_model(tiny, family, layers):
-    encoder = tiny.model(f"model.lora_layers={layers}", family=family).encoder
-    expected = plain(tiny.folders[family], [*TEXTS, LONG])
-    uncached = encoder.embed([*TEXTS, LONG])
-    assert len(encoder.store) == 0
-    cached = encoder.embed([*TEXTS, LONG], keep=True)
-    assert len(encoder.store) == len(TEXTS) + 1
-    again = encoder.embed([*TEXTS, LONG])
-    for embeddings in (uncached, cached, again):
-        assert embeddings.shape == (5, WIDTH)
-        assert np.allclose(embeddings, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_padding_and_company_do_not_matter(tiny, family):
-    encoder = tiny.model(family=family).encoder
-    move(encoder)
-    together = encoder.embed_kept(encoder.lower(TEXTS)).detach().numpy()
-    alone = np.concatenate([encoder.embed_kept(encoder.lower([text])).detach().numpy() for text in TEXTS])
-    fresh = np.concatenate([tiny_fresh(tiny, family).embed([text]) for text in TEXTS])
-    assert np.allclose(together, alone, atol=1e-5)
-    assert np.allclose(together, fresh, atol=1e-5)
-
-
-def tiny_fresh(tiny, family):
-    encoder = tiny.model(family=family).encoder
-    move(encoder)
+def fitted(tiny, *settings, family="bert"):
+    """An encoder whose A is fitted to the catalogue."""
+    encoder = tiny.model(*settings, family=family).encoder
+    encoder.fit_down(catalogue().texts)
     return encoder
 
 
+def move(encoder, seed=1, by=1.0):
+    """Add random numbers of this deviation to B."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for matrix in encoder.adapters.values():
+            matrix.add_(by * torch.randn(matrix.shape, generator=generator))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("settings", [(), (WITHOUT,)])
+def test_an_untrained_encoder_gives_the_mean_of_the_plain_model(tiny, family, settings):
+    encoder = tiny.model(*settings, family=family).encoder
+    expected = plain(tiny.folders[family], [*TEXTS, LONG])
+    encoder.read_catalogue(catalogue().texts)
+    embeddings = encoder.embed([*TEXTS, LONG])
+    assert embeddings.shape == (5, WIDTH)
+    assert np.allclose(embeddings, expected, atol=1e-5)
+    assert np.array_equal(encoder.read([*TEXTS, LONG])[:, :WIDTH], embeddings)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_and_company_change_neither_an_embedding_nor_what_enters(tiny, family):
+    encoder = fitted(tiny, family=family)
+    move(encoder)
+    texts = [*TEXTS, LONG]
+    together = encoder.read(texts)
+    assert together.shape == (5, WIDTH + RANK)
+    assert np.ptp(together[:, WIDTH:], axis=0).min() > 0.1
+    assert np.allclose(together, np.concatenate([encoder.read([text]) for text in texts]), atol=1e-5)
+
+
 def test_repeated_texts_keep_their_places(tiny):
-    encoder = tiny.model().encoder
-    a, b = encoder.embed(["a rose", "oven"])
-    assert np.array_equal(encoder.embed(["oven", "a rose", "oven"]), np.stack([b, a, b]))
-
-
-def test_activations_from_the_map_give_the_same_embeddings(tiny):
-    kept, mapped = tiny.model().encoder, build_model(tiny.file(), memory_bytes=0).encoder
-    texts = catalogue().texts
-    assert np.array_equal(kept.embed(texts, keep=True), mapped.embed(texts, keep=True))
-    assert np.array_equal(kept.embed(texts), mapped.embed(texts))
+    encoder = fitted(tiny)
+    a, b = encoder.read(["a rose", "oven"])
+    assert np.array_equal(encoder.read(["oven", "a rose", "oven"]), np.stack([b, a, b]))
+    assert encoder.read([]).shape == (0, WIDTH + RANK)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_adapters_sit_on_query_and_value_of_the_top_layers_and_only_b_is_trainable(tiny, family):
-    encoder = tiny.model("model.lora_layers=2", family=family).encoder
-    assert len(encoder.adapters) == 4
-    assert all(matrix.shape == (WIDTH, 2) and not matrix.any() for matrix in encoder.adapters.values())
-    trainable = {name for name, parameter in encoder.upper.named_parameters() if parameter.requires_grad}
-    assert trainable == set(encoder.adapters)
-    query = ("q_lin", "v_lin") if family == "distilbert" else ("query", "value")
-    assert all(any(part in name for part in query) for name in trainable)
+def test_the_adapter_sits_on_the_last_map_of_the_top_layer_and_only_b_is_trainable(tiny, family):
+    model = tiny.model(family=family)
+    ((name, up),) = model.encoder.adapters.items()
+    assert ("ffn.lin2" if family == "distilbert" else "output.dense") in name
+    assert f"layer.{LAYERS - 1}." in name
+    assert "attention" not in name
+    assert (up.shape, up.any().item()) == ((WIDTH, RANK), False)
+    assert model.encoder.adapter_up.weight is up
+    model.train_only(["adapters"])
+    assert [parameter for parameter in model.encoder._reader.parameters() if parameter.requires_grad] == [up]
+
+
+def test_where_no_adapter_is_trained_there_is_none(tiny):
+    model = tiny.model(WITHOUT)
+    encoder = model.encoder
+    assert (encoder.rank, encoder.adapters, encoder.adapter_up, encoder.adapter_down.shape) == (0, {}, None, (0, 0))
+    assert "adapters" not in model.layout.groups
+    assert encoder.read(TEXTS).shape == (4, WIDTH)
+    with pytest.raises(Misconfigured, match="expected no adapter"):
+        encoder.take_down(np.zeros((2, 64), np.float32))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_changing_any_b_changes_the_embeddings_and_a_gradient_reaches_it(tiny, family):
-    encoder = tiny.model(family=family).encoder
-    start = encoder.embed(TEXTS, keep=True)
-    padded = encoder.lower(TEXTS)
-    encoder.embed_kept(padded).square().sum().backward()
-    for matrix in encoder.adapters.values():
-        assert matrix.grad is not None
-        assert matrix.grad.any()
-        with torch.no_grad():
-            matrix.fill_(0.5)
-            assert not np.allclose(encoder.embed(TEXTS), start, atol=1e-4)
-            matrix.zero_()
-    assert np.array_equal(encoder.embed(TEXTS), start)
+def test_b_changes_embeddings_and_not_what_enters(tiny, family):
+    encoder = fitted(tiny, family=family)
+    start = encoder.read(TEXTS)
+    move(encoder, by=0.5)
+    moved = encoder.read(TEXTS)
+    assert not np.allclose(moved[:, :WIDTH], start[:, :WIDTH], atol=1e-2)
+    move(encoder, by=-0.5)
+    assert np.allclose(encoder.read(TEXTS), start, atol=1e-5)
 
 
-def drawn_a(model):
-    return [p.detach().numpy() for name, p in model.encoder.upper.named_parameters() if "lora_A" in name]
+def test_a_is_nothing_until_it_is_fitted_and_follows_from_the_catalogue_alone(tiny):
+    one, other = (tiny.model("model.seed=3").encoder, tiny.model("model.seed=4").encoder)
+    assert one.adapter_down.shape == (RANK, 64)
+    assert not one.adapter_down.any()
+    one.read_catalogue(catalogue().texts)
+    move(other)  # B is behind A
+    other.read_catalogue([*reversed(catalogue().texts), catalogue().texts[3]])  # neither order nor repetition counts
+    assert np.allclose(one.adapter_down, other.adapter_down, atol=1e-4)
+    assert not np.allclose(one.adapter_down, fitted_to(tiny, catalogue().texts[:12]).adapter_down, atol=1e-2)
 
 
-def test_a_is_drawn_from_the_public_seed_and_nothing_else(tiny):
-    torch.manual_seed(1)
-    first = drawn_a(tiny.model("model.seed=3"))
-    torch.manual_seed(2)
-    same, other = drawn_a(tiny.model("model.seed=3")), drawn_a(tiny.model("model.seed=4"))
-    assert len(first) == 4
-    assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
-    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-    # Uniform on +-1/sqrt(fan in): standard deviation 1/sqrt(3 * 32) = 0.102.
-    assert max(np.abs(a).max() for a in first) <= WIDTH**-0.5
-    assert np.std(np.stack(first)) == pytest.approx((3 * WIDTH) ** -0.5, rel=0.1)
+def fitted_to(tiny, texts, *settings):
+    encoder = tiny.model(*settings).encoder
+    encoder.fit_down(texts)
+    return encoder
+
+
+def test_of_many_texts_the_seed_draws_those_that_a_is_fitted_to(tiny, monkeypatch):
+    monkeypatch.setattr(encoder_module, "_FITTED_TO", 12)
+    first, same, other = (fitted_to(tiny, catalogue().texts, f"model.seed={seed}").adapter_down for seed in (3, 3, 4))
+    assert np.array_equal(first, same)
+    assert not np.allclose(first, other, atol=1e-2)
+
+
+def test_an_a_of_another_rank_or_encoder_is_refused(tiny):
+    encoder = fitted(tiny)
+    held = encoder.adapter_down
+    for shape in ((3, 64), (RANK, 32)):
+        with pytest.raises(Misconfigured, match=r"adapter: expected A of shape \[2, 64\], got shape"):
+            encoder.take_down(np.ones(shape, np.float32))
+    assert np.array_equal(encoder.adapter_down, held)
+
+
+def test_a_catalogue_whose_texts_are_all_alike_is_refused(tiny):
+    encoder = tiny.model("model.lora_rank=9").encoder
+    with pytest.raises(Misconfigured, match=r"model\.lora_rank: expected a catalogue whose texts differ in 9 ways"):
+        encoder.read_catalogue(["a rose"] * 5)
 
 
 def test_a_model_vector_holds_every_parameter_and_goes_in_as_it_came_out(tiny):
@@ -131,11 +155,8 @@ def test_a_model_vector_holds_every_parameter_and_goes_in_as_it_came_out(tiny):
     vector = np.random.default_rng(0).normal(size=model.layout.size).astype(np.float32)
     put(model, vector)
     assert np.array_equal(model.vector(), vector)
-    part = model.layout.extract(vector, ["adapters"])
-    held = np.concatenate(
-        [model.encoder.adapters[name].detach().numpy().ravel() for name in sorted(model.encoder.adapters)]
-    )
-    assert np.array_equal(part, held)
+    (up,) = model.encoder.adapters.values()
+    assert np.array_equal(model.layout.extract(vector, ["adapters"]), up.detach().numpy().ravel())
     with pytest.raises(Misconfigured, match="parameter vector: expected"), model.at(vector[1:]):
         pass
     assert np.array_equal(model.vector(), vector)
@@ -143,18 +164,13 @@ def test_a_model_vector_holds_every_parameter_and_goes_in_as_it_came_out(tiny):
 
 def test_only_the_groups_asked_for_take_gradients(tiny):
     model = tiny.model()
+    (up,) = model.encoder.adapters.values()
     trained = model.train_only(["adapters", "dense"])
-    assert trained[0] is model.heads.dense.change.weight
-    assert len(trained) == 1 + 4
+    assert trained == [model.heads.dense.change.weight, up]
     assert all(parameter.requires_grad for parameter in trained)
     assert not model.heads.concepts.weight.requires_grad
     assert model.train_only(["bias"]) == [model.heads.bias.weight]
-    assert not any(matrix.requires_grad for matrix in model.encoder.adapters.values())
-
-
-def test_more_adapted_layers_than_the_encoder_has_are_refused(tiny):
-    with pytest.raises(Misconfigured, match=r"model\.lora_layers: expected at most the encoder's 4 layers, got 5"):
-        tiny.model("model.lora_layers=5")
+    assert not up.requires_grad
 
 
 @pytest.mark.parametrize(
@@ -183,30 +199,67 @@ def test_an_encoder_that_is_nowhere_is_refused_with_what_was_tried(tiny, monkeyp
         tiny.model("backbone.name=no-such-encoder")
 
 
+def test_an_encoder_without_a_known_last_map_is_read_without_an_adapter_alone(tiny, tmp_path):
+    from transformers import ModernBertConfig, ModernBertModel
+
+    folder = shutil.copytree(tiny.folders["bert"], tmp_path / "modern")
+    words = len(AutoTokenizer.from_pretrained(folder))
+    shape = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    special = {"pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
+    ModernBertModel(ModernBertConfig(vocab_size=words, **shape, **special)).save_pretrained(folder)
+    with pytest.raises(Misconfigured, match=r"training\.groups: expected an encoder .*; leave adapters out$"):
+        tiny.model(f"backbone.name={folder}")
+    embeddings = tiny.model(f"backbone.name={folder}", WITHOUT).encoder.embed(TEXTS)
+    assert np.allclose(embeddings, plain(folder, TEXTS), atol=1e-5)
+
+
 def test_the_print_of_a_model_is_its_size(tiny):
     model = tiny.model()
     assert repr(model) == f"GlobalModel(d={model.layout.size})"
-    assert repr(model.encoder) == "Encoder(width=32, adapters=4, kept=0)"
+    assert repr(model.encoder) == "Encoder(width=32, rank=2)"
+    assert repr(model.encoder._reader) == "ReadingTransformer(rank=2)"
 
 
-def test_embeddings_that_are_remembered_serve_until_the_adapters_move(tiny):
-    encoder = tiny.model().encoder
-    made = np.arange(2 * WIDTH, dtype=np.float32).reshape(2, WIDTH)
-    fresh = encoder.embed(TEXTS)
+def test_readings_that_are_remembered_serve_instead_of_the_encoder(tiny):
+    encoder = fitted(tiny)
+    made = np.arange(2 * (WIDTH + RANK), dtype=np.float32).reshape(2, -1)
+    fresh = encoder.read(TEXTS)
     told = []
     encoder.remember({TEXTS[2]: 0, "not asked": 1}, made)
-    known = encoder.embed([TEXTS[2], TEXTS[0], TEXTS[2]], progress=told.append)
+    known = encoder.read([TEXTS[2], TEXTS[0], TEXTS[2]], progress=told.append)
     np.testing.assert_array_equal(known[[0, 2]], made[[0, 0]])
-    np.testing.assert_allclose(known[1], fresh[0], atol=1e-6)
+    np.testing.assert_allclose(known[1], fresh[0], atol=1e-5)
     assert sum(told) == 2
-    move(encoder)
-    assert not np.array_equal(encoder.embed([TEXTS[2]])[0], made[0])
+    assert np.array_equal(encoder.embed([TEXTS[2]])[0], made[0, :WIDTH])
+    encoder.forget()
+    np.testing.assert_allclose(encoder.read([TEXTS[2]])[0], fresh[2], atol=1e-5)
 
 
-def test_a_text_to_train_on_is_read_by_itself_whatever_was_met_before(tiny, monkeypatch):
-    encoder, read = tiny.model().encoder, []
-    run = encoder._run_lower
-    monkeypatch.setattr(encoder, "_run_lower", lambda texts: read.append(list(texts)) or run(texts))
-    encoder.lower(TEXTS[:2])
-    encoder.lower(TEXTS)
-    assert read == [[text] for text in TEXTS]
+def test_what_is_remembered_moves_along_with_b_to_first_order_and_what_is_not_is_read(tiny):
+    encoder = fitted(tiny)
+    move(encoder, seed=5)
+    made = encoder.read(TEXTS[:2])
+    encoder.remember({text: row for row, text in enumerate(TEXTS[:2])}, made)
+    ((_, up),) = encoder.adapters.items()
+    before = up.detach().numpy().copy()
+    move(encoder, by=0.1)
+    change = up.detach().numpy() - before
+    moved = encoder.embed(TEXTS)
+    assert moved[:2] == pytest.approx(made[:, :WIDTH] + encoder.shift(made[:, WIDTH:], change), abs=1e-6)
+    assert np.abs(moved[:2] - made[:, :WIDTH]).max() > 0.01
+    assert np.array_equal(made, encoder.read(TEXTS[:2]))  # what was given stays
+    encoder.forget()
+    fresh = encoder.embed(TEXTS)
+    assert np.allclose(moved[2:], fresh[2:], atol=1e-5)
+    assert not np.array_equal(moved[:2], fresh[:2])
+
+
+def test_another_a_is_not_what_was_remembered_under(tiny):
+    encoder = fitted(tiny)
+    encoder.remember({TEXTS[0]: 0}, np.zeros((1, WIDTH + RANK), np.float32))
+    encoder.take_down(2 * encoder.adapter_down)
+    assert encoder.read(TEXTS[:1]).any()
+
+
+def test_the_example_runs(tiny):
+    assert run_examples(encoder_module.Encoder, {"encoder": tiny.model().encoder})

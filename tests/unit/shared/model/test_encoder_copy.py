@@ -15,21 +15,22 @@ TEXTS = [*catalogue().texts, " ".join(["rose drum oven"] * 20)]
 CPU = torch.device("cpu")
 
 
-def moved(tiny, family="bert", trainable=True, seed=0):
-    model = build_model(tiny.file(family=family), trainable=trainable)
+def moved(tiny, family="bert", light=False, seed=0):
+    model = build_model(tiny.file(family=family), light=light)
+    model.encoder.fit_down(catalogue().texts)
     put(model, np.random.default_rng(seed).normal(0, 0.3, model.layout.size).astype(np.float32))
     return model
 
 
 @pytest.mark.parametrize("accelerator", THERE)
-@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("light", [True, False])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_in_float32_embeddings_are_those_of_the_encoder_itself(tiny, family, trainable, accelerator):
-    model = moved(tiny, family, trainable)
-    expected = model.encoder.embed(TEXTS)
+def test_in_float32_readings_are_those_of_the_encoder_itself(tiny, family, light, accelerator):
+    model = moved(tiny, family, light)
+    expected = model.encoder.read(TEXTS)
     model.encoder.encode_on(torch.device(accelerator), torch.float32)
-    there = model.encoder.embed(TEXTS)
-    assert (there.dtype, there.shape) == (np.float32, (len(TEXTS), WIDTH))
+    there = model.encoder.read(TEXTS)
+    assert (there.dtype, there.shape) == (np.float32, (len(TEXTS), WIDTH + 2))
     np.testing.assert_allclose(there, expected, atol=1e-4 if accelerator != "cpu" else 1e-5)
 
 
@@ -57,31 +58,28 @@ def test_lists_stay_what_they_are_but_for_near_ties(tiny):
     assert np.array_equal(rankings[0][:, 0], rankings[1][:, 0])
 
 
-def test_it_follows_the_adapters_and_leaves_what_trains_where_it_is(tiny):
+def test_it_follows_the_adapter_and_leaves_what_trains_where_it_is(tiny):
     model, plain = moved(tiny), moved(tiny)
     model.encoder.encode_on(CPU, torch.float32)
-    before = model.encoder.embed(TEXTS, keep=True)
-    assert len(model.encoder.store) == 0
+    before = model.encoder.read(TEXTS)
     for one in (model, plain):
         put(one, np.random.default_rng(1).normal(0, 0.3, one.layout.size).astype(np.float32))
-    after, expected = model.encoder.embed(TEXTS), plain.encoder.embed(TEXTS)
-    assert np.abs(after - before).max() > 0.01
+        one.encoder.take_down(2 * one.encoder.adapter_down)
+    after, expected = model.encoder.read(TEXTS), plain.encoder.read(TEXTS)
+    for part in (slice(WIDTH), slice(WIDTH, None)):
+        assert np.abs(after - before)[:, part].max() > 0.01
     np.testing.assert_allclose(after, expected, atol=1e-5)
-    kept = model.encoder.embed_kept(model.encoder.lower(TEXTS[:2]))
-    assert kept.requires_grad
-    assert np.array_equal(
-        kept.detach().numpy(), plain.encoder.embed_kept(plain.encoder.lower(TEXTS[:2])).detach().numpy()
-    )
     assert np.array_equal(model.vector(), plain.vector())
+    assert [parameter.device.type for parameter in model.encoder.adapters.values()] == ["cpu"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_tensor_of_a_batch_lies_on_the_accelerator(tiny, family):
-    encoder = build_model(tiny.file(family=family), trainable=False).encoder  # Hugging Face's look at values
+    encoder = build_model(tiny.file(family=family), light=True).encoder  # Hugging Face's look at values
     encoder.encode_on(META, torch.bfloat16)
     tokens = encoder._tokenizer(TEXTS)
     with OnlyOn(META) as watched, pytest.raises(NotImplementedError, match="meta tensor"):
-        encoder._copy.embed(tokens)  # up to the move of what came out, of which meta has nothing
+        encoder._copy.read(tokens)  # up to the move of what came out, of which meta has nothing
     assert watched.operations > 50
     assert watched.elsewhere == []
 

@@ -81,7 +81,7 @@ def test_without_features_there_is_no_gate_and_no_group_to_train(tiny):
     model = tiny.model()
     assert "gates" not in model.layout.groups
     groups = ("training.groups=['gates', 'bias']",)
-    assert tiny.file(*groups).heads == ("bias",)
-    assert tiny.file(*groups, "model.features={image=3}").heads == ("gates", "bias")
-    assert tiny.file(*groups, "model.features={image=0}").heads == ("bias",)
+    assert tiny.file(*groups).trained_groups == ("bias",)
+    assert tiny.file(*groups, "model.features={image=3}").trained_groups == ("gates", "bias")
+    assert tiny.file(*groups, "model.features={image=0}").trained_groups == ("bias",)
     assert read_federation().model.blocks == {}

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt, Misconfigured
-from shared.release.release import Release, first_release, next_release, with_items
+from shared.release.making import first_release, next_release, with_items
+from shared.release.release import Release
 from tests.support.featured import FEATURES, featured, featured_release
 from tests.support.tiny import WIDTH, catalogue, put
 
@@ -22,6 +23,12 @@ def near(index, exact):
     """Whether no number is further off than half a step of the int8 index, a 127th of the row's largest."""
     steps = np.abs(exact).max(axis=1, keepdims=True) / 127
     return bool((np.abs(index - exact) <= 0.501 * steps + 1e-5).all())
+
+
+def adapted(model, vector):
+    """The vector with another B."""
+    up = np.random.default_rng(0).normal(size=model.layout.select(["adapters"]).size)
+    return model.layout.insert(vector, ["adapters"], up.astype(np.float32))
 
 
 def test_a_release_comes_back_from_its_folder_as_it_went(tiny, tmp_path):
@@ -37,6 +44,18 @@ def test_a_release_comes_back_from_its_folder_as_it_went(tiny, tmp_path):
     assert back.card == release.card
     assert np.array_equal(back.whitening.matrix, release.whitening.matrix)
     assert np.array_equal(back.whitening.mean, release.whitening.mean)
+    for name in ("down", "mean", "items"):
+        assert getattr(back.adapter, name).tobytes() == getattr(release.adapter, name).tobytes()
+        assert getattr(back.adapter, name).dtype == np.float32
+
+
+def test_without_an_adapter_a_release_holds_nothing_of_one(tiny, tmp_path):
+    release, _ = tiny.release('training.groups=["dense"]')
+    assert release.adapter is None
+    release.save(tmp_path)
+    assert Release.load(tmp_path).adapter is None
+    assert "entering" not in load_file(tmp_path / "index.safetensors")
+    assert load_file(tmp_path / "model.safetensors").keys() == {"mean", "matrix", "vector"}
 
 
 def test_the_digest_changes_with_anything_in_it(tiny):
@@ -53,9 +72,12 @@ def test_the_digest_changes_with_anything_in_it(tiny):
         replace(release, concept_names=(*release.concept_names[:-1], "other")),
         replace(release, round_number=7),
         replace(release, card=release.card + "."),
+        replace(release, adapter=replace(release.adapter, down=release.adapter.down + bump)),
+        replace(release, adapter=replace(release.adapter, mean=release.adapter.mean + bump)),
+        replace(release, adapter=replace(release.adapter, items=2 * release.adapter.items)),
     ]
     digests = {release.digest(), *(other.digest() for other in others)}
-    assert len(digests) == 11
+    assert len(digests) == 14
     assert replace(release, round_number=0).digest() == release.digest()
 
 
@@ -149,25 +171,45 @@ def test_without_the_concept_view_there_are_no_concepts_to_name(tiny):
 def test_what_the_catalogue_or_the_encoder_cannot_carry_is_refused(tiny, setting, message):
     file, model = tiny.file(setting), tiny.model(setting)
     with pytest.raises(Misconfigured, match=message):
+        first_release(file, catalogue(), model, model.encoder.read_catalogue(catalogue().texts))
+
+
+def test_readings_without_what_enters_the_adapter_are_refused(tiny):
+    file, model = tiny.file(), tiny.model()
+    with pytest.raises(Misconfigured, match=r"readings: expected 34 numbers a text .* got shape \[24, 32\]"):
         first_release(file, catalogue(), model, model.encoder.embed(catalogue().texts))
 
 
-def test_the_catalogue_is_encoded_again_only_if_the_adapters_moved(tiny, monkeypatch):
+def test_what_enters_the_adapter_of_each_item_is_what_the_encoder_reads(tiny):
+    for release, model in (tiny.release(), tiny.moved()):
+        with model.at(release.vector):
+            entering = model.encoder.read(catalogue().texts)[:, WIDTH:]
+        assert np.array_equal(release.adapter.down, model.encoder.adapter_down)
+        assert np.allclose(release.adapter.mean, entering.mean(0), atol=1e-5)
+        assert np.allclose(release.adapter.items, entering - entering.mean(0), atol=2e-3)
+
+
+def test_the_catalogue_is_encoded_again_only_if_the_adapter_moved(tiny, monkeypatch):
     release, model = tiny.release()
     heads = release.vector.copy()
     heads[: model.layout.select(["dense"]).size] += 1
-    monkeypatch.setattr(model.encoder, "embed", None)
+    monkeypatch.setattr(model.encoder, "read", None)
     following = next_release(release, model, heads, 5)
     assert following.index is release.index
+    assert following.whitening is release.whitening
+    assert following.adapter is release.adapter
     assert np.array_equal(following.vector, heads)
     assert following.round_number == 5
     monkeypatch.undo()
-    ones = np.ones(model.layout.select(["adapters"]).size, np.float32)
-    moved = next_release(release, model, model.layout.insert(heads, ["adapters"], ones), 6)
+    moved = next_release(release, model, adapted(model, heads), 6)
     assert not np.allclose(moved.index, release.index, atol=1e-3)
     with model.at(moved.vector):
         embeddings = model.encoder.embed(catalogue().texts)
-    assert near(moved.index, release.whitening.apply(embeddings))
+    assert near(moved.index, moved.whitening.apply(embeddings))
+    # what all texts have in common ranks nothing: the mean is taken off anew, the axes stay
+    assert np.allclose(moved.whitening.mean, embeddings.mean(0), atol=1e-5)
+    assert not np.allclose(moved.whitening.mean, release.whitening.mean, atol=1e-2)
+    assert np.array_equal(moved.whitening.matrix, release.whitening.matrix)
     assert np.array_equal(model.vector(), release.vector)  # as it was before
 
 
@@ -200,15 +242,16 @@ def test_a_whitening_of_other_blocks_than_the_federations_is_corrupt(tiny, tmp_p
 
 def test_features_that_the_federation_does_not_read_change_nothing(tiny):
     file, model = tiny.file(), tiny.model()
-    embeddings = model.encoder.embed(catalogue().texts)
-    release = first_release(file, featured(), model, embeddings)
-    assert release.digest() == first_release(file, catalogue(), tiny.model(), embeddings).digest()
+    readings = model.encoder.read_catalogue(catalogue().texts)
+    other = tiny.model()
+    other.encoder.take_down(model.encoder.adapter_down)
+    release = first_release(file, featured(), model, readings)
+    assert release.digest() == first_release(file, catalogue(), other, readings).digest()
 
 
 def test_a_new_index_keeps_the_features(tiny):
     release, model = featured_release(tiny)
-    ones = np.ones(model.layout.select(["adapters"]).size, np.float32)
-    moved = next_release(release, model, model.layout.insert(release.vector, ["adapters"], ones), 1)
+    moved = next_release(release, model, adapted(model, release.vector), 1)
     assert np.array_equal(moved.index[:, :4], release.index[:, :4])
     assert not np.allclose(moved.index[:, 4:], release.index[:, 4:], atol=1e-3)
 
@@ -216,7 +259,7 @@ def test_a_new_index_keeps_the_features(tiny):
 def test_features_that_the_catalogue_has_not_are_refused(tiny):
     model = tiny.model(FEATURES)
     with pytest.raises(Misconfigured, match=r"model\.features\.image: expected a catalogue with 3 numbers"):
-        first_release(tiny.file(FEATURES), catalogue(), model, model.encoder.embed(catalogue().texts))
+        first_release(tiny.file(FEATURES), catalogue(), model, model.encoder.read_catalogue(catalogue().texts))
 
 
 def test_renamed_concepts_are_distributed_with_the_release_and_survive_the_next_one(tiny, tmp_path):
@@ -240,10 +283,13 @@ def test_new_items_join_at_the_end_as_this_release_reads_them_and_change_nothing
     assert np.array_equal(following.index[:24], release.index)
     assert np.array_equal(following.log_popularity[:24], release.log_popularity)
     assert np.array_equal(following.vector, release.vector)
-    # under the adapters of the release, which have moved
+    # under the adapter of the release, which has moved
     with model.at(release.vector):
-        embeddings = model.encoder.embed(came.texts)
-    assert near(following.index[24:], release.whitening.apply(embeddings))
+        readings = model.encoder.read(came.texts)
+    assert near(following.index[24:], release.whitening.apply(readings[:, :WIDTH]))
+    assert np.array_equal(following.adapter.items[:24], release.adapter.items)
+    assert np.allclose(following.adapter.items[24:], readings[:, WIDTH:] - release.adapter.mean, atol=4e-3)
+    assert np.array_equal(following.adapter.mean, release.adapter.mean)
     fresh, untrained = tiny.release()
     assert not np.allclose(following.index[24:], with_items(fresh, untrained, came).index[24:], atol=1e-3)
     following.save(tmp_path)
@@ -273,6 +319,7 @@ def test_the_index_is_stored_in_a_byte_a_number(tiny, tmp_path):
         "index": (np.int8, (24, WIDTH + 4)),
         "scales": (np.float32, (24, 3)),  # image, price, text
         "log_popularity": (np.float32, (24,)),
+        "entering": (np.float16, (24, 2)),  # the adapter's
     }
     assert np.array_equal(tensors["index"][:, 4:] * tensors["scales"][:, 2:], release.index[:, 4:])
 
@@ -282,6 +329,14 @@ def test_an_index_off_its_grid_is_not_stored(tiny, tmp_path):
     with pytest.raises(Misconfigured, match="int8 grid"):
         replace(release, index=release.index + np.float32(1e-6)).save(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def pin(folder, name, tensors):
+    """Write tensors in a release's file, and have its manifest pin it."""
+    save_file({key: np.ascontiguousarray(tensor) for key, tensor in tensors.items()}, folder / name)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize("damage", ["row", "scale", "dtype", "missing"])
@@ -297,12 +352,36 @@ def test_an_index_of_another_form_is_corrupt(tiny, tmp_path, damage):
         tensors["index"] = tensors["index"].astype(np.int32)
     else:
         del tensors["scales"]
-    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, tmp_path / "index.safetensors")
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    manifest["sha256"]["index.safetensors"] = hashlib.sha256((tmp_path / "index.safetensors").read_bytes()).hexdigest()
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    pin(tmp_path, "index.safetensors", tensors)
     with pytest.raises(Corrupt):
         Release.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "rank", "row", "dimensions"])
+@pytest.mark.parametrize("tensor", ["adapter_down", "adapter_mean", "entering"])
+def test_an_adapter_of_another_form_is_corrupt(tiny, tmp_path, tensor, damage):
+    tiny.moved()[0].save(tmp_path)
+    name = "index.safetensors" if tensor == "entering" else "model.safetensors"
+    tensors = load_file(tmp_path / name)
+    held = tensors.pop(tensor)
+    if damage == "rank":
+        tensors[tensor] = held[:1] if tensor == "adapter_down" else held[..., :1]
+    elif damage == "row":
+        tensors[tensor] = held[1:]
+    elif damage == "dimensions":
+        tensors[tensor] = held[None]
+    pin(tmp_path, name, tensors)
+    with pytest.raises(Corrupt):
+        Release.load(tmp_path)
+
+
+def test_an_adapter_that_the_federation_does_not_train_is_corrupt(tiny, tmp_path):
+    release, _ = tiny.release('training.groups=["dense"]')
+    trained, _ = tiny.release()
+    for adapter, terms in ((trained.adapter, release), (None, trained)):
+        replace(terms, adapter=adapter).save(tmp_path)
+        with pytest.raises(Corrupt):
+            Release.load(tmp_path)
 
 
 def test_the_card_tells_people_what_it_is_and_what_was_promised(tiny):
@@ -358,14 +437,14 @@ def test_items_that_came_after_a_count_are_predicted_from_it(tiny):
     assert popular.log_popularity[24] == pytest.approx(later.log_popularity[24], abs=1e-6)
 
 
-def test_embeddings_that_are_known_need_no_encoder(tiny, monkeypatch):
+def test_readings_that_are_known_need_no_encoder(tiny, monkeypatch):
     release, model = tiny.moved()
     came = Catalogue([Item("new", "hedge", "a hedge for the pond")])
     expected = with_items(release, model, came)
     put(model, release.vector)
-    embeddings = model.encoder.embed(came.texts)
-    monkeypatch.setattr(model.encoder, "embed", None)
-    assert with_items(release, model, came, embeddings=embeddings).digest() == expected.digest()
+    readings = model.encoder.read(came.texts)
+    monkeypatch.setattr(model.encoder, "read", None)
+    assert with_items(release, model, came, readings=readings).digest() == expected.digest()
 
 
 def test_where_few_axes_may_turn_they_are_those_of_the_concepts_and_nothing_else_changes(tiny):

@@ -10,7 +10,7 @@ import torch
 from shared.behaviour import Event, EventKind
 from shared.model import ConceptModel
 from simulations.cohort import CohortRound, updates
-from simulations.cohort.closed_form import ClosedForm, IndexedWindows
+from simulations.cohort.closed_form import AdapterTable, ClosedForm, IndexedWindows
 from simulations.cohort.view_table import ViewTable
 from tests.support.accelerators import META, THERE, OnlyOn
 from tests.support.cohorts import ITEMS, Cohort, people_of
@@ -24,9 +24,8 @@ SETTINGS = [
 
 
 def round_of(population: Cohort, accelerator: torch.device) -> CohortRound:
-    words = population.release.whitening.apply(population.words)
-    vector, groups = population.release.vector, population.groups
-    return CohortRound(population.installed, vector, groups, 1, population.columns, words, 5, accelerator)
+    vector, groups = population.vector, population.groups
+    return CohortRound(population.installed, vector, groups, 1, population.columns, population.words, 5, accelerator)
 
 
 def talkative(count: int) -> list[list[Event]]:
@@ -60,7 +59,7 @@ def test_every_column_of_the_table_lies_on_the_accelerator(tiny, settings):
     assert {column.device for column in columns if column is not None} == {META}
 
 
-@pytest.mark.parametrize("forgotten", [IndexedWindows, ConceptModel])
+@pytest.mark.parametrize("forgotten", [IndexedWindows, ConceptModel, AdapterTable])
 def test_a_move_that_is_forgotten_is_noticed(tiny, tmp_path, monkeypatch, forgotten):
     population = Cohort(tiny, talkative(4), tmp_path)
     monkeypatch.setattr(forgotten, "to", lambda given, _: given)

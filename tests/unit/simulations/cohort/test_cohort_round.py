@@ -32,6 +32,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
 
 SETTINGS = st.fixed_dictionaries(
     {
+        "training.groups": st.sampled_from(['["dense", "context"]', '["dense", "context", "adapters"]']),
         "model.views": st.sampled_from(['["dense", "concepts"]', '["dense"]', '["concepts"]']),
         "model.popularity": st.sampled_from(["true", "false"]),
         "model.dense_trained": st.sampled_from(["32", "5"]),
@@ -72,9 +73,8 @@ def test_devices_together_give_what_each_gives_alone(tiny, settings, people):
 def test_how_devices_are_put_together_changes_little(tiny, tmp_path):
     """Chunks are made of whoever is asked: a device's own update stays what it is."""
     population = Cohort(tiny, people_of(70), tmp_path, "privacy.level=event")
-    words = np.zeros((0, population.release.index.shape[1]), np.float32)
     round_ = CohortRound(
-        population.installed, population.release.vector, population.groups, 1, population.columns, words, SEED
+        population.installed, population.vector, population.groups, 1, population.columns, population.words, SEED
     )
     everybody = round_.updates(range(70)).vectors
     some = round_.updates([7, 69, 3]).vectors
@@ -108,7 +108,6 @@ def test_without_that_bound_such_a_device_is_asked_itself(tiny, tmp_path):
     [
         (["interest.evolution=gru"], ("dense",)),
         (["training.local_steps=2", "privacy.level=none"], ("dense",)),
-        ([], ("dense", "adapters")),
         ([], ("gates",)),
     ],
 )
