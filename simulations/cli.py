@@ -24,8 +24,8 @@ COMPARISONS = {
     "ablations": "what each part of the model, and of what a device makes of its log, is worth",
     "changes": "people whose interests change or go by the hour (demo only)",
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
-    "privacy": "how much of the quality without a promise is kept at each --epsilon, over --seeds",
     "interests": "whether devices find their people's hidden interests, and concepts the hidden subtopics (demo only)",
+    "privacy": "how much of the quality without a promise is kept at each --epsilon, over --seeds",
 }
 
 Data = Annotated[
@@ -198,18 +198,24 @@ def plan(
     epsilon: Annotated[
         float | None, typer.Option(min=0.0, help="User-level promise for a device's whole life; several when left out.")
     ] = None,
+    items: Annotated[int, typer.Option(min=2, help="Items in the catalogue.")] = 10_000,
+    events: Annotated[int, typer.Option(min=1, help="Events of a usual person's log, about.")] = 32,
+    shown_lists: Annotated[
+        bool, typer.Option("--shown-lists", help="Devices know what was offered beside a choice.")
+    ] = False,
     settings: Settings = None,
     rounds: Rounds = None,
     clients_per_round: Clients = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """What a user-level promise costs: the noise it needs, and the largest model that still learns under it."""
+    """What a user-level promise costs: the noise it needs, and which parameter groups stand out of it."""
     with exit_on_error(_PROGRAM, debug):
+        from shared.recipe import Facts
         from simulations.planner import plan_table
 
         record = plan_table(
-            population,
+            Facts(population, items, events, shown_lists),
             epsilon=epsilon,
             settings=tuple(settings or ()),
             clients_per_round=clients_per_round,

@@ -1,101 +1,95 @@
-"""What a user-level promise costs a federation, as a table: noise, and the largest model that still learns under it."""
+"""What a user-level promise costs a federation, as a table: noise, and which parameter groups stand out of it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from shared.charges import epsilon_alone
 from shared.errors import Misconfigured
-from shared.federation import FederationFile, group_size, read_federation
+from shared.federation import FederationFile, group_size
 from shared.model import encoder_width
 from shared.privacy import Cohort, people_share, plan_budget
+from shared.recipe import Facts, plan_groups
 from shared.round_parameters import window_epsilon
 from shared.tasks import Task
+from simulations.settings import resolve
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 def plan_table(
-    population: int,
+    facts: Facts,
     *,
     epsilon: float | None = None,
     settings: Sequence[str] = (),
     clients_per_round: int | None = None,
     rounds: int | None = None,
 ) -> dict[str, Any]:
-    """Calibrate a federation file to a population.
+    """What the recipe makes of a promise.
 
     Args:
-        population: devices there are.
+        facts: of the federation.
         epsilon: for a device's whole life; a row for each of several where left out.
-        settings: changes to the shipped federation file.
-        clients_per_round: instead of the federation file's.
-        rounds: instead of the federation file's.
+        settings: changes to what the recipe says.
+        clients_per_round: instead of the recipe's.
+        rounds: instead of the recipe's.
 
     Returns:
-        {"rows": one dictionary for each epsilon, ...}.
+        {"rows": one dictionary for each epsilon, "groups": one for each parameter group at the last of them
+        (`shared.recipe.GroupPlan`), ...}.
 
     Raises:
         Misconfigured: fewer devices than a round asks, or impossible settings.
     """
-    wishes = [*settings, "sum.mode=secure"]
-    if clients_per_round is not None:
-        wishes += [f"training.clients_per_round={clients_per_round}"]
-    if rounds is not None:
-        wishes += [f"training.rounds={rounds}"]
-    file = read_federation(settings=wishes)
-    training = file.training
-    if training.clients_per_round > population:
+    if clients_per_round is not None and clients_per_round > facts.people:
         raise Misconfigured(
-            f"plan: expected a population of at least training.clients_per_round = {training.clients_per_round}, "
-            f"got {population}"
+            f"plan: expected a population of at least training.clients_per_round = {clients_per_round}, "
+            f"got {facts.people}"
         )
-    width = encoder_width(file.backbone.name)
-    dimension = sum(group_size(file, group, width) for group in file.trained_groups)
-    answers = -(-training.rounds * training.clients_per_round // population)
     chosen = _EPSILONS if epsilon is None else (epsilon,)
+    files = [
+        resolve(
+            "events", facts, None, [*settings, f"privacy.user_epsilon={one!r}"], rounds, clients_per_round, "both",
+            "secure",
+        )
+        for one in chosen
+    ]  # fmt: skip
+    width = encoder_width(files[-1].backbone.name)
+    rows = [_row(file, one, facts, width) for one, file in zip(chosen, files, strict=True)]
     return {
-        "population": population,
-        "rounds": training.rounds,
-        "devices a round": training.clients_per_round,
-        "answers a device": answers,
-        "dimension": dimension,
-        "groups": " ".join(file.trained_groups),
-        "rows": [_row(file, one, population, answers, dimension) for one in chosen],
+        "people": facts.people,
+        "items": facts.items,
+        "events": facts.events,
+        "rounds": files[-1].training.rounds,
+        "devices a round": files[-1].training.clients_per_round,
+        "answers a device": files[-1].privacy.most_answers("update"),
+        "rows": rows,
+        "groups": [asdict(row) for row in plan_groups(files[-1], facts.people, width, facts.events)],
     }
 
 
-def _row(file: FederationFile, epsilon: float, population: int, answers: int, dimension: int) -> dict[str, Any]:
+def _row(file: FederationFile, epsilon: float, facts: Facts, width: int) -> dict[str, Any]:
     privacy, asked = file.privacy, file.training.clients_per_round
+    dimension = sum(group_size(file, group, width) for group in file.trained_groups)
     planned = plan_budget(
         epsilon=epsilon,
         delta=privacy.user_delta,
         cohort=Cohort(asked, file.sum.corrupt_share, file.sum.dropout_share, file.round.minimum_answers),
-        participations={task: privacy.most_answers(task) for task in privacy.tasks} | {"update": answers},
+        participations={task: privacy.most_answers(task) for task in privacy.tasks},
         dimension=dimension,
         shares={task: privacy.share(task) for task in privacy.tasks},
     )
-    promised = _promised(file, epsilon, answers)
-    evaluating = promised.cohort_of("evaluation")
-    cohorts: dict[Task, int] = {"update": asked, "statistics": population, "evaluation": min(population, evaluating)}
+    evaluating = min(facts.people, file.cohort_of("evaluation"))
+    cohorts: dict[Task, int] = {"update": asked, "statistics": facts.people, "evaluation": evaluating}
     return {
         "epsilon": epsilon,
+        "groups": " ".join(file.trained_groups),
+        "dimension": dimension,
         "rho of an update": planned.rho["update"],
         "noise of a coordinate / C": planned.noise_per_coordinate,
         "noise of the mean / C": planned.noise_norm,
-        "epsilon of a window": window_epsilon(promised, dimension),
+        "epsilon of a window": window_epsilon(file, dimension),
         "largest dimension": planned.largest_dimension,
-        "epsilon with nobody else's noise": epsilon_alone(promised, cohorts),
+        "epsilon with nobody else's noise": epsilon_alone(file, cohorts),
         "people that may collude, drawn at random": people_share(asked, file.sum.corrupt_share),
     }
-
-
-def _promised(file: FederationFile, epsilon: float, answers: int) -> FederationFile:
-    """The same federation with this promise to a person over a device's whole life, and so many updates of each."""
-    promised = file.privacy.model_copy(
-        update={
-            "user_epsilon": epsilon,
-            "period_days": 0,
-            "participations": file.privacy.participations | {"update": answers},
-        }
-    )
-    return file.model_copy(update={"privacy": promised})

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from shared.arguments import PathArgument, path_or_none
 from shared.federation import FederationFile, write_toml
 from shared.metrics import bootstrap_interval
 from shared.model import build_model
+from shared.recipe import plan_groups
 from shared.release import model_of
 from shared.tasks import TASK_ROWS
 from simulations.accelerator import find_accelerator
@@ -26,7 +27,7 @@ from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, eva
 from simulations.options import AcceleratorName, Aggregation, Engine, Privacy, Which
 from simulations.processors import processors
 from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
-from simulations.settings import resolve
+from simulations.settings import facts_of, resolve
 from simulations.studies import cold_start_curve, measure_baselines
 
 _EXAMPLES = 3
@@ -61,7 +62,7 @@ def simulate(
     Args:
         data: demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR; the path of a folder whose files show
             which layout it is; or a `Dataset`, such as `Dataset.of` makes of one's own objects.
-        federation: file to use instead of the shipped default and the preset for this kind of data.
+        federation: file to use instead of the shipped default and what the recipe makes of it.
         set: single settings, "section.key=value".
         rounds: instead of the federation file's.
         clients_per_round: instead of the federation file's.
@@ -119,9 +120,8 @@ def simulate(
         dataset = given if isinstance(given, Dataset) else load(given, seed)
         world = World.of(dataset, seed)
     spec = f"events:{dataset.name}" if isinstance(given, Dataset) else given
-    settings = resolve(
-        spec, world.events, len(world.members), federation, set, rounds, clients_per_round, privacy, aggregation
-    )
+    facts = facts_of(world)
+    settings = resolve(spec, facts, federation, set, rounds, clients_per_round, privacy, aggregation)
     identity = _identity(spec, world.dataset, seed, settings.digest(), prior.digest(), accelerator)
     folder = RunFolder.open(out, identity, resume)
     first_only = aggregation == "checked" and settings.sum.mode == "secure"
@@ -132,9 +132,7 @@ def simulate(
     )
     result = _measured(world, trained, spec, baselines, seed, shown, first_only)
     if compare:
-        openly = resolve(
-            spec, world.events, len(world.members), federation, set, rounds, clients_per_round, "none", "plain"
-        )
+        openly = resolve(spec, facts, federation, set, rounds, clients_per_round, "none", "plain")
         without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior, accelerator)
         result = replace(result, without_privacy=without)
     with shown.stage("writing the report"):
@@ -203,6 +201,7 @@ def _measured(
         untrained=trained.untrained.figures(),
         learnt=_learnt(evaluation, trained.untrained),
         moved=_moved(trained),
+        plan=_plan(world, trained),
         masked_rounds=_masked_rounds(trained, first_only),
         impressions=figures.get("impressions"),
         curve=trained.curve,
@@ -230,6 +229,13 @@ def _moved(trained: Trained) -> dict[str, float]:
     federation, change = trained.release.federation, trained.release.vector - trained.start.vector
     layout = build_model(federation, light=True).layout
     return {group: float(np.linalg.norm(layout.extract(change, [group]))) for group in federation.trained_groups}
+
+
+def _plan(world: World, trained: Trained) -> list[dict[str, Any]]:
+    """What was expected of each parameter group before anybody was asked."""
+    width = len(trained.release.whitening.mean)
+    facts = facts_of(world)
+    return [asdict(row) for row in plan_groups(trained.release.federation, facts.people, width, facts.events)]
 
 
 def _processes(devices: int) -> int:

@@ -212,6 +212,8 @@ class LocalTraining:
         for w, t in places:
             met[w, t] = True
         predicted = known & (met.cumsum(1) > met.int())  # something to predict it from stands before it
+        if settings.only_shown:
+            predicted &= torch.from_numpy(rows.offered)
         own = self._read([rows.texts[place] for place in places], release)
         for (w, t), embedding in zip(places, own[:, : self._model.encoder.width], strict=True):
             events[w, t] = torch.from_numpy(release.whitening.apply(embedding))

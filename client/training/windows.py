@@ -85,6 +85,7 @@ class WindowRows:
         importance: float32 [W, T], inverse propensity of what the recommender had shown, 4 at most; 1 for all else.
             What is shown often is met often for that reason alone (Schnabel et al. 2016).
         context: float32 [W, T, 11], the circumstances of each event.
+        offered: bool [W, T], whether it is known what was offered beside an event.
     """
 
     rows: NDArray[np.int64]
@@ -93,6 +94,7 @@ class WindowRows:
     allowed: NDArray[np.bool_]
     importance: NDArray[np.float32]
     context: NDArray[np.float32]
+    offered: NDArray[np.bool_]
 
     def __repr__(self) -> str:
         return f"WindowRows({len(self.rows)} windows)"
@@ -140,11 +142,13 @@ def rows_of(
     allowed = np.zeros((len(windows), length, negatives + extra), bool)
     allowed[:, :, :negatives] = True
     filled = np.full(len(windows), negatives)
+    known = np.zeros((len(windows), length), bool)
     for (w, t), beside_rows in offered.items():
+        known[w, t] = True
         end = filled[w] + len(beside_rows)
         others[w, filled[w] : end] = beside_rows
         allowed[w, t, filled[w] : end] = True
         filled[w] = end
     # What was chosen anywhere in a window speaks against no other event of it.
     allowed &= ~(others[:, :, None] == rows[:, None, :]).any(2)[:, None, :]
-    return WindowRows(rows, texts, others, allowed, importance, context)
+    return WindowRows(rows, texts, others, allowed, importance, context, known)

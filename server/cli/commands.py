@@ -22,6 +22,7 @@ from server.home import create_server as make_home
 from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
 from shared.enrolment import Invitation, fingerprint
 from shared.errors import Misconfigured
+from shared.recipe import Facts
 
 _PROGRAM = "hushrec-server"
 
@@ -53,6 +54,14 @@ def init(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the federation file; may be repeated."),
     ] = None,
+    people: Annotated[
+        int | None, typer.Option(min=2, help="Devices expected, about: the recipe then fits the model to them.")
+    ] = None,
+    items: Annotated[int, typer.Option(min=2, help="With --people: items in the catalogue, about.")] = 10_000,
+    events: Annotated[int, typer.Option(min=1, help="With --people: events of a usual person, about.")] = 32,
+    shown_lists: Annotated[
+        bool, typer.Option("--shown-lists", help="With --people: apps log what was offered beside a choice.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -62,8 +71,11 @@ def init(
             "name": name, "host": host, "port": port, "public_url": public_url, "names": also,
             "superlink_port": superlink_port,
         }  # fmt: skip
+        facts = None if people is None else Facts(people, items, events, shown_lists)
+        if facts is not None and federation is not None:
+            raise Misconfigured("--people: expected it without --federation, whose file says it all, got both")
         chosen = settings_of({key: value for key, value in given.items() if value is not None})
-        home = make_home(directory, chosen, federation_text(federation, settings or ()))
+        home = make_home(directory, chosen, federation_text(federation, settings or (), facts))
         operator = fingerprint(home.operator_key().public_key().public_bytes_raw()).hex()
         if as_json:
             return print_json({"directory": str(home.directory), "url": home.settings.url, "operator": operator})

@@ -17,21 +17,35 @@ from server.home.settings import ServerSettings
 from server.home.tls import fits_key, make_authority, make_server_certificate, read_certificate, to_pem
 from server.registry import Registry
 from shared.errors import Misconfigured
-from shared.federation import default_federation_text, read_federation, write_toml
+from shared.federation import FederationFile, default_federation_text, read_federation, write_toml
+from shared.model import encoder_width
+from shared.recipe import Facts, Overlay, recipe
 
 _MINIMUM = re.compile(r"^(minimum_answers = )\d+( .*)$", re.MULTILINE)
 _SMALLEST_COHORT = 50  # what a device agrees to unless its person says otherwise
 
 
-def federation_text(path: Path | None = None, settings: Sequence[str] = ()) -> str:
+def federation_text(path: Path | None = None, settings: Sequence[str] = (), facts: Facts | None = None) -> str:
     """The federation file of a new server: as shipped, but for cohorts of 50, with what a file and settings change.
+
+    Args:
+        path: a file to use instead of the recipe.
+        settings: single ones.
+        facts: of the federation, from which the recipe follows; without, the shipped file stays as it is.
 
     Raises:
         Misconfigured, Corrupt: see `read_federation`.
     """
+    least = {"round": {"minimum_answers": _SMALLEST_COHORT}}
+    if facts is not None and path is None:
+
+        def read(overlays: Sequence[Overlay]) -> FederationFile:
+            return read_federation(None, settings, [least, *overlays])
+
+        return write_toml(read(recipe(read, facts, encoder_width(read([]).backbone.name))))
     if path is None and not settings:
         return _MINIMUM.sub(rf"\g<1>{_SMALLEST_COHORT}\g<2>", default_federation_text())
-    return write_toml(read_federation(path, settings, [{"round": {"minimum_answers": _SMALLEST_COHORT}}]))
+    return write_toml(read_federation(path, settings, [least]))
 
 
 def create_server(directory: Path, settings: ServerSettings | None = None, federation: str | None = None) -> Home:

@@ -59,6 +59,8 @@ class FederationFile(Section):
                     f"training.groups: expected {group} among them, as interest.{value}, got "
                     f"{', '.join(self.training.groups)}"
                 )
+        if self.windows.only_shown and not self.windows.shown:
+            raise ValueError("windows.shown: expected 1 and more with windows.only_shown = true, got 0")
         if self.windows.minimum_events > self.windows.events * self.windows.per_device:
             raise ValueError(
                 "windows.minimum_events: expected at most windows.events * windows.per_device "

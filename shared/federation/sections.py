@@ -87,6 +87,7 @@ class WindowSettings(Section):
     negatives: Annotated[int, Field(ge=1)]
     negative_popularity: Share
     shown: Annotated[int, Field(ge=0)]
+    only_shown: bool
 
 
 class ClippingSettings(Section):
@@ -106,6 +107,7 @@ class TrainingSettings(Section):
     rounds: Annotated[int, Field(ge=1, le=1_000_000)]
     clients_per_round: Annotated[int, Field(ge=2)]  # a sum of one hides nobody
     groups: Annotated[tuple[GroupName, ...], Field(strict=False, min_length=1)]
+    reasons: Annotated[dict[GroupName, Annotated[str, Field(max_length=200)]], Field(default_factory=dict)]
     local_steps: Annotated[int, Field(ge=1, le=64)]
     local_learning_rate: Positive
 

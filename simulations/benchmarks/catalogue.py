@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from shared.arrays import F32Matrix
+from shared.federation import read_federation
 from shared.model import Encoder, build_model, read_and_keep
 from shared.model import Progress as Told
 from simulations.benchmarks.timing import slope_on_log_axes
 from simulations.datasets import load
 from simulations.engine import one_thread
 from simulations.report import Progress
-from simulations.settings import resolve
 
 _TEXTS, _STOPPED = 4096, 3072  # texts, and how many are encoded when the run is stopped
 _WARM = 64  # texts that are encoded before any time is taken
@@ -30,7 +30,7 @@ _Result = TypeVar("_Result")
 
 def benchmark_catalogue(progress: Progress) -> dict[str, Any]:
     """4,096 texts encoded at once, and kept in slabs, stopped after 3,072 and gone on with; up to 100,000 rows kept."""
-    settings = resolve("demo", 0, 1, None, [], None, None, "none", "plain")
+    settings = read_federation()
     encoder = build_model(settings, light=True).encoder
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         with progress.stage("encoding"):

@@ -14,7 +14,7 @@ from simulations.devices import SeededRandomness
 from simulations.engine import read_catalogue
 from simulations.evaluation import World
 from simulations.report import Progress
-from simulations.settings import resolve
+from simulations.settings import facts_of, resolve
 
 _REPEATS = 20
 
@@ -26,9 +26,7 @@ def client_step(progress: Progress) -> dict[str, Any]:
     events = world.training_log(int(longest))
     variants = {}
     for privacy in ("none", "event"):
-        settings = resolve(
-            "demo", world.events, len(world.members), None, ["model.dense_width=64"], None, None, privacy, "plain"
-        )
+        settings = resolve("demo", facts_of(world), None, ["model.dense_width=64"], None, None, privacy, "plain")
         model = build_model(settings)
         catalogue = world.dataset.catalogue
         release = first_release(

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from shared.federation import read_federation
 from shared.model import Encoder, build_model
 from simulations.accelerator import CPU, encoder_precision, find_accelerator
 from simulations.benchmarks.timing import median_milliseconds
 from simulations.datasets import load
 from simulations.report import Progress
-from simulations.settings import resolve
 
 _TEXTS = 64
 _REPEATS = 5
@@ -25,7 +25,7 @@ def encoder(progress: Progress) -> dict[str, Any]:
     Without a GPU, the other precision is bfloat16 on the CPU, whose time says nothing and is not told.
     """
     accelerator = find_accelerator("auto")
-    settings = resolve("demo", 0, 1, None, [], None, None, "none", "plain")
+    settings = read_federation()
     whole: Encoder = build_model(settings).encoder
     light: Encoder = build_model(settings, light=True).encoder
     copied: Encoder = build_model(settings).encoder

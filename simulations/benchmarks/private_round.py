@@ -16,7 +16,7 @@ from simulations.devices import InProcessGrid, OpenSimulatedDevice, registry_key
 from simulations.engine import RunFolder, one_thread, read_catalogue, simulated_clock
 from simulations.evaluation import World
 from simulations.report import Progress
-from simulations.settings import resolve
+from simulations.settings import facts_of, resolve
 
 _DEVICES = 100
 _ROUNDS = 4  # the first of each mode is not counted
@@ -64,7 +64,7 @@ def private_round(progress: Progress) -> dict[str, Any]:
 def _federation(world: World, place: Path, privacy: str, aggregation: str) -> tuple[Federation, InProcessGrid]:
     """A training over the first devices of the demo."""
     members: Sequence[int] = [int(person) for person in world.members[:_DEVICES]]
-    settings = resolve("demo", world.events, len(members), None, _SETTINGS, None, None, privacy, aggregation)
+    settings = resolve("demo", facts_of(world), None, _SETTINGS, None, None, privacy, aggregation)
     folder = RunFolder.open(place, {"federation": settings.digest()}, resume=False)
     model = build_model(settings)
     catalogue = world.dataset.catalogue

@@ -25,7 +25,7 @@ from simulations.datasets import load
 from simulations.engine import read_catalogue
 from simulations.evaluation import World
 from simulations.report import Progress
-from simulations.settings import resolve
+from simulations.settings import facts_of, resolve
 
 _ITEMS = (1_000, 10_000, 100_000, 1_000_000)
 _QUERIES = 200  # of each size, and fewer of the largest
@@ -149,7 +149,7 @@ def _faiss(factors: F32Matrix, prior: F32Vector) -> Callable[[F32Vector], object
 def _one_more_event() -> Callable[[], object]:
     """A person of the demo's catalogue with 200 events types a search and gets ten items with reasons."""
     world = World.of(load("demo", 0), 0)
-    settings = resolve("demo", world.events, len(world.members), None, [], None, None, "none", "plain")
+    settings = resolve("demo", facts_of(world), None, [], None, None, "none", "plain")
     model, catalogue = build_model(settings, light=True), world.dataset.catalogue
     release = first_release(settings, catalogue, model, read_catalogue(model, catalogue, settings.backbone.max_tokens))
     ranker = Recommender(release, model)

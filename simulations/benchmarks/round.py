@@ -36,7 +36,7 @@ DEVICES = 1000
 _PROCESSES = 2
 _FEWER = 100  # devices of the paths that take ten times as long and more
 _ROUNDS = 6  # the first of each is not counted
-# The demo's preset, everybody in every round and every window.
+# Everybody in every round and every window.
 _SETTINGS = ("windows.sampling_probability=1.0", f"training.rounds={_ROUNDS}")
 
 

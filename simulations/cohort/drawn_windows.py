@@ -67,7 +67,11 @@ def draw_windows(
 
 
 def indexed(
-    columns: WindowColumns, drawn: Sequence[DrawnWindows], text_rows: NDArray[np.int64], nothing: int
+    columns: WindowColumns,
+    drawn: Sequence[DrawnWindows],
+    text_rows: NDArray[np.int64],
+    nothing: int,
+    only_shown: bool = False,
 ) -> IndexedWindows:
     """Drawn windows of some devices, one device's after the other's, as indices into a table of views.
 
@@ -76,6 +80,7 @@ def indexed(
         drawn: what each device drew.
         text_rows: int64 [texts], where each text of a person's own stands in the table; items stand at their rows.
         nothing: the table's row that stands for no text.
+        only_shown: see the federation file's `windows.only_shown`.
     """
     windows = np.concatenate([one.windows for one in drawn])
     rows, texts = columns.rows[windows].astype(np.int64), columns.texts[windows]
@@ -89,6 +94,11 @@ def indexed(
     others = np.concatenate([one.others for one in drawn])
     allowed = np.ones((len(windows), longest, others.shape[1]), bool)
     offered = [one for device in drawn for one in device.offered]
+    if only_shown:
+        listed = np.zeros(predicted.shape, bool)
+        for w, one in enumerate(offered):
+            listed[w, [t for t, _ in one]] = True
+        predicted &= listed
     extra = max((sum(len(beside) for _, beside in one) for one in offered), default=0)
     if extra:
         filled = np.full(len(windows), others.shape[1])

@@ -187,7 +187,8 @@ class CohortRound:
         return self._summed(self._indexed(drawn), len(drawn[0].windows)).cpu().numpy()
 
     def _indexed(self, drawn: Sequence[DrawnWindows]) -> IndexedWindows:
-        return indexed(self._columns, drawn, self._text_rows, self._nothing).to(self._accelerator)
+        only_shown = self._release.federation.windows.only_shown
+        return indexed(self._columns, drawn, self._text_rows, self._nothing, only_shown).to(self._accelerator)
 
     def _summed(self, windows: IndexedWindows, per_device: int) -> Tensor:
         by_window = self._release.federation.privacy.event

@@ -101,6 +101,7 @@ class RunResult:
         learnt: `{"sampled": {"ndcg@10", "low", "high"}, "full": the same}`: what training brought over `untrained`,
             with its paired 95 % bootstrap interval over people.
         moved: parameter group -> L2 norm of its change by training.
+        plan: what was expected of each parameter group, see `shared.recipe.GroupPlan`.
         masked_rounds: how many of the private sums in `rounds_table` were carried out under masks.
         accelerator: "cpu", "cuda" or "mps": what encoded texts and computed people's devices together.
         without_privacy: as `metrics`, of a second training of the same people without any promise; None without one.
@@ -142,6 +143,7 @@ class RunResult:
     untrained: Mapping[str, Figures | None] = field(default_factory=dict)
     learnt: Mapping[str, Figures] = field(default_factory=dict)
     moved: Mapping[str, float] = field(default_factory=dict)
+    plan: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     masked_rounds: int = 0
     accelerator: str = "cpu"
     without_privacy: Mapping[str, Figures | None] | None = None
@@ -184,6 +186,7 @@ class RunResult:
                 part: _complete(("ndcg@10", "low", "high"), self.learnt.get(part)) for part in ("sampled", "full")
             },
             "moved": dict(self.moved),
+            "plan": [dict(row) for row in self.plan],
             "masked_rounds": self.masked_rounds,
             "accelerator": self.accelerator,
         }

@@ -37,10 +37,11 @@ def print_result(result: RunResult, console: Console) -> None:
 
 
 def print_record(name: str, record: Mapping[str, Any], console: Console) -> None:
-    """A comparison or a benchmark: its `rows` as a table, its other figures line by line."""
-    if record.get("rows"):
-        print_rows(name, record["rows"], console)
-    figures = [{"figure": key, "value": value} for key, value in record.items() if key != "rows"]
+    """A comparison or a benchmark: lists of rows as tables, `rows` first, its other figures line by line."""
+    tables = [key for key, value in record.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    for key in sorted(tables, key=lambda key: key != "rows"):
+        print_rows(name if key == "rows" else f"{name}: {key}", record[key], console)
+    figures = [{"figure": key, "value": value} for key, value in record.items() if key not in (*tables, "rows")]
     if figures:
         print_rows("" if record.get("rows") else name, figures, console)
 

@@ -9,7 +9,7 @@ from simulations.engine import RunFolder, Trained, train_federation
 from simulations.evaluation import World
 from simulations.options import Aggregation, Engine, Privacy
 from simulations.report import Progress
-from simulations.settings import resolve
+from simulations.settings import facts_of, resolve
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class StudyRuns:
     """How a comparison trains.
 
     Attributes:
-        data: specification of the data set, which chooses the preset.
+        data: specification of the data set.
         world: whose people take part.
         federation, settings, rounds, clients_per_round, engine, seed: see `simulate`.
     """
@@ -42,8 +42,7 @@ class StudyRuns:
         """Train with some settings changed, over other people's logs if a world is given, and leave no file behind."""
         resolved = resolve(
             self.data,
-            self.world.events,
-            len(self.world.members),
+            facts_of(self.world),
             self.federation,
             ["evaluation.every_rounds=0", *self.settings, *settings],
             self.rounds,

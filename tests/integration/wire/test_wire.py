@@ -36,7 +36,7 @@ from simulations.engine.run_folder import RunFolder
 from simulations.engine.training import train_federation
 from simulations.evaluation.world import World
 from simulations.report import Progress
-from simulations.settings import resolve
+from simulations.settings import facts_of, resolve
 from tests.integration.wire.wire_grep import Grep, Needles, of_number, of_text, of_vector, of_words
 from tests.support.tiny import Tiny, catalogue
 
@@ -217,7 +217,7 @@ def record(
             )
         )
         world = World.of(load(f"events:{canary_world}", SEED), SEED)
-        resolved = resolve("events", world.events, len(world.members), file, settings, None, None, privacy, aggregation)
+        resolved = resolve("events", facts_of(world), file, settings, None, None, privacy, aggregation)
 
         def grid(*arguments: Any, **options: Any) -> InProcessGrid:
             return RecordingGrid(recording, *arguments, **(options | {"fidelity": "wire", "dropouts": dropouts}))

@@ -9,30 +9,32 @@ from client.policy import Policy
 from server.home.create import federation_text
 from shared.charges import epsilon_alone
 from shared.errors import Refused
-from shared.federation import read_federation
+from shared.federation import group_size, read_federation
+from shared.recipe import Facts
 from shared.round_parameters import window_epsilon
 from simulations.settings import resolve
 
 POLICY = Policy.load(Path(client.__file__).parent / "policy.toml")
-# Kind of data, events, devices: as many as the data sets of the results have.
+# As many people, items and events as the data sets of the results have.
 SHIPPED = [
-    ("demo", 5_000, 285),
-    ("pictures", 5_000, 285),
-    ("movielens:x", 100_000, 896),
-    ("movielens:x", 1_000_000, 5_738),
-    ("amazon:x", 350_000, 48_019),
-    ("mind:x", 100_000, 4_000),
+    Facts(285, 416, 26),
+    Facts(1_900, 416, 26),
+    Facts(896, 1_682, 60),
+    Facts(5_738, 3_900, 90),
+    Facts(48_019, 16_859, 4),
+    Facts(4_000, 51_282, 20, shown_lists=True),
 ]
 LONGEST = 60_000  # numbers in a summand: more than any of these trains at a time
 COHORTS = ["round.minimum_answers=50"]  # what `hushrec-server init` writes
 
 
 @pytest.mark.parametrize("level", ["user", "both"])
-@pytest.mark.parametrize(("kind", "events", "devices"), SHIPPED)
-def test_a_shipped_preset_is_accepted_and_keeps_what_windows_are_promised(kind, events, devices, level):
-    file = resolve(kind, events, devices, None, COHORTS, None, None, level, "secure")
+@pytest.mark.parametrize("facts", SHIPPED, ids=str)
+def test_what_the_recipe_gives_is_accepted_and_keeps_what_windows_are_promised(facts, level):
+    file = resolve("events", facts, None, COHORTS, None, None, level, "secure")
     POLICY.check_federation(file)
-    planned = window_epsilon(file, LONGEST)
+    longest = max(facts.items, sum(group_size(file, group, 384) for group in file.trained_groups))
+    planned = window_epsilon(file, longest)
     assert (planned is None) == (level == "user")
     assert planned is None or planned <= file.privacy.event_epsilon
 

@@ -13,6 +13,7 @@ from client.home import create_home
 from client.privacy_report import spent_privacy
 from shared.charges import charges_of, epsilon_alone
 from shared.federation import FederationFile, read_federation
+from shared.recipe import Facts
 from shared.round_parameters import derive_round_parameters, window_epsilon
 from shared.tasks import TASKS, Task
 from simulations.planner import plan_table
@@ -63,8 +64,8 @@ def answers_of(file: FederationFile) -> list[Sum]:
 SETTINGS = ["round.minimum_answers=100", "sum.maximum_cohort=100", "evaluation.clients=100"]
 FILES = {
     "shipped": read_federation(settings=SETTINGS),
-    "demo": resolve("demo", 5_000, 285, None, SETTINGS, None, None, "both", "secure"),
-    "pictures": resolve("pictures", 5_000, 285, None, SETTINGS, None, None, "both", "secure"),
+    "demo": resolve("demo", Facts(285, 416), None, SETTINGS, None, None, "both", "secure"),
+    "pictures": resolve("pictures", Facts(285, 416), None, SETTINGS, None, None, "both", "secure"),
 }
 
 
@@ -88,7 +89,9 @@ def test_what_is_left_with_nobody_elses_noise():
 
 
 def test_what_a_plan_prints():
-    (row,) = plan_table(2_000, epsilon=2.0, clients_per_round=100, rounds=20, settings=SETTINGS[1:])["rows"]
+    (row,) = plan_table(Facts(2_000, 10_000), epsilon=2.0, clients_per_round=100, rounds=20, settings=SETTINGS[1:])[
+        "rows"
+    ]
     file = read_federation(settings=[*SETTINGS, "privacy.user_epsilon=2.0"])
     answers = [("update", 1, 1), ("statistics", 1, 1), ("evaluation", 1, file.privacy.most_answers("evaluation"))]
     file = file.model_copy(

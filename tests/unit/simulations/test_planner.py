@@ -7,12 +7,13 @@ from scipy.stats import binom
 
 from shared.errors import Misconfigured
 from shared.privacy import epsilon_of_rho, rho_for
+from shared.recipe import Facts
 from simulations.planner import plan_table
 
 
 def test_the_table_agrees_with_the_closed_form() -> None:
     settings = ["privacy.shares.statistics=0.3", "privacy.shares.evaluation=0.1", "round.minimum_answers=50"]
-    record = plan_table(20_000, epsilon=8.0, settings=settings, clients_per_round=1000, rounds=50)
+    record = plan_table(Facts(20_000, 10_000), epsilon=8.0, settings=settings, clients_per_round=1000, rounds=50)
     (row,) = record["rows"]
     assert record["answers a device"] == 3  # 50,000 answers from 20,000 devices
     rho = 0.6 * rho_for(8.0, 1e-6) / 3
@@ -20,7 +21,7 @@ def test_the_table_agrees_with_the_closed_form() -> None:
     noise = 1 / math.sqrt(2 * rho * 800 * 1000)
     assert row["rho of an update"] == pytest.approx(rho, rel=1e-6)
     assert row["noise of a coordinate / C"] == pytest.approx(noise, rel=1e-6)
-    assert row["noise of the mean / C"] == pytest.approx(noise * math.sqrt(record["dimension"]), rel=1e-6)
+    assert row["noise of the mean / C"] == pytest.approx(noise * math.sqrt(row["dimension"]), rel=1e-6)
     assert row["largest dimension"] == pytest.approx(1 / noise**2, abs=1)
     # nobody else's noise: updates of 1,000, one count of 4,096 (3,278 sure shares), evaluations of 250 (200)
     shares = 0.6 * 800 + 0.3 * 3278 + 0.1 * 200
@@ -31,7 +32,7 @@ def test_the_table_agrees_with_the_closed_form() -> None:
 
 
 def test_a_stricter_promise_has_more_noise_and_room_for_less() -> None:
-    rows = plan_table(10_000)["rows"]
+    rows = plan_table(Facts(10_000, 10_000))["rows"]
     epsilons, noises, largest = (
         [row[name] for row in rows] for name in ("epsilon", "noise of a coordinate / C", "largest dimension")
     )
@@ -42,4 +43,4 @@ def test_a_stricter_promise_has_more_noise_and_room_for_less() -> None:
 
 def test_a_round_cannot_ask_more_devices_than_there_are() -> None:
     with pytest.raises(Misconfigured, match="population of at least"):
-        plan_table(50, clients_per_round=100)
+        plan_table(Facts(50, 10_000), clients_per_round=100)

@@ -1,53 +1,57 @@
-"""The federation file of a run: the default, what suits the data, and above all what the caller says."""
+"""The federation file of a run: the default, the data's format, the recipe, and above all what the caller says."""
 
 import pytest
 
+from shared.federation import read_federation
+from shared.recipe import Facts
 from shared.round_parameters import window_epsilon
-from simulations.settings import resolve
+from simulations.settings import data_format, resolve
+
+FACTS = Facts(1_900, 416, 26)
 
 
 @pytest.mark.parametrize(
     ("settings", "rounds", "expected"),
     [
-        ((), None, 70),  # the demo's preset
+        ((), None, 40),
         ((), 3, 3),
         (("training.rounds=10",), None, 10),
         (("training.rounds=10",), 5, 5),
     ],
 )
-def test_what_the_caller_says_of_rounds_goes_before_what_suits_the_data(settings, rounds, expected):
-    assert resolve("demo", 0, 10, None, settings, rounds, None, "none", "plain").training.rounds == expected
+def test_what_the_caller_says_of_rounds_goes_before_the_recipe(settings, rounds, expected):
+    assert resolve("demo", FACTS, None, settings, rounds, None, "user", "secure").training.rounds == expected
 
 
-def test_as_many_answers_are_planned_of_a_device_as_training_and_evaluation_ask():
-    settings = ["training.clients_per_round=30", "evaluation.every_rounds=4", "evaluation.clients=60"]
-    file = resolve("events:x", 9_000, 120, None, settings, 20, None, "user", "secure")
+def test_no_data_set_has_numbers_of_its_own():
+    files = {kind: resolve(kind, FACTS, None, [], None, None, "user", "secure") for kind in ("demo", "movielens:x")}
+    assert files["demo"] == files["movielens:x"]
+    assert data_format("pictures") == [{"model": {"features": {"image": 28}}}]
+
+
+def test_a_file_of_the_callers_own_is_taken_without_the_recipe(tmp_path):
+    path = tmp_path / "federation.toml"
+    path.write_text("[training]\nrounds = 20\nclients_per_round = 30\n", encoding="utf-8")
+    settings = ["evaluation.every_rounds=4", "evaluation.clients=60"]
+    file = resolve("demo", Facts(120, 416), path, settings, None, None, "user", "secure")
+    assert file.windows == read_federation().windows
     # 20 rounds ask 30 of 120 devices each; six evaluations ask 60 each
     assert (file.privacy.participations["update"], file.privacy.participations["evaluation"]) == (5, 3)
 
 
-@pytest.mark.parametrize(
-    ("data", "events", "devices", "dimension"),
-    [
-        ("demo", 9_000, 285, 1_100),
-        ("pictures", 9_000, 285, 1_000),
-        ("movielens:x", 100_000, 890, 4_100),
-        ("movielens:x", 1_000_000, 5_738, 60_000),
-        ("amazon:x", 400_000, 48_019, 60_000),
-        ("mind:x", 10_000, 3_000, 66_000),
-        ("events:x", 10_000, 300, 4_100),
-    ],
-)
-def test_what_is_planned_keeps_what_windows_are_promised(data: str, events: int, devices: int, dimension: int) -> None:
-    settings = resolve(data, events, devices, None, [], None, None, "both", "secure")
-    planned = window_epsilon(settings, dimension)
-    assert planned is not None
-    assert 0 < planned <= settings.privacy.event_epsilon
-    assert window_epsilon(resolve(data, events, devices, None, [], None, None, "user", "secure"), dimension) is None
+def test_fewer_devices_a_round_answer_less_often():
+    all_of_them = resolve("demo", FACTS, None, [], None, None, "user", "secure")
+    some = resolve("demo", FACTS, None, [], None, 190, "user", "secure")
+    assert (all_of_them.training.clients_per_round, all_of_them.privacy.participations["update"]) == (1_900, 40)
+    assert (some.training.clients_per_round, some.privacy.participations["update"]) == (190, 4)
 
 
-def test_the_demo_promises_a_window_far_more_than_its_person() -> None:
-    settings = resolve("demo", 9_000, 285, None, [], None, None, "both", "checked")
+def test_event_level_privacy_alone_has_noise_of_each_devices_own():
+    assert resolve("demo", FACTS, None, [], None, None, "event", "ideal").privacy.local_noise == "on"
+
+
+def test_the_default_promises_both_levels() -> None:
+    settings = resolve("demo", FACTS, None, [], None, None, "both", "checked")
     assert settings.sum.mode == "secure"
     assert settings.privacy.user_epsilon == 8.0
-    assert window_epsilon(settings, 1_100) < 2.5  # type: ignore[operator]
+    assert 0 < window_epsilon(settings, 8_000) <= 8.0  # type: ignore[operator]

@@ -9,8 +9,9 @@ from sklearn.metrics import normalized_mutual_info_score
 from typer.testing import CliRunner
 
 from shared.errors import Misconfigured
-from shared.federation import FederationFile, read_federation
+from shared.federation import FederationFile
 from shared.model import ConceptGraph, build_model, read_graph
+from shared.recipe import Facts
 from shared.release.making import first_release
 from shared.release.release import Release
 from simulations import simulate
@@ -19,7 +20,7 @@ from simulations.datasets import load
 from simulations.datasets.demo_texts import read_subtopics
 from simulations.datasets.film_texts import _GENRES_100K
 from simulations.engine.prior_knowledge import Prior
-from simulations.settings import preset
+from simulations.settings import resolve
 
 GRAPHS = Path(__file__).parents[4] / "simulations" / "presets" / "graphs"
 
@@ -31,11 +32,11 @@ def readings() -> np.ndarray:
 
 
 def demo_file(*settings: str) -> FederationFile:
-    return read_federation(settings=settings, overlays=preset("demo", 8000, "both"))
+    return resolve("demo", Facts(285, 416), None, settings, None, None, "both", "secure")
 
 
 def demo_release(readings: np.ndarray, *settings: str, graph: ConceptGraph | None = None) -> tuple[Release, np.ndarray]:
-    """Release zero of the demo under its preset, with the concept that each item has most of."""
+    """Release zero of the demo under the recipe, with the concept that each item has most of."""
     model = build_model(demo_file(*settings))
     release = first_release(demo_file(*settings), load("demo").catalogue, model, readings, graph)
     return release, model.heads.concept_shares(release.index).argmax(1)
