@@ -7,7 +7,8 @@ from shared.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from client.app import NodeState, make_client_app
     from client.budget_guard import LEDGER, BudgetGuard, budget
-    from client.contributing import Contributor, item_counts
+    from client.contributing import Contributor
+    from client.counting import Counted, count_met
     from client.device import Device
     from client.file_record import FileRecord
     from client.home import Home, create_home
@@ -27,7 +28,8 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "client.app": ("NodeState", "make_client_app"),
-        "client.contributing": ("Contributor", "item_counts"),
+        "client.contributing": ("Contributor",),
+        "client.counting": ("Counted", "count_met"),
         "client.device": ("Device",),
         "client.loaded_release": ("LoadedRelease", "load_release"),
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
@@ -59,6 +61,7 @@ __all__ = [
     "BudgetGuard",
     "Contributor",
     "Controls",
+    "Counted",
     "Credentials",
     "Device",
     "FileRecord",
@@ -80,9 +83,9 @@ __all__ = [
     "SealedHead",
     "Strategy",
     "budget",
+    "count_met",
     "create_home",
     "in_slot",
-    "item_counts",
     "load_release",
     "make_client_app",
     "mend_device",

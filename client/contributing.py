@@ -8,12 +8,13 @@ it for a person's device hands its outcome on at a moment that the round fixes (
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
+from client.counting import count_met
 from client.evaluation import measure
 from client.loaded_release import LoadedRelease
 from client.randomness import Randomness
@@ -23,7 +24,7 @@ from shared.behaviour import BehaviourLog, positive_events
 from shared.errors import kind_and_place
 from shared.model import Vector
 from shared.privacy import with_indicator
-from shared.release import Release, candidate_release
+from shared.release import candidate_release
 
 Observe = Callable[[RoundRequest, str | None], None]
 Run = Callable[[Callable[[], Contribution], float], Contribution | None]
@@ -105,7 +106,7 @@ class Contributor:
         if request.task == "statistics":
             met = (event.item for event in events)
             rows = [release.catalogue.row(item) for item in met if item is not None and item in release.catalogue]
-            return Contribution(item_counts(release, rows))
+            return Contribution(count_met(release, rows).dense())
         rng = self._randomness(request.number)
         if request.task == "evaluation":
             figures = measure(
@@ -118,22 +119,6 @@ class Contributor:
             )
             return Contribution(figures)
         return Contribution(installed.training.update(release, vector, request.groups, events, rng))
-
-
-def item_counts(release: Release, met: Sequence[int]) -> Vector:
-    """The newest distinct items as counts, float32 [items].
-
-    Each counts one; or, where noise for a fixed norm will cover them anyhow, as much as gives them that norm.
-
-    Args:
-        release: gives the catalogue, the most items a device counts, and whether noise covers a fixed norm.
-        met: catalogue rows, oldest first.
-    """
-    most = release.federation.statistics.items_per_device
-    newest = list(dict.fromkeys(reversed(met)))[:most]
-    counted = np.zeros(len(release.catalogue), np.float32)
-    counted[newest] = (most / len(newest)) ** 0.5 if release.federation.privacy.user and newest else 1.0
-    return counted
 
 
 @lru_cache(maxsize=1)

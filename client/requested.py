@@ -35,8 +35,9 @@ def check_asked(request: RoundRequest, federation: FederationFile) -> None:
 
 def summand_length(request: RoundRequest, installed: LoadedRelease) -> int:
     """Numbers that a task's summand has."""
+    release = installed.release
     trained = installed.model.layout.select(request.groups).size
-    return TASK_ROWS[request.task].dimension(len(installed.release.catalogue), trained)
+    return TASK_ROWS[request.task].dimension(release.federation, len(release.catalogue), trained)
 
 
 def parameters_for(request: RoundRequest, installed: LoadedRelease, vector: Vector | None) -> Vector:

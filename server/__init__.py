@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         SumResult,
     )
     from server.app import make_server_app
-    from server.training import Counts, Federation, Publish, RoundObserver, RoundReport
+    from server.training import Federation, Publish, RoundObserver, RoundReport
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -36,7 +36,7 @@ __getattr__, __dir__ = lazy_exports(
             "CohortCounts",
         ),
         "server.app": ("make_server_app",),
-        "server.training": ("Counts", "Federation", "Publish", "RoundObserver", "RoundReport"),
+        "server.training": ("Federation", "Publish", "RoundObserver", "RoundReport"),
     },
 )
 
@@ -45,7 +45,6 @@ __all__ = [
     "Clock",
     "CohortCounts",
     "CohortMember",
-    "Counts",
     "Exchange",
     "Federation",
     "IdealSum",

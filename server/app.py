@@ -50,8 +50,8 @@ def open_from_folders(context: Context) -> Federation:
         )
     release = Release.load(Path(release_path))
 
-    def publish(counts: object, noise: float) -> str:
-        del counts, noise  # devices have the release they installed; popularity enters with the next one
+    def publish(statistics: object) -> str:
+        del statistics  # devices have the release they installed; popularity enters with the next one
         return release.digest()
 
     return Federation(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from shared.metrics import MEASURES, MEASURES_NORM
+from shared.pair_cells import PairCells
 
 Task = Literal["update", "statistics", "evaluation"]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -25,7 +26,8 @@ class TaskRow:
         brings: what a sum of it brings, in words for the operator.
         plural: what several of its sums are called.
         takes_parameters: whether a device needs a vector of parameters to answer.
-        dimension: numbers in a summand, from the items of the catalogue and the parameters in training.
+        dimension: numbers in a summand, from the federation file, the items of the catalogue and the parameters in
+            training.
         clip_norm: L2 norm of the longest summand, from the federation file.
         window_distance_over_clip: how far emptying one window of events moves a summand at most, over that norm, from
             the federation file; at most 2.
@@ -36,7 +38,7 @@ class TaskRow:
     brings: str
     plural: str
     takes_parameters: bool
-    dimension: Callable[[int, int], int]
+    dimension: Callable[[Any, int, int], int]
     clip_norm: Callable[[Any], float]
     window_distance_over_clip: Callable[[Any], float]
     rounds: Callable[[Any], Sequence[int]]
@@ -47,6 +49,10 @@ def _window_moves_update(federation: Any) -> float:
     clipping = federation.clipping
     one_window = federation.training.local_learning_rate * clipping.window_norm
     return float(min(2.0, one_window / federation.expected_windows / clipping.update_norm))
+
+
+def _counted(federation: Any, items: int, trained: int) -> int:
+    return items + (PairCells(items).size if federation.statistics.pairs else 0)
 
 
 def _evaluated_rounds(federation: Any) -> Sequence[int]:
@@ -61,18 +67,18 @@ TASK_ROWS: dict[Task, TaskRow] = {
         brings="a step",
         plural="rounds of training",
         takes_parameters=True,
-        dimension=lambda items, trained: trained,
+        dimension=lambda federation, items, trained: trained,
         clip_norm=lambda federation: float(federation.clipping.update_norm),
         window_distance_over_clip=_window_moves_update,
         rounds=lambda federation: range(1, federation.training.rounds + 1),
     ),
     "statistics": TaskRow(
-        sends="which items you have met, for a count of all people's",
+        sends="which items you have met (and which together, where pairs are counted), for a count of all people's",
         brings="the popularity prior",
         plural="counts",
         takes_parameters=False,
-        dimension=lambda items, trained: items,
-        clip_norm=lambda federation: math.sqrt(federation.statistics.items_per_device),
+        dimension=_counted,
+        clip_norm=lambda federation: math.sqrt(federation.statistics.items_per_device + federation.statistics.pairs),
         # Two vectors without negative entries are never at more than a right angle.
         window_distance_over_clip=lambda federation: math.sqrt(2),
         rounds=lambda federation: range(1),  # before training
@@ -82,7 +88,7 @@ TASK_ROWS: dict[Task, TaskRow] = {
         brings="no figure clear of the noise",
         plural="evaluations",
         takes_parameters=True,
-        dimension=lambda items, trained: MEASURES,
+        dimension=lambda federation, items, trained: MEASURES,
         clip_norm=lambda federation: MEASURES_NORM,
         window_distance_over_clip=lambda federation: 2.0,
         rounds=_evaluated_rounds,

@@ -209,7 +209,7 @@ def plan(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """What a user-level promise costs: the noise it needs, and which parameter groups stand out of it."""
+    """What a user-level promise costs: the noise, which parameter groups stand out of it, and whether pairs do."""
     with exit_on_error(_PROGRAM, debug):
         from shared.recipe import Facts
         from simulations.planner import plan_table

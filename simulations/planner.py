@@ -1,4 +1,4 @@
-"""What a user-level promise costs a federation, as a table: noise, and which parameter groups stand out of it."""
+"""What a user-level promise costs a federation, as a table: noise, and which parameter groups and pairs stand out."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,9 +9,9 @@ from shared.errors import Misconfigured
 from shared.federation import FederationFile, group_size
 from shared.model import encoder_width
 from shared.privacy import Cohort, people_share, plan_budget
-from shared.recipe import Facts, plan_groups
+from shared.recipe import Facts, people_for_pairs, plan_groups
 from shared.round_parameters import window_epsilon
-from shared.tasks import Task
+from shared.tasks import TASK_ROWS, Task
 from simulations.settings import resolve
 
 _EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -50,7 +50,7 @@ def plan_table(
     files = [
         resolve(
             "events", facts, None, [*settings, f"privacy.user_epsilon={one!r}"], rounds, clients_per_round, "both",
-            "secure",
+            "ideal",  # masks cost memory on one machine, no epsilon
         )
         for one in chosen
     ]  # fmt: skip
@@ -71,6 +71,7 @@ def plan_table(
 def _row(file: FederationFile, epsilon: float, facts: Facts, width: int) -> dict[str, Any]:
     privacy, asked = file.privacy, file.training.clients_per_round
     dimension = sum(group_size(file, group, width) for group in file.trained_groups)
+    longest = max(row.dimension(file, facts.items, dimension) for row in TASK_ROWS.values())
     planned = plan_budget(
         epsilon=epsilon,
         delta=privacy.user_delta,
@@ -88,8 +89,9 @@ def _row(file: FederationFile, epsilon: float, facts: Facts, width: int) -> dict
         "rho of an update": planned.rho["update"],
         "noise of a coordinate / C": planned.noise_per_coordinate,
         "noise of the mean / C": planned.noise_norm,
-        "epsilon of a window": window_epsilon(file, dimension),
+        "epsilon of a window": window_epsilon(file, longest),
         "largest dimension": planned.largest_dimension,
         "epsilon with nobody else's noise": epsilon_alone(file, cohorts),
+        "people from whom on pairs of items stand out": people_for_pairs(file, facts.items, facts.events),
         "people that may collude, drawn at random": people_share(asked, file.sum.corrupt_share),
     }

@@ -45,11 +45,15 @@ def resolve(
     The recipe applies only where the caller gives no file of their own. Where privacy is promised, the budget is spread
     over as many answers as training asks of each device, unless the caller says otherwise.
 
+    Pairs of items are not counted under masks unless the caller says so: each of a cohort's devices would hold the
+    millions of words of its summand until the sum is done, and all of them are on this machine.
+
     Raises:
         Misconfigured, Corrupt: see `read_federation`.
     """
     mode = "secure" if aggregation == "checked" else aggregation
-    wishes = [f"sum.mode={mode}", *settings, f"privacy.level={privacy}"]
+    pairs = ["statistics.pairs_of=0"] if mode == "secure" and federation is None else []
+    wishes = [f"sum.mode={mode}", *pairs, *settings, f"privacy.level={privacy}"]
     if rounds is not None:
         wishes.append(f"training.rounds={rounds}")
     laid = data_format(kind_of(data)) if federation is None else []

@@ -19,7 +19,7 @@ from client.interest.exponential_sum import Decay, ExponentialSum
 from client.interest.reader import TextReader
 from client.interest.settings import SETTINGS
 from client.interest.types import Attribution, Interest, Levels
-from shared.arrays import F32Vector, FloatingArray
+from shared.arrays import F32Vector, F64Array, FloatingArray
 from shared.behaviour import Event, seconds_between
 from shared.model import Context, HourPoint, hour_point, hour_similarity
 
@@ -194,6 +194,14 @@ class Profile:
         rows += (levels.word * weights / _length(sums.words[:k]))[:, None] * words
         course = levels.sentence / _length(sums.sentences[:k]) * sums.course[:k]
         return Attribution(np.asarray(rows / mixed, np.float32), np.asarray(course / mixed, np.float32))
+
+    def weights(self) -> F64Array:
+        """What each of `events` counts by its age and its evidence, float64 [events]; 0 for what was turned away from.
+
+        Neither the hour nor a drift enters.
+        """
+        evidence = [max(kept.evidence, 0.0) for kept in self._kept]
+        return self._decay.weights(self._ages()) * np.array(evidence)
 
     def mix(self) -> F32Vector | None:
         """How all that the person ever chose splits over concepts, float32 [K]: shares that sum to one, or zeros.

@@ -57,7 +57,7 @@ class TextReader:
         """Views of what the event says: the person's own words, else the item's text; None where neither is known."""
         if event.text:
             return self._sentence(event.text)
-        row = self._row(event)
+        row = self.row(event)
         return None if row is None else self.items[row]
 
     def read_ahead(self, events: Sequence[Event]) -> None:
@@ -74,7 +74,7 @@ class TextReader:
         """
         if event.text:
             return self._words(event.text)
-        row = self._row(event)
+        row = self.row(event)
         return np.zeros(self.width, np.float32) if row is None else self._words(self.release.catalogue[row].text)
 
     def split(self, sums: NDArray[np.floating]) -> tuple[F32Matrix | None, F32Matrix | None]:
@@ -86,7 +86,8 @@ class TextReader:
         """What two texts are compared by, unit vectors [..., m]: the dense view, or the roots of the concept shares."""
         return views[..., : self.dense_width] if self.dense_width else np.sqrt(views)
 
-    def _row(self, event: Event) -> int | None:
+    def row(self, event: Event) -> int | None:
+        """The catalogue row of an event's item; None where it is about none of the catalogue."""
         catalogue = self.release.catalogue
         return catalogue.row(event.item) if event.item is not None and event.item in catalogue else None
 

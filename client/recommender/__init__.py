@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from client.recommender.company import Company, Past
     from client.recommender.index import Best, CatalogueIndex
     from client.recommender.options import RecommendOptions, Strategy
     from client.recommender.reasons import Counterfactual, Reason, Recommendation, in_words, reasons_in_words
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "client.recommender.company": ("Company", "Past"),
         "client.recommender.index": ("Best", "CatalogueIndex"),
         "client.recommender.reasons": ("Counterfactual", "Reason", "Recommendation", "reasons_in_words", "in_words"),
         "client.recommender.recommender": ("Recommender",),
@@ -23,7 +25,9 @@ __getattr__, __dir__ = lazy_exports(
 __all__ = [
     "Best",
     "CatalogueIndex",
+    "Company",
     "Counterfactual",
+    "Past",
     "Reason",
     "RecommendOptions",
     "Recommendation",

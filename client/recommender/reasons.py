@@ -7,16 +7,17 @@ from typing import Literal, NamedTuple
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 
-Kind = Literal["event", "course", "concept", "text", "popularity", "freshness", "control"]
+Kind = Literal["event", "companion", "course", "concept", "text", "popularity", "freshness", "control"]
 
 
 class Reason(NamedTuple):
     """One addend of a score; a tuple, as a list of ten offers holds thousands.
 
     Attributes:
-        kind: a past event, the course of all of them, a concept of interest, what the item's text says to everybody,
-            popularity, freshness, or what the person muted.
-        name: item id (or "own words") of an event, name of a concept; empty otherwise.
+        kind: a past event whose text is alike, one whose item others chose beside this one, the course of all events,
+            a concept of interest, what the item's text says to everybody, popularity, freshness, or what the person
+            muted.
+        name: item id (or "own words") of an event, id of a companion, name of a concept; empty otherwise.
         part: what it adds to the score.
     """
 
@@ -59,6 +60,8 @@ def in_words(reason: Reason, catalogue: Catalogue) -> str:
             return f"you chose “{catalogue[catalogue.row(reason.name)].title}”"
         case "event":
             return "your own words"
+        case "companion":
+            return f"it goes with “{catalogue[catalogue.row(reason.name)].title}”"
         case "course":
             return "where your interests are heading"
         case "concept":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from client.interest import Attribution, Controls, Interest, Levels, Profile, TextReader
 from client.recommender.arguments import check_wishes, events_of
+from client.recommender.company import Past
 from client.recommender.index import CatalogueIndex
 from client.recommender.options import RecommendOptions
 from client.recommender.own_levels import own_levels
@@ -184,7 +185,7 @@ class Recommender:
         return self.recommend(self.profile([_typed(words)]), count)
 
     def score_texts(self, person: Person, texts: Sequence[str]) -> F32Vector:
-        """Scores float32 of texts that are no items yet, as if they had average popularity."""
+        """Scores float32 of texts that are no items yet, as if they had average popularity and no companions."""
         question = self._ask(self._profile(person), _PLAIN, None)
         with self._model.at(self._release.vector):
             x = self._release.whitening.apply(self._model.encoder.embed(list(texts)))
@@ -215,6 +216,8 @@ class Recommender:
         parts = np.zeros(len(profile.events), np.float32)
         if carried is not None:
             parts = question.dense_scale * (carried.events @ self._z[row])
+        if question.company is not None:
+            parts = np.asarray(parts + question.company.because(row), np.float32)
         [reasons] = self._reasons(np.array([row]), question, profile, carried)
         return Recommendation(row, item, float(scores[row]), reasons), rank_of(scores, row, allowed), parts
 
@@ -244,11 +247,9 @@ class Recommender:
         """
         row = self._release.catalogue.row(item)
         profile = self.profile(events, levels)
-        carried = profile.attribute()
-        if carried is None:
-            order = list(reversed(profile.events))
-        else:
-            order = [profile.events[place] for place in np.argsort(-(carried.events @ self._z[row]), kind="stable")]
+        _, _, parts = self.explain(profile, item, wishes, controls)
+        newest_first = np.argsort(-parts[::-1], kind="stable")
+        order = [profile.events[len(parts) - 1 - place] for place in newest_first]
         gone: list[Event] = []
         rank = self._rank(profile, row, wishes, controls, profile)
         for event in order[:3]:
@@ -287,7 +288,8 @@ class Recommender:
     ) -> Query:
         check_wishes(wishes, controls)
         now = time.time() if now_seconds is None else now_seconds
-        return self._scorer.query(profile.interest(context), wishes, controls, context, now)
+        past = Past.of(profile.weights(), [self._reader.row(event) for event in profile.events])
+        return self._scorer.query(profile.interest(context), wishes, controls, context, now, past)
 
     def _reasons(
         self, rows: NDArray[np.int64], question: Query, profile: Profile, carried: Attribution | None
@@ -311,6 +313,9 @@ class Recommender:
             ]
             parts = events[place].tolist()
             reasons += map(Reason, repeat("event", len(parts)), names, parts)  # type: ignore[arg-type]
+            if question.company is not None:
+                parts = question.company.because(int(row)).tolist()
+                reasons += [Reason("companion", name, part) for name, part in zip(names, parts, strict=True) if part]
             if course[place]:
                 reasons.append(Reason("course", "", float(course[place])))
             for concept in np.flatnonzero(shares[place]):

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from client.interest import Controls, Interest, TextReader
+from client.recommender.company import Company, Past
 from client.recommender.options import RecommendOptions, Strategy
 from shared.arrays import F32Vector
 from shared.model import Context, EventSequence, encode_context
@@ -26,6 +27,7 @@ class Query:
         query: float32 [k + K], its product with an item's dense view and the roots of its concept shares is what the
             person adds to the score.
         addends: float32 [items] each, what is added whoever asks, by kind of reason.
+        company: what goes with the person's past; None where nothing of that is asked for or known.
     """
 
     interest: Interest
@@ -34,15 +36,22 @@ class Query:
     concept_scale: float
     query: F32Vector
     addends: dict[str, F32Vector]
+    company: Company | None = None
 
     @property
     def prior(self) -> F32Vector:
-        """Float32 [items], the sum of the addends."""
-        return np.sum(list(self.addends.values()), axis=0, dtype=np.float32)
+        """Float32 [items], the sum of the addends, and what the person's past adds item by item."""
+        listed = list(self.addends.values())
+        if self.company is not None:
+            listed.append(self.company.scores)
+        return np.sum(listed, axis=0, dtype=np.float32)
 
 
 class ItemScorer:
-    """score(i) = s_d p.z_i + s_c (sqrt(q)(I + M) + shift).sqrt(c_i) + b.x_i + w_pop log pop_i, or parts of it."""
+    """The score of each item i for one person, or parts of it.
+
+    s_d p.z_i + s_c (sqrt(q)(I + M) + shift).sqrt(c_i) + b.x_i + w_pop log pop_i + w_pair companion_score_i
+    """
 
     def __init__(self, release: Release, reader: TextReader) -> None:
         self._release, self._heads = reader.release, reader.heads
@@ -63,8 +72,9 @@ class ItemScorer:
         controls: Controls | None,
         context: Context,
         now_seconds: float,
+        past: Past,
     ) -> Query:
-        """The question that a person of this interest asks in these circumstances."""
+        """The question that a person of this interest and past asks in these circumstances."""
         strategy = wishes.strategy
         concept_scale = self.scales.get("concepts", 0.0)
         dense_scale = self.scales.get("dense", 0.0)
@@ -86,12 +96,18 @@ class ItemScorer:
         if wishes.freshness:
             addends["freshness"] = self._freshness(wishes.freshness, now_seconds)
         query = _query(interest, lead, dense_scale, concept_scale)
-        return Query(interest, lead, dense_scale, concept_scale, query, addends)
+        company = None
+        if self._release.companions.rows.size and strategy in (Strategy.HYBRID, Strategy.CO_OCCURRENCE):
+            company = Company.of(past, self._release.companions, self._release.federation.model.companion_scale)
+        return Query(interest, lead, dense_scale, concept_scale, query, addends, company)
 
     def score_candidates(
         self, interests: Sequence[Interest], rows: NDArray[np.int64], context: Context
     ) -> NDArray[np.float64]:
-        """Scores of some items under each of several interests, float64 [interests, rows]."""
+        """Scores of some items under each of several interests, float64 [interests, rows].
+
+        Without the part that companions give, which is the same under all of them.
+        """
         scales = self.scales.get("dense", 0.0), self.scales.get("concepts", 0.0)
         leads = [
             self._transition_scores(interest, interest.concepts, context, Strategy.HYBRID) for interest in interests

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from server.training.federation import Counts, Federation, Publish, RoundObserver
+    from server.training.federation import Federation, Publish, RoundObserver
     from server.training.jobs import TrainingJob, complete_job, pending_job, read_progress, submit_job, wait_for_job
     from server.training.optimizer import optimizer_for
     from server.training.progress import Row, read_rounds
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "server.training.federation": ("Counts", "Federation", "Publish", "RoundObserver"),
+        "server.training.federation": ("Federation", "Publish", "RoundObserver"),
         "server.training.jobs": (
             "TrainingJob",
             "wait_for_job",
@@ -33,7 +33,6 @@ __getattr__, __dir__ = lazy_exports(
 
 __all__ = [
     "SUMS",
-    "Counts",
     "Federation",
     "Publish",
     "RoundObserver",

@@ -17,6 +17,8 @@ from server.training.optimizer import OptimizerState
 from server.training.round import RoundReport, TrainingState
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
+from shared.item_statistics import ItemStatistics
+from shared.pair_cells import PairCounts
 
 _FORMAT = "hushrec-checkpoint/2"
 
@@ -47,8 +49,7 @@ class Checkpoint:
         state: vector and optimiser after the rounds done.
         reports: of all rounds done, the count included.
         counted: the count was tried, whether or not it gave a sum.
-        counts: float64 [items] or None.
-        counts_noise: standard deviation of the noise in one of them.
+        statistics: of the items, or None where there was no sum.
         kept: what evaluations have said; None before the first.
     """
 
@@ -56,8 +57,7 @@ class Checkpoint:
     state: TrainingState
     reports: tuple[RoundReport, ...] = ()
     counted: bool = False
-    counts: NDArray[np.float64] | None = None
-    counts_noise: float = 0.0
+    statistics: ItemStatistics | None = None
     kept: Kept | None = None
 
 
@@ -69,8 +69,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     state = checkpoint.state
     tensors: dict[str, NDArray[Any]] = {"vector": state.vector, "momentum": state.optimizer.momentum}
-    if checkpoint.counts is not None:
-        tensors["counts"] = checkpoint.counts
+    counted = checkpoint.statistics
+    if counted is not None:
+        tensors |= {"counts": counted.counts, "pairs": counted.pairs.pairs, "pair_counts": counted.pairs.counts}
     kept = checkpoint.kept
     if kept is not None:
         tensors["kept"] = kept.vector
@@ -85,7 +86,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "steps": dict(state.optimizer.steps),
         "reports": [report.to_json() for report in checkpoint.reports],
         "counted": checkpoint.counted,
-        "counts_noise": checkpoint.counts_noise,
+        "counts_noise": 0.0 if counted is None else counted.noise,
         "kept": None if kept is None else [kept.round_number, kept.accepted, kept.best, kept.deviation],
     }
     text = json.dumps(content, sort_keys=True)
@@ -112,9 +113,12 @@ def load_checkpoint(path: Path, identity: TrainingId) -> Checkpoint:
         optimizer = OptimizerState(momentum, content["second_moment"], content["steps"])
         reports = tuple(RoundReport.from_json(report) for report in content["reports"])
         state = TrainingState(content["round"], vector, optimizer, content["clip_norm"])
+        statistics = None
+        if "counts" in tensors:
+            pairs = PairCounts(tensors["pairs"], tensors["pair_counts"])
+            statistics = ItemStatistics(tensors["counts"], content["counts_noise"], pairs)
         kept = None if content["kept"] is None else Kept(tensors["kept"], *content["kept"])
-        counts, noise = tensors.get("counts"), content["counts_noise"]
-        checkpoint = Checkpoint(found, state, reports, content["counted"], counts, noise, kept)
+        checkpoint = Checkpoint(found, state, reports, content["counted"], statistics, kept)
     except OSError as error:
         raise Misconfigured(f"checkpoint {path}: could not be read ({error.strerror or error})") from None
     except (SafetensorError, ValueError, KeyError, TypeError, struct.error) as error:

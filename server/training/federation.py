@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 from flwr.serverapp import Grid
-from numpy.typing import NDArray
 
 from server.aggregation import (
     Aggregator,
@@ -40,12 +39,12 @@ from server.training.round import (
 from shared.arguments import PathArgument, path_of, path_or_none
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
+from shared.item_statistics import ItemStatistics
 from shared.metrics import MEASURES, decode_metrics
 from shared.model import Layout, Vector
 from shared.tasks import TASK_ROWS, Task
 
-Counts = NDArray[np.float64]
-Publish = Callable[[Counts | None, float], str]
+Publish = Callable[[ItemStatistics | None], str]
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 
@@ -66,7 +65,7 @@ class Federation:
 
     Example:
         >>> federation = Federation(
-        ...     file, layout, start, items=items, folder=folder, publish=lambda counts, noise: "digest of the release"
+        ...     file, layout, start, items=items, folder=folder, publish=lambda statistics: "digest of the release"
         ... )
         >>> for report in federation.run(grid, until=2):
         ...     print(report.number, report.answered, report.skipped)
@@ -104,9 +103,8 @@ class Federation:
             vector: float32 [d], the parameters to start from.
             items: length of the catalogue.
             folder: where the checkpoint lies.
-            publish: called with no counts at first and, when there are some, with the item counts (float64 [items]) and
-                the standard deviation of their noise, also after a resumption; returns the digest of the release that
-                devices then train under.
+            publish: called with None at first and, when items were counted, with their statistics, also after a
+                resumption; returns the digest of the release that devices then train under.
             seed: of the choice of cohorts.
             resume: go on from the checkpoint in `folder` if there is one.
             registry: Ed25519 public key that certifies the devices of private sums.
@@ -143,7 +141,7 @@ class Federation:
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
         self._directory = directory or NodeDirectory()
-        self._release = publish(None, 0.0)
+        self._release = publish(None)
         self._path = path_of("folder", folder) / CHECKPOINT_NAME
         identity = TrainingId(file.digest(), line or self._release, seed, layout.size)
         if not self._path.exists():
@@ -151,8 +149,8 @@ class Federation:
             self._at = Checkpoint(identity, start)
         elif resume:
             self._at = load_checkpoint(self._path, identity)
-            if self._at.counts is not None:
-                self._release = publish(self._at.counts, self._at.counts_noise)
+            if self._at.statistics is not None:
+                self._release = publish(self._at.statistics)
             log_line("resumed", round=self.round_number, federation=identity.federation[:12])
         else:
             raise Misconfigured(
@@ -195,29 +193,30 @@ class Federation:
         while self.round_number < last:
             yield self._round(grid, observers)
 
-    def count(self, grid: Grid, observers: Sequence[RoundObserver] = ()) -> tuple[Counts | None, RoundReport]:
-        """Sum the item counts of all devices there are, publish them, and write a checkpoint.
+    def count(self, grid: Grid, observers: Sequence[RoundObserver] = ()) -> tuple[ItemStatistics | None, RoundReport]:
+        """Sum the counts of items and pairs of all devices there are, publish them, and write a checkpoint.
 
         More devices than a cohort may have are summed in several, each with noise of its own.
 
         Returns:
-            float64 [items], or None when too few devices answered; and the report, number 0.
+            What was counted, or None when too few devices answered; and the report, number 0.
         """
         started = time.perf_counter()
         members = self._members(grid)
         cohorts = -(-len(members) // self.file.sum.maximum_cohort) or 1
-        results = []
+        results, dimension = [], TASK_ROWS["statistics"].dimension(self.file, self._items, 0)
         for start in range(cohorts):
             cohort = members[start::cohorts]
-            request = self._request("statistics", 0, self._items, len(cohort))
+            request = self._request("statistics", 0, dimension, len(cohort))
             results.append(self._sum(grid, cohort, request))
         result = joined_sums(results)
-        noise = math.sqrt(result.noise_variance)
+        statistics = None
         if result.total is not None:
-            self._release = self._publish(result.total, noise)
+            statistics = ItemStatistics.of_sum(result.total, self._items, math.sqrt(result.noise_variance))
+            self._release = self._publish(statistics)
         report = report_of(request, (), result, time.perf_counter() - started)
-        self._close([report], self._at.state, result.total, noise, observers)
-        return result.total, report
+        self._close([report], self._at.state, statistics, observers)
+        return statistics, report
 
     def _round(self, grid: Grid, observers: Sequence[RoundObserver]) -> RoundReport:
         started = time.perf_counter()
@@ -237,7 +236,7 @@ class Federation:
             before = sum(report.selected for report in evaluated)
             evaluated.append(self._evaluate(grid, number, following.vector, before))
             kept = weigh(kept, following.vector, number, evaluated[-1].metrics)
-        self._close([report, *evaluated], following, self._at.counts, self._at.counts_noise, observers, kept)
+        self._close([report, *evaluated], following, self._at.statistics, observers, kept)
         return report
 
     def _evaluate(self, grid: Grid, number: int, vector: Vector, asked: int = 0) -> RoundReport:
@@ -285,8 +284,7 @@ class Federation:
         self,
         reports: Sequence[RoundReport],
         state: TrainingState,
-        counts: Counts | None,
-        counts_noise: float,
+        statistics: ItemStatistics | None,
         observers: Sequence[RoundObserver],
         kept: Kept | None = None,
     ) -> None:
@@ -296,7 +294,7 @@ class Federation:
             log_line("round-skipped" if report.skipped else "round", level, **report.to_row())
         for observer in observers:
             observer.on_round(reports[0], state.vector)
-        closed = Checkpoint(self._at.identity, state, (*self._at.reports, *reports), True, counts, counts_noise, kept)
+        closed = Checkpoint(self._at.identity, state, (*self._at.reports, *reports), True, statistics, kept)
         save_checkpoint(self._path, closed)
         self._at = closed
 

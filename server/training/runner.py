@@ -14,9 +14,10 @@ from server.home import Home
 from server.logs import log_line
 from server.registry import Registry
 from server.releases import Releases
-from server.training.federation import Counts, Federation
+from server.training.federation import Federation
 from server.training.progress import write_progress
 from shared.errors import Misconfigured
+from shared.item_statistics import ItemStatistics
 from shared.model import GlobalModel, build_model
 from shared.release import Release, model_of, next_release
 
@@ -91,10 +92,10 @@ class _TrainingRunner:
         self._releases.publish(following, f"after round {number}", after)
         self._write_journal()
 
-    def _release(self, counts: Counts | None, noise: float) -> str:
+    def _release(self, statistics: ItemStatistics | None) -> str:
         """The release that devices work under, which has popularity once it was counted: see `Federation`."""
-        if counts is not None and all(link.why != _POPULARITY for link in self._releases.all()):
-            counted = self._head.with_popularity(counts[: len(self._head.catalogue)], noise)
+        if statistics is not None and all(link.why != _POPULARITY for link in self._releases.all()):
+            counted = self._head.with_statistics(statistics)
             link = self._releases.publish(counted, _POPULARITY, self._number)
             self._number, self._digest = link.sequence, link.release
         return self._digest

@@ -43,6 +43,7 @@ class ModelSettings(Section):
     forgetting: Annotated[float, Field(ge=0, le=4)]
     popularity: bool
     popularity_scale: Positive
+    companion_scale: Positive
     features: Annotated[dict[BlockName, Annotated[int, Field(ge=0)]], Field(default_factory=dict)]
     lora_rank: Annotated[int, Field(ge=1, le=64)]
     seed: Annotated[int, Field(ge=0)]
@@ -251,11 +252,17 @@ class PrivacySettings(Section):
 
 
 class StatisticsSettings(Section):
-    """The popularity count."""
+    """The count of items, and of pairs of them."""
 
     items_per_device: Annotated[int, Field(ge=1)]
+    pairs_of: Annotated[int, Field(ge=0, le=64)]
     shrinkage: Positive
     new_item_optimism: Annotated[float, Field(ge=0, le=10)]
+
+    @property
+    def pairs(self) -> int:
+        """The most pairs that a device counts; 0 where none are counted."""
+        return self.pairs_of * (self.pairs_of - 1) // 2
 
 
 class EvaluationSettings(Section):

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable
 
+import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
 
 from shared.errors import Misconfigured
 
 RandomBytes = Callable[[int], bytes]  # `n` -> the next `n` bytes; `os.urandom` is one
 
 KEY_BYTES = 32
+_BLOCK_WORDS = 4  # in the 16 bytes that AES makes of one number of the counter
 
 
 class Keystream:
@@ -26,7 +29,8 @@ class Keystream:
         """
         if len(key) != KEY_BYTES:
             raise Misconfigured(f"keystream: expected a key of {KEY_BYTES} bytes, got {len(key)}")
-        self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+        self._aes = algorithms.AES(key)
+        self._encryptor = Cipher(self._aes, modes.CTR(bytes(16))).encryptor()
 
     @classmethod
     def drawn(cls, random_bytes: RandomBytes = os.urandom) -> "Keystream":
@@ -39,3 +43,12 @@ class Keystream:
     def __call__(self, length: int) -> bytes:
         """The next `length` bytes of the stream."""
         return self._encryptor.update(bytes(length))
+
+    def words_at(self, places: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """The 32-bit words at some places of the stream, counted from its start: uint32 [n]; reads nothing forwards."""
+        counter = np.zeros((len(places), 2), ">u8")
+        counter[:, 1] = places // _BLOCK_WORDS
+        # A block of counter mode is the counter itself under the cipher.
+        blocks = Cipher(self._aes, modes.ECB()).encryptor().update(counter.tobytes())  # noqa: S305
+        words = np.frombuffer(blocks, "<u4").reshape(-1, _BLOCK_WORDS)
+        return np.asarray(words[np.arange(len(places)), places % _BLOCK_WORDS], np.uint32)

@@ -12,6 +12,7 @@ from typing import Any
 from shared.federation import FederationFile, group_size
 from shared.privacy import rho_for
 from shared.recipe.group_plan import LEAST_RATIO, noise_per_number, plan_groups, signal_of
+from shared.recipe.pair_plan import FEWEST_PEOPLE, pairs_of, people_for_pairs
 from shared.round_parameters import window_epsilon
 from shared.tasks import TASK_ROWS, Task
 
@@ -67,16 +68,11 @@ def recipe(read: Callable[[Sequence[Overlay]], FederationFile], facts: Facts, wi
         >>> file.training.clients_per_round, "concepts" in file.training.groups
         (4096, False)
     """
-    overlays = [_base(read([]), facts, width)]
-    file = read(overlays)
-    if file.privacy.level == "none":
-        return [*overlays, _told(file, facts, width)]
-    overlays.append({"privacy": {"participations": participations(file, facts.people)}})
-    if file.privacy.user:
-        overlays.append(_fitted(read(overlays), facts, width))
-    if file.privacy.level == "both":
-        overlays.append(_kept_to_windows(lambda more: read([*overlays, *more]), facts, width))
-    return [*overlays, _told(read(overlays), facts, width)]
+    worth = not facts.shown_lists and facts.people >= FEWEST_PEOPLE  # lists mostly show what came after the count
+    overlays = _with_pairs(read, facts, width, pairs_of(facts.events) if worth else 0)
+    if _noise_hides_pairs(read(overlays), facts):  # which the share of the budget decides that counts end up with
+        overlays = _with_pairs(read, facts, width, 0)
+    return overlays
 
 
 def participations(file: FederationFile, people: int) -> dict[Task, int]:
@@ -92,14 +88,37 @@ def participations(file: FederationFile, people: int) -> dict[Task, int]:
     return counts
 
 
+def _noise_hides_pairs(file: FederationFile, facts: Facts) -> bool:
+    if file.privacy.level == "none" or not file.statistics.pairs:
+        return False
+    needed = people_for_pairs(file, facts.items, facts.events)  # None under noise of each device's own alone
+    return needed is None or facts.people < needed
+
+
+def _with_pairs(
+    read: Callable[[Sequence[Overlay]], FederationFile], facts: Facts, width: int, paired: int
+) -> list[Overlay]:
+    """The recipe with pairs of so many items of a device counted."""
+    counted = min(max(_log_length(facts), 8), 64)
+    overlays: list[Overlay] = [{"statistics": {"items_per_device": counted, "pairs_of": paired}}]
+    overlays.append(_base(read(overlays), facts, width))
+    file = read(overlays)
+    if file.privacy.level == "none":
+        return [*overlays, _told(file, facts, width)]
+    overlays.append({"privacy": {"participations": participations(file, facts.people)}})
+    if file.privacy.user:
+        overlays.append(_fitted(read(overlays), facts, width))
+    if file.privacy.level == "both":
+        overlays.append(_kept_to_windows(lambda more: read([*overlays, *more]), facts, width))
+    return [*overlays, _told(read(overlays), facts, width)]
+
+
 def _base(file: FederationFile, facts: Facts, width: int) -> Overlay:
     openly = not file.privacy.user
     everybody = max(2, min(facts.people, _OPENLY if openly else file.sum.maximum_cohort))
     concepts = min(_power_of_two(facts.items / _ITEMS_PER_CONCEPT), _MOST_CONCEPTS_OPENLY if openly else _MOST_CONCEPTS)
     concepts = min(max(concepts, _FEWEST_CONCEPTS), facts.items)
-    log = 2 ** math.ceil(math.log2(facts.events))
-    length, counted = min(max(log, 16), 128), min(max(log, 8), 64)
-    counting = _count_share(file, facts, counted)
+    length = min(max(_log_length(facts), 16), 128)
     overlay: Overlay = {
         "model": {
             "dense_width": min(_WIDE, width) if openly else width,
@@ -124,9 +143,8 @@ def _base(file: FederationFile, facts: Facts, width: int) -> Overlay:
         },
         "training": {"rounds": 120 if openly else 40, "clients_per_round": everybody, "groups": list(_GROUPS)},
         "optimizer": {"learning_rate": 0.03, "final_rate": 0.1, "group_rates": {"bias": 1.0, "adapters": 0.13}},
-        "statistics": {"items_per_device": counted},
         "evaluation": {"every_rounds": 20, "clients": min(everybody, 250)},
-        "privacy": {"shares": {"statistics": counting, "evaluation": _EVALUATED}},
+        "privacy": {"shares": {"statistics": _count_share(file, facts), "evaluation": _EVALUATED}},
     }
     if facts.shown_lists:
         # What was chosen out of a list tells more than what was chosen next: the latter undoes the start of the heads.
@@ -141,11 +159,11 @@ def _base(file: FederationFile, facts: Facts, width: int) -> Overlay:
     return overlay
 
 
-def _count_share(file: FederationFile, facts: Facts, counted: int) -> float:
+def _count_share(file: FederationFile, facts: Facts) -> float:
     """As much of the budget as lets an item's mean count stand out of its noise."""
     rho = rho_for(file.privacy.spread_epsilon, file.privacy.user_delta) if file.privacy.user else math.inf
-    mean = facts.people * min(_power_of_two(facts.events), counted) / facts.items
-    share = _COUNT_RATIO**2 * counted / (1.6 * rho * mean**2)
+    mean = facts.people * min(_power_of_two(facts.events), file.statistics.items_per_device) / facts.items
+    share = _COUNT_RATIO**2 * TASK_ROWS["statistics"].clip_norm(file) ** 2 / (1.6 * rho * mean**2)
     return round(min(max(share, _LEAST_COUNTED), _MOST_COUNTED), 3)
 
 
@@ -160,7 +178,8 @@ def _kept_to_windows(read: Callable[[Sequence[Overlay]], FederationFile], facts:
         norm = round(moves * read([]).expected_windows * _CLIP, 6)
         overlay = {"clipping": {"window_norm": norm}, "privacy": {"shares": {"statistics": round(share, 3)}}}
         file = read([overlay])
-        dimension = max(facts.items, sum(group_size(file, group, width) for group in file.trained_groups))
+        trained = sum(group_size(file, group, width) for group in file.trained_groups)
+        dimension = max(row.dimension(file, facts.items, trained) for row in TASK_ROWS.values())
         promised = window_epsilon(file, dimension)
         if promised is None or promised <= file.privacy.spread_event_epsilon:
             break
@@ -196,6 +215,11 @@ def _told(file: FederationFile, facts: Facts, width: int) -> Overlay:
     """Why each group is trained or not, for whoever reads the file."""
     rows = plan_groups(file, facts.people, width, facts.events)
     return {"training": {"reasons": {row.group: row.reason for row in rows}}}
+
+
+def _log_length(facts: Facts) -> int:
+    """Events of a usual log, to the power of two above."""
+    return 2 ** math.ceil(math.log2(facts.events))
 
 
 def _power_of_two(number: float) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from shared.arrays import F32Matrix
 from shared.catalogue import Catalogue
+from shared.companions import Companions
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.model import (
@@ -67,10 +68,10 @@ def first_release(
             index = on_grid(exact, index_groups(federation, exact.shape[1]))
     elif graph is not None:
         raise Misconfigured('concept graph: expected model.views with "concepts", got none; leave the graph out')
-    zeros = np.zeros(len(catalogue), np.float32)
+    zeros, none = np.zeros(len(catalogue), np.float32), Companions.none(len(catalogue))
     adapter = AdapterInputs.of(model.encoder.adapter_down, entering) if model.encoder.rank else None
     public = catalogue.without_features()
-    release = Release(federation, public, whitening, index, zeros, model.vector(), names, adapter=adapter)
+    release = Release(federation, public, whitening, index, zeros, none, model.vector(), names, adapter=adapter)
     return with_card(release)
 
 
@@ -146,7 +147,7 @@ def with_items(
     """The release with items that came after its training: encoded as it encodes, at the end of its catalogue.
 
     Nobody has counted them, so their popularity is predicted from their texts and features, with the optimism that the
-    federation file asks for.
+    federation file asks for, and they have no companions.
 
     Args:
         release: that devices have.
@@ -172,6 +173,7 @@ def with_items(
             catalogue=Catalogue([*release.catalogue, *items.without_features()]),
             index=np.concatenate([release.index, new]),
             log_popularity=np.concatenate([release.log_popularity, prior]),
+            companions=release.companions.followed_by(len(items)),
             adapter=None if release.adapter is None else release.adapter.with_items(entering),
         )
     )

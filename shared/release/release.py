@@ -14,9 +14,11 @@ from safetensors.numpy import save as save_tensors
 from shared.arguments import PathArgument, path_of
 from shared.arrays import F32Matrix
 from shared.catalogue import Catalogue
+from shared.companions import Companions
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile, read_federation, write_toml
 from shared.files import write_atomically
+from shared.item_statistics import ItemStatistics
 from shared.model import AdapterInputs, Vector, Whitening, log_popularity, predicted_log_popularity, rename
 from shared.release.int8 import int8_dequantise, int8_quantise
 from shared.release.model_card import write_card
@@ -36,6 +38,7 @@ class Release:
         index: float32 [n, D], whitened embeddings of the catalogue under this release's adapter; features lead. Its
             values lie on the grid of `shared.release.int8`, which is how it is stored.
         log_popularity: float32 [n], zero for an item of average popularity.
+        companions: which items go together.
         vector: float32 [d], all federated parameters.
         concept_names: K names, or none without the concept view.
         round_number: rounds that made it.
@@ -48,6 +51,7 @@ class Release:
     whitening: Whitening
     index: F32Matrix
     log_popularity: F32Matrix
+    companions: Companions
     vector: Vector
     concept_names: tuple[str, ...]
     round_number: int = 0
@@ -75,7 +79,13 @@ class Release:
             raise Misconfigured(
                 "release: expected an index on the int8 grid, got other numbers; see shared.release.int8"
             )
-        index: dict[str, NDArray[Any]] = {"index": numbers, "scales": scales, "log_popularity": self.log_popularity}
+        index: dict[str, NDArray[Any]] = {
+            "index": numbers,
+            "scales": scales,
+            "log_popularity": self.log_popularity,
+            "companions": self.companions.rows,
+            "companion_weights": self.companions.weights,
+        }
         model: dict[str, NDArray[Any]] = {**self.whitening.tensors(), "vector": self.vector}
         if self.adapter is not None:
             index["entering"] = self.adapter.items.astype(np.float16)
@@ -136,7 +146,8 @@ class Release:
             whitening = Whitening.of_tensors(model, federation.model.blocks)
             widths = index_groups(federation, whitening.matrix.shape[1])
             rows = {name: len(tensor) for name, tensor in index.items()}
-            wanted = ("index", "scales", "log_popularity", *(("entering",) if adapter else ()))
+            wanted = ["index", "scales", "log_popularity", "companions", "companion_weights"]
+            wanted += ["entering"] if adapter else []
             if rows != dict.fromkeys(wanted, len(catalogue)):
                 raise ValueError(f"expected an index of {len(catalogue)} items, got {rows}")
             return cls(
@@ -145,6 +156,7 @@ class Release:
                 whitening,
                 int8_dequantise(index["index"], index["scales"], widths),
                 index["log_popularity"],
+                Companions(index["companions"], index["companion_weights"]),
                 vector,
                 tuple(manifest["concept_names"]),
                 manifest["round"],
@@ -154,20 +166,26 @@ class Release:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Corrupt(f"release {directory}: could not be read ({type(error).__name__}: {error})") from None
 
-    def with_popularity(self, counts: NDArray[np.float64], noise: float = 0.0) -> "Release":
-        """The release with the popularity prior of a count per item; see `log_popularity`.
+    def with_statistics(self, statistics: ItemStatistics) -> "Release":
+        """The release with the popularity prior and the companions that a count gives.
+
+        See `log_popularity` and `Companions.of_pairs`.
 
         Args:
-            counts: float64, of the first items; what came after the count is predicted from it.
-            noise: standard deviation of the noise in each count; 0 for exact ones.
+            statistics: of the first items; the popularity of what came after the count is predicted from it. What is
+                no longer in the catalogue is left out.
         """
+        items, settings = len(self.catalogue), self.federation.statistics
+        counts, pairs = statistics.counts[:items], statistics.pairs
         counted, later = self.index[: len(counts)], self.index[len(counts) :]
-        settings = self.federation.statistics
-        known = log_popularity(counts, counted, settings.shrinkage, noise)
+        known = log_popularity(counts, counted, settings.shrinkage, statistics.noise)
+        companions = Companions.none(items)
+        if settings.pairs:
+            companions = Companions.of_pairs(pairs.among(len(counts)), counts).followed_by(len(later))
         if len(later):
             predicted = predicted_log_popularity(counted, known, later, settings.new_item_optimism)
             known = np.concatenate([known, predicted])
-        return replace(self, log_popularity=known)
+        return replace(self, log_popularity=known, companions=companions)
 
     def renamed(self, names: Mapping[str, str]) -> "Release":
         """The release with some concepts renamed, {number from 1, or old name: new name}; later ones keep the names.

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from client import LEDGER, RoundRequest
 from shared.catalogue import Catalogue
 from shared.charges import user_charge
+from shared.companions import Companions
 from shared.errors import NotYet
 from shared.model import Vector
 from shared.privacy import composed_epsilon
@@ -115,6 +116,7 @@ def traps_on(ground: Ground) -> dict[str, Trap]:
         catalogue=Catalogue([release.catalogue[row] for row in rows]),
         index=release.index[rows],
         log_popularity=release.log_popularity[rows],
+        companions=Companions.none(len(rows)),
     )
     return {
         "catalogue of one item": Trap(fewer, tasks=TASKS),

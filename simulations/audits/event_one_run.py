@@ -55,7 +55,7 @@ def audit_event_one_run(seed: int, windows: int = 1000, control_windows: int = 2
 
 def _life(federation: FederationFile, task: Task) -> tuple[list[Answers], dict[PrivacyEvent, int]]:
     """All answers to a task, and what the ledger is charged for a window."""
-    width = TASK_ROWS[task].dimension(2 * PLACES, PLACES)
+    width = TASK_ROWS[task].dimension(federation, 2 * PLACES, PLACES)
     answers = federation.privacy.most_answers(task)
     terms = derive_round_parameters(federation, task, 1, width, bytes(32), bytes(32))
     present, absent = _canaries(task, width, TASK_ROWS[task].window_distance_over_clip(federation))

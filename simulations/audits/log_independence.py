@@ -42,6 +42,7 @@ _SETTINGS = (
     "training.rounds=1000",
     "privacy.participations.update=1000",
     "round.minimum_answers=50",
+    "statistics.pairs_of=8",
     f"round.answer_seconds={{update={_SLOT_SECONDS}, statistics={_SLOT_SECONDS}, evaluation={_SLOT_SECONDS}}}",
 )
 

@@ -130,7 +130,7 @@ class Question:
             b"" if sent is None else sent.tobytes(),
         )
         trained = self.ground.model.layout.select(self.groups).size
-        dimension = TASK_ROWS[self.task].dimension(len(self.ground.release.catalogue), trained)
+        dimension = TASK_ROWS[self.task].dimension(self.ground.federation, len(self.ground.release.catalogue), trained)
         return derive_round_parameters(self.ground.federation, self.task, self.number, dimension, subject, registry)
 
     def cohort(self, members: int) -> SumParameters:

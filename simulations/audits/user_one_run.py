@@ -53,7 +53,7 @@ def _life(federation: FederationFile) -> tuple[list[Answers], dict[PrivacyEvent,
     """All answers of a device's life, and what its ledger is charged for them."""
     life, charges = [], dict[PrivacyEvent, int]()
     for task in federation.privacy.tasks:
-        width = TASK_ROWS[task].dimension(PLACES, PLACES)
+        width = TASK_ROWS[task].dimension(federation, PLACES, PLACES)
         terms = derive_round_parameters(federation, task, 1, width, bytes(32), bytes(32))
         count = federation.privacy.most_answers(task)
         present = directions(PLACES, width) * terms.configuration.clip_norm

@@ -116,7 +116,7 @@ class BenchmarkWorld:
             self.release.vector,
             items=len(self.release.catalogue),
             folder=self.home / name,
-            publish=lambda counts, noise: self.digest,
+            publish=lambda statistics: self.digest,
             registry=self.registry,
             clock=clock or simulated_clock(),
             aggregator=aggregator,

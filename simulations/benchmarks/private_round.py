@@ -76,7 +76,7 @@ def _federation(world: World, place: Path, privacy: str, aggregation: str) -> tu
         start.vector,
         items=len(catalogue),
         folder=folder.work,
-        publish=lambda counts, noise: folder.publish(start),
+        publish=lambda statistics: folder.publish(start),
         registry=registry_key(0).public_key().public_bytes_raw(),
         clock=simulated_clock(),
     )

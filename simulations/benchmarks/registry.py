@@ -49,6 +49,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "games": Benchmark("games", "benchmark_games", "count and rounds on Amazon's games, beside one by one"),
         "grid": Benchmark("grid", "grid", "a reply of 50,000 numbers, messages copied against really serialised"),
         "many": Benchmark("many", "benchmark_many", "a million people: start, memory, a round of 1,000"),
+        "pairs": Benchmark("pairs", "benchmark_pairs", "counting what goes together, and reading the sum of it"),
         "private-round": Benchmark(
             "private_round", "private_round", "a round of 100 one by one: in the open, noised, noised and masked"
         ),

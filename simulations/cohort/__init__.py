@@ -6,6 +6,7 @@ from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from simulations.cohort.cohort_sum import CohortSum, round_request
+    from simulations.cohort.counts import words_of_counts
     from simulations.cohort.drawn_windows import draw_windows, indexed
     from simulations.cohort.first_masked import FirstMasked
     from simulations.cohort.helpers import Helper, Helpers, Processes
@@ -21,6 +22,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "simulations.cohort.cohort_sum": ("CohortSum", "round_request"),
+        "simulations.cohort.counts": ("words_of_counts",),
         "simulations.cohort.drawn_windows": ("draw_windows", "indexed"),
         "simulations.cohort.first_masked": ("FirstMasked",),
         "simulations.cohort.helpers": ("Helper", "Helpers", "Processes"),
@@ -37,5 +39,5 @@ __getattr__, __dir__ = lazy_exports(
 __all__ = [
     "COLUMNS", "CohortRound", "CohortSum", "FirstMasked", "Helper", "Helpers", "MaskedCohort", "Processes",
     "RayActors", "RoundWork", "ShardPool", "ShardWorker", "WindowColumns", "draw_windows", "has_closed_form", "indexed",
-    "read_own_words", "round_request", "write_own_words", "write_windows",
+    "read_own_words", "round_request", "words_of_counts", "write_own_words", "write_windows",
 ]  # fmt: skip

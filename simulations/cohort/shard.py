@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from client import Contributor, LoadedRelease, RoundRequest, item_counts, load_release, make_client_app
+from client import Contributor, Counted, LoadedRelease, RoundRequest, count_met, load_release, make_client_app
 from client.secagg import encode_rows
 from server.aggregation import OPEN_UNITS
 from shared.charges import local_noise_over_clip
@@ -21,6 +21,7 @@ from shared.privacy import with_indicator
 from shared.round_parameters import RoundParameters
 from shared.tasks import TASK_ROWS
 from simulations.accelerator import CPU
+from simulations.cohort.counts import units_of_counts, words_of_counts
 from simulations.cohort.own_words import read_own_words
 from simulations.cohort.updates import CohortRound, has_closed_form
 from simulations.cohort.window_columns import WindowColumns
@@ -124,8 +125,7 @@ class ShardWorker:
         together = self._together(work, installed)
         dimension = work.terms.configuration.dimension
         if work.request.task == "statistics":
-            counted = [item_counts(installed.release, self._columns.rows_of(device)) for device in devices]
-            return np.stack(counted), [None] * len(devices)
+            return np.stack([self._counted(work, device).dense() for device in devices]), [None] * len(devices)
         if together is None:
             made = [self._one(work, installed, device) for device in devices]
             vectors = np.stack([vector for vector, _ in made]) if made else np.zeros((0, dimension), np.float32)
@@ -155,8 +155,10 @@ class ShardWorker:
             summed: whether each one's words are in the sum.
             made: their contributions, where they were computed before.
         """
-        vectors, failures = self.contributions(work, devices) if made is None else made
         chosen = np.flatnonzero(np.asarray(summed, bool))
+        if made is None and work.request.task == "statistics" and not self._open_noise(work):
+            return self._counts(work, [devices[place] for place in chosen.tolist()], len(devices))
+        vectors, failures = self.contributions(work, devices) if made is None else made
         if not work.members:
             return self._in_the_open(work, devices, vectors, chosen, failures)
         configuration = work.terms.configuration
@@ -206,10 +208,7 @@ class ShardWorker:
         failures: list[str | None],
     ) -> ShardSum:
         total, rejected = np.zeros(vectors.shape[1], np.int64), []
-        federation = self._release(work.request.release).release.federation
-        task = work.request.task
-        over_clip = local_noise_over_clip(federation, task, len(total), 0)
-        deviation = over_clip * TASK_ROWS[task].clip_norm(federation)
+        deviation = self._open_noise(work)
         for place in chosen.tolist():
             vector = vectors[place]
             if deviation:
@@ -220,6 +219,29 @@ class ShardWorker:
             else:
                 total += np.rint(vector * np.float64(OPEN_UNITS)).astype(np.int64)
         return ShardSum(total, failures, rejected)
+
+    def _open_noise(self, work: RoundWork) -> float:
+        """Standard deviation of the noise that a device adds to an answer in the open; 0 under a private sum."""
+        if work.members:
+            return 0.0
+        federation = self._release(work.request.release).release.federation
+        task, dimension = work.request.task, work.terms.configuration.dimension
+        over_clip = local_noise_over_clip(federation, task, dimension, 0)
+        return over_clip * TASK_ROWS[task].clip_norm(federation)
+
+    def _counted(self, work: RoundWork, device: int) -> Counted:
+        return count_met(self._release(work.request.release).release, self._columns.rows_of(device))
+
+    def _counts(self, work: RoundWork, summed: Sequence[int], devices: int) -> ShardSum:
+        """`words` of a count, of which most numbers are zero."""
+        counted = (self._counted(work, device) for device in summed)
+        configuration = work.terms.configuration
+        nothing: list[str | None] = [None] * devices
+        if not work.members:
+            return ShardSum(units_of_counts(counted, configuration.dimension), nothing, [])
+        parameters = configuration.for_cohort(work.members, work.terms.local_noise_over_clip)
+        chance = (self._chance(device, work).bytes(f"{work.request.task} words") for device in summed)
+        return ShardSum(words_of_counts(zip(counted, chance, strict=True), configuration, parameters), nothing, [])
 
     def _chance(self, device: int, work: RoundWork) -> SeededRandomness:
         return SeededRandomness(self._seed, device, work.request.number)

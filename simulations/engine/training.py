@@ -8,13 +8,15 @@ from pathlib import Path
 
 import torch
 
-from server import Counts, Federation, RoundReport, make_server_app
+from server import Federation, RoundReport, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
+from shared.item_statistics import ItemStatistics
 from shared.model import GlobalModel, Layout, Vector, build_model
 from shared.release import Release, candidate_release, first_release, next_release
 from shared.round_parameters import window_epsilon
+from shared.tasks import TASK_ROWS
 from simulations.accelerator import CPU, encoder_precision
 from simulations.cohort import COLUMNS, Processes, RayActors, write_own_words, write_windows
 from simulations.devices import (
@@ -113,15 +115,16 @@ def train_federation(
     if accelerator.type != "cpu":
         model.encoder.encode_on(accelerator, encoder_precision(accelerator))
     catalogue = world.dataset.catalogue
-    _check_windows(settings, max(model.layout.select(settings.trained_groups).size, len(catalogue)))
+    trained = model.layout.select(settings.trained_groups).size
+    _check_windows(settings, max(row.dimension(settings, len(catalogue), trained) for row in TASK_ROWS.values()))
     with progress.stage("encoding texts", total=len(catalogue)) as stage:
         readings = read_catalogue(model, catalogue, settings.backbone.max_tokens, stage.advance)
         start = first_release(settings, catalogue, model, readings, prior.graph).renamed(prior.names)
     releases = [start]
 
-    def publish(counts: Counts | None, noise: float) -> str:
+    def publish(statistics: ItemStatistics | None) -> str:
         with one_thread():  # to the last bit the same when a resumed run does it again
-            releases[0] = start if counts is None else start.with_popularity(counts, noise)
+            releases[0] = start if statistics is None else start.with_statistics(statistics)
         return folder.publish(releases[0])
 
     numbers = world.dataset.people.own_texts()

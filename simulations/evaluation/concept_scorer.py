@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 
 from shared.arrays import F32Matrix
 from shared.behaviour import Event, positive_events
+from shared.companions import Companions, companion_score
 from shared.model import CONTEXT_WIDTH, EventSequence, GlobalModel, Progress, encode_context
 from shared.release import Release
 from simulations.people import People
@@ -23,11 +24,13 @@ class _Log(NamedTuple):
 
     Attributes:
         rows: int64, row of each event's text.
+        met: int64, the catalogue row that each of these events is about; -1 where it is about none.
         items: int64, where in `rows` the items of the catalogue stand.
         contexts: float32 [items, 11], the circumstances of each; [0, 11] where nobody noted any.
     """
 
     rows: NDArray[np.int64]
+    met: NDArray[np.int64]
     items: NDArray[np.int64]
     contexts: NDArray[np.float32]
 
@@ -95,6 +98,7 @@ class ConceptScorer:
             self._prior = heads.prior(self._x[:items]).numpy()
             if release.federation.model.popularity:
                 self._prior = self._prior + scales[-1] * release.log_popularity
+        self._companions = _sparse(release.companions)
 
     def score(self, people: NDArray[np.int64], histories: Sequence[NDArray[np.int32]]) -> F32Matrix:
         """Scores float32 [people, items].
@@ -103,14 +107,15 @@ class ConceptScorer:
             people: which of them.
             histories: catalogue rows of the items each person has met before, oldest first.
         """
-        counts, columns, weights = [0], [], []
+        counts, columns, met, weights = [0], [], [], []
         contexts = np.zeros((len(people), CONTEXT_WIDTH), np.float32)
         for place, (person, history) in enumerate(zip(people, histories, strict=True)):
-            rows = self._history(int(person), history)
+            rows, about = self._history(int(person), history)
             known = self._log(int(person)).contexts if self._has_contexts[person] else contexts[:0]
             if len(history) < len(known):
                 contexts[place] = known[len(history)]
             columns.append(rows)
+            met.append(about)
             weights.append(np.arange(len(rows), 0, -1, dtype=np.float32) ** -self._gamma)
             counts.append(counts[-1] + len(rows))
         past = csr_matrix(
@@ -125,7 +130,15 @@ class ConceptScorer:
                 leads.append(p.numpy())
             if q is not None:
                 leads.append(heads.lead(q, course, torch.from_numpy(contexts)).numpy())
-        return np.asarray(np.concatenate(leads, 1) @ self._items + self._prior, np.float32)
+        scores = np.concatenate(leads, 1) @ self._items + self._prior
+        if self._companions.nnz:
+            about = np.concatenate(met)
+            counted = np.where(about >= 0, past.data, 0.0)
+            choices = csr_matrix((counted, about.clip(min=0), counts), shape=(len(people), len(self._prior)))
+            said = choices @ self._companions
+            said.data = self._release.federation.model.companion_scale * companion_score(said.data)
+            scores += said.toarray()
+        return np.asarray(scores, np.float32)
 
     def _course(self, histories: Sequence[NDArray[np.int64]]) -> EventSequence | None:
         """What evolution makes of whole histories, all stepped through side by side: each ends at the same step."""
@@ -152,10 +165,11 @@ class ConceptScorer:
             contexts = np.asarray(known, np.float32).reshape(-1, CONTEXT_WIDTH)
         return _Log(*self._log_rows(log), contexts)
 
-    def _log_rows(self, log: Sequence[Event]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row of each event's text (its own words, else its item's; others are left out), and where the items stand."""
+    def _log_rows(self, log: Sequence[Event]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Of each event with a text its row (of its own words, else of its item) and its item; where items stand."""
         catalogue = self._release.catalogue
         rows: list[int] = []
+        met: list[int] = []
         items: list[int] = []
         for event in log:
             known = event.item in catalogue
@@ -163,13 +177,25 @@ class ConceptScorer:
                 items.append(len(rows))
             if event.text:
                 rows.append(self._word_rows[event.text])
+                met.append(catalogue.row(event.item) if event.item is not None and known else -1)
             elif event.item is not None and known:
                 rows.append(catalogue.row(event.item))
-        return np.asarray(rows, np.int64), np.asarray(items, np.int64)
+                met.append(rows[-1])
+        return np.asarray(rows, np.int64), np.asarray(met, np.int64), np.asarray(items, np.int64)
 
-    def _history(self, person: int, history: NDArray[np.int32]) -> NDArray[np.int64]:
+    def _history(self, person: int, history: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each event before the question the row of its text, and its item's."""
         if not self._has_words[person]:
-            return np.asarray(history, np.int64)
-        rows, items, _ = self._log(person)
+            rows = np.asarray(history, np.int64)
+            return rows, rows
+        rows, met, items, _ = self._log(person)
         # With words of one's own, the log itself is the history: up to the event that is to be predicted.
-        return rows[: items[len(history)]] if len(history) < len(items) else rows
+        end = items[len(history)] if len(history) < len(items) else len(rows)
+        return rows[:end], met[:end]
+
+
+def _sparse(companions: Companions) -> csr_matrix:
+    """Weights of companions, float64 [items, companions]."""
+    items, most = companions.rows.shape
+    starts = np.arange(items + 1) * most
+    return csr_matrix((companions.weights.ravel().astype(np.float64), companions.rows.ravel(), starts), (items, items))

@@ -54,7 +54,7 @@ def federate(data: Dataset, folder: Path) -> Release:
     grid = InProcessGrid(make_client_app(OpenSimulatedDevice(folder, seed=0)), len(data.people))
     federation = Federation(
         file, model.layout, start.vector, items=len(data.catalogue), folder=folder,
-        publish=lambda counts, noise: start.digest(), clock=simulated_clock(),
+        publish=lambda statistics: start.digest(), clock=simulated_clock(),
     )  # fmt: skip
     for report in federation.run(grid):
         print(f"round {report.number}: {report.answered} devices, a step along a mean of norm {report.update_norm:.4f}")

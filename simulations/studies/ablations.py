@@ -13,6 +13,7 @@ import numpy as np
 
 from client import Levels, Profile, Recommender, RecommendOptions, Strategy
 from shared.behaviour import Event, EventKind
+from shared.companions import Companions
 from shared.metrics import bootstrap_interval
 from shared.model import GlobalModel
 from shared.release import Release, model_of
@@ -112,6 +113,9 @@ def _variants(release: Release) -> dict[str, _Variant]:
     if release.federation.model.popularity:
         flat = np.zeros_like(release.log_popularity)
         variants["without popularity"] = _Variant(lambda release, _: replace(release, log_popularity=flat))
+    if release.companions.rows.size:
+        alone = Companions.none(len(release.catalogue))
+        variants["without companions"] = _Variant(lambda release, _: replace(release, companions=alone))
     variants |= {
         f"strategy {s.value}": _Variant(wishes=RecommendOptions(s)) for s in Strategy if s is not Strategy.HYBRID
     }

@@ -148,6 +148,7 @@ def _joined(before: Release, new: NDArray[np.bool_], catalogue: Catalogue, model
         catalogue=Catalogue(after.catalogue[int(row)] for row in order),
         index=after.index[order],
         log_popularity=after.log_popularity[order],
+        companions=after.companions.reordered(order),
         adapter=None if after.adapter is None else replace(after.adapter, items=after.adapter.items[order]),
     )
 

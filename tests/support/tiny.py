@@ -200,11 +200,21 @@ class Tiny:
         return first_release(file, items, model, model.encoder.read_catalogue(items.texts)), model
 
     def moved(self, *settings: str, seed: int = 0) -> tuple["Release", "GlobalModel"]:
-        """A release whose every parameter has been moved off its start; popularity is not flat."""
+        """A release whose every parameter has been moved off its start.
+
+        Popularity is not flat, and each item has three companions.
+        """
+        from shared.companions import Companions
         from shared.release import next_release
 
         release, model = self.release(*settings)
         rng = np.random.default_rng(seed)
         steps = rng.normal(0, 0.1, model.layout.size).astype(np.float32)
         release = next_release(release, model, release.vector + steps, 1)
-        return replace(release, log_popularity=rng.normal(size=len(release.catalogue)).astype(np.float32)), model
+        items = len(release.catalogue)
+        popularity = rng.normal(size=items).astype(np.float32)
+        steps_to = np.argsort(rng.random((items, items - 1)))[:, :3] + 1
+        rows = (np.arange(items)[:, None] + steps_to) % items
+        weights = np.sort(rng.random((items, 3)))[:, ::-1]
+        companions = Companions(rows.astype(np.int32), weights.astype(np.float16))
+        return replace(release, log_popularity=popularity, companions=companions), model

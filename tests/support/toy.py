@@ -125,7 +125,7 @@ class Toy:
         given: dict[str, Any] = {
             "items": self.items,
             "folder": self.folder,
-            "publish": lambda counts, noise: "release-0" if counts is None else "release-1",
+            "publish": lambda statistics: "release-0" if statistics is None else "release-1",
             "seed": 7,
         }
         start = np.linspace(-1, 1, self.layout.size, dtype=np.float32)

@@ -19,7 +19,7 @@ from client.secagg import Contribution
 from client.training import LocalTraining
 from server.aggregation import SecAggServer
 from shared.catalogue import Catalogue, Item
-from shared.metrics.federated import MEASURES
+from shared.companions import Companions
 from shared.model import Vector
 from shared.privacy import read_charges
 from shared.release.release import Release
@@ -44,6 +44,7 @@ SETTINGS = (
     'training.groups=["dense"]',
     "training.rounds=100",
     "evaluation.every_rounds=1",
+    "statistics.pairs_of=8",
 )
 GROUPS = ("dense",)
 
@@ -77,6 +78,7 @@ class Server:
             catalogue=Catalogue([*release.catalogue, *made_up]),
             index=np.concatenate([release.index, rows]),
             log_popularity=np.concatenate([release.log_popularity, np.zeros(decoys, np.float32)]),
+            companions=release.companions.followed_by(decoys),
         )
         return cls(with_decoys, tuple(item.id for item in release.catalogue), LocalTraining(model), model)
 
@@ -88,6 +90,7 @@ class Server:
             catalogue=Catalogue([self.release.catalogue[row] for row in kept]),
             index=self.release.index[kept],
             log_popularity=self.release.log_popularity[kept],
+            companions=Companions.none(len(kept)),
         )
 
     def with_index_of(self, items: Sequence[str]) -> Release:
@@ -193,11 +196,8 @@ class Victim:
         request = RoundRequest(task, file.digest(), name, number, groups)  # type: ignore[arg-type]
         sent = b"" if vector is None else vector.tobytes()
         subject = round_binding(request.task, request.federation, name, number, groups, sent)
-        dimension = {
-            "update": self.server.model.layout.select(groups).size,
-            "statistics": len(release.catalogue),
-            "evaluation": MEASURES,
-        }[task]
+        trained = self.server.model.layout.select(groups).size
+        dimension = TASK_ROWS[request.task].dimension(file, len(release.catalogue), trained)
         terms = derive_round_parameters(file, request.task, number, dimension, subject, self.member.registry)
         record = {
             "task": task,

@@ -79,12 +79,12 @@ def checkpoint_in(folder: Path, release: Release) -> Checkpoint | None:
 
 def bits(checkpoint: Checkpoint) -> dict[str, object]:
     """Everything in a checkpoint but the wall clock."""
-    assert checkpoint.counts is not None
+    assert checkpoint.statistics is not None
     return {
         "vector": checkpoint.state.vector.tobytes(),
         "optimizer": checkpoint.state.optimizer.momentum.tobytes(),
-        "counts": checkpoint.counts.tobytes(),
-        "noise": checkpoint.counts_noise,
+        "counts": checkpoint.statistics.counts.tobytes(),
+        "noise": checkpoint.statistics.noise,
         "reports": [report.to_json() | {"seconds": 0} for report in checkpoint.reports],
     }
 

@@ -6,8 +6,9 @@ import pytest
 from scipy.stats import binom
 
 from shared.errors import Misconfigured
+from shared.federation import read_federation
 from shared.privacy import epsilon_of_rho, rho_for
-from shared.recipe import Facts
+from shared.recipe import Facts, people_for_pairs
 from simulations.planner import plan_table
 
 
@@ -29,6 +30,24 @@ def test_the_table_agrees_with_the_closed_form() -> None:
     assert row["epsilon with nobody else's noise"] == pytest.approx(alone, rel=1e-6)
     drawn = row["people that may collude, drawn at random"]
     assert binom.sf(100, 1000, drawn) == pytest.approx(2.0**-40, rel=1e-6)
+
+
+def test_pairs_stand_out_from_as_many_people_on_as_by_hand() -> None:
+    settings = ["privacy.shares.statistics=0.3", "statistics.items_per_device=8"]
+    (row,) = plan_table(Facts(20_000, 300, 10), epsilon=8.0, settings=settings)["rows"]
+    # Of 4,096 members 3,278 honest ones surely stay, 28 pairs beside eight items, a cell for each of the 44,850 pairs.
+    noise = 6 / math.sqrt(2 * 0.3 * rho_for(8.0, 1e-6)) * math.sqrt(4096 / 3278)
+    people = row["people from whom on pairs of items stand out"]
+    assert people == pytest.approx((5 * noise * 10 * 300 / 8) ** 2 / 4096, rel=1e-3)
+    assert people * 8 / 300 / 10 == pytest.approx(5 * noise * math.sqrt(people / 4096), rel=1e-3)
+
+
+def test_more_pairs_of_more_items_need_more_people_and_none_do_without_a_budget() -> None:
+    needed = [people_for_pairs(read_federation(), items, 32) for items in (300, 2896, 2897, 100_000)]
+    assert needed == sorted(needed)
+    assert needed[2] > 7 * needed[1]  # cells are shared from here on
+    none = read_federation(settings=["privacy.shares.statistics=0.0"])
+    assert people_for_pairs(none, 300, 32) is None
 
 
 def test_a_stricter_promise_has_more_noise_and_room_for_less() -> None:

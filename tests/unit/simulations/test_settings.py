@@ -55,3 +55,19 @@ def test_the_default_promises_both_levels() -> None:
     assert settings.sum.mode == "secure"
     assert settings.privacy.user_epsilon == 8.0
     assert 0 < window_epsilon(settings, 8_000) <= 8.0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("privacy", "aggregation", "settings", "pairs_of"),
+    [
+        ("none", "plain", (), 32),
+        ("none", "ideal", (), 32),
+        ("none", "checked", (), 0),  # each of a cohort's devices would hold its whole summand
+        ("none", "secure", ("statistics.pairs_of=5",), 5),
+        ("user", "ideal", (), 0),  # noise would cover them
+        ("both", "ideal", ("statistics.pairs_of=5",), 5),
+    ],
+)
+def test_pairs_are_counted_where_nothing_covers_them_or_the_caller_says_so(privacy, aggregation, settings, pairs_of):
+    resolved = resolve("events:x", FACTS, None, settings, None, None, privacy, aggregation)
+    assert resolved.statistics.pairs_of == pairs_of

@@ -8,8 +8,8 @@ from server import Aggregator, SumRequest, SumResult
 from server.aggregation import KnownMember
 from server.training import request_for
 from shared.behaviour import Event
-from shared.metrics import MEASURES
 from shared.model import Layout
+from shared.tasks import TASK_ROWS, Task
 from simulations.cohort import COLUMNS, ShardPool, write_own_words, write_windows
 from simulations.devices import (
     DeviceStates,
@@ -61,12 +61,13 @@ class CohortWorld:
     def opener(self, prepared: Prepared | None = None, masking: bool = False) -> OpenSimulatedDevice:
         return OpenSimulatedDevice(self.home, SEED, lambda: masking, prepared or {})
 
-    def request(self, task: str, number: int, wanted: int | None = None) -> SumRequest:
-        dimension = {"statistics": self.items, "evaluation": MEASURES}.get(task) or self.layout(number).size
+    def request(self, task: Task, number: int, wanted: int | None = None) -> SumRequest:
+        trained = self.layout(number).size if task == "update" else 0
+        dimension = TASK_ROWS[task].dimension(self.file, self.items, trained)
         vector = None if task == "statistics" else self.vector
         return request_for(
             self.file, task, self.digest, number, dimension, REGISTRY, wanted or len(self.cohort), vector
-        )  # type: ignore[arg-type]
+        )
 
     def layout(self, number: int) -> Layout:
         return self.model.layout.select(self.file.trained_groups)

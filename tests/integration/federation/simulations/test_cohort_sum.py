@@ -40,8 +40,11 @@ from tests.support.tiny import Tiny
 
 MODES = {
     "plain": ("privacy.level=none",),
+    "plain, pairs": ("privacy.level=none", "statistics.pairs_of=5"),
     "plain with noise": ("privacy.level=event", "privacy.local_noise=on"),
     "ideal": ("privacy.level=user", "sum.mode=ideal"),
+    "ideal, pairs": ("privacy.level=none", "sum.mode=ideal", "statistics.pairs_of=5"),
+    "ideal, noised pairs": ("privacy.level=user", "sum.mode=ideal", "statistics.pairs_of=5"),
     "ideal, windows": ("privacy.level=both", "sum.mode=ideal", "privacy.local_noise=on"),
     "ideal, adaptive": ("privacy.level=user", "sum.mode=ideal", "clipping.adaptive_quantile=0.5"),
 }
@@ -111,7 +114,8 @@ def test_those_beyond_the_wanted_come_too_late_either_way(tiny: Tiny, tmp_path: 
 
 
 def test_the_masked_sum_of_prepared_contributions_is_the_ideal_one_word_for_word(tiny: Tiny, tmp_path: Path) -> None:
-    world = CohortWorld(tiny, tmp_path, "privacy.level=both", "sum.mode=secure", "privacy.local_noise=on")
+    settings = ("privacy.level=both", "sum.mode=secure", "privacy.local_noise=on", "statistics.pairs_of=4")
+    world = CohortWorld(tiny, tmp_path, *settings)
     prepared: Prepared = {}
     states, pool = DeviceStates(), world.pool()
     masked = MaskedCohort(SecureSum(REGISTRY), pool, prepared)

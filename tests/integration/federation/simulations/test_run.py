@@ -372,6 +372,21 @@ def test_a_run_says_what_it_learnt_over_its_untrained_start(world: Path, federat
     assert "without_privacy" not in json.loads(replace(result, without_privacy=None).to_json())
 
 
+def test_what_people_chose_together_comes_into_the_release_the_same_masked_or_not(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    tables = {}
+    for aggregation in ("plain", "checked"):
+        run(
+            world, federation, tmp_path / aggregation,
+            privacy="none", aggregation=aggregation, rounds=2, set=["statistics.pairs_of=8"],
+        )  # fmt: skip
+        companions = Release.load(tmp_path / aggregation / "release").companions
+        tables[aggregation] = companions.rows.tobytes(), companions.weights.tobytes()
+        assert companions.weights.any()
+    assert tables["plain"] == tables["checked"]
+
+
 def test_what_was_spent_is_read_from_the_ledgers_and_stays_within_the_promise(
     world: Path, federation: Path, tmp_path: Path
 ) -> None:

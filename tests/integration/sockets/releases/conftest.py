@@ -33,7 +33,7 @@ class Publisher:
             "index.safetensors": b"index" * 100,
         }
         pinned = ",".join(f'"{name}": "{FileEntry.of(content).sha256}"' for name, content in sorted(files.items()))
-        text = f'{{"format": 3, "federation": "{federation.digest()}", "sha256": {{{pinned}}}}}'
+        text = f'{{"format": 4, "federation": "{federation.digest()}", "sha256": {{{pinned}}}}}'
         return {**files, "manifest.json": text.encode()}
 
     def publish(

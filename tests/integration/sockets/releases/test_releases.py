@@ -289,7 +289,7 @@ def test_a_release_that_cannot_be_loaded_does_not_replace_one_that_can(home, rel
 
     releases._try_out = fail
     files = publisher.files(b"two", read_federation(settings=TERMS))
-    files["manifest.json"] = files["manifest.json"].replace(b'"format": 3', b'"format": 4')
+    files["manifest.json"] = files["manifest.json"].replace(b'"format": 4', b'"format": 5')
     entries = {name: FileEntry.of(content) for name, content in files.items()}
     link = Publication.after(first, entries["manifest.json"].sha256, first.federation, entries, 5, "new format")
     link = link.sign(publisher.operator.operator)

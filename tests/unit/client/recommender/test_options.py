@@ -219,7 +219,8 @@ def test_a_sentence_typed_by_a_stranger_ranks_at_once(ready):
 def test_a_text_that_is_no_item_yet_scores_as_an_item_of_that_text_and_average_popularity_would(ready):
     ranker, release = ready
     texts = [item.text for item in release.catalogue]
-    expected = ranker.scores(LOG) - ranker._scorer.scales["popularity"] * release.log_popularity
+    company = ranker._ask(ranker.profile(LOG), RecommendOptions(), None).company.scores
+    expected = ranker.scores(LOG) - company - ranker._scorer.scales["popularity"] * release.log_popularity
     assert ranker.score_texts(LOG, texts) == pytest.approx(expected, abs=0.06)  # items are stored in int8
 
 

@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from client import Levels, Recommender
+from client import Levels, Recommender, RecommendOptions, Strategy, reasons_in_words
 from client.training import LocalTraining
 from shared.behaviour import Event, EventKind
+from shared.companions import Companions
 from shared.errors import Misconfigured
+from shared.item_statistics import ItemStatistics
+from shared.pair_cells import PairCounts
 from simulations.evaluation.concept_scorer import ConceptScorer
 from simulations.people import People, Person
 from tests.support.tiny import Seeded, events, person
@@ -68,6 +71,32 @@ def test_without_cause_to_weigh_events_scores_are_those_the_evaluation_ranks_by(
     left = [row for row in np.argsort(-scores, kind="stable") if row not in met]
     assert [offer.row for offer in offers] == left
     assert all(release.catalogue[offer.row].id == offer.item for offer in offers)
+
+
+def test_an_item_that_only_its_companions_speak_for_is_offered_with_that_reason(tiny):
+    release, model = tiny.moved("statistics.pairs_of=8", "model.companion_scale=50.0")
+    alone = Recommender(replace(release, companions=Companions.none(24)), model)
+    log = events(["garden-0"])
+    last = alone.recommend(log, 24)[-1]
+    met, row = release.catalogue.row("garden-0"), release.catalogue.row(last.item)
+    pair = PairCounts(np.sort([[met, row]]).astype(np.int32), np.array([5.0], np.float32))
+    ranker = Recommender(release.with_statistics(ItemStatistics(np.full(24, 5.0), pairs=pair)), model)
+    [offer] = ranker.recommend(log, 1)
+    assert offer.item == last.item
+    assert (offer.reasons[0].kind, offer.reasons[0].name) == ("companion", "garden-0")
+    words = reasons_in_words(offer.reasons, release.catalogue)[0][0]
+    assert words == f"it goes with “{release.catalogue[met].title}”"
+    assert ranker.without(log, last.item, top=5).rank > 5
+
+
+def test_what_was_turned_away_from_has_no_companions_and_only_some_strategies_ask_for_them(tiny):
+    ranker, _, _ = recommender(tiny)
+    away = ranker.profile([Event(1.0, EventKind.DISMISSAL, "garden-0"), Event(2.0, EventKind.SKIP, "music-1")])
+    assert not ranker._ask(away, RecommendOptions(), None).company.scores.any()
+    chosen = ranker.profile(events(["garden-0"]))
+    asked = {strategy: ranker._ask(chosen, RecommendOptions(strategy), None).company for strategy in Strategy}
+    assert {strategy for strategy, company in asked.items() if company} == {Strategy.HYBRID, Strategy.CO_OCCURRENCE}
+    assert np.count_nonzero(asked[Strategy.HYBRID].scores) == 3
 
 
 def test_items_met_before_are_never_offered_dismissed_ones_neither(tiny):

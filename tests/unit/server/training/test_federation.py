@@ -5,15 +5,19 @@ import io
 import json
 import logging
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from server import make_server_app
 from server.aggregation.aggregator import CohortCounts, SumResult
+from server.training.checkpoint import save_checkpoint
 from server.training.optimizer import ServerOptimizer, optimizer_for
 from server.training.round import RoundReport, TrainingState, advance, request_for
 from shared.errors import Corrupt, Misconfigured
+from shared.item_statistics import ItemStatistics
+from shared.pair_cells import PairCounts
 from shared.privacy import rho_for
 from simulations.devices import DeviceStates, Dropouts, InProcessGrid, StateJournal
 from simulations.engine import run_local, simulated_clock
@@ -102,10 +106,9 @@ def test_over_selection_counts_the_same_answers_every_time(toy):
 def test_the_count_sums_over_all_devices_and_changes_the_release(toy):
     published, releases = [], []
 
-    def publish(counts, noise):
-        assert noise == 0
-        published.append(counts)
-        return "release-0" if counts is None else "release-1"
+    def publish(statistics):
+        published.append(statistics)
+        return "release-0" if statistics is None else "release-1"
 
     app = toy.client_app()
     federation = toy.federation("model.popularity=true", publish=publish)
@@ -122,8 +125,9 @@ def test_the_count_sums_over_all_devices_and_changes_the_release(toy):
     reports = list(federation.run(grid, until=1))
     assert (reports[0].number, reports[0].task, reports[0].groups, reports[0].answered) == (0, "statistics", (), 12)
     assert published[0] is None
-    assert published[1].tolist() == [3, 3, 2, 2, 2]  # 12 devices over 5 items
-    assert published[1].dtype == np.float64
+    assert published[1].counts.tolist() == [3, 3, 2, 2, 2]  # 12 devices over 5 items
+    assert published[1].counts.dtype == np.float64
+    assert published[1].noise == 0
     assert set(releases) == {("statistics", "release-0"), ("update", "release-1")}
 
 
@@ -187,7 +191,7 @@ def test_a_folder_with_a_training_is_refused_unless_resumed(toy):
     [
         (("optimizer.learning_rate=0.3",), {}, "federation"),
         ((), {"seed": 8}, "seed"),
-        ((), {"publish": lambda counts, noise: "another"}, "release"),
+        ((), {"publish": lambda statistics: "another"}, "release"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(toy, settings, choices, named):
@@ -210,6 +214,20 @@ def test_a_damaged_checkpoint_is_corrupt(toy, damage):
     path.write_bytes(bytes(cut))
     with pytest.raises(Corrupt, match="remove it and start anew"):
         toy.federation(resume=True)
+
+
+def test_a_checkpoint_keeps_what_was_counted_and_a_resumed_training_publishes_it_again(toy):
+    train(toy, "model.popularity=true", until=1)
+    path, published = toy.folder / "checkpoint.safetensors", []
+    federation = toy.federation("model.popularity=true", resume=True)
+    pairs = PairCounts(np.array([[0, 3], [1, 2]], np.int32), np.array([4.0, 2.5], np.float32))
+    kept = replace(federation._at, statistics=ItemStatistics(np.arange(5.0), 0.25, pairs))
+    save_checkpoint(path, kept)
+    toy.federation("model.popularity=true", resume=True, publish=lambda one: published.append(one) or "release-0")
+    assert published[0] is None
+    read = published[1]
+    assert (read.counts.tolist(), read.noise) == ([0.0, 1.0, 2.0, 3.0, 4.0], 0.25)
+    assert (read.pairs.pairs.tolist(), read.pairs.counts.tolist()) == ([[0, 3], [1, 2]], [4.0, 2.5])
 
 
 def test_resuming_an_empty_folder_starts_from_the_beginning(toy):

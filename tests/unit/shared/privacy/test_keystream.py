@@ -24,6 +24,14 @@ def test_a_stream_goes_on_where_it_stopped():
     assert b"".join(stream(length) for length in (0, 1, 15, 17, 100)) == Keystream(KEY)(133)
 
 
+def test_words_at_places_are_those_of_the_stream_and_leave_it_where_it_is():
+    words, stream = np.frombuffer(Keystream(KEY)(4 * 1000), "<u4"), Keystream(KEY)
+    places = np.array([999, 0, 1, 4, 7, 8, 500])
+    assert stream.words_at(places).tolist() == words[places].tolist()
+    assert stream.words_at(places[:0]).tolist() == []
+    assert stream(16) == words[:4].tobytes()
+
+
 def test_a_drawn_key_comes_from_the_given_source_and_else_from_the_system():
     assert Keystream.drawn(lambda length: bytes(range(length)))(8) == Keystream(KEY)(8)
     assert Keystream.drawn()(16) != Keystream.drawn()(16)

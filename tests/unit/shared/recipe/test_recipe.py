@@ -5,7 +5,7 @@ import math
 import pytest
 
 from shared.federation import FederationFile, group_size, read_federation
-from shared.recipe import Facts, participations, plan_groups, recipe
+from shared.recipe import Facts, participations, people_for_pairs, plan_groups, recipe
 from shared.recipe.group_plan import LEAST_RATIO, noise_per_number
 from shared.round_parameters import window_epsilon
 
@@ -78,6 +78,42 @@ def test_counts_get_the_more_of_the_budget_the_rarer_items_are():
     ]
     assert shares == sorted(shares)
     assert shares[0] < shares[2]
+
+
+@pytest.mark.parametrize(
+    ("facts", "pairs_of"),
+    [
+        (Facts(48_019, 16_859, 4), 8),
+        (Facts(5_000, 4_000, 16), 8),
+        (Facts(5_000, 4_000, 17), 32),
+        (Facts(800, 1_682, 60), 32),
+        (Facts(799, 1_682, 60), 0),  # chance alone
+        (Facts(5_000, 50_000, 20, shown_lists=True), 0),
+    ],
+    ids=str,
+)
+def test_pairs_are_counted_of_more_items_where_logs_are_long_and_not_among_few_people(facts, pairs_of):
+    assert resolved(facts, "privacy.level=none").statistics.pairs_of == pairs_of
+    alone = resolved(facts, "privacy.level=event", "privacy.local_noise=on")  # every pair under each device's own noise
+    assert alone.statistics.pairs_of == 0
+
+
+@pytest.mark.parametrize("level", ["user", "both"])
+@pytest.mark.parametrize("facts", [Facts(400_000, 300, 10), Facts(450_000, 300, 10), Facts(10**6, 300)], ids=str)
+def test_under_a_promise_pairs_are_counted_by_as_many_people_as_let_them_stand_out(facts, level):
+    file = resolved(facts, f"privacy.level={level}")
+    needed = people_for_pairs(file, facts.items, facts.events)
+    assert needed is not None
+    assert (file.statistics.pairs_of > 0) == (facts.people >= needed)
+
+
+def test_counts_get_more_of_the_budget_where_pairs_are_counted_too():
+    alone, both = (
+        resolved(Facts(10_000, 5_000, 16), "privacy.level=user", f"statistics.pairs_of={pairs_of}")
+        for pairs_of in (0, 8)
+    )
+    ratio = both.privacy.shares["statistics"] / alone.privacy.shares["statistics"]
+    assert ratio == pytest.approx((16 + 28) / 16, rel=0.01)
 
 
 def test_where_lists_are_known_the_adapter_learns_from_them_alone():

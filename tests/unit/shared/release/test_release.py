@@ -11,6 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt, Misconfigured
+from shared.item_statistics import ItemStatistics
+from shared.pair_cells import PairCounts
 from shared.release.making import first_release, next_release, with_items
 from shared.release.release import Release
 from tests.support.featured import FEATURES, featured, featured_release
@@ -140,10 +142,36 @@ def test_popularity_is_the_centred_logarithm_of_shrunk_counts(tiny):
     counts[:3] = [6.0, 2.0, -5.0]  # a noisy count may fall below nothing
     # With 2 added: 8, 4, 2 ... 2, logarithms 3, 2, 1 ... 1 times ln 2; their mean is (3 + 2 + 22) / 24 = 1.125.
     expected = (np.array([3.0, 2.0] + [1.0] * 22) - 1.125) * np.log(2)
-    popular = release.with_popularity(counts).log_popularity
+    popular = release.with_statistics(ItemStatistics(counts)).log_popularity
     assert np.allclose(popular, expected, atol=1e-6)
     assert popular.mean() == pytest.approx(0, abs=1e-6)
     assert not release.log_popularity.any()
+
+
+def test_companions_come_of_the_pairs_counted_and_stay_when_items_are_added(tiny, tmp_path):
+    release, model = tiny.release("statistics.pairs_of=8")
+    assert release.companions.rows.shape == (24, 0)
+    pairs = PairCounts(np.array([[0, 3], [3, 30]], np.int32), np.array([6.0, 9.0], np.float32))  # one of an item gone
+    counted = release.with_statistics(ItemStatistics(np.full(31, 6.0), pairs=pairs))
+    assert counted.companions.rows[[0, 3], 0].tolist() == [3, 0]
+    assert (counted.companions.weights > 0).sum() == 2
+    counted.save(tmp_path)
+    loaded = Release.load(tmp_path).companions
+    assert loaded.rows.tolist() == counted.companions.rows.tolist()
+    assert loaded.weights.tolist() == counted.companions.weights.tolist()
+    more = with_items(counted, model, Catalogue([Item("new", "hedge", "a hedge for the pond")]))
+    assert more.companions.rows.shape == (25, 20)
+    assert not more.companions.weights[24].any()
+    uncounted, _ = tiny.release()
+    assert uncounted.with_statistics(ItemStatistics(np.full(24, 6.0))).companions.rows.shape == (24, 0)
+
+
+def test_a_table_of_companions_that_names_no_item_is_corrupt(tiny, tmp_path):
+    release, _ = tiny.moved()
+    release.companions.rows[3, 1] = 24
+    release.save(tmp_path)
+    with pytest.raises(Corrupt, match="expected companions among the 24 items, got others"):
+        Release.load(tmp_path)
 
 
 def test_release_zero_is_the_whitened_catalogue_and_the_models_start(tiny):
@@ -301,7 +329,7 @@ def test_new_items_are_not_taken_for_unpopular_ones(tiny):
     came = Catalogue([Item("new", "hedge", "a hedge for the pond")])
     assert not with_items(release, model, came).log_popularity.any()  # where nobody counted, all are alike
     counts = np.arange(24, dtype=np.float64)
-    popular = with_items(release.with_popularity(counts), model, came).log_popularity
+    popular = with_items(release.with_statistics(ItemStatistics(counts)), model, came).log_popularity
     assert popular[-1] > np.quantile(popular[:24], 0.25)
 
 
@@ -320,6 +348,8 @@ def test_the_index_is_stored_in_a_byte_a_number(tiny, tmp_path):
         "scales": (np.float32, (24, 3)),  # image, price, text
         "log_popularity": (np.float32, (24,)),
         "entering": (np.float16, (24, 2)),  # the adapter's
+        "companions": (np.int32, (24, 0)),
+        "companion_weights": (np.float16, (24, 0)),
     }
     assert np.array_equal(tensors["index"][:, 4:] * tensors["scales"][:, 2:], release.index[:, 4:])
 
@@ -429,11 +459,10 @@ def test_items_that_came_after_a_count_are_predicted_from_it(tiny):
     release, model = tiny.release()
     more = with_items(release, model, Catalogue([Item("new", "hedge", "a hedge for the pond")]))
     counts = np.arange(24, dtype=np.float64)
-    popular = more.with_popularity(counts)
-    assert np.array_equal(popular.log_popularity[:24], release.with_popularity(counts).log_popularity)
-    later = with_items(
-        release.with_popularity(counts), model, Catalogue([Item("new", "hedge", "a hedge for the pond")])
-    )
+    popular = more.with_statistics(ItemStatistics(counts))
+    assert np.array_equal(popular.log_popularity[:24], release.with_statistics(ItemStatistics(counts)).log_popularity)
+    counted = release.with_statistics(ItemStatistics(counts))
+    later = with_items(counted, model, Catalogue([Item("new", "hedge", "a hedge for the pond")]))
     assert popular.log_popularity[24] == pytest.approx(later.log_popularity[24], abs=1e-6)
 
 
