@@ -21,7 +21,10 @@ Overlay = dict[str, dict[str, Any]]
 _ITEMS_PER_CONCEPT = 13
 _FEWEST_CONCEPTS, _MOST_CONCEPTS, _MOST_CONCEPTS_OPENLY = 8, 64, 256
 _NARROW, _WIDE = 64, 128  # numbers of the dense view that all axes of a text may turn into, at least and at most
-_LEAST_AXES = 8  # fewer that turn are not worth their noise
+_LEAST_AXES = 28  # where noise leaves fewer of the dense view, matrices teach nothing
+_FEW_ROUNDS = 8  # then: spread over fewer rounds, each has less noise, and the few numbers that are left learn quickly
+_FEW_AXES = 16
+_DEAR_COUNTS = 0.25  # share of the budget beyond which so few people count nothing
 _DENSE_RATIO = 0.45  # of signal and noise of the dense view, which is made as wide as leaves it that
 _OPENLY = 512  # without noise, more devices in a round teach hardly more
 _CLIP = 0.001  # so short that nearly every device reaches it: then it is the direction alone that it tells
@@ -32,7 +35,7 @@ _EVALUATED = 0.02  # share of the budget
 _WINDOW_MOVES = (0.75, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1)
 _SMALL = ("forgetting", "scales")  # a few numbers that stand out of any noise
 _GROUPS = ("dense", "concepts", "transitions", "forgetting", "evolution", "gates", "context", "bias", "scales")
-_LIST_GROUPS = ("forgetting", "evolution", "gates", "context", "scales", "adapters")
+_LIST_GROUPS = ("forgetting", "evolution", "gates", "context", "adapters")
 _ASKED_FOR = ("evolution", "gates", "context")  # trained wherever the federation file has them
 _SHARES = {"dense": 1.0, "concepts": 0.5, "transitions": 0.7, "bias": 0.2, "forgetting": 0.05, "scales": 0.1}
 
@@ -108,6 +111,7 @@ def _with_pairs(
     overlays.append({"privacy": {"participations": participations(file, facts.people)}})
     if file.privacy.user:
         overlays.append(_fitted(read(overlays), facts, width))
+        overlays.append({"privacy": {"participations": participations(read(overlays), facts.people)}})
     if file.privacy.level == "both":
         overlays.append(_kept_to_windows(lambda more: read([*overlays, *more]), facts, width))
     return [*overlays, _told(read(overlays), facts, width)]
@@ -148,11 +152,13 @@ def _base(file: FederationFile, facts: Facts, width: int) -> Overlay:
     }
     if facts.shown_lists:
         # What was chosen out of a list tells more than what was chosen next: the latter undoes the start of the heads.
-        # So the views stay what the catalogue gives, in full; what learns is the encoder, in few rounds.
+        # So the views stay what the catalogue gives, in full; what learns is the encoder, in few rounds. What is shown
+        # is fresh mostly, and has no count yet: counts say what negatives are drawn by, and nothing more.
         overlay["model"] |= {
             "dense_width": width,
             "concepts": min(_MOST_CONCEPTS_OPENLY, facts.items),
             "concept_top": 16,
+            "popularity_scale": 0.001,
         }
         overlay["windows"] |= {"shown": 8, "only_shown": True, "negative_popularity": 1.0}
         overlay["training"] |= {"rounds": 16, "groups": list(_LIST_GROUPS)}
@@ -199,16 +205,44 @@ def _fitted(file: FederationFile, facts: Facts, width: int) -> Overlay:
         for group in file.trained_groups
         if group in ("dense", *_SMALL, *_ASKED_FOR) or group_size(file, group, width) <= largest(group)
     ]
-    model: dict[str, Any] = {}
-    if "dense" in groups:
-        numbers = int(largest("dense", _DENSE_RATIO))
-        if numbers < _LEAST_AXES**2:
-            groups.remove("dense")
-        elif numbers < min(_NARROW, width) * width:
-            model["dense_trained"] = math.isqrt(numbers)
-        else:
-            model["dense_width"] = min(_WIDE, width, numbers // width)
-    return {"model": model, "training": {"groups": groups}}
+    if "dense" not in groups:
+        return {"training": {"groups": groups}}
+    numbers, narrow = int(largest("dense", _DENSE_RATIO)), min(_NARROW, width)
+    if numbers < _LEAST_AXES**2:
+        return _few_numbers(file, numbers * file.training.rounds // _FEW_ROUNDS)
+    if numbers >= narrow * width:
+        return {"model": {"dense_width": min(_WIDE, width, numbers // width)}, "training": {"groups": groups}}
+    trained = max(narrow, math.isqrt(numbers))
+    # Beyond what noise leaves room for, steps are shorter.
+    rates = dict.fromkeys(("dense", "transitions"), round(min(1.0, numbers / trained**2), 2))
+    return {
+        "model": {"dense_trained": trained},
+        "optimizer": {"group_rates": rates},
+        "training": {"groups": groups},
+    }
+
+
+def _few_numbers(file: FederationFile, numbers: int) -> Overlay:
+    """Few people: how much each view counts, how fast interest is forgotten, and a small turn of the dense view.
+
+    Args:
+        file: the terms so far.
+        numbers: of the dense view that stand out of the noise of so few rounds.
+    """
+    groups = [group for group in file.trained_groups if group in (*_SMALL, *_ASKED_FOR)]
+    overlay: Overlay = {
+        "model": {},
+        "training": {"groups": groups, "rounds": _FEW_ROUNDS},
+        "optimizer": {"learning_rate": 0.04, "group_rates": {"scales": 60.0}},
+        "evaluation": {"every_rounds": _FEW_ROUNDS},
+    }
+    if file.privacy.shares.get("statistics", 0.0) > _DEAR_COUNTS:
+        overlay["model"] |= {"popularity": False}
+        overlay |= {"privacy": {"shares": {"statistics": 0.0}}}
+    if numbers >= _FEW_AXES**2:
+        overlay["model"] |= {"dense_trained": math.isqrt(numbers)}
+        overlay["training"]["groups"] = ["dense", *groups]
+    return overlay
 
 
 def _told(file: FederationFile, facts: Facts, width: int) -> Overlay:

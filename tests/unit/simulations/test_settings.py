@@ -41,9 +41,9 @@ def test_a_file_of_the_callers_own_is_taken_without_the_recipe(tmp_path):
 
 def test_fewer_devices_a_round_answer_less_often():
     all_of_them = resolve("demo", FACTS, None, [], None, None, "user", "secure")
-    some = resolve("demo", FACTS, None, [], None, 190, "user", "secure")
+    some = resolve("demo", FACTS, None, [], None, 950, "user", "secure")
     assert (all_of_them.training.clients_per_round, all_of_them.privacy.participations["update"]) == (1_900, 40)
-    assert (some.training.clients_per_round, some.privacy.participations["update"]) == (190, 4)
+    assert (some.training.clients_per_round, some.privacy.participations["update"]) == (950, 20)
 
 
 def test_event_level_privacy_alone_has_noise_of_each_devices_own():
