@@ -12,7 +12,7 @@ import typer
 from shared.cli import Debug, Json, command_group, exit_on_error
 from shared.errors import Misconfigured
 from simulations.interruption import resumable
-from simulations.options import AcceleratorName, Aggregation, Privacy
+from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Privacy
 
 _PROGRAM = "hushrec-simulate"
 
@@ -51,7 +51,7 @@ List = Annotated[bool, typer.Option("--list", help="Print the names there are, a
 
 @app.command()
 def run(
-    data: Data = "demo",
+    data: Data = DEFAULT_DATA,
     federation: Federation = None,
     settings: Settings = None,
     rounds: Rounds = None,
@@ -369,7 +369,7 @@ def _chosen(names: list[str] | None, known: Mapping[str, object]) -> list[str]:
 
 def _fresh_folder(data: str) -> Path:
     """The first free `runs/NAME-N`."""
-    kind, _, place = data.partition(":")
+    kind, _, place = data.partition("?")[0].partition(":")
     name = re.sub(r"[^\w.-]+", "-", Path(place).name or kind)
     number = 1
     while (folder := Path("runs") / f"{name}-{number}").exists():

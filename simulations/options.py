@@ -7,3 +7,5 @@ Aggregation = Literal["checked", "secure", "ideal", "plain"]
 Engine = Literal["local", "ray"]
 AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
 Which = Literal["fast", "all", "none"]
+
+DEFAULT_DATA = "demo?people=600"  # of a run: enough people to teach a small model, and masked in a minute

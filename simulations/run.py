@@ -24,7 +24,7 @@ from simulations.arguments import check_arguments
 from simulations.datasets import Dataset, load, spec_of
 from simulations.engine import Prior, RunFolder, Trained, train_federation
 from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
-from simulations.options import AcceleratorName, Aggregation, Engine, Privacy, Which
+from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Engine, Privacy, Which
 from simulations.processors import processors
 from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
 from simulations.settings import facts_of, resolve
@@ -37,7 +37,7 @@ _WORTH_HELPERS = 3000  # devices; each helper takes half a gigabyte
 
 
 def simulate(
-    data: PathArgument | Dataset = "demo",
+    data: PathArgument | Dataset = DEFAULT_DATA,
     *,
     federation: PathArgument | None = None,
     set: Sequence[str] = (),

@@ -31,6 +31,7 @@ _CLIP = 0.001  # so short that nearly every device reaches it: then it is the di
 _COUNT_RATIO = 3.0  # of an item's mean count and its noise
 _LEAST_COUNTED, _MOST_COUNTED = 0.05, 0.5  # share of the budget
 _EVALUATED = 0.02  # share of the budget
+_WINDOW_OVER_PERSON = 0.5  # of a window's epsilon and a person's, at most: else the former says next to nothing
 # Of the bound of an update, which one window moves it by at most: the first that windows' promise leaves room for.
 _WINDOW_MOVES = (0.75, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1)
 _SMALL = ("forgetting", "scales")  # a few numbers that stand out of any noise
@@ -180,14 +181,17 @@ def _kept_to_windows(read: Callable[[Sequence[Overlay]], FederationFile], facts:
     """
     counting = read([]).privacy.shares.get("statistics", 0.0)
     overlay: Overlay = {}
-    for share, moves in itertools.product((counting, counting / 2, counting / 4), _WINDOW_MOVES):
+    before = read([]).privacy
+    limit = min(before.spread_event_epsilon, _WINDOW_OVER_PERSON * before.spread_epsilon)
+    for part, moves in itertools.product((1.0, 0.5, 0.25), _WINDOW_MOVES):
         norm = round(moves * read([]).expected_windows * _CLIP, 6)
-        overlay = {"clipping": {"window_norm": norm}, "privacy": {"shares": {"statistics": round(share, 3)}}}
+        shares = {"statistics": round(part * counting, 3), "evaluation": round(part * _EVALUATED, 3)}
+        overlay = {"clipping": {"window_norm": norm}, "privacy": {"shares": shares}}
         file = read([overlay])
         trained = sum(group_size(file, group, width) for group in file.trained_groups)
         dimension = max(row.dimension(file, facts.items, trained) for row in TASK_ROWS.values())
         promised = window_epsilon(file, dimension)
-        if promised is None or promised <= file.privacy.spread_event_epsilon:
+        if promised is None or promised <= limit:
             break
     return overlay
 
