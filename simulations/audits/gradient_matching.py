@@ -26,7 +26,7 @@ from simulations.engine import one_thread
 _CANDIDATES = 96
 _RIDGE = 0.1  # of the mean squared length of the candidates' own updates
 _CAUGHT_FROM = 0.75
-_MADE_UP = 12  # devices of the server's own for each candidate, whose updates are averaged
+_MADE_UP = 24  # devices of the server's own for each candidate, whose updates are averaged
 _PARTS = {
     "heads' gradients (matching)": (),
     "adapter's gradients (matching)": ('training.groups=["adapters"]', "model.lora_rank=64"),

@@ -5,7 +5,7 @@ import numpy as np
 from simulations.audits.active_server import run_active_server
 from tests.integration.audits.broken import with_failures_let_out, without_noise
 
-PEOPLE = 24
+PEOPLE = 40
 
 
 def test_no_trap_tells_who_met_the_item_and_a_device_that_lets_failures_out_does() -> None:
