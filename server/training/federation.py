@@ -215,7 +215,7 @@ class Federation:
             statistics = ItemStatistics.of_sum(result.total, self._items, math.sqrt(result.noise_variance))
             self._release = self._publish(statistics)
         report = report_of(request, (), result, time.perf_counter() - started)
-        self._close([report], self._at.state, statistics, observers)
+        self._close([report], self._at.state, statistics, observers, self._at.kept)
         return statistics, report
 
     def _round(self, grid: Grid, observers: Sequence[RoundObserver]) -> RoundReport:
@@ -286,7 +286,7 @@ class Federation:
         state: TrainingState,
         statistics: ItemStatistics | None,
         observers: Sequence[RoundObserver],
-        kept: Kept | None = None,
+        kept: Kept | None,
     ) -> None:
         """Log, tell the observers of the first, then let the round count by writing its checkpoint."""
         for report in reports:

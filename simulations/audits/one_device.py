@@ -38,7 +38,7 @@ Whole = NDArray[np.int64]
 # What is seen of an answer but for the bytes of its message: its kind, the fields of its records, its size in bytes.
 Look = tuple[str, tuple[tuple[str, tuple[str, ...]], ...], int]
 
-# Clipping binds everybody, as it does in the presets, so that each answer is as long as it may be.
+# Clipping binds everybody, as it does by the recipe, so that each answer is as long as it may be.
 BINDING = ("clipping.update_norm=0.001", "clipping.window_norm=0.001")
 
 

@@ -32,6 +32,7 @@ _STEADY = (
     "model.dense_trained=32",
     "model.popularity=false",
     "windows.events=16",
+    "windows.per_device=4",
     "windows.negatives=48",
     'training.groups=["dense", "forgetting", "scales"]',
 )

@@ -23,7 +23,19 @@ _GAMES = "amazon-games-2018"
 _COHORT = 1000
 _FEWER = 60  # people of the path one by one
 _ROUNDS = 3  # the first is not counted
-_SETTINGS = (f"training.clients_per_round={_COHORT}", f"training.rounds={_ROUNDS}")
+_SETTINGS = (
+    f"training.clients_per_round={_COHORT}",
+    f"training.rounds={_ROUNDS}",
+    'training.groups=["dense", "transitions", "forgetting", "bias", "scales"]',
+    "model.dense_width=128",
+    "model.dense_trained=384",
+    "model.concepts=64",
+    "model.popularity=true",
+    "statistics.items_per_device=8",
+    "windows.events=32",
+    "windows.per_device=8",
+    "windows.negatives=64",
+)
 
 
 def benchmark_games(progress: Progress) -> dict[str, Any]:
