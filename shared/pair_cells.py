@@ -4,9 +4,9 @@ A pair is two different items that one person chose. A small catalogue has a cel
 pairs than a device could send numbers, nearly all of which nobody ever chose: there each pair lies in several shared
 cells, found by a hash, and a pair's count is the least of its cells' (Cormode and Muthukrishnan 2005, "An improved data
 stream summary: the count-min sketch and its applications"). Which pairs there are is not known to the server, so it
-looks at all of them. That rules out the sketch with signs and a median (Charikar, Chen and Farach-Colton 2002): its
-error is the same for pairs that nobody chose, and of 142 million pairs the largest errors bury the 15,000 that three
-people share; the least of eight counts that can only be too large does not err for them.
+looks at all of them. That rules out the sketch with signs and a median (Charikar, Chen and Farach-Colton 2002): it errs
+as much for pairs that nobody chose, which are nearly all, and the largest of these errors bury the pairs that a few
+people share; of eight counts that can only be too large, the least hardly errs for them.
 """
 
 from dataclasses import dataclass

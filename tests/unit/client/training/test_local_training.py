@@ -386,6 +386,19 @@ def test_several_local_steps_are_the_same_steps_one_after_the_other(tiny):
     assert np.allclose(three, at - start, rtol=1e-3, atol=1e-6)
 
 
+def test_where_asked_only_what_was_chosen_out_of_a_known_list_teaches(tiny):
+    only = (*ALL, "windows.only_shown=true", "privacy.level=none")
+    release, _, local = training(tiny, *only)
+    unknown = events(["garden-0", "music-1", "kitchen-2", "cycling-3"])
+    assert not local.update(release, release.vector, GROUPS, unknown, Seeded()).any()
+    listed = [*unknown[:3], replace(unknown[3], shown=("music-4", "garden-1"))]
+    assert local.update(release, release.vector, GROUPS, listed, Seeded()).any()
+    # What stands before it is its history, listed or not.
+    other = [replace(listed[0], item="kitchen-5"), *listed[1:]]
+    first, second = (local.update(release, release.vector, GROUPS, log, Seeded()) for log in (listed, other))
+    assert not np.allclose(first, second, atol=1e-6)
+
+
 def test_prints_hold_sizes_only(tiny):
     release, model, local = training(tiny)
     local.update(release, release.vector, HEADS, LOG, Seeded())

@@ -92,6 +92,18 @@ def test_every_option_of_init_reaches_its_file(tmp_path):
     assert call("check", home.directory).exit_code == 0
 
 
+def test_people_fit_the_federation_file_to_them(tmp_path):
+    call("init", tmp_path / "many", "--people", 5000, "--items", 4000, "--events", 90)
+    call("init", tmp_path / "few", "--people", 100, "--items", 4000, "--events", 90)
+    many, few = (Home.open(tmp_path / name).federation() for name in ("many", "few"))
+    assert (many.training.clients_per_round, few.training.clients_per_round) == (4096, 100)
+    assert many.round.minimum_answers == few.round.minimum_answers == 50
+    assert {"dense"} <= set(many.training.groups)
+    assert set(few.training.groups) == {"forgetting", "scales"}
+    assert few.training.reasons["dense"].startswith("left off")
+    assert call("check", tmp_path / "many").exit_code == 0
+
+
 def test_without_changes_the_federation_file_keeps_its_comments(home):
     assert home.federation_path.read_text().count("#") == default_federation_text().count("#")
     assert home.federation() == read_federation(settings=["round.minimum_answers=50"])
@@ -105,6 +117,7 @@ def test_without_changes_the_federation_file_keeps_its_comments(home):
         (["--also", "a b"], "names: expected names and addresses"),
         (["--set", "training.ruonds=3"], "training.ruonds"),
         (["--federation", "none.toml"], "none.toml"),
+        (["--federation", "none.toml", "--people", 90], "--people: expected it without --federation"),
     ],
 )
 def test_wrong_options_of_init_name_the_key_and_make_nothing(tmp_path, options, said):

@@ -17,6 +17,8 @@ from server.training.optimizer import ServerOptimizer, optimizer_for
 from server.training.round import RoundReport, TrainingState, advance, request_for
 from shared.errors import Corrupt, Misconfigured
 from shared.item_statistics import ItemStatistics
+from shared.metrics import encode_metrics
+from shared.metrics.federated import BREADTH, QUALITY
 from shared.pair_cells import PairCounts
 from shared.privacy import rho_for
 from simulations.devices import DeviceStates, Dropouts, InProcessGrid, StateJournal
@@ -346,3 +348,56 @@ def test_an_adaptive_clip_follows_the_quantile_and_leaves_the_step_alone(toy):
     assert after.vector.tolist() == alone.vector.tolist()
     skipped, _ = advance(file, layout, optimizer, state, SumResult(None, CohortCounts(selected=4)))
     assert skipped.clip_norm == 2.0
+
+
+class _Measured:
+    """Stands where devices are summed: every update is the same, and evaluations find these figures, one by one."""
+
+    def __init__(self, figures):
+        self._figures, self.asked = iter(figures), []
+
+    def sum(self, grid, cohort, request, clock):
+        counts = CohortCounts(len(cohort), len(cohort), 0, 0, {}, 0, 0, 0)
+        if request.task == "update":
+            return SumResult(np.ones(request.terms.configuration.dimension), counts)
+        self.asked.append(request.round_number)
+        figures = dict.fromkeys((*QUALITY, *BREADTH), 0.5) | {"ndcg@10": next(self._figures)}
+        return SumResult(10_000 * encode_metrics(figures, 5).astype(np.float64), counts)
+
+
+EVALUATING = ("evaluation.every_rounds=2", "evaluation.clients=4")
+
+
+def test_it_is_evaluated_before_the_first_round_and_after_the_last(toy):
+    measured = _Measured([0.3] * 5)
+    train(toy, *EVALUATING, "training.rounds=5", aggregator=measured)
+    assert measured.asked == [0, 2, 4, 5]
+
+
+def test_parameters_that_evaluations_call_worse_are_not_released(toy):
+    vectors = {}
+
+    class Seen:
+        def on_round(self, report, vector):
+            vectors[report.number] = vector.copy()
+
+    # 10,000 devices: a figure deviates by .005
+    federation, _ = train(
+        toy, *EVALUATING, aggregator=_Measured([0.30, 0.35, 0.30, 0.31]), observers=[Seen()]
+    )  # fmt: skip
+    vector, number = federation.released
+    assert number == 2
+    assert np.array_equal(vector, vectors[2])
+    assert not np.array_equal(vector, federation.vector)
+    resumed = toy.federation(*EVALUATING, clock=simulated_clock(), resume=True)
+    assert resumed.released[1] == 2
+    assert np.array_equal(resumed.released[0], vector)
+
+
+def test_without_such_a_word_the_newest_parameters_are_released(toy):
+    federation, _ = train(toy, *EVALUATING, aggregator=_Measured([0.30, 0.31, 0.305, 0.31]))
+    vector, number = federation.released
+    assert number == 6
+    assert np.array_equal(vector, federation.vector)
+    never, _ = train(replace(toy, folder=toy.folder / "never"))
+    assert never.released[1] == 6
