@@ -59,7 +59,7 @@ def test_the_references_are_pages(site, page, anchor):
 def test_a_link_to_a_file_leads_to_a_page_that_shows_it(site):
     assert 'href="policy.toml.html"' in (site / "client/index.html").read_text(encoding="utf-8")
     assert "smallest_cohort" in (site / "client/policy.toml.html").read_text(encoding="utf-8")
-    assert "pictures.toml" in (site / "simulations/presets.html").read_text(encoding="utf-8")
+    assert "movielens.json" in (site / "simulations/presets/graphs.html").read_text(encoding="utf-8")
 
 
 def test_a_page_loads_nothing_from_elsewhere(site):

@@ -89,16 +89,12 @@ def test_what_is_left_with_nobody_elses_noise():
 
 
 def test_what_a_plan_prints():
-    (row,) = plan_table(Facts(2_000, 10_000), epsilon=2.0, clients_per_round=100, rounds=20, settings=SETTINGS[1:])[
-        "rows"
-    ]
-    file = read_federation(settings=[*SETTINGS, "privacy.user_epsilon=2.0"])
-    answers = [("update", 1, 1), ("statistics", 1, 1), ("evaluation", 1, file.privacy.most_answers("evaluation"))]
-    file = file.model_copy(
-        update={
-            "privacy": file.privacy.model_copy(update={"participations": file.privacy.participations | {"update": 1}})
-        }
-    )
+    facts = Facts(2_000, 10_000)
+    (row,) = plan_table(facts, epsilon=2.0, clients_per_round=100, rounds=20, settings=SETTINGS[1:])["rows"]
+    settings = [*SETTINGS[1:], "privacy.user_epsilon=2.0"]
+    file = resolve("events", facts, None, settings, 20, 100, "both", "ideal")
+    answers = answers_of(file)
+    assert {task for task, _, _ in answers} == {"update", "evaluation"}
     assert within_a_percent(2.0, by_loss_distribution(in_units(file, answers, None), file.privacy.user_delta))
     windows = by_loss_distribution(in_units(file, answers, None, window=True), file.privacy.event_delta)
     assert row["epsilon of a window"] >= windows * (1 - 1e-4)  # at its own dimension, which is larger than this

@@ -2,15 +2,18 @@
 
 import re
 import runpy
+from typing import get_args
 
 import pytest
 
+from client.recommender.reasons import Kind
 from client.store import Store
 from shared.behaviour import EventKind
 from tests.support.places import make_place
 from tests.support.served import ROOT, served
 from tests.support.tiny import catalogue
 
+REASON = re.compile(rf"  [+-]\d+\.\d\d ({'|'.join(get_args(Kind))}) .*")
 EXAMPLE = ROOT / "simulations" / "examples" / "host_app.py"
 
 
@@ -35,12 +38,7 @@ def test_the_host_app_tells_asks_and_shows_what_the_device_holds(place, capsys):
         offers = [line.partition(":")[0] for line in lines if "because of" in line]
         assert len(offers) == 3
         assert set(offers) <= titles
-        assert (
-            sum(
-                bool(re.fullmatch(r"  [+-]\d+\.\d\d (event|course|concept|text|popularity) .*", line)) for line in lines
-            )
-            == 9
-        )
+        assert sum(bool(REASON.fullmatch(line)) for line in lines) == 9
         assert sum(line.endswith("%") for line in lines) == 3
         assert lines[-1].startswith("epsilon spent: 0.00 of ")
     with Store.open(place.home.store, place.data_key, read_only=True) as store:
