@@ -61,8 +61,8 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="At most so many at work; no figure moves. One for each processor when left out, with "
-            "the local engine from 3,000 people on.",
+            help="At most so many at work; no figure moves. When left out, one for each processor; with the local "
+            "engine no more than one for each 1,500 people, or 400 under masks.",
         ),
     ] = None,
     device: Annotated[

@@ -8,4 +8,4 @@ Engine = Literal["local", "ray"]
 AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
 Which = Literal["fast", "all", "none"]
 
-DEFAULT_DATA = "demo?people=600"  # of a run: enough people to teach a small model, and masked in a minute
+DEFAULT_DATA = "demo?people=1000"  # of a run: enough people to teach a small model, and masked in a minute

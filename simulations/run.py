@@ -33,7 +33,7 @@ from simulations.studies import cold_start_curve, measure_baselines
 _EXAMPLES = 3
 _ON_DEVICE = 500  # people at most
 _EXAMPLE_EVENTS = 5
-_WORTH_HELPERS = 3000  # devices; each helper takes half a gigabyte
+_WORTH_A_PROCESS, _WORTH_ONE_MASKED = 1500, 400  # devices; each process takes half a gigabyte
 
 
 def simulate(
@@ -69,7 +69,7 @@ def simulate(
         engine: local (this process and others of this machine) or ray (the processors of the Ray cluster that
             RAY_ADDRESS names, or of this machine); it changes no figure.
         processes: that devices run in; their number changes no figure. Left out, one for each processor, with the local
-            engine from 3,000 people with a device on.
+            engine: one for each 1,500 people with a device, or 400 under masks.
         device: that encodes texts and computes what people's devices do together: cpu, cuda (a GPU), mps (Apple's), or
             auto, the best that is there. Figures differ a little from one to another.
         privacy: level of the promise; see the federation file.
@@ -126,7 +126,7 @@ def simulate(
     folder = RunFolder.open(out, identity, resume)
     first_only = aggregation == "checked" and settings.sum.mode == "secure"
     if processes is None and engine == "local":
-        processes = _processes(len(world.members))
+        processes = _processes(len(world.members), settings.sum.mode == "secure")
     trained = train_federation(
         world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes, accelerator
     )
@@ -238,9 +238,9 @@ def _plan(world: World, trained: Trained) -> list[dict[str, Any]]:
     return [asdict(row) for row in plan_groups(trained.release.federation, facts.people, width, facts.events)]
 
 
-def _processes(devices: int) -> int:
-    """As many as there are processors, where the devices' work is worth starting them."""
-    return processors() if devices >= _WORTH_HELPERS else 1
+def _processes(devices: int, masked: bool) -> int:
+    """As many as the devices' work is worth starting, of as many as there are processors."""
+    return max(1, min(processors(), devices // (_WORTH_ONE_MASKED if masked else _WORTH_A_PROCESS)))
 
 
 def _without_privacy(

@@ -21,7 +21,7 @@ Overlay = dict[str, dict[str, Any]]
 _ITEMS_PER_CONCEPT = 13
 _FEWEST_CONCEPTS, _MOST_CONCEPTS, _MOST_CONCEPTS_OPENLY = 8, 64, 256
 _NARROW, _WIDE = 64, 128  # numbers of the dense view that all axes of a text may turn into, at least and at most
-_LEAST_AXES = 28  # where noise leaves fewer of the dense view, matrices teach nothing
+_LEAST_AXES = 56  # where noise leaves fewer of the dense view, matrices teach nothing
 _FEW_ROUNDS = 8  # then: spread over fewer rounds, each has less noise, and the few numbers that are left learn quickly
 _FEW_AXES = 16
 _DEAR_COUNTS = 0.25  # share of the budget beyond which so few people count nothing
@@ -31,7 +31,7 @@ _CLIP = 0.001  # so short that nearly every device reaches it: then it is the di
 _COUNT_RATIO = 3.0  # of an item's mean count and its noise
 _LEAST_COUNTED, _MOST_COUNTED = 0.05, 0.5  # share of the budget
 _EVALUATED = 0.02  # share of the budget
-_WINDOW_OVER_PERSON = 0.5  # of a window's epsilon and a person's, at most: else the former says next to nothing
+_WINDOW_OVER_PERSON = 0.75  # of a window's epsilon and a person's, at most: nearer to it, it says nothing beyond
 # Of the bound of an update, which one window moves it by at most: the first that windows' promise leaves room for.
 _WINDOW_MOVES = (0.75, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1)
 _SMALL = ("forgetting", "scales")  # a few numbers that stand out of any noise

@@ -44,8 +44,9 @@ def add_mask(accumulator: Words, key: bytes, sign: Literal[1, -1]) -> None:
             f"{accumulator.ndim} dimensions and {sign}"
         )
     combine = np.add if sign == 1 else np.subtract
-    stream, buffer = key_stream(key), bytearray(4 * _CHUNK + _SLACK)
-    words = np.frombuffer(buffer, "<u4", _CHUNK)
+    length = min(_CHUNK, len(accumulator))
+    stream, buffer = key_stream(key), bytearray(4 * length + _SLACK)
+    words = np.frombuffer(buffer, "<u4", length)
     for start in range(0, len(accumulator), _CHUNK):
         part = accumulator[start : start + _CHUNK]
         stream.update_into(memoryview(_ZEROS)[: part.nbytes], buffer)

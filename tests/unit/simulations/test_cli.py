@@ -46,7 +46,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
     arguments = simulated[0]
     del arguments["progress"]
     assert arguments == {
-        "data": "demo?people=600",
+        "data": "demo?people=1000",
         "federation": None,
         "set": (),
         "rounds": None,

@@ -35,7 +35,18 @@ def test_it_gives_a_federation_file_at_every_size_and_level(facts, level):
 def test_windows_get_what_they_are_promised(facts, epsilon):
     file = resolved(facts, f"privacy.user_epsilon={epsilon}", f"privacy.event_epsilon={epsilon}")
     dimension = max(facts.items, sum(group_size(file, group, WIDTH) for group in file.trained_groups))
-    assert window_epsilon(file, dimension) <= epsilon
+    promised = window_epsilon(file, dimension)
+    assert promised <= min(epsilon, 0.75 * file.privacy.user_epsilon)
+    moves = file.clipping.window_norm / file.expected_windows / file.clipping.update_norm
+    assert moves >= 0.4  # shorter windows leave less to learn than noise covers
+
+
+@pytest.mark.parametrize(("people", "rounds"), [(300, 8), (1_400, 8), (2_000, 40), (5_738, 40)])
+def test_few_people_learn_few_numbers_in_few_rounds(people, rounds):
+    for level in ("user", "both"):
+        file = resolved(Facts(people, 416, 26), f"privacy.level={level}")
+        assert file.training.rounds == rounds
+        assert ("transitions" in file.trained_groups) == (rounds > 8)
 
 
 @pytest.mark.parametrize("facts", FACTS, ids=str)
