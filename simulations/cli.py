@@ -26,6 +26,7 @@ COMPARISONS = {
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
     "interests": "whether devices find their people's hidden interests, and concepts the hidden subtopics (demo only)",
     "privacy": "how much of the quality without a promise is kept at each --epsilon, over --seeds",
+    "recipe": "the recipe at --epsilon, beside --tries settings drawn at random: the best of them by the validation part",
 }
 
 Data = Annotated[
@@ -154,9 +155,13 @@ def compare(
     seed: Seed = 0,
     epsilon: Annotated[
         list[float] | None,
-        typer.Option(min=0.0, help="For `privacy`: user-level promises to compare; further ones may follow it."),
+        typer.Option(
+            min=0.0,
+            help="User-level promise: for `privacy`, those to compare (further ones may follow it); for `recipe`, one.",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="For `privacy`: how many seeds, from --seed on.")] = 1,
+    tries: Annotated[int, typer.Option(min=1, help="For `recipe`: settings drawn at random.")] = 10,
     list_only: List = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -185,6 +190,7 @@ def compare(
                     seed=seed,
                     epsilons=epsilons,
                     seeds=seeds,
+                    tries=tries,
                     progress=progress,
                 )
                 for name in chosen

@@ -18,7 +18,9 @@ from simulations.studies.ablations import measure_ablations
 from simulations.studies.baseline_comparison import measure_baselines
 from simulations.studies.cold_start import measure_cold_start
 from simulations.studies.drift import measure_changes
+from simulations.studies.paired import measure_of
 from simulations.studies.privacy_cost import measure_privacy_cost
+from simulations.studies.recipe_trials import measure_recipe
 from simulations.studies.recovery import measure_recovered
 from simulations.studies.study_runs import StudyRuns
 
@@ -35,9 +37,10 @@ def run_comparison(
     seed: int = 0,
     epsilons: Sequence[float] = (8.0,),
     seeds: int = 1,
+    tries: int = 10,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure one comparison, without a promise unless it is `privacy`.
+    """Measure one comparison, without a promise unless it is `privacy` or `recipe`.
 
     Args:
         name: one of the names in `COMPARISONS` of the command line.
@@ -48,8 +51,9 @@ def run_comparison(
         clients_per_round: instead of the federation file's.
         engine: local or ray.
         seed: of everything that is drawn.
-        epsilons: user-level ones, for `privacy`.
+        epsilons: user-level ones, for `privacy`; `recipe` takes the first.
         seeds: how many, from `seed` on, for `privacy`.
+        tries: settings drawn at random, for `recipe`.
         progress: where stages are shown.
 
     Returns:
@@ -69,6 +73,8 @@ def run_comparison(
     told = {"data": data, "seed": seed}
     if name == "privacy":
         return told | measure_privacy_cost([trials(seed + number) for number in range(seeds)], epsilons)
+    if name == "recipe":
+        return told | measure_recipe(trials(seed), epsilons[0], tries)
     return told | {"privacy": "none", "rows": _COMPARISONS[name](trials(seed))}
 
 
@@ -114,7 +120,7 @@ _COMPARISONS: dict[str, Callable[[StudyRuns], list[dict[str, Any]]]] = {
 
 
 def _row(model: str, evaluation: Evaluation) -> dict[str, Any]:
-    way, name = ("impressions", "auc") if "impressions" in evaluation.values else ("sampled", "ndcg@10")
+    way, name = measure_of(evaluation)
     low, high = evaluation.interval(way, name)
     return {"model": model} | _flat(evaluation.figures()) | {f"{way} {name} interval": f"{low:.4f} to {high:.4f}"}
 
@@ -136,7 +142,7 @@ def _cost(trained: Trained) -> dict[str, float]:
 
 def _difference(evaluation: Evaluation, other: Evaluation) -> tuple[float, str]:
     """Mean gain of the headline metric over the same questions, with the interval of the paired differences."""
-    way, name = ("impressions", "auc") if "impressions" in evaluation.values else ("sampled", "ndcg@10")
+    way, name = measure_of(evaluation)
     gains = evaluation.values[way][name] - other.values[way][name]
     gains = gains[~np.isnan(gains)]
     low, high = bootstrap_interval(gains, seed=0)

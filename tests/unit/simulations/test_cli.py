@@ -188,7 +188,7 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
 
     _stand_in(monkeypatch, "simulations.studies", run_comparison=compare)
     assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
-        "ablations", "adapters", "baselines", "changes", "cold-start", "interests", "privacy",
+        "ablations", "adapters", "baselines", "changes", "cold-start", "interests", "privacy", "recipe",
     }  # fmt: skip
     answer = call("compare", "adapters", "--data", "demo", "--seed", "4", "--json")
     assert json.loads(answer.stdout) == {
@@ -196,7 +196,8 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     }
     assert [name for name, _ in calls] == ["adapters"]
     assert calls[0][1].keys() == {
-        "data", "federation", "set", "rounds", "clients_per_round", "engine", "seed", "epsilons", "seeds", "progress",
+        "data", "federation", "set", "rounds", "clients_per_round", "engine", "seed", "epsilons", "seeds", "tries",
+        "progress",
     }  # fmt: skip
     call("compare", "privacy", "--epsilon", "8", "2", "--seeds", "3", "--json")
     assert calls[1][0] == "privacy"
@@ -204,7 +205,7 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     unknown = call("compare", "adaptors")
     assert unknown.exit_code == 2
     assert (
-        "expected some of baselines, adapters, ablations, changes, cold-start, interests, privacy, got adaptors"
+        "expected some of baselines, adapters, ablations, changes, cold-start, interests, privacy, recipe, got adaptors"
         in unknown.stderr
     )
 
