@@ -26,7 +26,7 @@ COMPARISONS = {
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
     "interests": "whether devices find their people's hidden interests, and concepts the hidden subtopics (demo only)",
     "privacy": "how much of the quality without a promise is kept at each --epsilon, over --seeds",
-    "recipe": "the recipe at --epsilon, beside --tries settings drawn at random: the best of them by the validation part",
+    "recipe": "the recipe at --epsilon, beside --tries settings drawn at random, the best by the validation part",
 }
 
 Data = Annotated[

@@ -15,7 +15,7 @@ def measure_of(evaluation: Evaluation) -> tuple[str, str]:
     return ("impressions", "auc") if "impressions" in evaluation.values else ("sampled", "ndcg@10")
 
 
-def headline(evaluation: Evaluation) -> NDArray[np.float64]:
+def judged_by(evaluation: Evaluation) -> NDArray[np.float64]:
     """That metric of each question, float64 [questions]; NaN where there is none."""
     way, name = measure_of(evaluation)
     return np.asarray(evaluation.values[way][name], np.float64)
@@ -42,7 +42,7 @@ def share_kept(found: Sequence[Evaluation], of: Sequence[Evaluation]) -> dict[st
 
 def _sums(*evaluations: Evaluation) -> NDArray[np.float64]:
     """Sums of each person's figures under each of two models, float64 [2, people]."""
-    values = np.stack([headline(evaluation) for evaluation in evaluations])
+    values = np.stack([judged_by(evaluation) for evaluation in evaluations])
     asked = ~np.isnan(values).any(0)
     whose = np.unique(evaluations[0].questions.people[asked], return_inverse=True)[1]
     return np.stack([np.bincount(whose, value[asked]) for value in values])

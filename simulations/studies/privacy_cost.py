@@ -7,7 +7,7 @@ import numpy as np
 
 from simulations.engine import Trained
 from simulations.evaluation import Evaluation, evaluate
-from simulations.studies.paired import headline, measure_of, share_kept
+from simulations.studies.paired import judged_by, measure_of, share_kept
 from simulations.studies.study_runs import StudyRuns
 
 
@@ -47,7 +47,7 @@ def _row(trial: StudyRuns, epsilon: str, evaluation: Evaluation) -> dict[str, An
     return {
         "seed": trial.seed,
         "epsilon": epsilon,
-        f"{way} {name}": float(np.nanmean(headline(evaluation))),
+        f"{way} {name}": float(np.nanmean(judged_by(evaluation))),
         f"{way} {name} interval": f"{low:.4f} to {high:.4f}",
         "full ndcg@10": float(np.nanmean(evaluation.values["full"]["ndcg@10"])),
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulations.engine import Trained
 from simulations.evaluation import evaluate
-from simulations.studies.paired import headline, share_kept
+from simulations.studies.paired import judged_by, share_kept
 from simulations.studies.study_runs import StudyRuns
 
 _SMALL = ("forgetting", "scales")
@@ -52,7 +52,7 @@ def measure_recipe(trial: StudyRuns, epsilon: float, tries: int) -> dict[str, An
 
     def train(wishes: Sequence[str]) -> tuple[float, Trained]:
         trained = trial.train(f"privacy.user_epsilon={epsilon!r}", *wishes, privacy="user", aggregation="ideal")
-        return float(np.nanmean(headline(evaluate(trained.scorer, trial.world.split.validation)))), trained
+        return float(np.nanmean(judged_by(evaluate(trained.scorer, trial.world.split.validation)))), trained
 
     rng = np.random.default_rng(trial.seed)
     figure, by_recipe = train([])
@@ -67,7 +67,7 @@ def measure_recipe(trial: StudyRuns, epsilon: float, tries: int) -> dict[str, An
     mine, theirs = (evaluate(trained.scorer, trial.world.split.test) for trained in (by_recipe, best))
     return {
         "rows": rows,
-        "recipe": float(np.nanmean(headline(mine))),
-        "best of the random ones": float(np.nanmean(headline(theirs))),
+        "recipe": float(np.nanmean(judged_by(mine))),
+        "best of the random ones": float(np.nanmean(judged_by(theirs))),
         "recipe_over_best": share_kept([mine], [theirs]),
     }
