@@ -24,6 +24,7 @@ _LARGEST_REVOCATIONS = Revocations.largest_bytes
 _FREE = {
     "evaluation.clients",
     "evaluation.every_rounds",
+    "evaluation.patience",
     "optimizer",
     "round.deadline_seconds",
     "round.minimum_answers",

@@ -328,6 +328,12 @@ def _notes(world: World, trained: Trained, first_only: bool) -> list[str]:
         f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
         *trained.uncomputed,
     ]
+    done = max((report.number for report in trained.reports if report.task == "update"), default=0)
+    if done < settings.training.rounds:
+        notes.append(
+            f"Training ended after round {done} of {settings.training.rounds}: {settings.evaluation.patience} "
+            "evaluations in a row were clearly worse than the best before, which is what is released."
+        )
     notes += _data_notes(world)
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:

@@ -87,7 +87,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "reports": [report.to_json() for report in checkpoint.reports],
         "counted": checkpoint.counted,
         "counts_noise": 0.0 if counted is None else counted.noise,
-        "kept": None if kept is None else [kept.round_number, kept.accepted, kept.best, kept.deviation],
+        "kept": None if kept is None else [kept.round_number, kept.worse, kept.best, kept.deviation],
     }
     text = json.dumps(content, sort_keys=True)
     metadata = {"format": _FORMAT, "training": text, "sha256": _digest(tensors, text)}

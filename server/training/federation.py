@@ -174,9 +174,15 @@ class Federation:
     def released(self) -> tuple[Vector, int]:
         """The parameters to release, float32 [d], and after which round they were: see `server.training.keeping`."""
         kept, state = self._at.kept, self._at.state
-        if kept is None or kept.accepted:
+        if kept is None or not kept.worse:
             return state.vector.copy(), state.round_number
         return kept.vector.copy(), kept.round_number
+
+    @property
+    def stopped(self) -> bool:
+        """Whether evaluations have ended the training: `evaluation.patience` in a row found it clearly worse."""
+        kept, patience = self._at.kept, self.file.evaluation.patience
+        return kept is not None and 0 < patience <= kept.worse
 
     @property
     def reports(self) -> tuple[RoundReport, ...]:
@@ -186,11 +192,14 @@ class Federation:
     def run(
         self, grid: Grid, observers: Sequence[RoundObserver] = (), until: int | None = None
     ) -> Iterator[RoundReport]:
-        """Count, if the model wants popularity and no count was tried yet; then train to the last round, or `until`."""
+        """Count, if the model wants popularity and no count was tried yet; then train to the last round, or `until`.
+
+        It ends before that where evaluations say so: see `stopped`.
+        """
         if self.file.model.popularity and not self._at.counted:
             yield self.count(grid, observers)[1]
         last = self.file.training.rounds if until is None else min(until, self.file.training.rounds)
-        while self.round_number < last:
+        while self.round_number < last and not self.stopped:
             yield self._round(grid, observers)
 
     def count(self, grid: Grid, observers: Sequence[RoundObserver] = ()) -> tuple[ItemStatistics | None, RoundReport]:

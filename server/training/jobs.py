@@ -38,11 +38,13 @@ class TrainingProgress(BaseModel):
 
     Attributes:
         round: rounds done or skipped since release zero.
+        stopped: whether evaluations have ended the training.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     round: Rounds = 0
+    stopped: bool = False
 
 
 def submit_job(home: Home, count: int) -> TrainingJob:
@@ -50,7 +52,7 @@ def submit_job(home: Home, count: int) -> TrainingJob:
 
     Raises:
         NotYet: the server is not up, or has no release to start from.
-        Misconfigured: the federation file allows fewer rounds.
+        Misconfigured: the federation file allows fewer rounds, or evaluations have ended the training.
     """
     if count < 1:
         raise Misconfigured(f"rounds: expected a count of 1 and more, got {count}")
@@ -62,6 +64,13 @@ def submit_job(home: Home, count: int) -> TrainingJob:
         raise NotYet(
             f"{home.directory}: expected a release to start from, got none; "
             "make release zero with `hushrec-server catalogue`"
+        )
+    if read_progress(home).stopped:
+        raise Misconfigured(
+            f"{home.training}: expected a training that goes on, got one that stopped after round "
+            f"{read_progress(home).round}: {home.federation().evaluation.patience} evaluations in a row were clearly "
+            "worse than the best before (evaluation.patience). What was best is released; to train otherwise, make a "
+            "new server with `hushrec-server init`"
         )
     pending = pending_job(home)
     done = read_progress(home).round if pending is None else max(pending.until, read_progress(home).round)

@@ -1,5 +1,7 @@
 """Which parameters are released: the newest, unless the federation's own evaluations say that they are worse.
 
+Where they say so again and again, training ends early (Prechelt 1998, "Early Stopping - But When?").
+
 An evaluation is a private sum like any other, so what is chosen by it is paid for. Its figure carries the noise of the
 sum and the chance of who answered; only a loss that stands clear of both is one.
 """
@@ -21,13 +23,13 @@ class Kept:
     Attributes:
         vector: float32 [d], the newest parameters that were not found worse.
         round_number: after which round they were.
-        accepted: whether the newest evaluation is theirs.
+        worse: how many evaluations in a row, up to the newest, found clearly worse ones.
         best, deviation: the highest figure met, and its standard deviation.
     """
 
     vector: Vector
     round_number: int
-    accepted: bool
+    worse: int
     best: float
     deviation: float
 
@@ -44,16 +46,16 @@ def weigh(before: Kept | None, vector: Vector, round_number: int, metrics: Mappi
     Example:
         >>> kept = weigh(None, np.zeros(2, np.float32), 0, {"ndcg@10": 0.30, "ndcg@10 deviation": 0.01})
         >>> kept = weigh(kept, np.ones(2, np.float32), 5, {"ndcg@10": 0.20, "ndcg@10 deviation": 0.01})
-        >>> kept.round_number, kept.accepted
-        (0, False)
+        >>> kept.round_number, kept.worse
+        (0, 1)
     """
     if FIGURE not in metrics:
         return before
     figure, deviation = metrics[FIGURE], metrics[f"{FIGURE} deviation"]
     if before is None:
-        return Kept(vector, round_number, True, figure, deviation)
+        return Kept(vector, round_number, 0, figure, deviation)
     worse = before.best - figure > _CLEAR * math.hypot(deviation, before.deviation)
     best = (figure, deviation) if figure > before.best else (before.best, before.deviation)
     if worse:
-        return Kept(before.vector, before.round_number, False, *best)
-    return Kept(vector, round_number, True, *best)
+        return Kept(before.vector, before.round_number, before.worse + 1, *best)
+    return Kept(vector, round_number, 0, *best)

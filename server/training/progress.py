@@ -23,7 +23,9 @@ _REAL = ("seconds", "update_norm")
 Row = dict[str, str | int | float]
 
 
-def write_progress(home: Home, reports: Sequence["RoundReport"], round_number: int, rounds: int, release: str) -> None:
+def write_progress(
+    home: Home, reports: Sequence["RoundReport"], round_number: int, rounds: int, release: str, stopped: bool
+) -> None:
     """Write training/progress.json and training/rounds.csv.
 
     Args:
@@ -32,6 +34,7 @@ def write_progress(home: Home, reports: Sequence["RoundReport"], round_number: i
         round_number: rounds done, skipped ones included.
         rounds: how many there are in all.
         release: digest of the one that devices work under.
+        stopped: whether evaluations have ended the training.
 
     Raises:
         Misconfigured: a file cannot be written.
@@ -48,6 +51,7 @@ def write_progress(home: Home, reports: Sequence["RoundReport"], round_number: i
         "rounds": rounds,
         "skipped": sum(report.skipped for report in reports if report.task == "update"),
         "release": release,
+        "stopped": stopped,
         "last": rows[-1] if rows else None,
     }
     write_atomically(home.training / "progress.json", json.dumps(progress, ensure_ascii=False).encode())

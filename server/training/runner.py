@@ -102,7 +102,7 @@ class _TrainingRunner:
 
     def _write_journal(self) -> None:
         done, (_, head) = self._federation, _head(self._releases)
-        write_progress(self._home, done.reports, done.round_number, done.file.training.rounds, head)
+        write_progress(self._home, done.reports, done.round_number, done.file.training.rounds, head, done.stopped)
 
 
 def _head(releases: Releases) -> tuple[int, str]:

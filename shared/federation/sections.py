@@ -269,5 +269,6 @@ class EvaluationSettings(Section):
     """Federated metrics: each device ranks what it kept out of training, and sends how well that went."""
 
     every_rounds: Annotated[int, Field(ge=0)]
+    patience: Annotated[int, Field(ge=0)]
     clients: Annotated[int, Field(ge=2)]
     negatives: Annotated[int, Field(ge=1)]

@@ -401,3 +401,15 @@ def test_without_such_a_word_the_newest_parameters_are_released(toy):
     assert np.array_equal(vector, federation.vector)
     never, _ = train(replace(toy, folder=toy.folder / "never"))
     assert never.released[1] == 6
+
+
+@pytest.mark.parametrize(("patience", "rounds"), [(1, 2), (2, 4), (3, 6), (0, 6)])
+def test_training_ends_where_evaluations_in_a_row_call_it_worse(toy, patience, rounds):
+    measured = _Measured([0.35, 0.30, 0.30, 0.30])
+    wishes = (*EVALUATING, f"evaluation.patience={patience}")
+    federation, _ = train(toy, *wishes, aggregator=measured)
+    assert federation.round_number == rounds
+    assert federation.stopped == (patience > 0)
+    assert federation.released[1] == 0
+    resumed = toy.federation(*wishes, clock=simulated_clock(), resume=True, aggregator=measured)
+    assert (resumed.round_number, resumed.stopped) == (rounds, patience > 0)

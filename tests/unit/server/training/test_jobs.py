@@ -76,6 +76,13 @@ def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
             submit_job(home, 0)
 
 
+def test_a_training_that_evaluations_ended_takes_no_further_order(home: Home) -> None:
+    with instance_lock(home):
+        write_atomically(home.training / "progress.json", b'{"round": 4, "stopped": true}')
+        with pytest.raises(Misconfigured, match="stopped after round 4: 2 evaluations in a row.*hushrec-server init"):
+            submit_job(home, 1)
+
+
 def test_following_tells_each_round_and_ends_with_the_order(home: Home) -> None:
     heard: list[int] = []
     with instance_lock(home):
