@@ -65,6 +65,12 @@ class Misconfigured(HushrecError):
     code = "misconfigured"
 
 
+class StorageFailed(Misconfigured):
+    """A file cannot be written or read: the disk is full, read-only or broken. What was there before still counts."""
+
+    code = "storage"
+
+
 class Corrupt(HushrecError):
     """A file or a message is not what it claims to be."""
 

@@ -109,6 +109,7 @@ class DeviceFacade:
 
         Raises:
             Misconfigured: a time lies more than a day ahead; nothing is written.
+            StorageFailed: the disk is full; nothing is written.
         """
         now = self._now()
         events = [record.event(now) for record in records]
@@ -122,7 +123,7 @@ class DeviceFacade:
             {"ids"}: the row id of each record's event in their order, None for items that were only shown.
 
         Raises:
-            Misconfigured: as `log`.
+            Misconfigured, StorageFailed: as `log`.
         """
         now = self._now()
         with self._writing:
@@ -183,6 +184,7 @@ class DeviceFacade:
 
         Raises:
             NotYet: they are deleted, but their bytes are not gone from the file yet; delete once more.
+            StorageFailed: the disk is full, so that the same may be true, or nothing deleted; delete once more.
         """
         with self._writing:
             try:

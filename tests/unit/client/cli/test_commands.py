@@ -1,12 +1,14 @@
 """`hushrec-device`: what each command prints, writes and ends with, on a device that is not up and on one that is."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from client.cli import commands
+from client.cli.remote import RemoteDesk
 from client.home import Home
 from client.store import Store
 from shared.errors import NotYet
@@ -29,6 +31,15 @@ def run(monkeypatch):
 def home(run, tmp_path):
     run("init", tmp_path / "device", "--no-keyring", "--port", 0)
     return Home.open(tmp_path / "device")
+
+
+def test_a_full_disk_of_a_device_that_is_up_is_told_from_bad_input(run, home, monkeypatch):
+    answers = {"/v1/health": (200, {"ok": True}), "/v1/events": (507, {"error": "storage", "meaning": "no room"})}
+    monkeypatch.setattr(RemoteDesk, "_exchange", lambda self, method, path, *_, **__: answers[path])
+    home.api.write_text(json.dumps({"host": "127.0.0.1", "port": 1, "pid": os.getpid()}))
+    answer = run("log", home.directory, "--item", "a", "--json", status=2)
+    assert last(answer)["error"]["code"] == "storage"
+    assert "no room" in answer.stderr
 
 
 def last(result):

@@ -1,12 +1,16 @@
 """The local API: what it answers, and that what was told, muted or deleted counts at once."""
 
 import json
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from client.facade import DeviceFacade
 from client.http_api import make_api
+from client.store import Store
 from shared.behaviour import EventKind
+from shared.errors import StorageFailed
 from tests.support.asking_device import HOST, TOKEN, Asking
 from tests.support.fakes import FakeRanking
 
@@ -228,9 +232,46 @@ def test_a_fault_of_ours_is_one_word_and_its_log_line_names_no_text(api, ranking
     assert "RuntimeError at test_api.py:" in caplog.text
 
 
-def test_two_clients_at_once_lose_nothing_and_get_ids_of_their_own(store):
-    from client.facade import DeviceFacade
+def test_a_full_disk_asks_to_keep_the_event_and_call_again_which_then_works(tmp_path, caplog):
+    with Store.open(tmp_path / "store.sqlite", b"k" * 32) as store:
+        api = Asking(make_api(DeviceFacade(store, FakeRanking(store), dict, lambda: 1_800_000_000.0), TOKEN, {HOST}))
+        write(api, {"kind": "click", "item": "music-0"})
+        connection = store._database._file._connection
+        ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        large = {"kind": "search", "text": "the words of a person" * 400, "key": "a"}
+        with caplog.at_level(logging.ERROR):
+            answer = api.ask("POST", "/v1/events", {"events": [large]})
+        assert (answer.status, answer.json()["error"]) == (507, "storage")
+        assert "call again" in answer.json()["meaning"]
+        assert "SQLITE_FULL" in caplog.text
+        assert "the words" not in caplog.text + answer.body.decode()
+        assert [event.item for _, event in store.rows()] == ["music-0"]
+        connection.execute(f"PRAGMA max_page_count = {pages + 100}")
+        assert write(api, large) == write(api, large) == [2]
+        api.close()
 
+
+@pytest.mark.parametrize(
+    ("method", "target", "content", "broken"),
+    [
+        ("DELETE", "/v1/events", b"", "store.delete_all"),
+        ("POST", "/v1/feedback", {"feedback": [{"action": "clicked", "item": "a"}]}, "store.append"),
+        ("POST", "/v1/interests/music", {"action": "mute"}, "ranking.control"),
+    ],
+)
+def test_whatever_cannot_be_written_is_told_from_a_wrong_request(api, store, ranking, method, target, content, broken):
+    def full(*_):
+        raise StorageFailed("no room in /home/of/a/person")
+
+    part, name = broken.split(".")
+    setattr({"store": store, "ranking": ranking}[part], name, full)
+    answer = api.ask(method, target, content)
+    assert (answer.status, answer.json()["error"]) == (507, "storage")
+    assert b"/home" not in answer.body
+
+
+def test_two_clients_at_once_lose_nothing_and_get_ids_of_their_own(store):
     facade = DeviceFacade(store, FakeRanking(store), dict, lambda: 1_800_000_000.0)
 
     def one(client):
