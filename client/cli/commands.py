@@ -266,7 +266,10 @@ def forget(
             answer = facade.forget(event)
         if as_json:
             return print_json(answer)
-        print(f"{answer['deleted']} events are gone")
+        print(
+            f"{answer['deleted']} events are gone; what sums told of them before stays in released models, and what it "
+            "cost stays spent"
+        )
 
 
 @app.command()

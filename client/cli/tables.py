@@ -35,6 +35,10 @@ def print_interests(answer: Mapping[str, Any]) -> None:
     rows = [
         (one["name"], f"{one['share']:.1%}", f"{one['uncertainty']:.1%}", _decision(one)) for one in answer["concepts"]
     ]
+    if not answer["events"]:
+        _console().print(Text("nothing is known of you: there are no events"))
+        decided = [(name, said) for name, _, _, said in rows if said]
+        return _print("what you decided stays", ("concept", "decided"), decided) if decided else None
     _print(f"interests, from {answer['events']} events", ("concept", "share", "unsure by", "decided"), rows)
     levels = ", ".join(f"{name} {weight:.2f}" for name, weight in answer["levels"].items())
     _console().print(Text(plain(f"levels: {levels}; drift {answer['drift']:.2f}")))

@@ -203,6 +203,19 @@ def test_forgetting_asks_first(run, home):
     assert stored(home) == []
 
 
+def test_after_forgetting_nothing_is_said_to_be_known(run, home):
+    run("log", home.directory, "--item", "kitchen-0")
+    run("interests", home.directory, "--mute", "music")
+    run("forget", home.directory, "--yes")
+    said = run("interests", home.directory).stdout
+    assert "nothing is known of you" in said
+    assert "kitchen" not in said
+    assert "muted" in said
+    assert "%" not in said
+    run("interests", home.directory, "--clear", "music")
+    assert run("interests", home.directory).stdout.strip() == "nothing is known of you: there are no events"
+
+
 def test_an_export_is_written_for_its_owner_only_and_over_nothing(run, home, tmp_path):
     run("log", home.directory, "--item", "kitchen-0", "--time-seconds", "5")
     out = tmp_path / "mine.json"

@@ -76,6 +76,18 @@ def test_answers_are_plain_data_that_json_can_hold(ranking, store):
     assert all(0 < offer["propensity"] <= 1 for offer in answers[0])
 
 
+def test_nothing_is_said_of_a_person_whose_events_are_gone(ranking, store):
+    store.append(person(0, 6))
+    assert "you chose" in " ".join(offer["because"] for offer in ranking.recommend(9, PLAIN, (), None))
+    store.delete_all()
+    for offer in ranking.recommend(24, PLAIN, (), None):
+        assert not {"event", "companion", "course", "concept"} & {reason["kind"] for reason in offer["reasons"]}
+        assert "you" not in offer["because"]
+    known = ranking.interests()
+    assert known["events"] == known["drift"] == 0
+    assert {concept["share"] for concept in known["concepts"]} == {0.0}
+
+
 def test_every_event_counts_from_the_next_question_on(ranking, store, moved):
     assert scores(ranking) == pytest.approx(rebuilt(moved, []), abs=1e-4)
     log = []
