@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from client.cli import tables
+from client.cli import tables, taking_part
 from client.cli.checking import Directory, check
 from client.cli.connection import connect
 from client.cli.event_files import read_events_file
-from client.cli.terminal import ask, checked, circumstance, parts, show
+from client.cli.terminal import Yes, ask, checked, circumstance, parts, show
 from client.facade import EventRecord, RecommendRequest
 from client.home import Home
 from client.home import create_home as make_home
@@ -34,7 +34,6 @@ Contexts = Annotated[
     list[str] | None,
     typer.Option("--context", metavar="NAME:WORD", help="A circumstance, such as hour:08; may be repeated."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command()
@@ -105,6 +104,7 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
 
 
 app.command()(check)
+taking_part.add_to(app)
 
 
 @app.command()

@@ -64,10 +64,11 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
         if period[level]:
             said = f"epsilon {epsilon_text(period[level])} in any {period['days']} days in a row"
             rows.append((levels[level], said, f"epsilon {epsilon_text(recent[level])}"))
-    title = f"promised by {promised['federation']}" if promised else "promised: this device has joined nothing yet"
+    title = f"promised by {promised['federation']}" if promised else "promised: nothing; in no federation"
     _print(title, ("to", "promised", "spent"), rows)
     answered = ", ".join(f"{task} {count}" for task, count in answer["answers"].items())
     lines = (
+        *(["paused: no round is answered until: hushrec-device resume"] if answer["paused"] else ()),
         f"answered: {answered}",
         f"your policy allows: {', '.join(allowed['tasks']) or 'no task'}; epsilon {allowed['epsilon']:g} in life and "
         f"{allowed['epsilon_per_round']:g} in a round, at delta {allowed['delta']:g}; sums of {allowed['cohort']} "

@@ -156,7 +156,8 @@ class SpentInPeriod(BaseModel):
 class PrivacyResponse(BaseModel):
     """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task.
 
-    `faults` are what speaks against the ledger being whole, one sentence each.
+    `faults` are what speaks against the ledger being whole, one sentence each; `paused`: no round is answered until the
+    person resumes.
     """
 
     promised: Promised | None
@@ -165,6 +166,7 @@ class PrivacyResponse(BaseModel):
     spent_in_period: SpentInPeriod | None
     answers: dict[str, int]
     faults: list[str]
+    paused: bool
 
 
 class Deleted(BaseModel):

@@ -39,7 +39,7 @@ def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     busy = f"{home.directory}: this device runs already; stop it first"
-    with exclusive(home.run / "up.lock", busy), _told_to_stop() as stop, membership.gateway(identity) as gateway:
+    with exclusive(home.up_lock, busy), _told_to_stop() as stop, membership.gateway(identity) as gateway:
         care = threading.Thread(
             target=MaintenanceLoop(home, identity, membership, gateway, WallClock(home.clock)).run,
             args=(stop,),

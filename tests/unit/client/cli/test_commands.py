@@ -11,8 +11,14 @@ from client.cli import commands
 from client.cli.remote import RemoteDesk
 from client.home import Home
 from client.store import Store
+from shared.enrolment import Invitation
 from shared.errors import NotYet
+from shared.federation import read_federation
+from shared.locks import exclusive
 from tests.support.fakes import RankingOfHome
+from tests.unit.client.test_budget_guard import membership
+
+INVITATION = Invitation("https://127.0.0.1:9443", b"o" * 32, b"c" * 16, 4_000_000_000).encode()
 
 
 @pytest.fixture
@@ -125,7 +131,7 @@ def test_tables_show_items_reasons_and_decisions(run, home):
     assert "your interest in kitchen" in table
     assert "without the events 1: rank 9" in run("explain", home.directory, "kitchen-1").stdout
     assert "muted" in run("interests", home.directory, "--mute", "music").stdout
-    assert "joined nothing yet" in run("privacy", home.directory).stdout
+    assert "in no federation" in run("privacy", home.directory).stdout
 
 
 def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypatch):
@@ -153,6 +159,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "spent_in_period": {"user": 0.75, "event": 0.0},
         "answers": {"update": 3, "statistics": 1},
         "faults": ["expected the ledger"],
+        "paused": True,
     }
     monkeypatch.setattr("client.facade.device_facade.spent_privacy", lambda home: answer)
     said = run("privacy", home.directory).stdout
@@ -166,6 +173,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "epsilon 2 in any 365 days in a row",
         "epsilon 0.75",
         "fault: expected the ledger",
+        "paused: no round is answered",
     ):
         assert words in said
 
@@ -243,6 +251,34 @@ def test_joining_shows_the_promise_and_asks(run, home, monkeypatch):
     assert last(accepted) == {"federation": "books", "device": "ab12", "url": "https://127.0.0.1:9443"}
 
 
+def test_a_pause_is_told_and_ends_with_resume(run, home):
+    assert last(run("privacy", home.directory, "--json"))["paused"] is False
+    assert "until: hushrec-device resume" in run("pause", home.directory).stdout
+    assert last(run("pause", home.directory, "--json")) == {"paused": True}
+    assert last(run("privacy", home.directory, "--json"))["paused"] is True
+    assert "paused" in run("privacy", home.directory).stdout
+    assert len(last(run("recommend", home.directory, "-n", 1, "--json"))["recommendations"]) == 1
+    assert last(run("resume", home.directory, "--json")) == {"paused": False}
+    assert "answered again" in run("resume", home.directory).stdout
+    assert last(run("privacy", home.directory, "--json"))["paused"] is False
+
+
+def test_leaving_asks_first_says_what_stays_and_is_for_good(run, home):
+    membership(read_federation()).save(home.membership)
+    assert "nothing was left" in run("leave", home.directory, typed="n\n", status=3).stderr
+    assert "--yes" in run("leave", home.directory, typed="", status=2).stderr
+    with exclusive(home.up_lock, "busy"):
+        assert "stop it first" in run("leave", home.directory, "--yes", status=4).stderr
+    assert home.membership.exists()
+    said = run("leave", home.directory, "--yes").stdout
+    for words in ("released models", "has spent", "your events", "was not told"):
+        assert words in said
+    assert "joined no federation" in run("up", home.directory, status=2).stderr
+    assert "joined no federation" in run("leave", home.directory, "--yes", status=2).stderr
+    assert "has left a federation for good" in run("join", home.directory, INVITATION, status=2).stderr
+    assert last(run("privacy", home.directory, "--json"))["promised"] is None
+
+
 def test_up_runs_until_it_is_stopped(run, home, monkeypatch):
     ran = []
 
@@ -273,6 +309,7 @@ def test_a_fault_of_ours_shows_no_text_without_debug(run, home, monkeypatch):
 
 def test_help_names_every_command_and_option(run):
     names = ["init", "join", "up", "log", "recommend", "explain", "interests", "privacy", "forget", "export"]
+    names += ["pause", "resume", "leave", "check"]
     text = run("--help").stdout
     assert all(name in text for name in names)
     for name in names:
