@@ -156,8 +156,12 @@ def log(
                 done += len(part)
                 progress(done, len(records))
         ids, new = [row for answer in answers for row in answer["ids"]], sum(answer["new"] for answer in answers)
+        named = [answer["unknown"] for answer in answers]
+        unknown = None if None in named else list(dict.fromkeys(item for part in named for item in part))
         if as_json:
-            return print_json({"ids": ids, "new": new})
+            return print_json({"ids": ids, "new": new, "unknown": unknown})
+        if unknown:
+            print(f"note: {tables.unknown_items(unknown)}", file=sys.stderr)
         known = f"; {len(ids) - new} were there already" if new < len(ids) else ""
         print(f"{new} events are written down{known}")
 

@@ -86,6 +86,12 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
         _console().print(Text(plain(line)))
 
 
+def unknown_items(items: Sequence[str]) -> str:
+    """A sentence on items that were logged and that the catalogue has not."""
+    some = ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
+    return plain(f"the catalogue does not have {some}; they count once it does, until then by the events' own texts")
+
+
 def plain(text: str) -> str:
     """A text from elsewhere without control characters, which could write all over the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -19,6 +19,7 @@ from client.facade import (
     DeviceFacade,
     EventRecord,
     FeedbackRecord,
+    InvalidFields,
     ItemId,
     RecommendRequest,
     Record,
@@ -115,7 +116,11 @@ def _routes(facade: DeviceFacade) -> APIRouter:
 
     @guarded.post("/events", response_model=None, responses={200: {"model": schemas.Logged}})
     def log(batch: EventBatch) -> JsonObject:
-        """Write events. When this answers, they are on disk; the same `key` again changes nothing."""
+        """Write events. When this answers, they are on disk; the same `key` again changes nothing.
+
+        Events of items that the catalogue has not are kept too, and named: each counts by its text, if it has one, and
+        by its item once a release has it.
+        """
         return facade.log(batch.events)
 
     @guarded.delete("/events", response_model=None, responses={200: {"model": schemas.Deleted}})
@@ -183,6 +188,9 @@ async def _ours(_: Request, error: Exception) -> Response:
     """An error of the four says why to a person at the terminal; here only its kind, as its message may hold a path."""
     if isinstance(error, Corrupt | StorageFailed):
         _log.error("%s", error)
+    if isinstance(error, InvalidFields):
+        wrong = [{"field": field, "rule": error.rule} for field in error.fields[:_MOST_FIELDS]]
+        return _refusal("invalid", wrong)
     return _refusal(next((word for kind, word in _WORDS.items() if isinstance(error, kind)), "fault"))
 
 

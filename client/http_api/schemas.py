@@ -20,9 +20,13 @@ class Written(BaseModel):
 
 
 class Logged(Written):
-    """The same, and how many events were not there already by their key."""
+    """The same, and how many events were not there already by their key.
+
+    `unknown` names the items that the catalogue has not; null while no release is installed.
+    """
 
     new: int
+    unknown: list[str] | None
 
 
 class ReasonResponse(BaseModel):

@@ -71,7 +71,7 @@ def test_one_event_is_written_by_options(run, home):
         "log", home.directory, "--kind", "rating", "--item", "music-0", "--text", "fine", "--value", "4",
         "--time-seconds", "5", "--shown", "music-1", "--propensity", "0.5", "--context", "hour:08", "--json",
     )  # fmt: skip
-    assert last(answer) == {"ids": [1], "new": 1}
+    assert last(answer) == {"ids": [1], "new": 1, "unknown": []}
     ((_, event),) = stored(home)
     assert (event.kind, event.item, event.text, event.value) == ("rating", "music-0", "fine", 4.0)
     assert (event.time_seconds, event.shown, event.propensity) == (5.0, ("music-1",), 0.5)
@@ -86,6 +86,17 @@ def test_a_file_is_written_once_however_often_it_is_logged(run, home, tmp_path):
     file.write_text("\n".join([*lines, json.dumps({"time_seconds": 900, "kind": "click", "item": "new"})]))
     run("log", home.directory, "--file", file)
     assert [event.item for _, event in stored(home)] == [*(f"i{n}" for n in range(450)), "new"]
+
+
+def test_items_that_the_catalogue_does_not_have_are_named(run, home, tmp_path):
+    file = tmp_path / "events.jsonl"
+    lines = [json.dumps({"time_seconds": n, "kind": "click", "item": f"i{n % 210}"}) for n in range(450)]
+    file.write_text("\n".join(lines))
+    said = run("log", home.directory, "--file", file)
+    assert "the catalogue does not have i0, i1, i2, i3, i4 and 205 more" in said.stderr
+    assert "450 events" in said.stdout
+    assert last(run("log", home.directory, "--file", file, "--json"))["unknown"] == [f"i{n}" for n in range(210)]
+    assert run("log", home.directory, "--item", "music-0").stderr == ""
 
 
 def test_events_come_through_a_pipe(run, home):

@@ -63,6 +63,25 @@ def test_one_bad_event_keeps_its_whole_batch_out(api, store):
     assert store.kept == {}
 
 
+def test_a_time_ahead_of_the_devices_clock_is_named_as_any_other_field(api, store):
+    click, late = {"kind": "click", "item": "music-0"}, {"time_seconds": 100_000_000_000}
+    answer = api.ask("POST", "/v1/events", {"events": [click, {**click, **late}]})
+    assert (answer.status, answer.json()["error"]) == (422, "invalid")
+    assert answer.json()["fields"] == [{"field": "events.1.time_seconds", "rule": "ahead_of_clock"}]
+    clicked = {"action": "clicked", "item": "music-0", **late}
+    answer = api.ask("POST", "/v1/feedback", {"feedback": [clicked]})
+    assert answer.json()["fields"] == [{"field": "feedback.0.time_seconds", "rule": "ahead_of_clock"}]
+    assert store.kept == {}
+
+
+def test_unknown_items_are_named_in_the_answer_and_their_events_kept(api, store, ranking):
+    answer = api.ask("POST", "/v1/events", {"events": [{"kind": "click", "item": "nothing/such"}]}).json()
+    assert answer == {"ids": [1], "new": 1, "unknown": ["nothing/such"]}
+    ranking.has_release = False
+    answer = api.ask("POST", "/v1/events", {"events": [{"kind": "click", "item": "nothing/such"}]}).json()
+    assert answer == {"ids": [2], "new": 1, "unknown": None}
+
+
 def test_recommendations_say_why_and_with_what_chance(api):
     write(api, {"kind": "click", "item": "kitchen-0"})
     answer = api.ask("GET", "/v1/recommendations?n=2").json()["recommendations"]
