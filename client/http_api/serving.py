@@ -15,6 +15,7 @@ from client.home import Home
 from client.http_api.api import make_api
 from shared.errors import NotYet
 from shared.files import write_atomically
+from shared.patient_http import HeadDeadlineProtocol
 
 _CONNECTIONS = 64  # more at once are told to come back
 _IDLE_SECONDS = 5
@@ -36,7 +37,7 @@ def serve_api(home: Home) -> None:
         api = make_api(facade, token, {f"{name}:{port}" for name in (named, "localhost")})
         config = uvicorn.Config(
             api,
-            http="h11",
+            http=HeadDeadlineProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
