@@ -9,8 +9,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 class HeadDeadlineProtocol(H11Protocol):
     """Closes a connection whose next request's head does not come, or not whole, in time.
 
-    The body of a request that has been answered already is waited for no longer than a head. That of one not answered yet
-    is the application's to give up.
+    The body of a request that has been answered already is waited for no longer than a head. That of one not answered
+    yet is the application's to give up.
 
     Attributes:
         head_seconds: from the connection's start, or from the first byte after an answer, to the head's last byte.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from client.home import Home
+from client.loopback import open_listener
 from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
 from client.wall_clock import WallClock
@@ -32,7 +33,8 @@ def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
 
     Raises:
         Misconfigured: it has joined nothing yet, or its folder is not whole.
-        NotYet: it runs already.
+        StorageFailed: its folder cannot be written.
+        NotYet: it runs already, or the port of its local API is in use.
     """
     membership, identity = Membership.load(home.membership), home.keys.identity()
     membership.member(identity, home.revocations)
@@ -45,7 +47,10 @@ def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
             args=(stop,),
             daemon=True,
         )
-        with Supervisor(_parts(home), home.run, home.logs) as supervisor:
+        supervisor = Supervisor(_parts(home), home.run, home.logs)
+        supervisor.clear()  # an API that outlived its `up` may have the port
+        open_listener(home.settings.host, home.settings.port).close()
+        with supervisor:
             care.start()
             ready()
             supervisor.run_forever(stop)

@@ -1,6 +1,8 @@
 """The exit statuses and codes that other tools rely on."""
 
 import ast
+import errno
+import os
 import pickle
 from pathlib import Path
 
@@ -55,6 +57,21 @@ def test_an_error_keeps_its_code_on_its_way_to_another_process(error):
     for copy in (pickle.loads(pickle.dumps(error)), error.bare()):
         assert (type(copy), str(copy), copy.code) == (type(error), str(error), error.code)
         assert copy.__traceback__ is None
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 2), (errno.EROFS, 2), (errno.EISDIR, 1)])
+def test_a_disk_that_takes_nothing_is_no_fault_of_ours(number, status):
+    app: typer.Typer = command_group("A command of a test.")
+
+    @app.command()
+    def write() -> None:
+        with exit_on_error("hushrec-test", debug=False):
+            raise OSError(number, os.strerror(number), "some/file")
+
+    result = CliRunner().invoke(app, ["write"])
+    assert result.exit_code == status
+    assert ("some/file: could not be written" in result.stderr) == (status == 2)
+    assert ("a fault of ours" in result.stderr) == (status == 1)
 
 
 @pytest.mark.parametrize(
