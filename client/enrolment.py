@@ -48,7 +48,7 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] | None
     Raises:
         Corrupt: no invitation; or the server is not the one it names, or the offer is not its operator's.
         Refused: the invitation has expired or was used, or the policy forbids what is offered.
-        Misconfigured: this device has joined already, or this version cannot read the offer.
+        Misconfigured: this device has joined already or has left for good, or this version cannot read the offer.
         NotYet: the server cannot be reached.
     """
     invited = Invitation.decode(invitation)
@@ -56,6 +56,11 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] | None
         raise Misconfigured(
             f"{home.directory}: expected a device that has joined nothing, this one has; a device has one federation, "
             "and what it spent there stays spent"
+        )
+    if home.left.exists():
+        raise Misconfigured(
+            f"{home.left}: expected a device that has joined nothing, this one has left a federation for good; make a "
+            "new device for another, or come back to the same one by renaming this file to membership.json"
         )
     policy = home.policy()
     if (latest_seconds(home.clock) if now_seconds is None else now_seconds()) >= invited.expires_seconds:

@@ -7,7 +7,9 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple, Self
 
 import httpx
 
@@ -17,7 +19,22 @@ from shared.secure_sum import Identity
 
 _SLOWEST_BYTES_PER_SECOND = 16_384
 _SHORTEST_SECONDS = 30.0
+_SET_CLOCK = "; set this device's clock"
+_CLOCKS_AGREE_SECONDS = 60.0  # well within what servers let pass
+_OTHER_TIME = {9, 10}  # OpenSSL's verdicts that a certificate is not valid yet, or no more
 _WAITS = httpx.Timeout(10.0, connect=5.0)
+
+
+class Exchanged(NamedTuple):
+    """What came back, whatever the status.
+
+    Attributes:
+        clock: for messages: what the server's clock says beside the device's, empty where they agree.
+    """
+
+    status: int
+    content: bytes
+    clock: str
 
 
 class GatewayClient:
@@ -98,8 +115,8 @@ class GatewayClient:
         self._read("POST", path, content, headers, largest_bytes, parts.append)
         return b"".join(parts)
 
-    def exchange(self, path: str, content: bytes, headers: Mapping[str, str], largest_bytes: int) -> tuple[int, bytes]:
-        """Status and body of the answer to a POST, whatever the status is.
+    def exchange(self, path: str, content: bytes, headers: Mapping[str, str], largest_bytes: int) -> Exchanged:
+        """The answer to a POST, whatever its status is.
 
         Raises:
             NotYet: the server cannot be reached, or is too slow.
@@ -108,7 +125,7 @@ class GatewayClient:
         parts: list[bytes] = []
         with self._asked("POST", path, content, headers) as answer:
             _receive(path, answer, largest_bytes, parts.append)
-            return answer.status_code, b"".join(parts)
+            return Exchanged(answer.status_code, b"".join(parts), self._clock_note(answer))
 
     def _signed(self, method: str, path: str) -> dict[str, str]:
         if self._identity is None:
@@ -125,7 +142,7 @@ class GatewayClient:
         write: Callable[[bytes], object],
     ) -> int:
         with self._asked(method, path, content, headers) as answer:
-            _check_status(path, answer.status_code)
+            _check_status(path, answer.status_code, self._clock_note(answer))
             return _receive(path, answer, largest_bytes, write)
 
     @contextmanager
@@ -138,14 +155,40 @@ class GatewayClient:
         except httpx.TimeoutException:
             raise NotYet(f"{self._url}: expected an answer in time, got none; it is asked again later") from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            if _is_distrust(error):
+            distrust = _distrust(error)
+            if distrust is not None and distrust.verify_code in _OTHER_TIME:
+                raise Corrupt(
+                    f"{self._url}: expected a certificate that holds at this moment, got one of another time; this "
+                    f"device's clock says {_in_words(self._now_seconds())}: set it if that is wrong, else the server's "
+                    "certificate has expired"
+                ) from None
+            if distrust is not None:
                 raise Corrupt(
                     f"{self._url}: expected a certificate of the pinned authority for this address, got another; "
-                    "this is not the server that was joined, or its certificate has expired"
+                    "this is not the server that was joined"
                 ) from None
             raise NotYet(
                 f"{self._url}: could not be reached ({type(error).__name__}); it is asked again later"
             ) from None
+
+    def _clock_note(self, answer: httpx.Response) -> str:
+        """What may be wrong with the device's clock, by the Date header that came with an answer."""
+        now = self._now_seconds()
+        try:
+            said = parsedate_to_datetime(answer.headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return f"; this device's clock says {_in_words(now)}: set it if that is wrong"
+        if abs(said - now) <= _CLOCKS_AGREE_SECONDS:
+            return ""
+        return f"; this device's clock says {_in_words(now)}, the server's {_in_words(said)}: set this device's clock"
+
+
+def _in_words(seconds: float) -> str:
+    """A moment since 1970 as the person reads it; what is no date is left as a number."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.0f} seconds since 1970"
 
 
 def _receive(path: str, answer: httpx.Response, largest_bytes: int, write: Callable[[bytes], object]) -> int:
@@ -162,14 +205,14 @@ def _receive(path: str, answer: httpx.Response, largest_bytes: int, write: Calla
     return received
 
 
-def _check_status(path: str, status: int) -> None:
+def _check_status(path: str, status: int, clock: str) -> None:
     if status == httpx.codes.OK:
         return
     if status == httpx.codes.UNAUTHORIZED:
-        raise NotYet(f"{path}: the server expects a request signed now (status 401); set this device's clock")
+        raise NotYet(f"{path}: the server expects a request signed now (status 401){clock or _SET_CLOCK}")
     if status == httpx.codes.FORBIDDEN:
         raise Refused(
-            f"{path}: the server refuses (status {status}): it does not know this device, or no longer",
+            f"{path}: the server refuses (status {status}): it does not know this device, or no longer{clock}",
             code="server-refuses",
         )
     if status in (httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS) or status >= 500:
@@ -193,10 +236,8 @@ def _context(authority: str | None) -> ssl.SSLContext:
     return context
 
 
-def _is_distrust(error: BaseException | None) -> bool:
-    """Whether the server's certificate did not hold."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
+def _distrust(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Why the server's certificate did not hold; None where that is not what went wrong."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
-    return False
+    return error

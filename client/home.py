@@ -17,7 +17,7 @@ from client.ledger_heads import head_places
 from client.policy import Policy
 from client.settings_file import Setting, SettingsFile, parse, read_settings, shipped, with_values
 from client.store import Store
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, Refused
 from shared.files import write_atomically
 from shared.privacy import LedgerBudget, LedgerFile
 
@@ -94,6 +94,20 @@ class Home:
         """
         return Policy.load(self.policy_path)
 
+    def answering_policy(self) -> Policy:
+        """The policy by which the server is answered: `policy`, unless the person has paused all answers.
+
+        Raises:
+            Refused: they have.
+            Misconfigured, Corrupt: policy.toml is not what it must be.
+        """
+        if self.paused.exists():
+            raise Refused(
+                f"the person has paused this device; it answers again after: hushrec-device resume {self.directory}",
+                code="paused",
+            )
+        return self.policy()
+
     @property
     def settings_path(self) -> Path:
         """device.toml."""
@@ -108,6 +122,16 @@ class Home:
     def membership(self) -> Path:
         """What was pinned on joining; absent before."""
         return self.directory / "membership.json"
+
+    @property
+    def left(self) -> Path:
+        """What was pinned on joining, once the person has left."""
+        return self.directory / "left.json"
+
+    @property
+    def paused(self) -> Path:
+        """There, and empty, while the person has paused all answers."""
+        return self.directory / "paused"
 
     @property
     def store(self) -> Path:
@@ -158,6 +182,11 @@ class Home:
     def run(self) -> Path:
         """What lives as long as the device's processes: locks, ports, logs."""
         return self.directory / "run"
+
+    @property
+    def up_lock(self) -> Path:
+        """Held by the device while it is up."""
+        return self.run / "up.lock"
 
     @property
     def api(self) -> Path:

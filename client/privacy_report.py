@@ -24,7 +24,8 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
         {"epsilon", "epsilon_per_round", "epsilon_alone", "delta", "cohort", "tasks"}; "spent": {"user", "event",
         "local"}, epsilons at the promised deltas, else at the allowed one; "spent_in_period": {"user", "event"} within
         the newest period or None; "answers": {task: how many were paid for}; "faults": what speaks against the ledger
-        being whole, one sentence each}. The levels are those of `shared.privacy.Level`.
+        being whole, one sentence each; "paused": whether the person has paused all answers}. The levels are those of
+        `shared.privacy.Level`.
 
     Raises:
         Misconfigured, Corrupt: policy, membership or ledger are not what they must be.
@@ -64,6 +65,7 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
         "spent_in_period": recent and {level: recent.epsilon(level) for level in ("user", "event")},
         "answers": {task: answered[task] for task in TASKS},
         "faults": found,
+        "paused": home.paused.exists(),
     }
 
 

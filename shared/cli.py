@@ -1,5 +1,6 @@
 """What the three commands have in common: options, error messages with exit statuses, JSON lines, progress bars."""
 
+import errno
 import importlib.metadata
 import json
 import sys
@@ -12,6 +13,8 @@ import click
 import typer
 
 from shared.errors import HushrecError, Misconfigured, kind_and_place
+
+_NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def _say_version(wanted: bool) -> None:
@@ -86,6 +89,13 @@ def exit_on_error(program: str, debug: bool) -> Iterator[None]:
     except (typer.Exit, BrokenPipeError):  # typer ends quietly when nobody reads on
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
+            print(
+                f"{program}: {error.filename or 'a file'}: could not be written ({error.strerror}); free some space, "
+                "and see that the disk is not read-only",
+                file=sys.stderr,
+            )
+            raise typer.Exit(Misconfigured.exit_status) from None
         if debug:
             traceback.print_exc()
         print(

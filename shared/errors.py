@@ -27,6 +27,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "not-a-persons-device": "a simulation's means were offered to a person's device",
         "other-round": "a message belongs to another private sum than the one under way",
         "out-of-turn": "a message does not belong to the phase that a private sum is in",
+        "paused": "the person has paused the device's answers",
         "period-spent": "the privacy budget of a period would be exceeded; later rounds may be answered again",
         "person-declined": "the person said no",
         "policy": "the person's policy allows less than what is asked",
@@ -63,6 +64,12 @@ class Misconfigured(HushrecError):
 
     exit_status = 2
     code = "misconfigured"
+
+
+class StorageFailed(Misconfigured):
+    """A file cannot be written or read: the disk is full, read-only or broken. What was there before still counts."""
+
+    code = "storage"
 
 
 class Corrupt(HushrecError):

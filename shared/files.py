@@ -5,14 +5,14 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from shared.errors import Corrupt, Misconfigured
+from shared.errors import Corrupt, Misconfigured, StorageFailed
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary file beside `path`, flush it to disk, then rename it over `path`, on disk too.
 
     Raises:
-        Misconfigured: the folder cannot be written or the disk is full; `path` is then as it was.
+        StorageFailed: the folder cannot be written or the disk is full; `path` is then as it was.
     """
     temporary = None
     try:
@@ -26,7 +26,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise Misconfigured(
+        raise StorageFailed(
             f"{path}: could not be written ({error.strerror}); free some space or choose another folder"
         ) from None
     with suppress(OSError):  # not every system lets a folder be flushed

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.errors import Misconfigured, NotYet
+from shared.errors import NotYet, StorageFailed
 
 _POLL_SECONDS = 0.1
 
@@ -44,7 +44,7 @@ def acquire(path: Path, busy: str, wait_seconds: float = 0.0) -> int:
 
     Raises:
         NotYet: another held it all the time.
-        Misconfigured: the file cannot be made.
+        StorageFailed: the file cannot be made.
     """
     import fcntl
 
@@ -52,7 +52,10 @@ def acquire(path: Path, busy: str, wait_seconds: float = 0.0) -> int:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Misconfigured(f"{path}: expected to make a lock there ({error.strerror})") from None
+        raise StorageFailed(
+            f"{path}: expected to make a lock there ({error.strerror}); let this user write to {path.parent}, and see "
+            "that the disk is not read-only"
+        ) from None
     if math.isinf(wait_seconds):
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # the kernel's queue: no polling, and the longest waiting comes next
         return descriptor

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
-from shared.errors import Misconfigured, NotYet
+from shared.errors import Misconfigured, NotYet, StorageFailed
 from shared.locks import try_lock
 
 _LOGGER = logging.getLogger("hushrec.processes")
@@ -147,7 +147,8 @@ class Supervisor:
         """Start all parts, once what an earlier supervisor left behind is gone.
 
         Raises:
-            Misconfigured: a command or folder does not exist.
+            Misconfigured: a command does not exist.
+            StorageFailed: a folder cannot be written.
             NotYet: something left behind could not be ended.
         """
         self.clear()
@@ -158,10 +159,12 @@ class Supervisor:
         """End what an earlier supervisor left behind; `start` does so too.
 
         Raises:
+            StorageFailed: a folder cannot be written.
             NotYet: something does not end.
         """
         for folder in (self._folder, self._logs):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _writing(folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for one in self._running:
             if one.process is None:
                 with self._lock(one.part.name):
@@ -224,7 +227,10 @@ class Supervisor:
 
     def _launch(self, one: _Running) -> None:
         part = one.part
-        with self._lock(part.name) as lock, (self._logs / f"{part.name}.log").open("ab") as log:
+        path = self._logs / f"{part.name}.log"
+        with _writing(path):
+            log = path.open("ab")
+        with log, self._lock(part.name) as lock:
             try:
                 one.process = subprocess.Popen(  # noqa: S603 - commands of our own, no shell
                     part.command,
@@ -249,7 +255,9 @@ class Supervisor:
     @contextlib.contextmanager
     def _lock(self, name: str) -> Iterator[int]:
         """A descriptor of the part's lock, free of anyone an earlier supervisor started."""
-        lock = os.open(self._folder / f"{name}.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = self._folder / f"{name}.pid"
+        with _writing(path):
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             end = time.monotonic() + 2 * _ENDING_SECONDS
             while not try_lock(lock):
@@ -286,6 +294,17 @@ def _process(one: _Running) -> "subprocess.Popen[bytes]":
     if one.process is None:
         raise RuntimeError(f"{one.part.name}: expected a process, got none")
     return one.process
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(
+            f"{path}: could not be written ({error.strerror}); let this user write there, and see that the disk is "
+            "neither full nor read-only"
+        ) from None
 
 
 def _signal_session(leader: int, wanted: signal.Signals) -> None:

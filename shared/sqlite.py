@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.errors import Corrupt, NotYet, StorageFailed
 
 _NOT_KEPT = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
 
 
 class SqliteErrors:
-    """Turns what SQLite raises about one file into NotYet, Misconfigured and Corrupt."""
+    """Turns what SQLite raises about one file into NotYet, StorageFailed and Corrupt."""
 
     def __init__(self, path: Path, what: str, damaged: Callable[[str], Corrupt]) -> None:
         """Speak of one file.
@@ -39,7 +39,7 @@ class SqliteErrors:
                     f"{self._path}: {self._what} is in use by another process for too long; try again"
                 ) from None
             if name.startswith(_NOT_KEPT):
-                raise Misconfigured(
+                raise StorageFailed(
                     f"{self._path}: {self._what} could not be used ({name}); free some space, or mend who may "
                     "write there"
                 ) from None
@@ -58,7 +58,7 @@ class SqliteFile:
         """All rows of one statement, as they are at one moment.
 
         Raises:
-            NotYet, Misconfigured, Corrupt: the file is busy, cannot be read, or is torn.
+            NotYet, StorageFailed, Corrupt: the file is busy, cannot be read, or is torn.
         """
         with self._turn, self._errors.translated():
             return self._connection.execute(statement, values).fetchall()
@@ -72,7 +72,7 @@ class SqliteFile:
                 between.
 
         Raises:
-            NotYet, Misconfigured, Corrupt: as `query`.
+            NotYet, StorageFailed, Corrupt: as `query`, or the disk is full; nothing is changed.
         """
         with self._turn, self._errors.translated():
             self._connection.execute(begin)

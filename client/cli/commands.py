@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from client.cli import tables
+from client.cli import tables, taking_part
 from client.cli.checking import Directory, check
 from client.cli.connection import connect
 from client.cli.event_files import read_events_file
-from client.cli.terminal import ask, checked, circumstance, parts, show
+from client.cli.terminal import Yes, ask, checked, circumstance, parts, show
 from client.facade import EventRecord, RecommendRequest
 from client.home import Home
 from client.home import create_home as make_home
@@ -34,7 +34,6 @@ Contexts = Annotated[
     list[str] | None,
     typer.Option("--context", metavar="NAME:WORD", help="A circumstance, such as hour:08; may be repeated."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @app.command()
@@ -105,6 +104,7 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
 
 
 app.command()(check)
+taking_part.add_to(app)
 
 
 @app.command()
@@ -156,8 +156,12 @@ def log(
                 done += len(part)
                 progress(done, len(records))
         ids, new = [row for answer in answers for row in answer["ids"]], sum(answer["new"] for answer in answers)
+        named = [answer["unknown"] for answer in answers]
+        unknown = None if None in named else list(dict.fromkeys(item for part in named for item in part))
         if as_json:
-            return print_json({"ids": ids, "new": new})
+            return print_json({"ids": ids, "new": new, "unknown": unknown})
+        if unknown:
+            print(f"note: {tables.unknown_items(unknown)}", file=sys.stderr)
         known = f"; {len(ids) - new} were there already" if new < len(ids) else ""
         print(f"{new} events are written down{known}")
 
@@ -266,7 +270,10 @@ def forget(
             answer = facade.forget(event)
         if as_json:
             return print_json(answer)
-        print(f"{answer['deleted']} events are gone")
+        print(
+            f"{answer['deleted']} events are gone; what sums told of them before stays in released models, and what it "
+            "cost stays spent"
+        )
 
 
 @app.command()

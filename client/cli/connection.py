@@ -16,7 +16,7 @@ class ConnectedDevice(Protocol):
     """What both can do; see `client.facade.DeviceFacade`."""
 
     def log(self, records: Sequence[EventRecord]) -> JsonObject:
-        """Write events; must return their row ids and how many were new once all are on disk."""
+        """Write events; must return their row ids, how many were new and which items are unknown, once on disk."""
 
     def recommend(self, wish: RecommendRequest) -> JsonObject:
         """Must return the best items under "recommendations", each with its reasons."""

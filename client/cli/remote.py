@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from client.facade import Decision, EventRecord, RecommendRequest
 from shared.arrays import JsonObject
-from shared.errors import Misconfigured, NotYet, Refused
+from shared.errors import Misconfigured, NotYet, Refused, StorageFailed
 
 _SECONDS = 120.0  # the first ranking loads the model
 _IDS_AT_ONCE = 500
@@ -80,6 +80,8 @@ class RemoteDesk:
             raise NotYet(f"not yet: {meaning}")
         if status == 403:
             raise Refused(f"refused: {meaning}", code="device-refuses")
+        if status == 507:
+            raise StorageFailed(f"the device that is up could not keep this: {meaning}")
         if status >= 500:
             raise NotYet(f"the device that is up cannot answer: {meaning}")
         wrong = "; ".join(f"{field['field']}: {field['rule']}" for field in answer.get("fields", []))

@@ -35,6 +35,10 @@ def print_interests(answer: Mapping[str, Any]) -> None:
     rows = [
         (one["name"], f"{one['share']:.1%}", f"{one['uncertainty']:.1%}", _decision(one)) for one in answer["concepts"]
     ]
+    if not answer["events"]:
+        _console().print(Text("nothing is known of you: there are no events"))
+        decided = [(name, said) for name, _, _, said in rows if said]
+        return _print("what you decided stays", ("concept", "decided"), decided) if decided else None
     _print(f"interests, from {answer['events']} events", ("concept", "share", "unsure by", "decided"), rows)
     levels = ", ".join(f"{name} {weight:.2f}" for name, weight in answer["levels"].items())
     _console().print(Text(plain(f"levels: {levels}; drift {answer['drift']:.2f}")))
@@ -60,10 +64,11 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
         if period[level]:
             said = f"epsilon {epsilon_text(period[level])} in any {period['days']} days in a row"
             rows.append((levels[level], said, f"epsilon {epsilon_text(recent[level])}"))
-    title = f"promised by {promised['federation']}" if promised else "promised: this device has joined nothing yet"
+    title = f"promised by {promised['federation']}" if promised else "promised: nothing; in no federation"
     _print(title, ("to", "promised", "spent"), rows)
     answered = ", ".join(f"{task} {count}" for task, count in answer["answers"].items())
     lines = (
+        *(["paused: no round is answered until: hushrec-device resume"] if answer["paused"] else ()),
         f"answered: {answered}",
         f"your policy allows: {', '.join(allowed['tasks']) or 'no task'}; epsilon {allowed['epsilon']:g} in life and "
         f"{allowed['epsilon_per_round']:g} in a round, at delta {allowed['delta']:g}; sums of {allowed['cohort']} "
@@ -79,6 +84,12 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
         )
     for line in lines:
         _console().print(Text(plain(line)))
+
+
+def unknown_items(items: Sequence[str]) -> str:
+    """A sentence on items that were logged and that the catalogue has not."""
+    some = ", ".join(items[:5]) + (f" and {len(items) - 5} more" if len(items) > 5 else "")
+    return plain(f"the catalogue does not have {some}; they count once it does, until then by the events' own texts")
 
 
 def plain(text: str) -> str:

@@ -1,7 +1,7 @@
 """Between a command and its terminal: questions, checks of options, errors as messages and exit statuses."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -10,6 +10,8 @@ from client.facade import EventRecord
 from shared.arrays import JsonObject
 from shared.cli import print_json
 from shared.errors import Misconfigured, Refused
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 R = TypeVar("R", bound=BaseModel)
 

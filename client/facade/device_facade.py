@@ -6,12 +6,12 @@ that JSON can hold.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Literal, Protocol
 
 from client.facade.impressions import ImpressionLog
-from client.facade.records import EventRecord, FeedbackRecord, RecommendRequest
+from client.facade.records import EventRecord, FeedbackRecord, InvalidFields, RecommendRequest
 from client.home import Home
 from client.privacy_report import spent_privacy
 from client.ranking import RankingClient
@@ -19,7 +19,6 @@ from client.recommender import RecommendOptions
 from client.store import Store
 from shared.arrays import JsonObject
 from shared.behaviour import Event
-from shared.errors import Misconfigured
 
 Decision = Literal["mute", "boost", "clear"]
 
@@ -76,6 +75,9 @@ class RankingService(Protocol):
     def control(self, name: str, action: Decision) -> None:
         """Mute or boost the concept of this name, or take that back; must count from the next answer on."""
 
+    def unknown_items(self, items: Iterable[str]) -> list[str] | None:
+        """Must return those of some ids that the catalogue has not, each once; None where it cannot tell."""
+
     def forget(self) -> None:
         """Must let go of all it made of the log, so that the next answer rests on what is still there."""
 
@@ -105,15 +107,20 @@ class DeviceFacade:
         """Write events; all of them are on disk when this returns.
 
         Returns:
-            {"ids", "new"}: one row id for each record, in their order; how many were not there already by their key.
+            {"ids", "new", "unknown"}: one row id for each record, in their order; how many were not there already by
+            their key; the items that the catalogue has not, None while there is no release. Events of these are kept
+            like any other: they count by their text, if they have one, and by the item once a release has it.
 
         Raises:
-            Misconfigured: a time lies more than a day ahead; nothing is written.
+            InvalidFields: a time lies more than a day ahead; nothing is written.
+            StorageFailed: the disk is full; nothing is written.
         """
         now = self._now()
         events = [record.event(now) for record in records]
-        ids, new = self._written(events, [record.key for record in records], now)
-        return {"ids": ids, "new": new}
+        _check_times("events", events, now)
+        ids, new = self._written(events, [record.key for record in records])
+        unknown = self._ranking.unknown_items(event.item for event in events if event.item is not None)
+        return {"ids": ids, "new": new, "unknown": unknown}
 
     def feedback(self, records: Sequence[FeedbackRecord]) -> JsonObject:
         """Write down what became of recommended items; the next recommendation knows of it.
@@ -122,13 +129,14 @@ class DeviceFacade:
             {"ids"}: the row id of each record's event in their order, None for items that were only shown.
 
         Raises:
-            Misconfigured: as `log`.
+            InvalidFields, StorageFailed: as `log`.
         """
         now = self._now()
         with self._writing:
             events = [self._offers.event(record, now) for record in records]
+        _check_times("feedback", events, now)
         kept = [(event, record.key) for event, record in zip(events, records, strict=True) if event is not None]
-        written, _ = self._written([event for event, _ in kept], [key for _, key in kept], now)
+        written, _ = self._written([event for event, _ in kept], [key for _, key in kept])
         ids = iter(written)
         return {"ids": [None if event is None else next(ids) for event in events]}
 
@@ -183,6 +191,7 @@ class DeviceFacade:
 
         Raises:
             NotYet: they are deleted, but their bytes are not gone from the file yet; delete once more.
+            StorageFailed: the disk is full, so that the same may be true, or nothing deleted; delete once more.
         """
         with self._writing:
             try:
@@ -203,15 +212,25 @@ class DeviceFacade:
         events = [{"id": row, **record_of(event)} for row, event in rows]
         return {"events": events, "decisions": decisions, "privacy": self._spent()}
 
-    def _written(
-        self, events: Sequence[Event], keys: Sequence[str | None], now_seconds: float
-    ) -> tuple[list[int], int]:
+    def _written(self, events: Sequence[Event], keys: Sequence[str | None]) -> tuple[list[int], int]:
         """Row ids, and how many events are new."""
-        if any(event.time_seconds > now_seconds + _AHEAD_SECONDS for event in events):
-            raise Misconfigured("time_seconds: expected times up to now, got one more than a day ahead; set the clock")
         with self._writing:
             before = len(self._store)
             return self._store.append(events, keys), len(self._store) - before
+
+
+def _check_times(batch: str, events: Sequence[Event | None], now_seconds: float) -> None:
+    ahead = [
+        f"{batch}.{place}.time_seconds"
+        for place, event in enumerate(events)
+        if event is not None and event.time_seconds > now_seconds + _AHEAD_SECONDS
+    ]
+    if ahead:
+        raise InvalidFields(
+            f"{ahead[0]}: expected a time up to now, got one more than a day ahead; set the clock",
+            ahead,
+            "ahead_of_clock",
+        )
 
 
 def record_of(event: Event) -> JsonObject:

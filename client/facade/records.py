@@ -3,12 +3,14 @@
 The same records are read from the local API, from files and from the command line.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from client.recommender import RecommendOptions, Strategy
 from shared.behaviour import Event, EventKind
+from shared.errors import Misconfigured
 
 MOST_EVENTS = 1_000  # in one call
 MOST_OFFERS = 100  # in one list
@@ -29,6 +31,22 @@ Chance = Annotated[float, Field(gt=0.0, le=1.0, description="With which the reco
 Kind = Annotated[EventKind, Field(strict=False)]
 Context = Annotated[dict[Word, Word], Field(max_length=16, description='Words such as {"hour": "08"}.')]
 RowId = Annotated[int, Field(ge=1, lt=2**63)]
+
+
+class InvalidFields(Misconfigured):
+    """What was handed in breaks a rule that a record alone cannot see.
+
+    Attributes:
+        fields: by their places, such as events.0.time_seconds.
+        rule: that they break, in one word.
+    """
+
+    def __init__(self, message: str, fields: Sequence[str], rule: str) -> None:
+        super().__init__(message, fields, rule)
+        self.fields, self.rule = tuple(fields), rule
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Record(BaseModel):

@@ -19,6 +19,7 @@ from client.facade import (
     DeviceFacade,
     EventRecord,
     FeedbackRecord,
+    InvalidFields,
     ItemId,
     RecommendRequest,
     Record,
@@ -30,7 +31,7 @@ from client.http_api.errors import STATUS, body
 from client.http_api.errors import ErrorCode as Refusal
 from client.http_api.guard import ApiGuard
 from shared.arrays import JsonObject
-from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
+from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused, StorageFailed
 
 _STATUSES: dict[int, Refusal] = {status: word for word, status in STATUS.items()}
 _MOST_FIELDS = 20
@@ -71,6 +72,7 @@ class _Absent(HushrecError):
 
 _WORDS: dict[type[HushrecError], Refusal] = {
     _Absent: "not-found",
+    StorageFailed: "storage",  # before what it is a kind of
     Misconfigured: "invalid",
     Corrupt: "unavailable",
     Refused: "refused",
@@ -114,7 +116,11 @@ def _routes(facade: DeviceFacade) -> APIRouter:
 
     @guarded.post("/events", response_model=None, responses={200: {"model": schemas.Logged}})
     def log(batch: EventBatch) -> JsonObject:
-        """Write events. When this answers, they are on disk; the same `key` again changes nothing."""
+        """Write events. When this answers, they are on disk; the same `key` again changes nothing.
+
+        Events of items that the catalogue has not are kept too, and named: each counts by its text, if it has one, and
+        by its item once a release has it.
+        """
         return facade.log(batch.events)
 
     @guarded.delete("/events", response_model=None, responses={200: {"model": schemas.Deleted}})
@@ -168,6 +174,8 @@ def _absent() -> Iterator[None]:
     """What is misconfigured about one name in a path is that it is none."""
     try:
         yield
+    except StorageFailed:
+        raise
     except Misconfigured:
         raise _Absent from None
 
@@ -178,8 +186,11 @@ def _refusal(word: Refusal, fields: list[dict[str, str]] | None = None) -> Respo
 
 async def _ours(_: Request, error: Exception) -> Response:
     """An error of the four says why to a person at the terminal; here only its kind, as its message may hold a path."""
-    if isinstance(error, Corrupt):
+    if isinstance(error, Corrupt | StorageFailed):
         _log.error("%s", error)
+    if isinstance(error, InvalidFields):
+        wrong = [{"field": field, "rule": error.rule} for field in error.fields[:_MOST_FIELDS]]
+        return _refusal("invalid", wrong)
     return _refusal(next((word for kind, word in _WORDS.items() if isinstance(error, kind)), "fault"))
 
 

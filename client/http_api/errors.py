@@ -17,6 +17,7 @@ ErrorCode = Literal[
     "invalid",
     "fault",
     "unavailable",
+    "storage",
 ]
 
 STATUS = MappingProxyType[ErrorCode, int](
@@ -33,6 +34,7 @@ STATUS = MappingProxyType[ErrorCode, int](
         "invalid": 422,
         "fault": 500,
         "unavailable": 503,
+        "storage": 507,
     }
 )
 
@@ -50,6 +52,7 @@ MEANING = MappingProxyType[ErrorCode, str](
         "invalid": "a field is missing, unknown, of another type, or out of bounds",
         "fault": "a fault of ours",
         "unavailable": "the store or the ranking cannot answer; the device's log says why",
+        "storage": "the disk is full or cannot be used; keep what was not acknowledged, free some space and call again",
     }
 )
 

@@ -20,9 +20,13 @@ class Written(BaseModel):
 
 
 class Logged(Written):
-    """The same, and how many events were not there already by their key."""
+    """The same, and how many events were not there already by their key.
+
+    `unknown` names the items that the catalogue has not; null while no release is installed.
+    """
 
     new: int
+    unknown: list[str] | None
 
 
 class ReasonResponse(BaseModel):
@@ -156,7 +160,8 @@ class SpentInPeriod(BaseModel):
 class PrivacyResponse(BaseModel):
     """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task.
 
-    `faults` are what speaks against the ledger being whole, one sentence each.
+    `faults` are what speaks against the ledger being whole, one sentence each; `paused`: no round is answered until the
+    person resumes.
     """
 
     promised: Promised | None
@@ -165,6 +170,7 @@ class PrivacyResponse(BaseModel):
     spent_in_period: SpentInPeriod | None
     answers: dict[str, int]
     faults: list[str]
+    paused: bool
 
 
 class Deleted(BaseModel):

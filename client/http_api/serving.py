@@ -3,20 +3,18 @@
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 
 import uvicorn
 
 from client.facade import open_facade
 from client.home import Home
 from client.http_api.api import make_api
-from shared.errors import NotYet
+from client.loopback import MOST_CONNECTIONS, open_listener
 from shared.files import write_atomically
+from shared.patient_http import HeadDeadlineProtocol
 
-_CONNECTIONS = 64  # more at once are told to come back
 _IDLE_SECONDS = 5
 _STOP_SECONDS = 5
 _HEAD_BYTES = 65_536
@@ -30,20 +28,20 @@ def serve_api(home: Home) -> None:
         Misconfigured, Corrupt: the device's files are not what they must be.
     """
     token = home.keys.token()
-    with open_facade(home) as facade, _listener(home.settings.host, home.settings.port) as listener:
+    with open_facade(home) as facade, open_listener(home.settings.host, home.settings.port) as listener:
         host, port = listener.getsockname()[:2]
         named = f"[{host}]" if ":" in host else host
         api = make_api(facade, token, {f"{name}:{port}" for name in (named, "localhost")})
         config = uvicorn.Config(
             api,
-            http="h11",
+            http=HeadDeadlineProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,  # it would hold what people search for
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
+            limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_STOP_SECONDS,
             h11_max_incomplete_event_size=_HEAD_BYTES,
@@ -66,19 +64,3 @@ def _outliving(*numbers: signal.Signals) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_CONNECTIONS)
-    except OSError as error:
-        listener.close()
-        raise NotYet(
-            f"{host}:{port}: expected a free port for the local API ({error.strerror}); end what uses it, or set "
-            "another port in device.toml"
-        ) from None
-    return listener

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from client.home import Home
+from client.loopback import open_listener
 from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
 from client.wall_clock import WallClock
@@ -32,20 +33,24 @@ def run_device(home: Home, ready: Callable[[], None] = lambda: None) -> None:
 
     Raises:
         Misconfigured: it has joined nothing yet, or its folder is not whole.
-        NotYet: it runs already.
+        StorageFailed: its folder cannot be written.
+        NotYet: it runs already, or the port of its local API is in use.
     """
     membership, identity = Membership.load(home.membership), home.keys.identity()
     membership.member(identity, home.revocations)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     busy = f"{home.directory}: this device runs already; stop it first"
-    with exclusive(home.run / "up.lock", busy), _told_to_stop() as stop, membership.gateway(identity) as gateway:
+    with exclusive(home.up_lock, busy), _told_to_stop() as stop, membership.gateway(identity) as gateway:
         care = threading.Thread(
             target=MaintenanceLoop(home, identity, membership, gateway, WallClock(home.clock)).run,
             args=(stop,),
             daemon=True,
         )
-        with Supervisor(_parts(home), home.run, home.logs) as supervisor:
+        supervisor = Supervisor(_parts(home), home.run, home.logs)
+        supervisor.clear()  # an API that outlived its `up` may have the port
+        open_listener(home.settings.host, home.settings.port).close()
+        with supervisor:
             care.start()
             ready()
             supervisor.run_forever(stop)

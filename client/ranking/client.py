@@ -4,10 +4,11 @@ It holds no model, no release and nothing of the person.
 """
 
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Concatenate, ParamSpec, TypeVar
 
 from client.home import Home
+from client.ranking.catalogue_ids import CatalogueIds
 from client.ranking.protocol import DECISIONS, Action, Ranking
 from client.recommender import RecommendOptions
 from client.workers import Ended, Worker
@@ -23,7 +24,7 @@ R = TypeVar("R")
 class RankingClient:
     """Answers for one device's person. May be used from several threads; questions wait for each other.
 
-    Every method raises NotYet while no release is installed, or when an answer took too long.
+    Every method that needs a release raises NotYet while no release is installed, or when an answer took too long.
     """
 
     def __init__(self, home: Home, data_key: bytes, decisions: MutableMapping[str, str] | None = None) -> None:
@@ -35,6 +36,7 @@ class RankingClient:
             decisions: the store's `controls`, for the person's decisions to be written to; without, none can be made.
         """
         self._home, self._data_key, self._decisions = home, data_key, decisions
+        self._catalogue = CatalogueIds(home)
         self._starting = threading.Lock()
         self._worker: Worker | None = None
         self._closed = False
@@ -92,6 +94,13 @@ class RankingClient:
         if self._decisions is None:
             raise Misconfigured("ranker: expected the store's controls to write decisions to, got none")
         self._decisions[DECISIONS] = self._ask(Ranking.decided, name, action)
+
+    def unknown_items(self, items: Iterable[str]) -> list[str] | None:
+        """Those of some ids that the installed release's catalogue has not; None where none is installed.
+
+        It starts no process.
+        """
+        return self._catalogue.unknown(items)
 
     def forget(self) -> None:
         """Let nothing that was deleted stay in memory: the process that ranks ends, the next question starts one."""

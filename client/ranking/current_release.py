@@ -1,12 +1,12 @@
 """The release a device ranks under: the last one it accepted, loaded when it changes. It verifies, and never trains."""
 
 import hashlib
-import json
 import logging
 
 from client.home import Home
+from client.ranking.catalogue_ids import accepted_release
 from client.recommender import Recommender
-from shared.errors import Corrupt, HushrecError, NotYet
+from shared.errors import Corrupt, HushrecError
 from shared.model import GlobalModel
 from shared.release import Release, model_of
 
@@ -47,16 +47,11 @@ class CurrentRelease:
 
     def _accepted(self) -> str:
         try:
-            named = json.loads(self._home.current.read_text(encoding="utf-8"))["release"]
-            if isinstance(named, str) and len(named) == 64 and set(named) <= set("0123456789abcdef"):
-                return named
-        except FileNotFoundError:
-            raise NotYet("ranking: no release is installed yet; join a server and wait for the first one") from None
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-        if self._recommender is not None:
+            return accepted_release(self._home)
+        except Corrupt:
+            if self._recommender is None:
+                raise
             return self._named
-        raise Corrupt(f"{self._home.current}: expected a publication that names a release, got something else")
 
     def _load(self, named: str) -> Recommender:
         folder = self._home.releases / named

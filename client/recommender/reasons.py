@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 
-Kind = Literal["event", "companion", "course", "concept", "text", "popularity", "freshness", "control"]
+Kind = Literal["event", "companion", "course", "concept", "everybody", "text", "popularity", "freshness", "control"]
 
 
 class Reason(NamedTuple):
@@ -15,8 +15,8 @@ class Reason(NamedTuple):
 
     Attributes:
         kind: a past event whose text is alike, one whose item others chose beside this one, the course of all events,
-            a concept of interest, what the item's text says to everybody, popularity, freshness, or what the person
-            muted.
+            a concept of interest, what concepts suit everybody at such a moment (as long as nothing is known of the
+            person), what the item's text says to everybody, popularity, freshness, or what the person muted.
         name: item id (or "own words") of an event, id of a companion, name of a concept; empty otherwise.
         part: what it adds to the score.
     """
@@ -66,6 +66,8 @@ def in_words(reason: Reason, catalogue: Catalogue) -> str:
             return "where your interests are heading"
         case "concept":
             return f"your interest in {reason.name}"
+        case "everybody":
+            return "what suits everybody at such a moment"
         case "text":
             return "what its text says to everybody"
         case "popularity":

@@ -318,7 +318,10 @@ class Recommender:
                 reasons += [Reason("companion", name, part) for name, part in zip(names, parts, strict=True) if part]
             if course[place]:
                 reasons.append(Reason("course", "", float(course[place])))
-            for concept in np.flatnonzero(shares[place]):
+            known = question.interest.concepts is not None and question.interest.concepts.any()
+            if not known and shares[place].any():  # what the release leads anybody to is no interest of the person's
+                reasons.append(Reason("everybody", "", float(shares[place].sum())))
+            for concept in np.flatnonzero(shares[place]) if known else ():
                 reasons.append(Reason("concept", concepts[concept], float(shares[place, concept])))
             every.append(tuple(sorted(reasons, key=attrgetter("part"), reverse=True)))
         return every

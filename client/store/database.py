@@ -35,7 +35,7 @@ class StoreFile:
         """All rows of one query, as they are at one moment.
 
         Raises:
-            NotYet, Misconfigured, Corrupt: the file is busy, cannot be read, or is torn.
+            NotYet, StorageFailed, Corrupt: the file is busy, cannot be read, or is torn.
         """
         return self._file.query(statement, values)
 
@@ -44,7 +44,8 @@ class StoreFile:
         """A transaction: all of what is done in it or nothing, and on disk when it ends.
 
         Raises:
-            Misconfigured: this connection reads, or the disk cannot take it.
+            Misconfigured: this connection reads.
+            StorageFailed: the disk cannot take it.
             NotYet, Corrupt: the file is busy or torn.
         """
         if self._lock is None:
@@ -57,6 +58,7 @@ class StoreFile:
 
         Raises:
             NotYet: a reader is in the way for longer than it should; the next deletion or start does it.
+            StorageFailed: there is no room to build it; the next deletion does it.
         """
         try:
             self._file.query("VACUUM")

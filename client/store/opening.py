@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.errors import Corrupt, Misconfigured, NotYet, StorageFailed
 from shared.locks import acquire
 from shared.sqlite import SqliteErrors
 
@@ -55,7 +55,7 @@ def create_store(path: Path, schema: int, proof: bytes) -> None:
         proof: sealed with the key, so that another key is noticed on opening.
 
     Raises:
-        Misconfigured: the folder cannot be written.
+        StorageFailed: the folder cannot be written.
     """
     made = path.with_name(f".{path.name}.new")
     try:
@@ -75,7 +75,7 @@ def create_store(path: Path, schema: int, proof: bytes) -> None:
         os.fsync(folder)
         os.close(folder)
     except OSError as error:
-        raise Misconfigured(f"{path}: the store could not be made ({error.strerror}); free some space") from None
+        raise StorageFailed(f"{path}: the store could not be made ({error.strerror}); free some space") from None
 
 
 def connect_to_read(path: Path, schema: int) -> sqlite3.Connection:
@@ -126,7 +126,7 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
     """The writer's connection: a commit is on disk when it returns, and what is deleted is written over.
 
     Raises:
-        Misconfigured: the file cannot be written.
+        StorageFailed: the file cannot be written.
     """
     with translated(path):
         connection = sqlite3.connect(
@@ -166,7 +166,7 @@ def _size(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Misconfigured(f"{path}: the store could not be read ({error.strerror})") from None
+        raise StorageFailed(f"{path}: the store could not be read ({error.strerror})") from None
 
 
 def _corrupt(path: Path, why: str) -> Corrupt:

@@ -96,7 +96,8 @@ class Store:
             Their row ids, in their order; for a known key, that of the event written first.
 
         Raises:
-            Misconfigured: the disk cannot take them, or this store was opened to read.
+            StorageFailed: the disk cannot take them; nothing was written.
+            Misconfigured: this store was opened to read.
             NotYet, Corrupt: the file is busy or torn; nothing was written.
         """
         ids = []
@@ -147,6 +148,7 @@ class Store:
 
         Raises:
             NotYet: they are deleted, but a reader keeps older bytes in the file until the next deletion or start.
+            StorageFailed: the disk is full; they may be deleted, but only a further deletion erases their bytes.
             Misconfigured, Corrupt: as `append`; nothing is deleted.
         """
         with self._database.write() as connection:
@@ -158,7 +160,7 @@ class Store:
         """Delete all events for good; how many there were. What is kept in `controls` stays.
 
         Raises:
-            NotYet, Misconfigured, Corrupt: as `delete`.
+            NotYet, StorageFailed, Misconfigured, Corrupt: as `delete`.
         """
         with self._database.write() as connection:
             count = connection.execute("DELETE FROM events").rowcount

@@ -260,12 +260,13 @@ class FleetClient:
         """
         path = f"/v1/fleet/{call}"
         headers = {"content-type": _PROTOBUF, "accept": _PROTOBUF, **self._version, **self._signed()}
-        status, body = self._gateway.exchange(
+        status, body, clock = self._gateway.exchange(
             path, request.SerializeToString(deterministic=True), headers, largest_bytes
         )
         if status in (401, 403):
             raise Refused(
-                f"{call}: the server refuses (status {status}): it does not know this device, or the run is over",
+                f"{call}: the server refuses (status {status}): it does not know this device, or the run is over"
+                f"{clock}",
                 code="server-refuses",
             )
         if status == 412:

@@ -134,7 +134,7 @@ class RoundProcess:
             device_record(place, clock),
             self._session,
             now_seconds=clock,
-            policy=place.policy,
+            policy=place.answering_policy,
             run=in_slot,
         )
 

@@ -122,7 +122,7 @@ class RoundProxy:
                 f"round {request.number} of {request.task}: expected federation {federation.digest()[:12]}, got "
                 f"{request.federation[:12]}"
             )
-        policy = reading(self._home.policy)
+        policy = reading(self._home.answering_policy)
         policy.check_federation(federation)
         if request.task not in policy.tasks:
             raise Refused(

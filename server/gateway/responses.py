@@ -1,5 +1,7 @@
 """What the gateway says of itself: fixed words. No path, no text of a request, nothing that tells who is enrolled."""
 
+from email.utils import formatdate
+
 from starlette.responses import Response
 
 # Every error body there is. A stranger's request, a revoked device's and a forged one get the same one, 403.
@@ -32,6 +34,8 @@ def error_response(status: int) -> Response:
     headers = {**_NOT_STORED, "connection": "close"}
     if status in (429, 503):
         headers["retry-after"] = "5"
+    if status in (401, 403):
+        headers["date"] = formatdate(usegmt=True)  # a device whose clock is wrong is refused, and can see why
     return Response(f'{{"error":"{WORDS[status]}"}}', status, headers, "application/json")
 
 

@@ -4,16 +4,14 @@ import asyncio
 import logging
 from collections import Counter
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.gateway.guard import HEAD_BYTES
 from server.gateway.limits import address_prefix
 from server.gateway.routes import make_gateway
 from server.home import Home
+from shared.patient_http import HeadDeadlineProtocol
 
-_HEAD_SECONDS = 10.0
 _IDLE_SECONDS = 30  # longer than devices poll, so that they need not shake hands each time
 _STOPPING_SECONDS = 1
 _MOST_CONNECTIONS, _MOST_OF_ONE_ADDRESS = 2048, 512
@@ -21,10 +19,9 @@ _MOST_CONNECTIONS, _MOST_OF_ONE_ADDRESS = 2048, 512
 _open: Counter[str] = Counter()  # connections by address, of this process
 
 
-class PatientProtocol(H11Protocol):
-    """Closes a connection whose next request does not come, or not whole, in time."""
+class PatientProtocol(HeadDeadlineProtocol):
+    """Takes no more connections of one address than it should have."""
 
-    _head_timer: asyncio.TimerHandle | None = None
     _address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -34,36 +31,13 @@ class PatientProtocol(H11Protocol):
         _open[self._address] += 1
         if _open[self._address] > _MOST_OF_ONE_ADDRESS:
             transport.abort()
-        self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
         _open[self._address] -= 1
         if _open[self._address] <= 0:
             del _open[self._address]
-        if self._head_timer is not None:
-            self._head_timer.cancel()
         super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Take a piece of a request."""
-        super().data_received(data)
-        self._watch_head()
-
-    def _watch_head(self) -> None:
-        waiting = self.conn.their_state is h11.IDLE
-        if waiting and self._head_timer is None:
-            self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
-        elif not waiting and self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def on_response_complete(self) -> None:
-        """Wait for the next request."""
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-        super().on_response_complete()
 
 
 def serve_gateway(home: Home) -> None:

@@ -1,6 +1,6 @@
 """A store in memory, and a ranking that rests on nothing but it: what is deleted, muted or met is not recommended."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from client.home import Home
@@ -121,6 +121,9 @@ class FakeRanking:
         if name not in ITEMS.values():
             raise Misconfigured(f"concept {name!r}: expected another")
         (self.muted.add if action == "mute" else self.muted.discard)(name)
+
+    def unknown_items(self, items: Iterable[str]) -> list[str] | None:
+        return [item for item in dict.fromkeys(items) if item not in ITEMS] if self.has_release else None
 
     def forget(self) -> None:
         self.forgotten += 1

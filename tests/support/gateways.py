@@ -49,11 +49,12 @@ Answer = Callable[[Asked], Reply]
 class Gateway:
     """An HTTPS server whose answers are a mapping of paths, longest beginning first."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: datetime | None = None) -> None:
+        """Make its certificates, at another moment than now if one is given."""
         self.answers: dict[str, Answer] = {}
         self.asked: list[Asked] = []
         self.authority_key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.now(UTC)
+        now = now or datetime.now(UTC)
         self.authority = make_authority(self.authority_key, now)
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = make_server_certificate(self.authority_key, self.authority, key.public_key(), [HOST], now)

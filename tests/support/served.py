@@ -1,6 +1,6 @@
 """A device's local API in a process of its own, over the real store and a ranking without a model, or with one.
 
-`python -m tests.support.served DIR` is that process.
+`python -m tests.support.served DIR [SECONDS]` is that process; SECONDS is how long it waits for a request's head.
 """
 
 import http.client
@@ -41,9 +41,9 @@ class Served:
 
 
 @contextmanager
-def served(home: Home, module: str = "tests.support.served") -> Iterator[Served]:
+def served(home: Home, module: str = "tests.support.served", *more: str) -> Iterator[Served]:
     """Start the process, wait until it answers, and stop it in the end; "client.http_api" ranks with the real model."""
-    process = start(home, module)
+    process = start(home, module, *more)
     try:
         yield wait(home, process)
     finally:
@@ -52,11 +52,11 @@ def served(home: Home, module: str = "tests.support.served") -> Iterator[Served]
         process.wait(20)
 
 
-def start(home: Home, module: str = "tests.support.served") -> subprocess.Popen[bytes]:
+def start(home: Home, module: str = "tests.support.served", *more: str) -> subprocess.Popen[bytes]:
     """The process, which may not be listening yet."""
     home.api.unlink(missing_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", module, str(home.directory)],
+        [sys.executable, "-m", module, str(home.directory), *more],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
@@ -77,7 +77,9 @@ def wait(home: Home, process: subprocess.Popen[bytes]) -> Served:
 
 if __name__ == "__main__":
     from client.http_api.__main__ import main
+    from shared.patient_http import HeadDeadlineProtocol
     from tests.support.fakes import RankingOfHome
 
+    HeadDeadlineProtocol.head_seconds = float(sys.argv.pop() if len(sys.argv) > 2 else 10)
     with patch("client.facade.device_facade.RankingClient", RankingOfHome):
         sys.exit(main(sys.argv[1:]))

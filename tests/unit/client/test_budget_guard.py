@@ -164,6 +164,7 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
         "spent_in_period": None,
         "answers": {"update": 0, "statistics": 0, "evaluation": 0},
         "faults": [],
+        "paused": False,
     }
     promises = BudgetGuard(device_record(home))
     pay(promises, federation(), "update", 1)

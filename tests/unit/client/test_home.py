@@ -28,6 +28,7 @@ def test_a_new_device_has_its_folder_its_settings_its_keys_an_empty_store_and_an
         "host": "127.0.0.1", "port": 8787, "poll_seconds": 30.0, "busy_poll_seconds": 0.5,
         "ranker_idle_seconds": 600.0, "keyring": False,
     }  # fmt: skip
+    assert home.policy() == home.answering_policy()
     assert home.policy().smallest_cohort == 50
     with Store.open(home.store, home.keys.data_key()) as store:
         assert store.rows() == []

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from scipy.stats import norm
 
+from client.home import create_home
+from client.participation import pause_answers, resume_answers
 from client.policy import Policy, pin, reading
 from client.settings_file import shipped
 from shared.errors import Corrupt, Misconfigured, Refused
@@ -42,6 +44,18 @@ def federation(*settings):
 
 def configuration(file, task="update"):
     return derive_round_parameters(file, task, 1, 10, bytes(32), REGISTRY).configuration
+
+
+def test_while_the_person_pauses_nothing_is_read_as_allowed(tmp_path):
+    home = create_home(tmp_path / "device", keyring=False)
+    pause_answers(home)
+    with pytest.raises(Refused, match="hushrec-device resume") as refused:
+        reading(home.answering_policy)
+    assert refused.value.code == "paused"
+    assert home.policy() == reading(home.policy)
+    resume_answers(home)
+    resume_answers(home)
+    assert reading(home.answering_policy) == home.policy()
 
 
 def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path):

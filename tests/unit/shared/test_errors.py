@@ -1,6 +1,8 @@
 """The exit statuses and codes that other tools rely on."""
 
 import ast
+import errno
+import os
 import pickle
 from pathlib import Path
 
@@ -9,12 +11,14 @@ import typer
 from typer.testing import CliRunner
 
 from shared.cli import Json, command_group, exit_on_error
-from shared.errors import REFUSALS, Corrupt, HushrecError, Misconfigured, NotYet, Refused
+from shared.errors import REFUSALS, Corrupt, HushrecError, Misconfigured, NotYet, Refused, StorageFailed
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize(("error", "status"), [(Misconfigured, 2), (Corrupt, 2), (Refused, 3), (NotYet, 4)])
+@pytest.mark.parametrize(
+    ("error", "status"), [(Misconfigured, 2), (StorageFailed, 2), (Corrupt, 2), (Refused, 3), (NotYet, 4)]
+)
 def test_each_no_has_its_own_exit_status(error, status):
     assert error.exit_status == status
     assert issubclass(error, HushrecError)
@@ -45,11 +49,29 @@ def test_every_refusal_has_a_code_that_is_listed_and_every_listed_code_is_used()
     ]
 
 
-@pytest.mark.parametrize("error", [Refused("no", code="policy"), NotYet("wait"), Corrupt("torn"), Misconfigured("key")])
+@pytest.mark.parametrize(
+    "error",
+    [Refused("no", code="policy"), NotYet("wait"), Corrupt("torn"), Misconfigured("key"), StorageFailed("full")],
+)
 def test_an_error_keeps_its_code_on_its_way_to_another_process(error):
     for copy in (pickle.loads(pickle.dumps(error)), error.bare()):
         assert (type(copy), str(copy), copy.code) == (type(error), str(error), error.code)
         assert copy.__traceback__ is None
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 2), (errno.EROFS, 2), (errno.EISDIR, 1)])
+def test_a_disk_that_takes_nothing_is_no_fault_of_ours(number, status):
+    app: typer.Typer = command_group("A command of a test.")
+
+    @app.command()
+    def write() -> None:
+        with exit_on_error("hushrec-test", debug=False):
+            raise OSError(number, os.strerror(number), "some/file")
+
+    result = CliRunner().invoke(app, ["write"])
+    assert result.exit_code == status
+    assert ("some/file: could not be written" in result.stderr) == (status == 2)
+    assert ("a fault of ours" in result.stderr) == (status == 1)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, StorageFailed
 from shared.files import write_atomically
 
 
@@ -26,7 +26,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeyp
     path = tmp_path / "file"
     write_atomically(path, b"old")
     monkeypatch.setattr(os, call, full_disk)
-    with pytest.raises(Misconfigured, match="No space left on device"):
+    with pytest.raises(StorageFailed, match="No space left on device"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]

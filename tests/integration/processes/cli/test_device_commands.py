@@ -45,7 +45,7 @@ def stored(home):
 def test_a_device_that_is_up_answers_for_itself(run, home):
     with served(home):
         written = run("log", home.directory, "--item", "kitchen-0", "--time-seconds", "5", "--json")
-        assert last(written) == {"ids": [1], "new": 1}
+        assert last(written) == {"ids": [1], "new": 1, "unknown": []}
         assert "kitchen-1" in run("recommend", home.directory, "-n", 1, "--block", "war", "--context", "hour:08").stdout
         assert "rank 9" in run("explain", home.directory, "kitchen-1").stdout
         run("explain", home.directory, "no/such item", status=2)
@@ -66,7 +66,11 @@ def test_word_left_by_a_device_that_was_killed_misleads_nobody(run, home, pid):
         listening = threading.Thread(target=_listen, args=(stranger, heard))
         listening.start()
         home.api.write_text(json.dumps(place))
-        assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {"ids": [1], "new": 1}
+        assert last(run("log", home.directory, "--item", "kitchen-0", "--json")) == {
+            "ids": [1],
+            "new": 1,
+            "unknown": [],
+        }
         socket.create_connection(stranger.getsockname()).close()
         listening.join(30)
         assert not listening.is_alive()

@@ -1,5 +1,6 @@
 """The local API as a process: real sockets, the real store, and what is left when it is killed."""
 
+import contextlib
 import json
 import os
 import random
@@ -110,6 +111,17 @@ def test_bytes_that_are_no_http_neither_stop_it_nor_are_they_quoted(home):
                     pass
             assert not answer or answer.startswith(b"HTTP/1.1 4"), answer
             assert b"violet" not in answer.lower()
+        assert device.ask("GET", "/v1/health") == (200, {"ok": True})
+
+
+def test_connections_that_send_half_a_head_do_not_shut_the_host_app_out(home):
+    with served(home, "tests.support.served", "0.3") as device:
+        half = [socket.create_connection(("127.0.0.1", device.port), timeout=20) for _ in range(80)]
+        for connection in half:
+            connection.sendall(b"GET /v1/health HTTP/1.1\r\nHost:")
+        for connection in half:
+            with connection, contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1) == b""  # or it waits for ever
         assert device.ask("GET", "/v1/health") == (200, {"ok": True})
 
 

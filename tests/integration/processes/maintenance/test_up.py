@@ -1,8 +1,11 @@
 """The whole device as processes: they run, they are restarted, they stop, and nothing listens beyond loopback."""
 
+import errno
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from client.enrolment import enroll, prepare
-from client.home import create_home
+from client.home import Home, create_home
 from client.maintenance import run_device
 from shared.bundle import bundle_hash
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, NotYet, StorageFailed
 from shared.federation import read_federation, write_toml
+from shared.processes import Part, Supervisor
 from tests.support.gateways import Operator, serving
 from tests.support.superlinks import SuperLink
 
@@ -70,6 +74,33 @@ def test_a_device_that_has_joined_nothing_says_how_to(tmp_path):
     home = create_home(tmp_path / "device", keyring=False)
     with pytest.raises(Misconfigured, match="hushrec-device join"):
         run_device(home)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = home.settings_path.read_text()
+        home.settings_path.write_text(re.sub(r"(?m)^port = 0\b", f"port = {port}", text))
+        ready = []
+        with pytest.raises(NotYet, match=rf"127\.0\.0\.1:{port}: expected a free port .* another port in device\.toml"):
+            run_device(Home.open(home.directory), lambda: ready.append(True))
+        assert ready == []
+        assert pid(home, "api") is None
+
+
+def test_a_folder_that_takes_nothing_is_named_with_what_to_do(home, monkeypatch):
+    really = os.open
+
+    def read_only(path, flags, *more, **named):
+        if flags & (os.O_CREAT | os.O_RDWR | os.O_WRONLY) and str(path).startswith(str(home.directory)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return really(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(StorageFailed, match=r"up\.lock: .*Read-only file system.* let this user write"):
+        run_device(home)
+    with pytest.raises(StorageFailed, match=r"api\.pid: could not be written .Read-only file system"):
+        Supervisor([Part("api", ("true",), home.directory)], home.run, home.logs).start()
 
 
 def test_it_runs_mends_what_was_killed_and_leaves_nothing_behind(home, server, running):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.home import create_home
 from client.membership import Membership
+from client.participation import pause_answers
 from client.releases.trial import try_loading
 from client.secagg.round_state import RoundRequest
 from client.store import Store
@@ -158,6 +159,18 @@ def test_a_store_that_cannot_be_read_is_answered_for_like_any_other(tmp_path, re
     said = capfd.readouterr().err  # of the child's own: the device's log
     assert re.search(r"round 3 of update: zeros were sent: (Corrupt|NotYet) at \w+\.py:\d+", said)
     assert "knee" not in said
+
+
+def test_a_pause_ends_the_round_under_way_and_charges_nothing(tmp_path, release):
+    device = Setting(tmp_path, release)
+    device.advertise(3)
+    assert len(device.forks()) == 1
+    pause_answers(device.home)
+    with pytest.raises(Refused) as refused:
+        device.rounds.phase("share", device.configuration(3).digest(), [b"garbage"])
+    assert refused.value.code == "paused"
+    assert device.forks() == []
+    assert read_charges(device.home.ledger) == ()
 
 
 def test_another_configuration_than_the_one_that_follows_is_refused_and_no_round_is_used_up(tmp_path, release):

@@ -1,16 +1,24 @@
 """`hushrec-device`: what each command prints, writes and ends with, on a device that is not up and on one that is."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from client.cli import commands
+from client.cli.remote import RemoteDesk
 from client.home import Home
 from client.store import Store
+from shared.enrolment import Invitation
 from shared.errors import NotYet
+from shared.federation import read_federation
+from shared.locks import exclusive
 from tests.support.fakes import RankingOfHome
+from tests.unit.client.test_budget_guard import membership
+
+INVITATION = Invitation("https://127.0.0.1:9443", b"o" * 32, b"c" * 16, 4_000_000_000).encode()
 
 
 @pytest.fixture
@@ -29,6 +37,15 @@ def run(monkeypatch):
 def home(run, tmp_path):
     run("init", tmp_path / "device", "--no-keyring", "--port", 0)
     return Home.open(tmp_path / "device")
+
+
+def test_a_full_disk_of_a_device_that_is_up_is_told_from_bad_input(run, home, monkeypatch):
+    answers = {"/v1/health": (200, {"ok": True}), "/v1/events": (507, {"error": "storage", "meaning": "no room"})}
+    monkeypatch.setattr(RemoteDesk, "_exchange", lambda self, method, path, *_, **__: answers[path])
+    home.api.write_text(json.dumps({"host": "127.0.0.1", "port": 1, "pid": os.getpid()}))
+    answer = run("log", home.directory, "--item", "a", "--json", status=2)
+    assert last(answer)["error"]["code"] == "storage"
+    assert "no room" in answer.stderr
 
 
 def last(result):
@@ -54,7 +71,7 @@ def test_one_event_is_written_by_options(run, home):
         "log", home.directory, "--kind", "rating", "--item", "music-0", "--text", "fine", "--value", "4",
         "--time-seconds", "5", "--shown", "music-1", "--propensity", "0.5", "--context", "hour:08", "--json",
     )  # fmt: skip
-    assert last(answer) == {"ids": [1], "new": 1}
+    assert last(answer) == {"ids": [1], "new": 1, "unknown": []}
     ((_, event),) = stored(home)
     assert (event.kind, event.item, event.text, event.value) == ("rating", "music-0", "fine", 4.0)
     assert (event.time_seconds, event.shown, event.propensity) == (5.0, ("music-1",), 0.5)
@@ -69,6 +86,17 @@ def test_a_file_is_written_once_however_often_it_is_logged(run, home, tmp_path):
     file.write_text("\n".join([*lines, json.dumps({"time_seconds": 900, "kind": "click", "item": "new"})]))
     run("log", home.directory, "--file", file)
     assert [event.item for _, event in stored(home)] == [*(f"i{n}" for n in range(450)), "new"]
+
+
+def test_items_that_the_catalogue_does_not_have_are_named(run, home, tmp_path):
+    file = tmp_path / "events.jsonl"
+    lines = [json.dumps({"time_seconds": n, "kind": "click", "item": f"i{n % 210}"}) for n in range(450)]
+    file.write_text("\n".join(lines))
+    said = run("log", home.directory, "--file", file)
+    assert "the catalogue does not have i0, i1, i2, i3, i4 and 205 more" in said.stderr
+    assert "450 events" in said.stdout
+    assert last(run("log", home.directory, "--file", file, "--json"))["unknown"] == [f"i{n}" for n in range(210)]
+    assert run("log", home.directory, "--item", "music-0").stderr == ""
 
 
 def test_events_come_through_a_pipe(run, home):
@@ -114,7 +142,7 @@ def test_tables_show_items_reasons_and_decisions(run, home):
     assert "your interest in kitchen" in table
     assert "without the events 1: rank 9" in run("explain", home.directory, "kitchen-1").stdout
     assert "muted" in run("interests", home.directory, "--mute", "music").stdout
-    assert "joined nothing yet" in run("privacy", home.directory).stdout
+    assert "in no federation" in run("privacy", home.directory).stdout
 
 
 def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypatch):
@@ -142,6 +170,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "spent_in_period": {"user": 0.75, "event": 0.0},
         "answers": {"update": 3, "statistics": 1},
         "faults": ["expected the ledger"],
+        "paused": True,
     }
     monkeypatch.setattr("client.facade.device_facade.spent_privacy", lambda home: answer)
     said = run("privacy", home.directory).stdout
@@ -155,6 +184,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "epsilon 2 in any 365 days in a row",
         "epsilon 0.75",
         "fault: expected the ledger",
+        "paused: no round is answered",
     ):
         assert words in said
 
@@ -192,6 +222,19 @@ def test_forgetting_asks_first(run, home):
     assert stored(home) == []
 
 
+def test_after_forgetting_nothing_is_said_to_be_known(run, home):
+    run("log", home.directory, "--item", "kitchen-0")
+    run("interests", home.directory, "--mute", "music")
+    run("forget", home.directory, "--yes")
+    said = run("interests", home.directory).stdout
+    assert "nothing is known of you" in said
+    assert "kitchen" not in said
+    assert "muted" in said
+    assert "%" not in said
+    run("interests", home.directory, "--clear", "music")
+    assert run("interests", home.directory).stdout.strip() == "nothing is known of you: there are no events"
+
+
 def test_an_export_is_written_for_its_owner_only_and_over_nothing(run, home, tmp_path):
     run("log", home.directory, "--item", "kitchen-0", "--time-seconds", "5")
     out = tmp_path / "mine.json"
@@ -217,6 +260,34 @@ def test_joining_shows_the_promise_and_asks(run, home, monkeypatch):
     accepted = run("join", home.directory, "hushrec://x", "--yes", "--json")
     assert joined == [promise]
     assert last(accepted) == {"federation": "books", "device": "ab12", "url": "https://127.0.0.1:9443"}
+
+
+def test_a_pause_is_told_and_ends_with_resume(run, home):
+    assert last(run("privacy", home.directory, "--json"))["paused"] is False
+    assert "until: hushrec-device resume" in run("pause", home.directory).stdout
+    assert last(run("pause", home.directory, "--json")) == {"paused": True}
+    assert last(run("privacy", home.directory, "--json"))["paused"] is True
+    assert "paused" in run("privacy", home.directory).stdout
+    assert len(last(run("recommend", home.directory, "-n", 1, "--json"))["recommendations"]) == 1
+    assert last(run("resume", home.directory, "--json")) == {"paused": False}
+    assert "answered again" in run("resume", home.directory).stdout
+    assert last(run("privacy", home.directory, "--json"))["paused"] is False
+
+
+def test_leaving_asks_first_says_what_stays_and_is_for_good(run, home):
+    membership(read_federation()).save(home.membership)
+    assert "nothing was left" in run("leave", home.directory, typed="n\n", status=3).stderr
+    assert "--yes" in run("leave", home.directory, typed="", status=2).stderr
+    with exclusive(home.up_lock, "busy"):
+        assert "stop it first" in run("leave", home.directory, "--yes", status=4).stderr
+    assert home.membership.exists()
+    said = run("leave", home.directory, "--yes").stdout
+    for words in ("released models", "has spent", "your events", "was not told"):
+        assert words in said
+    assert "joined no federation" in run("up", home.directory, status=2).stderr
+    assert "joined no federation" in run("leave", home.directory, "--yes", status=2).stderr
+    assert "has left a federation for good" in run("join", home.directory, INVITATION, status=2).stderr
+    assert last(run("privacy", home.directory, "--json"))["promised"] is None
 
 
 def test_up_runs_until_it_is_stopped(run, home, monkeypatch):
@@ -249,6 +320,7 @@ def test_a_fault_of_ours_shows_no_text_without_debug(run, home, monkeypatch):
 
 def test_help_names_every_command_and_option(run):
     names = ["init", "join", "up", "log", "recommend", "explain", "interests", "privacy", "forget", "export"]
+    names += ["pause", "resume", "leave", "check"]
     text = run("--help").stdout
     assert all(name in text for name in names)
     for name in names:

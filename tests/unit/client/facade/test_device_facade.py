@@ -32,20 +32,37 @@ def click(item, **rest):
 
 
 def test_an_event_without_a_time_is_of_now(facade, store):
-    assert facade.log([click("garden-0"), click("garden-1", time_seconds=5.0)]) == {"ids": [1, 2], "new": 2}
+    assert facade.log([click("garden-0"), click("garden-1", time_seconds=5.0)]) == {
+        "ids": [1, 2],
+        "new": 2,
+        "unknown": [],
+    }
     assert [event.time_seconds for event in store.kept.values()] == [NOW, 5.0]
 
 
 def test_a_key_is_written_once(facade, store):
     first = facade.log([click("garden-0", key="a")])
-    assert facade.log([click("garden-0", key="a"), click("garden-0")]) == {"ids": [*first["ids"], 2], "new": 1}
+    again = facade.log([click("garden-0", key="a"), click("garden-0")])
+    assert again == {"ids": [*first["ids"], 2], "new": 1, "unknown": []}
     assert len(store.kept) == 2
 
 
 def test_a_time_far_ahead_is_refused_and_nothing_of_the_batch_written(facade, store):
-    with pytest.raises(Misconfigured, match="a day ahead"):
+    with pytest.raises(Misconfigured, match=r"^events\.1\.time_seconds: .* a day ahead; set the clock$"):
         facade.log([click("garden-0"), click("garden-1", time_seconds=NOW + 2 * 86_400)])
+    late = FeedbackRecord(action="clicked", item="music-1", time_seconds=NOW + 2 * 86_400)
+    with pytest.raises(Misconfigured, match=r"^feedback\.1\.time_seconds: "):
+        facade.feedback([FeedbackRecord(action="shown", item="music-1"), late])
     assert store.kept == {}
+
+
+def test_events_of_unknown_items_are_kept_and_the_items_named_once_a_release_can_tell(facade, store, ranking):
+    strange = [click("gone", text="a lamp"), click("music-1"), click("new"), click("gone")]
+    assert facade.log(strange)["unknown"] == ["gone", "new"]
+    assert len(store.kept) == 4
+    assert facade.log([EventRecord(kind=EventKind.SEARCH, text="lamp")])["unknown"] == []
+    ranking.has_release = False
+    assert facade.log(strange)["unknown"] is None
 
 
 def test_a_click_on_what_was_shown_carries_the_chance_and_the_neighbours_it_was_shown_with(facade, store):

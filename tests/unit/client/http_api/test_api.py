@@ -1,12 +1,16 @@
 """The local API: what it answers, and that what was told, muted or deleted counts at once."""
 
 import json
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from client.facade import DeviceFacade
 from client.http_api import make_api
+from client.store import Store
 from shared.behaviour import EventKind
+from shared.errors import StorageFailed
 from tests.support.asking_device import HOST, TOKEN, Asking
 from tests.support.fakes import FakeRanking
 
@@ -57,6 +61,25 @@ def test_one_bad_event_keeps_its_whole_batch_out(api, store):
     assert answer.status == 422
     assert answer.json()["fields"] == [{"field": "events.1.kind", "rule": "enum"}]
     assert store.kept == {}
+
+
+def test_a_time_ahead_of_the_devices_clock_is_named_as_any_other_field(api, store):
+    click, late = {"kind": "click", "item": "music-0"}, {"time_seconds": 100_000_000_000}
+    answer = api.ask("POST", "/v1/events", {"events": [click, {**click, **late}]})
+    assert (answer.status, answer.json()["error"]) == (422, "invalid")
+    assert answer.json()["fields"] == [{"field": "events.1.time_seconds", "rule": "ahead_of_clock"}]
+    clicked = {"action": "clicked", "item": "music-0", **late}
+    answer = api.ask("POST", "/v1/feedback", {"feedback": [clicked]})
+    assert answer.json()["fields"] == [{"field": "feedback.0.time_seconds", "rule": "ahead_of_clock"}]
+    assert store.kept == {}
+
+
+def test_unknown_items_are_named_in_the_answer_and_their_events_kept(api, store, ranking):
+    answer = api.ask("POST", "/v1/events", {"events": [{"kind": "click", "item": "nothing/such"}]}).json()
+    assert answer == {"ids": [1], "new": 1, "unknown": ["nothing/such"]}
+    ranking.has_release = False
+    answer = api.ask("POST", "/v1/events", {"events": [{"kind": "click", "item": "nothing/such"}]}).json()
+    assert answer == {"ids": [2], "new": 1, "unknown": None}
 
 
 def test_recommendations_say_why_and_with_what_chance(api):
@@ -228,9 +251,46 @@ def test_a_fault_of_ours_is_one_word_and_its_log_line_names_no_text(api, ranking
     assert "RuntimeError at test_api.py:" in caplog.text
 
 
-def test_two_clients_at_once_lose_nothing_and_get_ids_of_their_own(store):
-    from client.facade import DeviceFacade
+def test_a_full_disk_asks_to_keep_the_event_and_call_again_which_then_works(tmp_path, caplog):
+    with Store.open(tmp_path / "store.sqlite", b"k" * 32) as store:
+        api = Asking(make_api(DeviceFacade(store, FakeRanking(store), dict, lambda: 1_800_000_000.0), TOKEN, {HOST}))
+        write(api, {"kind": "click", "item": "music-0"})
+        connection = store._database._file._connection
+        ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        large = {"kind": "search", "text": "the words of a person" * 400, "key": "a"}
+        with caplog.at_level(logging.ERROR):
+            answer = api.ask("POST", "/v1/events", {"events": [large]})
+        assert (answer.status, answer.json()["error"]) == (507, "storage")
+        assert "call again" in answer.json()["meaning"]
+        assert "SQLITE_FULL" in caplog.text
+        assert "the words" not in caplog.text + answer.body.decode()
+        assert [event.item for _, event in store.rows()] == ["music-0"]
+        connection.execute(f"PRAGMA max_page_count = {pages + 100}")
+        assert write(api, large) == write(api, large) == [2]
+        api.close()
 
+
+@pytest.mark.parametrize(
+    ("method", "target", "content", "broken"),
+    [
+        ("DELETE", "/v1/events", b"", "store.delete_all"),
+        ("POST", "/v1/feedback", {"feedback": [{"action": "clicked", "item": "a"}]}, "store.append"),
+        ("POST", "/v1/interests/music", {"action": "mute"}, "ranking.control"),
+    ],
+)
+def test_whatever_cannot_be_written_is_told_from_a_wrong_request(api, store, ranking, method, target, content, broken):
+    def full(*_):
+        raise StorageFailed("no room in /home/of/a/person")
+
+    part, name = broken.split(".")
+    setattr({"store": store, "ranking": ranking}[part], name, full)
+    answer = api.ask(method, target, content)
+    assert (answer.status, answer.json()["error"]) == (507, "storage")
+    assert b"/home" not in answer.body
+
+
+def test_two_clients_at_once_lose_nothing_and_get_ids_of_their_own(store):
     facade = DeviceFacade(store, FakeRanking(store), dict, lambda: 1_800_000_000.0)
 
     def one(client):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from client import Recommender, RecommendOptions
-from client.ranking.client import DECISIONS
+from client.ranking.catalogue_ids import CatalogueIds
+from client.ranking.protocol import DECISIONS
 from client.ranking.worker import RankingWorker
 from shared.behaviour import Event, EventKind
 from shared.errors import Corrupt, Misconfigured, NotYet
@@ -74,6 +75,31 @@ def test_answers_are_plain_data_that_json_can_hold(ranking, store):
     assert answers[0][0].keys() == {"item", "title", "score", "propensity", "reasons", "because"}
     assert answers[0][0]["reasons"][0].keys() == {"kind", "name", "part"}
     assert all(0 < offer["propensity"] <= 1 for offer in answers[0])
+
+
+def test_items_are_told_from_unknown_ones_as_far_as_a_release_can_tell(place, moved, tiny):
+    ids = CatalogueIds(place.home)
+    assert ids.unknown(["garden-0"]) is None
+    place.install(moved[0])
+    assert ids.unknown(iter(["gone", "garden-0", "gone", "new"])) == ["gone", "new"]
+    place.name("0" * 64)  # a release that is not there
+    assert ids.unknown(["gone"]) is None
+    place.home.current.write_bytes(b"[]")
+    assert ids.unknown(["gone"]) is None
+    place.install(tiny.release()[0])
+    assert ids.unknown(["gone", "garden-0"]) == ["gone"]
+
+
+def test_nothing_is_said_of_a_person_whose_events_are_gone(ranking, store):
+    store.append(person(0, 6))
+    assert "you chose" in " ".join(offer["because"] for offer in ranking.recommend(9, PLAIN, (), None))
+    store.delete_all()
+    for offer in ranking.recommend(24, PLAIN, (), None):
+        assert not {"event", "companion", "course", "concept"} & {reason["kind"] for reason in offer["reasons"]}
+        assert "you" not in offer["because"]
+    known = ranking.interests()
+    assert known["events"] == known["drift"] == 0
+    assert {concept["share"] for concept in known["concepts"]} == {0.0}
 
 
 def test_every_event_counts_from_the_next_question_on(ranking, store, moved):

@@ -58,6 +58,19 @@ def test_reasons_are_named_after_items_and_concepts(tiny):
 
 
 @pytest.mark.parametrize("views", VIEWS)
+@pytest.mark.parametrize("log", [[], events(["nowhere"])], ids=["no event", "an event of nothing that is known"])
+def test_of_whom_nothing_is_known_no_reason_speaks_of_their_interest(tiny, views, log):
+    ranker, release, _ = recommender(tiny, views, "interest.context=true")
+    offers = ranker.recommend(log, 24, context=(("hour", "08"),))
+    kinds = {reason.kind for offer in offers for reason in offer.reasons}
+    assert kinds == {"text", "popularity"} | ({"everybody"} if "'concepts'" in views else set())
+    for offer in offers:
+        assert sum(reason.part for reason in offer.reasons) == pytest.approx(offer.score, abs=1e-4)
+        said = " ".join(words for words, _ in reasons_in_words(offer.reasons, release.catalogue))
+        assert "you" not in said
+
+
+@pytest.mark.parametrize("views", VIEWS)
 @pytest.mark.parametrize("words", [{}, {1: "a loud drum"}], ids=["items only", "own words"])
 def test_without_cause_to_weigh_events_scores_are_those_the_evaluation_ranks_by(tiny, views, words):
     ranker, release, model = recommender(tiny, views)

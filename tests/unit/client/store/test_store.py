@@ -12,7 +12,7 @@ import pytest
 from client.store import Store, opening
 from client.store.database import StoreFile
 from shared.behaviour import Event, EventKind
-from shared.errors import Corrupt, Misconfigured, NotYet
+from shared.errors import Corrupt, Misconfigured, NotYet, StorageFailed
 from tests.support.tiny import events
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -371,9 +371,11 @@ def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(path):
         connection = store._database._file._connection
         ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
         connection.execute(f"PRAGMA max_page_count = {pages + 4}")
-        with pytest.raises(Misconfigured, match="free some space"):
+        with pytest.raises(StorageFailed, match="free some space"):
             store.append([Event(1.0, EventKind.SEARCH, text="x" * 100_000)])
         assert [event for _, event in store.rows()] == THREE
+        connection.execute(f"PRAGMA max_page_count = {pages + 400}")
+        assert store.append([Event(1.0, EventKind.SEARCH, text="x" * 100_000)]) == [4]
 
 
 def test_a_store_that_was_closed_says_so_and_not_that_it_is_torn(path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from client.home import create_home
+from client.participation import pause_answers, resume_answers
 from client.secagg.round_state import RoundRequest
 from client.supernode.round_proxy import RoundProxy
 from client.workers import Ended
@@ -94,6 +95,17 @@ def test_a_round_has_one_process_from_joining_to_the_last_phase(device):
     (child,) = device.children
     assert [call[0] for call in child.calls] == ["advertise", "phase", "phase", "phase", "phase", "end"]
     assert not device.rounds.under_way
+
+
+def test_a_paused_device_refuses_whatever_its_log_is_and_starts_nothing(device):
+    pause_answers(device.home)
+    device.home.store.unlink()
+    with pytest.raises(Refused) as refused:
+        device.advertise()
+    assert refused.value.code == "paused"
+    assert device.children == []
+    resume_answers(device.home)
+    assert device.advertise() == b"advert"
 
 
 def test_the_work_is_limited_by_the_deadlines_of_the_federation(device):

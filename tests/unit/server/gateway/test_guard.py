@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
 from server.gateway.guard import GatewayGuard
 from server.gateway.limits import RateLimiter, address_prefix
-from server.gateway.responses import HttpError
+from server.gateway.responses import HttpError, error_response
 from shared.errors import NotYet
 from tests.support.asking_gateway import ask, said
 
@@ -52,6 +54,13 @@ def test_buckets_of_the_quietest_callers_go_first() -> None:
 )
 def test_one_subscriber_counts_as_one_address(one: str, other: str, same: bool) -> None:
     assert (address_prefix(one) == address_prefix(other)) is same
+
+
+def test_whoever_is_refused_can_hold_their_clock_against_the_servers() -> None:
+    for status in (401, 403):
+        said_seconds = parsedate_to_datetime(error_response(status).headers["date"]).timestamp()
+        assert abs(said_seconds - time.time()) < 3600
+    assert "date" not in error_response(404).headers
 
 
 def test_an_address_that_asks_too_often_waits_and_the_others_do_not() -> None:
