@@ -79,7 +79,7 @@ def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
 def test_a_training_that_evaluations_ended_takes_no_further_order(home: Home) -> None:
     with instance_lock(home):
         write_atomically(home.training / "progress.json", b'{"round": 4, "stopped": true}')
-        with pytest.raises(Misconfigured, match="stopped after round 4: 2 evaluations in a row.*hushrec-server init"):
+        with pytest.raises(Misconfigured, match=r"stopped after round 4: 2 evaluations in a row.*hushrec-server init"):
             submit_job(home, 1)
 
 
