@@ -216,25 +216,15 @@ def rounds(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Order further rounds of the server that is up, wait for them, and release what they learnt."""
+    """Order further rounds of the server that is up, wait for them, and release what they learnt.
+
+    The exit status is 4 if no round of the order brought anything.
+    """
     with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
-        from server.cli.status import print_rounds
-        from server.training import read_rounds, submit_job, wait_for_job
+        from server.cli.rounds import train_rounds
 
-        order, before = submit_job(home, count), len(read_rounds(home))
-        try:
-            with progress_bar("rounds") as progress:
-                done = wait_for_job(home, order, lambda now: progress(now.round, order.until))
-        except KeyboardInterrupt:
-            terminal.advise(
-                f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}"
-            )
-            raise
-        rows = read_rounds(home)[before:]
-        if as_json:
-            return print_json({"ordered": count, "rounds": done.round, "sums": rows})
-        print_rounds(rows)
+        train_rounds(home, count, as_json)
 
 
 @app.command()

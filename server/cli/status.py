@@ -1,16 +1,15 @@
 """How a server is, from its files alone: nothing is asked over the network, nothing slow is imported."""
 
 import json
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
+from server.cli.rounds import explained_rows, print_rounds
 from server.cli.terminal import moment, print_table
 from server.home import Home
 from server.instance_lock import is_up
 from server.registry import DeviceRow
-from server.training import Row, pending_job, read_progress, read_rounds
+from server.training import pending_job, read_progress, read_rounds
 from shared.errors import Corrupt
-from shared.tasks import TASK_ROWS, Task
 
 _SHOWN = 6  # sums in the table of a status
 
@@ -33,7 +32,7 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
         "parts": _parts(home) if running else [],
         "rounds": read_progress(home).round,
         "rounds_ordered": None if order is None else order.until,
-        "sums": read_rounds(home),
+        "sums": explained_rows(read_rounds(home)),
         "release": _head(home),
         "devices": [
             {
@@ -80,33 +79,6 @@ def print_status(found: dict[str, Any]) -> None:
             for row in found["devices"]
         ],
     )
-
-
-def print_rounds(rows: Sequence[Row]) -> None:
-    """What came of each sum: who was asked, who is in it, and whether it was skipped because too few were."""
-    print_table(
-        ("round", "sum", "asked", "in the sum", "not yet", "refused", "failed or late", "seconds", "came to"),
-        [
-            (
-                row["number"],
-                row["task"],
-                row["selected"],
-                row["answered"],
-                row["not_yet"],
-                row["refused"],
-                int(row["failed"]) + int(row["rejected"]) + int(row["late"]),
-                f"{row['seconds']:.0f}",
-                _outcome(row),
-            )
-            for row in rows
-        ],
-    )
-
-
-def _outcome(row: Row) -> Any:
-    if row["skipped"]:
-        return "nothing: too few answered"
-    return row["metrics"] or TASK_ROWS[cast(Task, row["task"])].brings
 
 
 def _state(row: DeviceRow, now_seconds: float) -> str:
