@@ -20,7 +20,7 @@ from server.doctor import repair_server as mend_home
 from server.home import Home, federation_text, settings_of
 from server.home import create_server as make_home
 from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
-from shared.enrolment import Invitation, fingerprint
+from shared.enrolment import Invitation, fingerprint, fingerprint_text
 from shared.errors import Misconfigured
 from shared.recipe import Facts
 
@@ -76,11 +76,12 @@ def init(
             raise Misconfigured("--people: expected it without --federation, whose file says it all, got both")
         chosen = settings_of({key: value for key, value in given.items() if value is not None})
         home = make_home(directory, chosen, federation_text(federation, settings or (), facts))
-        operator = fingerprint(home.operator_key().public_key().public_bytes_raw()).hex()
+        operator = fingerprint(home.operator_key().public_key().public_bytes_raw())
+        said = {"url": home.settings.url, "operator": operator.hex(), "fingerprint": fingerprint_text(operator)}
         if as_json:
-            return print_json({"directory": str(home.directory), "url": home.settings.url, "operator": operator})
+            return print_json({"directory": str(home.directory), **said})
         print(f"{home.directory}: a new server, {home.settings.url}")
-        print(f"fingerprint of its operator's key: {operator}")
+        print(f"fingerprint of its operator's key: {said['fingerprint']}")
         terminal.advise(
             f"keep a copy of {home.keys} where nobody else reads it: without it, devices have to join again",
             f"next: hushrec-server catalogue {directory} FILE, then hushrec-server up {directory}",
@@ -172,12 +173,13 @@ def enrol(
                     "invitation": text,
                     "url": invitation.url,
                     "operator": operator.hex(),
+                    "fingerprint": fingerprint_text(operator),
                     "expires_seconds": invitation.expires_seconds,
                 }
             )
         terminal.advise(
             f"server       {invitation.url}",
-            f"fingerprint  {operator.hex()}",
+            f"fingerprint  {fingerprint_text(operator)}",
             f"holds until  {terminal.moment(invitation.expires_seconds)}, for one device",
             "",
             "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",

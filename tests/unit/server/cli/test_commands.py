@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from server.cli.commands import app
 from server.home import Home, create_server
 from server.training import RoundReport
-from shared.enrolment import Invitation, JoinRequest, fingerprint
+from shared.enrolment import Invitation, JoinRequest, fingerprint, fingerprint_text
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import default_federation_text, read_federation, write_toml
 from shared.metrics import decode_metrics, encode_metrics
@@ -71,8 +71,8 @@ def test_a_newcomer_makes_a_server_and_finds_nothing_wrong(tmp_path):
     made = call("init", tmp_path / "server")
     assert made.exit_code == 0
     assert f"{tmp_path / 'server'}: a new server, https://127.0.0.1:9443" in made.stdout
-    operator = fingerprint(Home.open(tmp_path / "server").operator_key().public_key().public_bytes_raw()).hex()
-    assert operator in made.stdout
+    operator = fingerprint(Home.open(tmp_path / "server").operator_key().public_key().public_bytes_raw())
+    assert f"fingerprint of its operator's key: {fingerprint_text(operator)}\n" in made.stdout
     assert "keep a copy of" in made.stderr
     assert f"next: hushrec-server catalogue {tmp_path / 'server'} FILE" in made.stderr
     checked = call("check", tmp_path / "server")
@@ -181,7 +181,7 @@ def test_enrol_prints_an_invitation_alone_on_standard_output(home):
     invitation = Invitation.decode(result.stdout)
     assert invitation.url == home.settings.url
     assert invitation.operator == fingerprint(home.operator_key().public_key().public_bytes_raw())
-    assert invitation.operator.hex() in result.stderr
+    assert f"fingerprint  {fingerprint_text(invitation.operator)}\n" in result.stderr
     assert "for one device" in result.stderr
     with home.registry() as registry:
         (row,) = registry.invitations()
@@ -211,7 +211,7 @@ def test_somebody_elses_server_is_no_fault_of_ours(home, stand_in):
 def test_an_invitation_holds_as_long_as_the_settings_say(home):
     home.settings_path.write_text(home.settings_path.read_text().replace("_hours = 72", "_hours = 5"))
     said = answer("enrol", home.directory)
-    assert set(said) == {"invitation", "url", "operator", "expires_seconds"}
+    assert set(said) == {"invitation", "url", "operator", "fingerprint", "expires_seconds"}
     with home.registry() as registry:
         (row,) = registry.invitations()
     assert row.expires_seconds - row.created_seconds == 5 * 3600
