@@ -92,7 +92,8 @@ def init(
 def check(
     directory: Directory,
     mend: Annotated[
-        bool, typer.Option("--mend", help="Mend what needs no choice: modes, server certificate, Flower's secret.")
+        bool,
+        typer.Option("--mend", help="Mend what needs no choice: modes, certificate, Flower's secret, a torn chain."),
     ] = False,
     as_json: Json = False,
     debug: Debug = False,

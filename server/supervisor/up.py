@@ -18,6 +18,7 @@ from server.health import Health
 from server.home import Home
 from server.instance_lock import instance_lock
 from server.logs import log_line
+from server.releases import Releases
 from server.supervisor.run_controller import RunController, RunState
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -76,7 +77,7 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
     """
     stop = stop or threading.Event()
     home.federation()
-    home.operator_key()
+    Releases(home)  # completes a chain whose last line was torn, or says why it cannot
     with instance_lock(home), Control(home) as control, home.registry() as registry, _told_to(stop):
         watch = Supervisor(server_parts(home), home.run / "parts", home.logs)
         watch.clear()

@@ -374,3 +374,15 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         )
     assert answer.returncode != 0
     assert "choose another port in server.toml" in answer.stderr
+
+
+def test_a_chain_that_was_torn_and_cannot_be_completed_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    home = create_server(tmp_path / "server", ServerSettings(port=free_port(), superlink_port=free_port()))
+    home.chain.write_bytes(b'{"federation":"torn')
+    answer = subprocess.run(
+        [sys.executable, "-c", RUNNING, str(home.directory)], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode != 0
+    assert "restore both files from one copy" in answer.stderr
+    assert home.chain.read_bytes() == b'{"federation":"torn'
+    assert not home.status.exists()
