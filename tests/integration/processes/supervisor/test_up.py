@@ -83,10 +83,11 @@ class Running:
 
     def start(self) -> None:
         standin = str(Path(__file__).with_name("standin"))
+        paths = os.pathsep.join([standin, *filter(None, [os.environ.get("PYTHONPATH")])])
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", RUNNING, str(self.home.directory)],
-                env={**os.environ, "PYTHONPATH": standin, "FLWR_TELEMETRY_ENABLED": "0"},
+                env={**os.environ, "PYTHONPATH": paths, "FLWR_TELEMETRY_ENABLED": "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -194,6 +195,9 @@ def test_all_parts_run_and_flower_listens_on_loopback_alone(running: Running) ->
                 listening.setdefault(int(port, 16), set()).add(address)
     assert listening[running.home.settings.superlink_port] == {"0100007F"}
     assert listening[running.home.settings.port] == {"0100007F"}
+    for path in ("/health", "/ready"):
+        answer = running.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_a_second_up_of_the_same_folder_is_refused(running: Running) -> None:
