@@ -236,6 +236,7 @@ def status(
     wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="First wait so long, at most, until the server answers.")
     ] = 0.0,
+    devices: Annotated[bool, typer.Option("--devices", help="List the devices, however many there are.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -249,7 +250,7 @@ def status(
 
             wait_until_up(home, wait)
         found = server_status(home, time.time())
-        print_json(found) if as_json else print_status(found)
+        print_json(found) if as_json else print_status(found, devices)
 
 
 @app.command()

@@ -17,7 +17,9 @@ from typer.testing import CliRunner, Result
 
 from server.cli.commands import app
 from server.home import Home, create_server
+from server.instance_lock import instance_lock
 from server.training import RoundReport
+from server.training.progress import WaitingReport
 from shared.enrolment import Invitation, JoinRequest, fingerprint, fingerprint_text
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import default_federation_text, read_federation, write_toml
@@ -261,8 +263,39 @@ def test_status_says_who_takes_part_and_what_is_missing(home):
     assert (said["up"], said["parts"], said["rounds"], said["release"]) == (False, [], 0, None)
     assert said["invitations"] == {"open": 1, "used": 2, "expired": 0}
     assert {row["device"]: row["state"] for row in said["devices"]} == {first: "member", second: "revoked"}
+    assert said["states"] == {"member": 1, "expired": 0, "revoked": 1}
     table = call("status", home.directory).stdout
+    assert "devices: 2 (1 member, 1 revoked)\n" in table
     assert re.search(rf"{first}  member +20\d\d-\d\d-\d\d \d\d:\d\d UTC", table)
+
+
+def test_status_counts_many_devices_and_lists_them_when_asked_to(home, monkeypatch):
+    monkeypatch.setattr("server.cli.status._FEW", 2)
+    devices = [join(home, number) for number in (1, 2, 3)]
+    short, long = (call("status", home.directory, *options).stdout for options in ([], ["--devices"]))
+    assert short.endswith("devices: 3 (3 member)\n  hushrec-server status DIR --devices lists them\n")
+    assert not any(device in short for device in devices)
+    assert all(device in long for device in devices)
+    assert {one["device"] for one in answer("status", home.directory)["devices"]} == set(devices)
+
+
+def test_status_says_for_how_many_devices_a_round_waits(home):
+    def said(serverapp: int | None) -> tuple[Any, bool]:
+        home.status.write_text(json.dumps({"parts": [], "serverapp": serverapp}))
+        line = "waiting for devices: 3 are here, 4 are needed\n"
+        return answer("status", home.directory)["waiting"], line in call("status", home.directory).stdout
+
+    report = WaitingReport(home)
+    report(3, 4)
+    assert said(os.getpid()) == (None, False)  # the server is not up
+    with instance_lock(home):
+        assert said(os.getpid()) == ({"here": 3, "needed": 4}, True)
+        assert said(None) == said(1) == (None, False)  # the ServerApp that waited is gone
+        report(4, None)
+        assert said(os.getpid()) == (None, False)
+        home.waiting.write_text("{")
+        home.status.write_text(json.dumps({"parts": [], "serverapp": 1}))
+        assert "waiting.json: expected what a round writes" in call("status", home.directory).stderr
 
 
 def row(number: int, answered: int, task: str = "update", **others: Any) -> dict[str, Any]:
