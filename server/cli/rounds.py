@@ -108,13 +108,13 @@ def _brought_nothing(directory: Path, rows: Sequence[Row]) -> NotYet | None:
     became = [f"{total} {name}" for kind, name in _COUNTS.items() if (total := sum(int(row[kind]) for row in updates))]
     return NotYet(
         f"{directory}: expected a round that enough devices answer, got {len(updates)} with at most {answered} in the "
-        f"sum (all together {', '.join(became) or 'nobody was there'}); see which devices are up, and order again"
+        f"sum ({', '.join(became) or 'no device was there'}); see which devices are up, and order again"
     )
 
 
 def _outcome(row: Row) -> str:
     if row["skipped"]:
-        return "nothing: too few answered" if row["selected"] else "nothing: nobody was there"
+        return "nothing: too few answered" if row["selected"] else "nothing: no device was there"
     return "figures, below" if row["metrics"] else TASK_ROWS[cast(Task, row["task"])].brings
 
 

@@ -361,7 +361,7 @@ def test_rounds_that_brought_nothing_are_not_yet_and_say_what_became_of_the_devi
     result = call("rounds", home.directory, "--count", 2)
     assert result.exit_code == 4
     assert "expected a round that enough devices answer, got 2 with at most 0 in the sum" in result.stderr
-    assert "1 not yet, 8 refused, 2 failed, 1 rejected, 6 late" in result.stderr
+    assert "(1 not yet, 8 refused, 2 failed, 1 rejected, 6 late" in result.stderr
     assert result.stdout.splitlines()[0].split()[6:] == ["not", "yet", "refused", "failed", "rejected", "late",
                                                          "seconds", "came", "to"]  # fmt: skip
     assert re.search(r"^8 +update +9 +0 +1 +4 +0 +1 +3 +4 +nothing", result.stdout, re.MULTILINE)
@@ -382,8 +382,8 @@ def test_rounds_that_nobody_was_there_for_say_so(home, brings):
     brings(row(7, 0, selected=0, late=0))
     result = call("rounds", home.directory, "--count", 1)
     assert result.exit_code == 4
-    assert "(all together nobody was there)" in result.stderr
-    assert "nothing: nobody was there" in result.stdout
+    assert "in the sum (no device was there)" in result.stderr
+    assert "nothing: no device was there" in result.stdout
     assert "late:" not in result.stdout
 
 
