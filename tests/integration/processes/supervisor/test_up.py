@@ -93,10 +93,13 @@ class Running:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        before = self.output.read_text().count("ready")
+        before = self.times_ready()
         process = self._process
-        wait(lambda: self.output.read_text().count("ready") > before or process.poll() is not None, 90, "ready")
+        wait(lambda: self.times_ready() > before or process.poll() is not None, 90, "ready")
         assert process.poll() is None, self.logs()
+
+    def times_ready(self) -> int:
+        return self.output.read_text().splitlines().count("ready")
 
     def stop(self, wanted: signal.Signals = signal.SIGTERM) -> int:
         assert self._process is not None
