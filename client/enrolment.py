@@ -13,7 +13,17 @@ from client.membership import Membership, parse_terms
 from client.policy import Policy, pin
 from client.wall_clock import WallClock, latest_seconds
 from shared.charges import adds_local_noise, epsilon_alone, user_charge
-from shared.enrolment import Invitation, JoinAnswer, JoinRequest, Offer, OfferRequest, SignedAuthority, SignedOffer
+from shared.enrolment import (
+    Invitation,
+    JoinAnswer,
+    JoinRequest,
+    Offer,
+    OfferRequest,
+    SignedAuthority,
+    SignedOffer,
+    fingerprint,
+    fingerprint_text,
+)
 from shared.errors import Misconfigured, Refused
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -159,7 +169,7 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
         )
     return (
         f"Server: {offer.server}; federation: {federation.name}",
-        f"Operator's key: {offer.operator.hex()}",
+        f"Fingerprint of the operator's key: {fingerprint_text(fingerprint(offer.operator))}",
         "",
         "What leaves this device, as one masked vector in a sum of many people's:",
         *(leaves or ["  nothing: your policy allows none of its tasks"]),

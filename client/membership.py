@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from client.gateway import GatewayClient
 from client.secagg import Credentials as Member
 from shared.charges import adds_local_noise
-from shared.enrolment import Revocations
+from shared.enrolment import Revocations, fingerprint, fingerprint_text
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile, read_federation
 from shared.files import read_bounded, write_atomically
@@ -66,6 +66,11 @@ class Membership(BaseModel):
     federation: Annotated[str, Field(min_length=1, max_length=64)]
     terms: Annotated[str, Field(min_length=1, max_length=65_536)]
     answers_before: dict[Task, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the operator's key, as the server's `init` and `enrol` print it."""
+        return fingerprint_text(fingerprint(bytes.fromhex(self.operator)))
 
     def __repr__(self) -> str:
         return f"Membership({self.federation} at {self.url})"

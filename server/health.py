@@ -31,7 +31,7 @@ class Health:
         """
         context = ssl.create_default_context(cafile=home.authority_path)
         host = _LOOPBACK if home.settings.host in _EVERYWHERE else home.settings.host
-        self._url = f"https://{f'[{host}]' if ':' in host else host}:{home.settings.port}/health"
+        self._url = f"https://{f'[{host}]' if ':' in host else host}:{home.settings.port}/ready"
         self._client = httpx.Client(verify=context, timeout=2, trust_env=False)
 
     def __repr__(self) -> str:
@@ -46,7 +46,7 @@ class Health:
         self._client.close()
 
     def answers(self) -> bool:
-        """Whether it answers now, with a certificate of this server's own authority."""
+        """Whether it is ready now, Flower behind it too, and shows a certificate of this server's own authority."""
         try:
             return self._client.get(self._url).is_success
         except httpx.HTTPError:

@@ -87,7 +87,8 @@ def join(
         ask("Join on these terms?", yes, "nothing was joined, nothing was pinned")
         membership = accept(home, promise)
         if as_json:
-            return print_json({"federation": membership.federation, "device": membership.device, "url": membership.url})
+            names = ("federation", "device", "url", "fingerprint")
+            return print_json({name: getattr(membership, name) for name in names})
         print(f"joined {tables.plain(membership.federation)}; start the device with: hushrec-device up {directory}")
 
 

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,7 +66,13 @@ class NodeDirectory:
     A device id belongs to the node that named it first, as long as that node is there: none can stand twice in a sum.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[int, int | None], None] = lambda here, needed: None) -> None:
+        """Know nobody yet.
+
+        Args:
+            tell: is told how many devices are here, of how many a round waits for; None once it waits no longer.
+        """
+        self._tell = tell
         self._devices: dict[int, str] = {}
         self._mute: set[int] = set()
         self._asked: list[Exchange] = []
@@ -85,12 +91,17 @@ class NodeDirectory:
         """The devices now available, less those revoked, by id, once there are `minimum` or the deadline has passed."""
         end = clock.now() + deadline_seconds
         self._mute.clear()
-        while True:
-            there = self.refresh(grid, deadline_seconds, clock)
-            members = [member for member in there if member.device not in revoked]
-            if len(members) >= minimum or clock.now() >= end:
-                return members
-            clock.sleep(POLL_SECONDS)
+        members: list[KnownMember] = []
+        try:
+            while True:
+                self._tell(len(members), minimum)
+                there = self.refresh(grid, deadline_seconds, clock)
+                members = [member for member in there if member.device not in revoked]
+                if len(members) >= minimum or clock.now() >= end:
+                    return members
+                clock.sleep(POLL_SECONDS)
+        finally:
+            self._tell(len(members), None)
 
     def cohort(
         self, members: Sequence[CohortMember], clients: int, over_selection: float, stream: str, asked_before: int

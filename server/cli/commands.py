@@ -20,7 +20,7 @@ from server.doctor import repair_server as mend_home
 from server.home import Home, federation_text, settings_of
 from server.home import create_server as make_home
 from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
-from shared.enrolment import Invitation, fingerprint
+from shared.enrolment import Invitation, fingerprint, fingerprint_text
 from shared.errors import Misconfigured
 from shared.recipe import Facts
 
@@ -76,11 +76,12 @@ def init(
             raise Misconfigured("--people: expected it without --federation, whose file says it all, got both")
         chosen = settings_of({key: value for key, value in given.items() if value is not None})
         home = make_home(directory, chosen, federation_text(federation, settings or (), facts))
-        operator = fingerprint(home.operator_key().public_key().public_bytes_raw()).hex()
+        operator = fingerprint(home.operator_key().public_key().public_bytes_raw())
+        said = {"url": home.settings.url, "operator": operator.hex(), "fingerprint": fingerprint_text(operator)}
         if as_json:
-            return print_json({"directory": str(home.directory), "url": home.settings.url, "operator": operator})
+            return print_json({"directory": str(home.directory), **said})
         print(f"{home.directory}: a new server, {home.settings.url}")
-        print(f"fingerprint of its operator's key: {operator}")
+        print(f"fingerprint of its operator's key: {said['fingerprint']}")
         terminal.advise(
             f"keep a copy of {home.keys} where nobody else reads it: without it, devices have to join again",
             f"next: hushrec-server catalogue {directory} FILE, then hushrec-server up {directory}",
@@ -91,7 +92,8 @@ def init(
 def check(
     directory: Directory,
     mend: Annotated[
-        bool, typer.Option("--mend", help="Mend what needs no choice: modes, server certificate, Flower's secret.")
+        bool,
+        typer.Option("--mend", help="Mend what needs no choice: modes, certificate, Flower's secret, a torn chain."),
     ] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -172,12 +174,13 @@ def enrol(
                     "invitation": text,
                     "url": invitation.url,
                     "operator": operator.hex(),
+                    "fingerprint": fingerprint_text(operator),
                     "expires_seconds": invitation.expires_seconds,
                 }
             )
         terminal.advise(
             f"server       {invitation.url}",
-            f"fingerprint  {operator.hex()}",
+            f"fingerprint  {fingerprint_text(operator)}",
             f"holds until  {terminal.moment(invitation.expires_seconds)}, for one device",
             "",
             "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",
@@ -216,25 +219,15 @@ def rounds(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Order further rounds of the server that is up, wait for them, and release what they learnt."""
+    """Order further rounds of the server that is up, wait for them, and release what they learnt.
+
+    The exit status is 4 if no round of the order brought anything.
+    """
     with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
-        from server.cli.status import print_rounds
-        from server.training import read_rounds, submit_job, wait_for_job
+        from server.cli.rounds import train_rounds
 
-        order, before = submit_job(home, count), len(read_rounds(home))
-        try:
-            with progress_bar("rounds") as progress:
-                done = wait_for_job(home, order, lambda now: progress(now.round, order.until))
-        except KeyboardInterrupt:
-            terminal.advise(
-                f"no longer waiting; the server goes on with the order, see hushrec-server status {directory}"
-            )
-            raise
-        rows = read_rounds(home)[before:]
-        if as_json:
-            return print_json({"ordered": count, "rounds": done.round, "sums": rows})
-        print_rounds(rows)
+        train_rounds(home, count, as_json)
 
 
 @app.command()
@@ -243,6 +236,7 @@ def status(
     wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="First wait so long, at most, until the server answers.")
     ] = 0.0,
+    devices: Annotated[bool, typer.Option("--devices", help="List the devices, however many there are.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -256,7 +250,7 @@ def status(
 
             wait_until_up(home, wait)
         found = server_status(home, time.time())
-        print_json(found) if as_json else print_status(found)
+        print_json(found) if as_json else print_status(found, devices)
 
 
 @app.command()

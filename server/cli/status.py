@@ -1,18 +1,19 @@
 """How a server is, from its files alone: nothing is asked over the network, nothing slow is imported."""
 
 import json
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
+from server.cli.rounds import explained_rows, print_rounds
 from server.cli.terminal import moment, print_table
 from server.home import Home
 from server.instance_lock import is_up
 from server.registry import DeviceRow
-from server.training import Row, pending_job, read_progress, read_rounds
+from server.training import pending_job, read_progress, read_rounds, read_waiting
 from shared.errors import Corrupt
-from shared.tasks import TASK_ROWS, Task
 
 _SHOWN = 6  # sums in the table of a status
+_FEW = 20  # devices that are listed without being asked for
+_STATES = ("member", "expired", "revoked")
 
 
 def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
@@ -25,25 +26,29 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
         devices, invitations = registry.devices(), registry.invitations()
     order = pending_job(home)
     running = is_up(home)
+    parts, process = _processes(home) if running else ([], None)
+    states = [_state(row, now_seconds) for row in devices]
     return {
         "directory": str(home.directory),
         "name": home.settings.name,
         "url": home.settings.url,
         "up": running,
-        "parts": _parts(home) if running else [],
+        "parts": parts,
         "rounds": read_progress(home).round,
         "rounds_ordered": None if order is None else order.until,
-        "sums": read_rounds(home),
+        "waiting": None if process is None else read_waiting(home, process),
+        "sums": explained_rows(read_rounds(home)),
         "release": _head(home),
+        "states": {state: states.count(state) for state in _STATES},
         "devices": [
             {
                 "device": row.device,
-                "state": _state(row, now_seconds),
+                "state": state,
                 "joined_seconds": row.joined_seconds,
                 "expiry_seconds": row.expiry_seconds,
                 "revoked_seconds": row.revoked_seconds,
             }
-            for row in devices
+            for row, state in zip(devices, states, strict=True)
         ],
         "invitations": {
             "open": sum(row.device is None and now_seconds < row.expires_seconds for row in invitations),
@@ -53,14 +58,16 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
     }
 
 
-def print_status(found: dict[str, Any]) -> None:
-    """The same for a person."""
+def print_status(found: dict[str, Any], list_devices: bool = False) -> None:
+    """The same for a person; many devices are listed where that is asked for, else counted by state."""
     state = "up" if found["up"] else "not up"
     print(f"{found['name']} at {found['url']}: {state}")
     for part in found["parts"]:
         print(f"  {part['name']}: process {part['pid'] or '-'}, {part['restarts']} restarts")
     ordered = "" if found["rounds_ordered"] is None else f", ordered until {found['rounds_ordered']}"
     print(f"rounds: {found['rounds']}{ordered}")
+    if found["waiting"] is not None:
+        print("waiting for devices: {here} are here, {needed} are needed".format(**found["waiting"]))
     if found["sums"]:
         print_rounds(found["sums"][-_SHOWN:])
     release = found["release"]
@@ -72,7 +79,11 @@ def print_status(found: dict[str, Any]) -> None:
     if not found["devices"]:
         print("devices: none yet; hushrec-server enrol invites one")
         return
-    print(f"devices: {len(found['devices'])}")
+    counts = ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)
+    print(f"devices: {len(found['devices'])} ({counts})")
+    if len(found["devices"]) > _FEW and not list_devices:
+        print("  hushrec-server status DIR --devices lists them")
+        return
     print_table(
         ("device", "state", "joined", "certificate until"),
         [
@@ -82,45 +93,20 @@ def print_status(found: dict[str, Any]) -> None:
     )
 
 
-def print_rounds(rows: Sequence[Row]) -> None:
-    """What came of each sum: who was asked, who is in it, and whether it was skipped because too few were."""
-    print_table(
-        ("round", "sum", "asked", "in the sum", "not yet", "refused", "failed or late", "seconds", "came to"),
-        [
-            (
-                row["number"],
-                row["task"],
-                row["selected"],
-                row["answered"],
-                row["not_yet"],
-                row["refused"],
-                int(row["failed"]) + int(row["rejected"]) + int(row["late"]),
-                f"{row['seconds']:.0f}",
-                _outcome(row),
-            )
-            for row in rows
-        ],
-    )
-
-
-def _outcome(row: Row) -> Any:
-    if row["skipped"]:
-        return "nothing: too few answered"
-    return row["metrics"] or TASK_ROWS[cast(Task, row["task"])].brings
-
-
 def _state(row: DeviceRow, now_seconds: float) -> str:
     if row.revoked_seconds is not None:
         return "revoked"
     return "expired" if now_seconds >= row.expiry_seconds else "member"
 
 
-def _parts(home: Home) -> list[dict[str, Any]]:
+def _processes(home: Home) -> tuple[list[dict[str, Any]], int | None]:
+    """The parts of a server that is up, and the process of the ServerApp that trains, if one does."""
     try:
         content = json.loads(home.status.read_bytes())
-        return [{name: part[name] for name in ("name", "pid", "restarts")} for part in content["parts"]]
+        parts = [{name: part[name] for name in ("name", "pid", "restarts")} for part in content["parts"]]
+        return parts, content["serverapp"]
     except FileNotFoundError:
-        return []
+        return [], None
     except (ValueError, KeyError, TypeError):
         raise Corrupt(
             f"{home.status}: expected what `hushrec-server up` writes, got something else; remove it"

@@ -24,6 +24,7 @@ from server.home import (
     spelt,
     write_private,
 )
+from server.releases import Releases, unfinished
 from shared.catalogue import Catalogue
 from shared.errors import HushrecError
 
@@ -74,7 +75,7 @@ def check_server(directory: Path, now: datetime | None = None, replay: bool = Tr
 
 
 def repair_server(directory: Path, now: datetime | None = None) -> list[str]:
-    """Set file modes, and make the server certificate and the SuperExec secret anew where they are wrong.
+    """Set file modes, make the server certificate and the SuperExec secret anew, complete a torn chain of releases.
 
     Returns:
         what was done, in words.
@@ -97,6 +98,10 @@ def repair_server(directory: Path, now: datetime | None = None) -> list[str]:
             done.append(
                 f"keys/server.pem: made anew for {', '.join(home.settings.hosts)}; it counts from the next `up`"
             )
+    with suppress(HushrecError):  # without the operator's key, or where newest.json does not help, `check` says so
+        if rest := unfinished(home.chain, home.operator_key().public_key().public_bytes_raw()):
+            Releases(home)
+            done.append(f"releases/chain.jsonl: its last line is whole again, {len(rest)} bytes from newest.json")
     return done
 
 

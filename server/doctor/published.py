@@ -6,17 +6,20 @@ from pathlib import Path
 
 from server.doctor.problem import Problem
 from server.home import Home
+from server.releases import unfinished
 from shared.errors import HushrecError
 from shared.release import FileEntry, Publication
 
 _CHAIN = "releases/chain.jsonl"
 _RESTORE_CHAIN = "restore it from a copy; devices accept nothing that does not follow what they have"
+_COMPLETE_CHAIN = (
+    "complete it from releases/newest.json with `hushrec-server check DIR --mend`; devices may have taken it, and "
+    "accept nothing that leaves it out"
+)
 
 
 def check_published(home: Home) -> Iterator[Problem]:
     """Findings on the chain and on the releases it names; none before the first release."""
-    if not home.chain.is_file():
-        return
     try:
         operator = home.operator_key().public_key().public_bytes_raw()
     except HushrecError:
@@ -24,13 +27,17 @@ def check_published(home: Home) -> Iterator[Problem]:
     previous: Publication | None = None
     publications: dict[str, Publication] = {}
     try:
-        *lines, _torn = home.chain.read_bytes().split(b"\n")  # what has no end is cut off by the next publication
+        *lines, _torn = (home.chain.read_bytes() if home.chain.is_file() else b"").split(b"\n")
         for line in lines:
             link = Publication.decode(line)
             link.follows(previous)
             if operator is not None:
                 link.verify(operator)
             publications[link.release] = previous = link
+        rest = unfinished(home.chain, operator)
+        if rest:
+            got = f"one that lacks its last {len(rest)} bytes"
+            yield Problem(f"{_CHAIN}: line {len(lines) + 1}", "a whole line", got, _COMPLETE_CHAIN)
     except HushrecError as error:
         place = 1 if previous is None else previous.sequence + 1
         yield Problem(f"{_CHAIN}: line {place}", "the next publication of this operator", str(error), _RESTORE_CHAIN)

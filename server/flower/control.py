@@ -135,13 +135,6 @@ class Control:
         """Let go of the connections; closing twice is fine."""
         self._client.close()
 
-    def answers(self) -> bool:
-        """Whether the SuperLink is there."""
-        try:
-            return self._client.get("/health").is_success
-        except httpx.HTTPError:
-            return False
-
     def register(self, node_public_key: str) -> int:
         """Let the node with this public key (one OpenSSH line) connect; once more gives the same number.
 

@@ -1,6 +1,7 @@
 """Passes a member's Fleet API calls to the SuperLink on loopback, byte for byte, and nothing else of Flower's."""
 
 import asyncio
+import math
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -26,6 +27,7 @@ _ANSWERED = frozenset({b"content-length", b"content-type", b"flwr-version-incomp
 _BUSY = frozenset({502, 503, 504})
 _LONGEST_SECONDS = 600.0
 _POLL_SECONDS = 0.25
+_HEALTH_SECONDS = 1.0  # for which an answer holds: anybody may ask
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0, pool=10.0)
 _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=64)
 
@@ -49,6 +51,8 @@ class Fleet:
             clock: monotonic seconds.
         """
         self._patience_seconds, self._clock = patience_seconds, clock
+        self._asking = asyncio.Lock()
+        self._answered, self._answered_until = False, -math.inf
         self._client = httpx.AsyncClient(
             base_url=f"https://{superlink_address(home)}",
             verify=ssl.create_default_context(cafile=home.authority_path),
@@ -62,6 +66,18 @@ class Fleet:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._client.aclose()
+
+    async def answers(self) -> bool:
+        """Whether the SuperLink is there; it is asked once a second at most, however many want to know."""
+        async with self._asking:
+            if self._clock() >= self._answered_until:
+                try:
+                    answer = await self._client.get("/health", timeout=2 * _HEALTH_SECONDS)
+                    self._answered = answer.is_success
+                except httpx.HTTPError:
+                    self._answered = False
+                self._answered_until = self._clock() + _HEALTH_SECONDS
+            return self._answered
 
     async def passing(self, call: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask the SuperLink what a member asks, and answer what it answers.

@@ -26,6 +26,7 @@ from server.registry import DeviceRow
 _Answering = Callable[[Scope, Receive, Send, tuple[str, ...]], Awaitable[None]]
 _PIECE_BYTES = 65_536
 _EVERYBODY = "everybody"
+_PROBES = "GET HEAD"  # uptime probes and load balancers ask without wanting a body; uvicorn sends none
 
 
 class Gateway:
@@ -58,7 +59,8 @@ class Gateway:
         self._joins = RateLimiter(home.settings.limits.joins_per_minute, time.monotonic)
         self._routes: tuple[tuple[re.Pattern[str], str, _Answering], ...] = (
             (re.compile(r"/v1/fleet/([a-z-]+)"), "POST", self._pass_on),
-            (re.compile(r"/health"), "GET", self._health),
+            (re.compile(r"/health"), _PROBES, self._health),
+            (re.compile(r"/ready"), _PROBES, self._ready),
             (re.compile(r"/v1/authority"), "GET", self._authority),
             (re.compile(r"/v1/join/offer"), "POST", self._offer),
             (re.compile(r"/v1/join"), "POST", self._join),
@@ -75,10 +77,10 @@ class Gateway:
         Raises:
             HttpError: one of the fixed answers instead.
         """
-        for pattern, method, answer in self._routes:
+        for pattern, methods, answer in self._routes:
             found = pattern.fullmatch(scope["path"])
             if found is not None:
-                if scope["method"] != method:
+                if scope["method"] not in methods.split():
                     raise HttpError(405)
                 if scope["query_string"] and answer != self._chain:
                     raise HttpError(404)
@@ -97,6 +99,11 @@ class Gateway:
 
     async def _health(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await json_response(b'{"status":"ok"}')(scope, receive, send)
+
+    async def _ready(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        if not await self._fleet.answers():
+            raise HttpError(503)
+        await json_response(b'{"status":"ready"}')(scope, receive, send)
 
     async def _authority(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await json_response(self._enrolment.authority)(scope, receive, send)

@@ -193,6 +193,11 @@ class Home:
         return self.run / "status.json"
 
     @property
+    def waiting(self) -> Path:
+        """What the ServerApp writes of the devices that a round waits for."""
+        return self.run / "waiting.json"
+
+    @property
     def logs(self) -> Path:
         """Folder of one log a part."""
         return self.run / "logs"

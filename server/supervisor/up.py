@@ -18,6 +18,7 @@ from server.health import Health
 from server.home import Home
 from server.instance_lock import instance_lock
 from server.logs import log_line
+from server.releases import Releases
 from server.supervisor.run_controller import RunController, RunState
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -76,7 +77,7 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
     """
     stop = stop or threading.Event()
     home.federation()
-    home.operator_key()
+    Releases(home)  # completes a chain whose last line was torn, or says why it cannot
     with instance_lock(home), Control(home) as control, home.registry() as registry, _told_to(stop):
         watch = Supervisor(server_parts(home), home.run / "parts", home.logs)
         watch.clear()
@@ -90,7 +91,7 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
         with watch:
             report = _Report(home)
             report.write(watch.status(), conductor.state)
-            if not _wait_until_ready(home, control, watch, stop):
+            if not _wait_until_ready(home, watch, stop):
                 return
             ready()
             conducting.start()
@@ -139,7 +140,7 @@ class _Report:
         self._written = (parts, state)
 
 
-def _wait_until_ready(home: Home, control: Control, watch: Supervisor, stop: threading.Event) -> bool:
+def _wait_until_ready(home: Home, watch: Supervisor, stop: threading.Event) -> bool:
     """Whether all parts answer; False when it was stopped before."""
     end, due = time.monotonic() + _STARTING_SECONDS, 0.0
     with Health(home) as health:
@@ -153,7 +154,7 @@ def _wait_until_ready(home: Home, control: Control, watch: Supervisor, stop: thr
                     )
             if time.monotonic() >= due:
                 due = time.monotonic() + _ASK_SECONDS
-                if health.answers() and control.answers():
+                if health.answers():
                     log_line("up", url=home.settings.url)
                     return True
     return False

@@ -6,10 +6,13 @@ They are written after the checkpoint and from it alone, so that they never tell
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from server.home import Home
+from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 
 if TYPE_CHECKING:  # Flower comes with it, and those who only read do without
@@ -70,3 +73,36 @@ def read_rounds(home: Home) -> list[Row]:
         row |= {name: float(read[name]) for name in _REAL}
         rows.append(row)
     return rows
+
+
+class WaitingReport:
+    """run/waiting.json: how many devices are here, of how many a round waits for. It is what a directory tells."""
+
+    def __init__(self, home: Home) -> None:
+        """Write to the folder of `home`; nothing before a round waits."""
+        self._path = home.waiting
+        self._told: tuple[int, int | None] | None = None
+
+    def __call__(self, here: int, needed: int | None) -> None:
+        """Write it down where it has changed; a full disk ends no round for this."""
+        if (here, needed) != self._told:
+            content = {"here": here, "needed": needed, "process": os.getpid()}
+            with suppress(Misconfigured):
+                write_atomically(self._path, json.dumps(content).encode())
+            self._told = here, needed
+
+
+def read_waiting(home: Home, process: int | None) -> dict[str, int] | None:
+    """{"here", "needed"} while a round of the ServerApp in this process waits for devices; None when none does.
+
+    Raises:
+        Corrupt: run/waiting.json holds something else.
+    """
+    try:
+        content = json.loads(home.waiting.read_bytes())
+        waits = content["needed"] is not None and content["process"] == process
+        return {"here": int(content["here"]), "needed": int(content["needed"])} if waits else None
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise Corrupt(f"{home.waiting}: expected what a round writes, got something else; remove it") from None

@@ -1,7 +1,7 @@
 """How a device joins a server and is known to it afterwards: invitation, offer, join request, revocations, receipts."""
 
 from shared.enrolment.authority import SignedAuthority, sign_authority
-from shared.enrolment.invitation import CODE_BYTES, Invitation, fingerprint
+from shared.enrolment.invitation import CODE_BYTES, Invitation, fingerprint, fingerprint_text
 from shared.enrolment.joining import JoinAnswer, JoinRequest, OfferRequest
 from shared.enrolment.offer import Offer, SignedOffer, sign_offer
 from shared.enrolment.receipt import Receipt, sign_receipt
@@ -22,6 +22,7 @@ __all__ = [
     "SignedRequest",
     "authorization",
     "fingerprint",
+    "fingerprint_text",
     "parse_authorization",
     "sign_authority",
     "sign_offer",

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
-from shared.enrolment.invitation import fingerprint
+from shared.enrolment.invitation import fingerprint, fingerprint_text
 from shared.enrolment.wire import Key, Message, Signature, statement
 from shared.errors import Corrupt
 from shared.secure_sum import verify_signature
@@ -34,8 +34,8 @@ class SignedAuthority(Message):
         """
         if fingerprint(self.operator) != expected:
             raise Corrupt(
-                f"authority: expected the operator with fingerprint {expected.hex()}, got "
-                f"{fingerprint(self.operator).hex()}; this is not the server that the invitation names"
+                f"authority: expected the operator with fingerprint {fingerprint_text(expected)}, got "
+                f"{fingerprint_text(fingerprint(self.operator))}; this is not the server that the invitation names"
             )
         if not verify_signature(self.operator, self.signature, _signed(self.authority)):
             raise Corrupt("authority: expected the operator's signature, got another; do not trust this server")

@@ -21,6 +21,16 @@ def fingerprint(public_key: bytes) -> bytes:
     return hashlib.sha256(public_key).digest()
 
 
+def fingerprint_text(digest: bytes) -> str:
+    """A fingerprint of 32 bytes as both sides print it, to be read aloud: hexadecimal digits in groups of four.
+
+    Example:
+        >>> fingerprint_text(fingerprint(bytes(32)))[:19]
+        '6668 7aad f862 bd77'
+    """
+    return digest.hex(" ", 2)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Invitation:
     """Where to join, whom to trust there, and the right to join once.

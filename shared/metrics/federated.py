@@ -41,8 +41,8 @@ def decode_metrics(total: NDArray[np.float64], deviation: float) -> dict[str, fl
     """What a sum of such numbers says: means by name over the devices that had something to be measured on.
 
     "ndcg@10, few events" and so on for each group large enough to be told from noise, and "gap" between the best and
-    the worst of them, if there are two; "ndcg@10 deviation" is the standard deviation of that figure, the noise's and
-    that of who answered together. Nothing at all where all those devices are too few to be told from noise.
+    the worst of them, if there are two; "ndcg@10 deviation" and so on is the standard deviation of each, the noise's
+    and that of who answered together. Nothing at all where all those devices are too few to be told from noise.
 
     Args:
         total: float64 [13]; devices that had nothing are zeros in it.
@@ -56,17 +56,26 @@ def decode_metrics(total: NDArray[np.float64], deviation: float) -> dict[str, fl
         return {}
     means = dict(zip(QUALITY, total[: len(QUALITY)] * one, strict=True))
     means |= zip(BREADTH, total[len(QUALITY) : split] / _BESIDE * one, strict=True)
+    deviations = dict.fromkeys(QUALITY, _deviation(deviation, one)) | dict.fromkeys(BREADTH, _deviation(noise, one))
     groups = {}
-    for name, (count, above) in zip(METRIC_GROUPS, marks, strict=True):
+    for group, (count, above) in zip(METRIC_GROUPS, marks, strict=True):
         if (of_group := _inverse(count, noise)) is not None:
-            groups[f"{QUALITY[1]}, {name}"] = above * of_group
+            name = f"{QUALITY[1]}, {group}"
+            groups[name], deviations[name] = above * of_group, _deviation(noise, of_group)
     figures = {name: float(min(max(mean + 0.5, 0.0), 1.0)) for name, mean in (means | groups).items()}
-    # No figure in 0 to 1 deviates by more than one half from person to person.
-    figures[f"{QUALITY[1]} deviation"] = math.sqrt((deviation * one) ** 2 + 0.25 * one)
     if len(groups) > 1:
-        held = [figures[name] for name in groups]
-        figures["gap"] = max(held) - min(held)
-    return figures
+        worst, *_, best = sorted(groups, key=figures.__getitem__)
+        figures["gap"] = figures[best] - figures[worst]
+        deviations["gap"] = math.hypot(deviations[best], deviations[worst])
+    return figures | {f"{name} deviation": value for name, value in deviations.items()}
+
+
+def _deviation(noise: float, inverse: float) -> float:
+    """Of a mean, from the noise on its sum and the inverse of its count.
+
+    No figure in 0 to 1 deviates by more than one half from person to person.
+    """
+    return math.sqrt((noise * inverse) ** 2 + 0.25 * inverse)
 
 
 def _inverse(count: float, deviation: float) -> float | None:

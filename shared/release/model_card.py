@@ -27,7 +27,7 @@ def write_card(
         items: in the catalogue.
         concept_names: in their order; may be empty.
         round_number: training rounds that are done.
-        metrics: what devices measured last, means over a private sum; may be empty.
+        metrics: what devices measured last (`shared.metrics.decode_metrics`); may be empty.
         measured_round: after which round that was, where it was another.
     """
     parts = [
@@ -99,8 +99,13 @@ def _measured(federation: FederationFile, metrics: Mapping[str, float], measured
     if not metrics:
         return "Not measured by devices."
     when = "" if measured == now else f" This was after round {measured}, before the last {now - measured}."
-    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in metrics.items())
+    rows = "\n".join(
+        f"| {name} | {value:.4f} | {metrics[f'{name} deviation']:.4f} |"
+        for name, value in metrics.items()
+        if not name.endswith(" deviation")
+    )
     return (
         f"Each device ranked the item it had kept out of training among {federation.evaluation.negatives} others of "
-        f"the catalogue; means over a private sum, its noise included.{when}\n\n| | |\n| --- | --- |\n{rows}"
+        f"the catalogue; means over a private sum, its noise included.{when}\n\n"
+        f"| | | standard deviation |\n| --- | --- | --- |\n{rows}"
     )

@@ -14,7 +14,15 @@ from client.file_record import device_record
 from client.home import create_home
 from client.membership import Membership
 from client.policy import Policy
-from shared.enrolment import Invitation, JoinAnswer, sign_authority, sign_offer, sign_receipt
+from shared.enrolment import (
+    Invitation,
+    JoinAnswer,
+    fingerprint,
+    fingerprint_text,
+    sign_authority,
+    sign_offer,
+    sign_receipt,
+)
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import read_federation, write_toml
 from shared.privacy import LedgerBudget, SummedGaussian
@@ -59,6 +67,7 @@ def test_a_device_joins_and_pins_whom_it_trusts(home, operator, gateway):
     assert (membership.url, membership.authority, membership.server) == (gateway.url, gateway.pem, "a library")
     identity = home.keys.identity()
     assert membership.device == identity.device.hex()
+    assert membership.fingerprint == fingerprint_text(Invitation.decode(operator.invitation(gateway)).operator)
     member = membership.member(identity, home.revocations)
     verify_certificate(operator.registry_key, identity.public_key, member.certificate, NOW)
     assert member.registry == operator.registry_key
@@ -94,7 +103,7 @@ def test_the_promise_says_what_leaves_how_often_under_which_noise_and_what_never
     assert "at most 10 % of a round's devices" in text
     assert "for 60 people or more, else not at all" in text
     assert "What never leaves: your events and texts, interests, what is shown to you and what you choose" in text
-    assert operator.operator_key.hex() in text
+    assert f"Fingerprint of the operator's key: {fingerprint_text(fingerprint(operator.operator_key))}" in text
     assert "With two devices of yours" in text
     assert "days in a row" not in text
 

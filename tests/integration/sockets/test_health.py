@@ -25,7 +25,7 @@ def listening(tmp_path: Path) -> Iterator[tuple[Home, list[int]]]:
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(statuses.pop(0) if self.path == "/health" else 404)
+            self.send_response(statuses.pop(0) if self.path == "/ready" else 404)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -43,7 +43,7 @@ def listening(tmp_path: Path) -> Iterator[tuple[Home, list[int]]]:
         thread.join()
 
 
-def test_a_server_answers_when_its_gateway_says_so_under_its_own_authority(
+def test_a_server_answers_when_its_gateway_is_ready_under_its_own_authority(
     listening: tuple[Home, list[int]], tmp_path: Path
 ) -> None:
     home, statuses = listening

@@ -306,11 +306,13 @@ def test_without_release_zero_there_is_nothing_to_train(tmp_path):
 
 def test_the_journal_says_where_training_is(operated):
     assert read_rounds(operated.home) == []
+    assert not operated.home.waiting.exists()
     operated.train(2)
     rows = read_rounds(operated.home)
     assert [(row["task"], row["number"], row["answered"]) for row in rows] == [
         ("statistics", 0, 5), ("update", 1, 3), ("update", 2, 3),
     ]  # fmt: skip
+    assert json.loads(operated.home.waiting.read_text()) == {"here": 5, "needed": None, "process": os.getpid()}
     progress = json.loads((operated.home.training / "progress.json").read_text())
     assert (progress["round"], progress["rounds"], progress["skipped"]) == (2, ROUNDS, 0)
     assert progress["release"] == Publication.decode(operated.home.chain.read_bytes().splitlines()[-1]).release

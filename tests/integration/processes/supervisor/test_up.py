@@ -83,19 +83,23 @@ class Running:
 
     def start(self) -> None:
         standin = str(Path(__file__).with_name("standin"))
+        paths = os.pathsep.join([standin, *filter(None, [os.environ.get("PYTHONPATH")])])
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", RUNNING, str(self.home.directory)],
-                env={**os.environ, "PYTHONPATH": standin, "FLWR_TELEMETRY_ENABLED": "0"},
+                env={**os.environ, "PYTHONPATH": paths, "FLWR_TELEMETRY_ENABLED": "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        before = self.output.read_text().count("ready")
+        before = self.times_ready()
         process = self._process
-        wait(lambda: self.output.read_text().count("ready") > before or process.poll() is not None, 90, "ready")
+        wait(lambda: self.times_ready() > before or process.poll() is not None, 90, "ready")
         assert process.poll() is None, self.logs()
+
+    def times_ready(self) -> int:
+        return self.output.read_text().splitlines().count("ready")
 
     def stop(self, wanted: signal.Signals = signal.SIGTERM) -> int:
         assert self._process is not None
@@ -194,6 +198,9 @@ def test_all_parts_run_and_flower_listens_on_loopback_alone(running: Running) ->
                 listening.setdefault(int(port, 16), set()).add(address)
     assert listening[running.home.settings.superlink_port] == {"0100007F"}
     assert listening[running.home.settings.port] == {"0100007F"}
+    for path in ("/health", "/ready"):
+        answer = running.client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_a_second_up_of_the_same_folder_is_refused(running: Running) -> None:
@@ -374,3 +381,15 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         )
     assert answer.returncode != 0
     assert "choose another port in server.toml" in answer.stderr
+
+
+def test_a_chain_that_was_torn_and_cannot_be_completed_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    home = create_server(tmp_path / "server", ServerSettings(port=free_port(), superlink_port=free_port()))
+    home.chain.write_bytes(b'{"federation":"torn')
+    answer = subprocess.run(
+        [sys.executable, "-c", RUNNING, str(home.directory)], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode != 0
+    assert "restore both files from one copy" in answer.stderr
+    assert home.chain.read_bytes() == b'{"federation":"torn'
+    assert not home.status.exists()

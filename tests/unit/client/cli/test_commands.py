@@ -250,7 +250,9 @@ def test_an_export_is_written_for_its_owner_only_and_over_nothing(run, home, tmp
 def test_joining_shows_the_promise_and_asks(run, home, monkeypatch):
     joined = []
     promise = SimpleNamespace(lines=("epsilon 8 in your device's whole life", "\x1b[2Jserver"))
-    membership = SimpleNamespace(federation="books", device="ab12", url="https://127.0.0.1:9443")
+    membership = SimpleNamespace(
+        federation="books", device="ab12", url="https://127.0.0.1:9443", fingerprint="0001 0203"
+    )
     monkeypatch.setattr("client.enrolment.prepare", lambda home, invitation: promise)
     monkeypatch.setattr("client.enrolment.enroll", lambda home, prepared: joined.append(prepared) or membership)
     declined = run("join", home.directory, "hushrec://x", typed="n\n", status=3)
@@ -259,7 +261,7 @@ def test_joining_shows_the_promise_and_asks(run, home, monkeypatch):
     assert joined == []
     accepted = run("join", home.directory, "hushrec://x", "--yes", "--json")
     assert joined == [promise]
-    assert last(accepted) == {"federation": "books", "device": "ab12", "url": "https://127.0.0.1:9443"}
+    assert last(accepted) == vars(membership)
 
 
 def test_a_pause_is_told_and_ends_with_resume(run, home):

@@ -88,7 +88,10 @@ def test_a_hello_that_is_no_id_leaves_the_node_out():
 def test_waiting_for_devices_ends_at_the_deadline(toy):
     clock = simulated_clock()
     grid = InProcessGrid(toy.client_app(), 2)
-    assert len(NodeDirectory().wait_for(grid, 5, 30.0, clock)) == 2
+    told = []
+    directory = NodeDirectory(lambda here, needed: told.append((here, needed)))
+    assert len(directory.wait_for(grid, 5, 30.0, clock)) == 2
+    assert list(dict.fromkeys(told)) == [(0, 5), (2, 5), (2, None)]  # and so somebody can see what is waited for
     assert 30.0 <= clock.now() < 31.0
 
 

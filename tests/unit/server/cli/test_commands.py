@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,9 +17,14 @@ from typer.testing import CliRunner, Result
 
 from server.cli.commands import app
 from server.home import Home, create_server
-from shared.enrolment import Invitation, JoinRequest, fingerprint
+from server.instance_lock import instance_lock
+from server.training import RoundReport
+from server.training.progress import WaitingReport
+from shared.enrolment import Invitation, JoinRequest, fingerprint, fingerprint_text
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import default_federation_text, read_federation, write_toml
+from shared.metrics import decode_metrics, encode_metrics
+from shared.metrics.federated import BREADTH, QUALITY
 from shared.secure_sum import Identity
 from tests.support.published import publish_files
 from tests.support.tiny import catalogue
@@ -68,8 +73,8 @@ def test_a_newcomer_makes_a_server_and_finds_nothing_wrong(tmp_path):
     made = call("init", tmp_path / "server")
     assert made.exit_code == 0
     assert f"{tmp_path / 'server'}: a new server, https://127.0.0.1:9443" in made.stdout
-    operator = fingerprint(Home.open(tmp_path / "server").operator_key().public_key().public_bytes_raw()).hex()
-    assert operator in made.stdout
+    operator = fingerprint(Home.open(tmp_path / "server").operator_key().public_key().public_bytes_raw())
+    assert f"fingerprint of its operator's key: {fingerprint_text(operator)}\n" in made.stdout
     assert "keep a copy of" in made.stderr
     assert f"next: hushrec-server catalogue {tmp_path / 'server'} FILE" in made.stderr
     checked = call("check", tmp_path / "server")
@@ -178,7 +183,7 @@ def test_enrol_prints_an_invitation_alone_on_standard_output(home):
     invitation = Invitation.decode(result.stdout)
     assert invitation.url == home.settings.url
     assert invitation.operator == fingerprint(home.operator_key().public_key().public_bytes_raw())
-    assert invitation.operator.hex() in result.stderr
+    assert f"fingerprint  {fingerprint_text(invitation.operator)}\n" in result.stderr
     assert "for one device" in result.stderr
     with home.registry() as registry:
         (row,) = registry.invitations()
@@ -208,7 +213,7 @@ def test_somebody_elses_server_is_no_fault_of_ours(home, stand_in):
 def test_an_invitation_holds_as_long_as_the_settings_say(home):
     home.settings_path.write_text(home.settings_path.read_text().replace("_hours = 72", "_hours = 5"))
     said = answer("enrol", home.directory)
-    assert set(said) == {"invitation", "url", "operator", "expires_seconds"}
+    assert set(said) == {"invitation", "url", "operator", "fingerprint", "expires_seconds"}
     with home.registry() as registry:
         (row,) = registry.invitations()
     assert row.expires_seconds - row.created_seconds == 5 * 3600
@@ -258,42 +263,159 @@ def test_status_says_who_takes_part_and_what_is_missing(home):
     assert (said["up"], said["parts"], said["rounds"], said["release"]) == (False, [], 0, None)
     assert said["invitations"] == {"open": 1, "used": 2, "expired": 0}
     assert {row["device"]: row["state"] for row in said["devices"]} == {first: "member", second: "revoked"}
+    assert said["states"] == {"member": 1, "expired": 0, "revoked": 1}
     table = call("status", home.directory).stdout
+    assert "devices: 2 (1 member, 1 revoked)\n" in table
     assert re.search(rf"{first}  member +20\d\d-\d\d-\d\d \d\d:\d\d UTC", table)
 
 
-def test_rounds_orders_follows_and_reports(home, stand_in):
-    calls = []
+def test_status_counts_many_devices_and_lists_them_when_asked_to(home, monkeypatch):
+    monkeypatch.setattr("server.cli.status._FEW", 2)
+    devices = [join(home, number) for number in (1, 2, 3)]
+    short, long = (call("status", home.directory, *options).stdout for options in ([], ["--devices"]))
+    assert short.endswith("devices: 3 (3 member)\n  hushrec-server status DIR --devices lists them\n")
+    assert not any(device in short for device in devices)
+    assert all(device in long for device in devices)
+    assert {one["device"] for one in answer("status", home.directory)["devices"]} == set(devices)
 
-    class Progress:
-        round = 7
 
-    class Order:
-        until = 9
+def test_status_says_for_how_many_devices_a_round_waits(home):
+    def said(serverapp: int | None) -> tuple[Any, bool]:
+        home.status.write_text(json.dumps({"parts": [], "serverapp": serverapp}))
+        line = "waiting for devices: 3 are here, 4 are needed\n"
+        return answer("status", home.directory)["waiting"], line in call("status", home.directory).stdout
 
-    def submit_job(at, count):
-        calls.append((at, count))
-        return Order
+    report = WaitingReport(home)
+    report(3, 4)
+    assert said(os.getpid()) == (None, False)  # the server is not up
+    with instance_lock(home):
+        assert said(os.getpid()) == ({"here": 3, "needed": 4}, True)
+        assert said(None) == said(1) == (None, False)  # the ServerApp that waited is gone
+        report(4, None)
+        assert said(os.getpid()) == (None, False)
+        home.waiting.write_text("{")
+        home.status.write_text(json.dumps({"parts": [], "serverapp": 1}))
+        assert "waiting.json: expected what a round writes" in call("status", home.directory).stderr
 
-    rows = [
-        {"number": number, "task": "update", "selected": 9, "answered": 8, "not_yet": 0, "refused": 1, "failed": 0,
-         "rejected": 0, "late": 0, "skipped": 0, "seconds": 4.4, "metrics": ""}
-        for number in (5, 6)
+
+def row(number: int, answered: int, task: str = "update", **others: Any) -> dict[str, Any]:
+    """A line of rounds.csv about nine devices."""
+    counts = {"not_yet": 0, "refused": 0, "failed": 0, "rejected": 0, "late": 9 - answered, "failed_codes": ""}
+    rest = {"skipped": int(not answered), "seconds": 4.4, "metrics": ""}
+    return {"number": number, "task": task, "selected": 9, "answered": answered} | counts | rest | others
+
+
+@pytest.fixture
+def brings(monkeypatch: pytest.MonkeyPatch):
+    """Makes the next order of rounds bring these rows, behind those of an earlier one; gives what was asked for."""
+    from server.cli import rounds
+
+    asked: list[tuple[Home, object]] = []
+
+    def make(*rows: dict[str, Any]) -> list[tuple[Home, object]]:
+        there = [row(5, 8), row(6, 8)]
+        done = SimpleNamespace(round=7)
+
+        def submit_job(at, count):
+            asked.append((at, count))
+            return SimpleNamespace(until=9)
+
+        def wait_for_job(at, order, progress):
+            progress(done)
+            asked.append((at, order.until))
+            there.extend(rows)
+            return done
+
+        monkeypatch.setattr(rounds, "submit_job", submit_job)
+        monkeypatch.setattr(rounds, "wait_for_job", wait_for_job)
+        monkeypatch.setattr(rounds, "read_rounds", lambda at: list(there))
+        return asked
+
+    return make
+
+
+def test_rounds_orders_follows_and_reports(home, brings):
+    rows = [row(7, 8), row(8, 0)]
+    asked = brings(*rows)
+    said = answer("rounds", home.directory, "--count", 2)
+    assert (said["ordered"], said["rounds"], "error" in said) == (2, 7, False)
+    assert [{name: one[name] for name in rows[0]} for one in said["sums"]] == rows
+    assert asked == [(home, 2), (home, 9)]
+    brings(*rows)
+    result = call("rounds", home.directory, "--count", 2)
+    assert result.exit_code == 0  # one round of two brought something
+    table = result.stdout.splitlines()
+    assert [line.split()[0] for line in table] == ["round", "7", "8", "late:"]
+    assert "a step" in table[1]
+    assert "nothing: too few answered" in table[2]
+    assert call("rounds", home.directory, "--count", 0).exit_code == 2
+
+
+def test_rounds_that_brought_nothing_are_not_yet_and_say_what_became_of_the_devices(home, brings):
+    rows = (
+        row(0, 9, "statistics"),  # a count trains nothing
+        row(7, 0, refused=4, failed=2, failed_codes="2:1 5:1", late=3),
+        row(8, 0, not_yet=1, refused=4, rejected=1, late=3),
+    )
+    brings(*rows)
+    result = call("rounds", home.directory, "--count", 2)
+    assert result.exit_code == 4
+    assert "expected a round that enough devices answer, got 2 with at most 0 in the sum" in result.stderr
+    assert "(1 not yet, 8 refused, 2 failed, 1 rejected, 6 late" in result.stderr
+    assert result.stdout.splitlines()[0].split()[6:] == ["not", "yet", "refused", "failed", "rejected", "late",
+                                                         "seconds", "came", "to"]  # fmt: skip
+    assert re.search(r"^8 +update +9 +0 +1 +4 +0 +1 +3 +4 +nothing", result.stdout, re.MULTILINE)
+    assert "\nrefused: the device's policy or budget says no" in result.stdout
+    assert "(Flower's word: its app ended with an error, it was gone)" in result.stdout
+    brings(*rows)
+    result = call("rounds", home.directory, "--count", 2, "--json")
+    assert result.exit_code == 4
+    said = json.loads(result.stdout)
+    assert said["error"]["code"] == "not-yet"
+    assert "8 refused" in said["error"]["message"]
+    assert [set(one["why"]) for one in said["sums"]] == [
+        set(), {"refused", "failed", "late"}, {"not yet", "refused", "rejected", "late"}
     ]  # fmt: skip
 
-    def follow(at, order, progress):
-        progress(Progress)
-        calls.append((at, order))
-        rows.append({**rows[0], "number": 7, "answered": 0, "skipped": 1})
-        return Progress
 
-    stand_in("server.training", submit_job=submit_job, wait_for_job=follow, read_rounds=lambda at: list(rows), Row=dict)
-    assert answer("rounds", home.directory, "--count", 2) == {"ordered": 2, "rounds": 7, "sums": rows[2:]}
-    assert calls == [(home, 2), (home, Order)]
-    table = call("rounds", home.directory, "--count", 2).stdout.splitlines()
-    assert [line.split()[0] for line in table] == ["round", "7"]
-    assert "nothing: too few answered" in table[1]
-    assert call("rounds", home.directory, "--count", 0).exit_code == 2
+def test_rounds_that_nobody_was_there_for_say_so(home, brings):
+    brings(row(7, 0, selected=0, late=0))
+    result = call("rounds", home.directory, "--count", 1)
+    assert result.exit_code == 4
+    assert "in the sum (no device was there)" in result.stderr
+    assert "nothing: no device was there" in result.stdout
+    assert "late:" not in result.stdout
+
+
+def test_a_figure_is_printed_with_its_interval_and_one_that_noise_hides_is_said_to_be(home, brings):
+    measured = (
+        "hr@10:0.5000 auc:1.0000 novelty:0.0200 ndcg@10, few events:0.0000 "
+        "hr@10 deviation:0.1000 auc deviation:0.2600 novelty deviation:0.0500 ndcg@10, few events deviation:0.2000"
+    )
+    brings(row(7, 9), row(7, 9, "evaluation", metrics=measured))
+    said = answer("rounds", home.directory, "--count", 1)["sums"][1]["figures"]
+    assert said["hr@10"] == pytest.approx({"mean": 0.5, "low": 0.304, "high": 0.696})  # 1.96 deviations
+    assert said["auc"] is None
+    brings(row(7, 9), row(7, 9, "evaluation", metrics=measured))
+    lines = call("rounds", home.directory, "--count", 1).stdout.splitlines()
+    told = lines[lines.index("measured after round 7, with 95 % intervals:") + 2 :]
+    assert [re.split("  +", line.strip()) for line in told] == [
+        ["hr@10", "0.500", "0.304 to 0.696"],
+        ["auc", "hidden by noise"],
+        ["novelty", "0.020", "0.000 to 0.118"],
+        ["ndcg@10, few events", "0.000", "0.000 to 0.392"],
+    ]
+
+
+def test_what_a_report_holds_is_read_back_from_its_row(home, brings):
+    report = RoundReport(
+        7, "evaluation", (), 9, 9, 0, 0, {}, 0, 0, False, 4.4, 90, 0.0,
+        decode_metrics(40 * encode_metrics(dict.fromkeys((*QUALITY, *BREADTH), 0.6), 12).astype(float), 0.5),
+    )  # fmt: skip
+    brings(row(7, 9), report.to_row())
+    figures = answer("rounds", home.directory, "--count", 1)["sums"][1]["figures"]
+    assert set(figures) == {*QUALITY, *BREADTH, "ndcg@10, some events"}
+    assert all(figure["low"] < 0.6 < figure["high"] for figure in figures.values())
 
 
 def test_rounds_of_a_server_that_is_not_up_is_not_yet(home):
@@ -302,11 +424,12 @@ def test_rounds_of_a_server_that_is_not_up_is_not_yet(home):
     assert "start `hushrec-server up`" in result.stderr
 
 
-def test_giving_up_waiting_for_rounds_says_that_they_go_on(home, stand_in):
+def test_giving_up_waiting_for_rounds_says_that_they_go_on(home, brings, monkeypatch):
     def follow(*_):
         raise KeyboardInterrupt
 
-    stand_in("server.training", submit_job=lambda *_: None, wait_for_job=follow, read_rounds=lambda _: [])
+    brings()
+    monkeypatch.setattr("server.cli.rounds.wait_for_job", follow)
     result = call("rounds", home.directory, "--count", 2)
     assert result.exit_code != 0
     assert "the server goes on with the order" in result.stderr

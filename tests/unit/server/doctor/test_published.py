@@ -6,8 +6,9 @@ from types import ModuleType
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.doctor import check_server
+from server.doctor import check_server, repair_server
 from server.home import create_server
+from server.releases import Releases
 from shared.errors import Corrupt
 from shared.release.publication import Publication
 from tests.support.published import publish_files
@@ -30,9 +31,30 @@ def test_a_sound_chain_is_no_finding(home):
     assert check_server(home.directory) == []
 
 
-def test_a_line_that_nobody_has_seen_whole_is_no_finding(home):
-    home.chain.write_bytes(home.chain.read_bytes() + b'{"sequence": 3')
+def test_a_torn_last_line_is_found_and_completed_from_its_record(home):
+    Releases(home)
+    whole = home.chain.read_bytes()
+    home.chain.write_bytes(whole[:-100])
+    (finding,) = check_server(home.directory)
+    assert finding.what == "releases/chain.jsonl: line 2"
+    assert finding.got == "one that lacks its last 100 bytes"
+    assert "`hushrec-server check DIR --mend`" in finding.fix
+    assert home.chain.read_bytes() == whole[:-100]  # to look changes nothing
+    assert repair_server(home.directory) == [
+        "releases/chain.jsonl: its last line is whole again, 100 bytes from newest.json"
+    ]
+    assert home.chain.read_bytes() == whole
     assert check_server(home.directory) == []
+
+
+def test_a_torn_last_line_without_its_record_is_found_and_left_to_a_copy(home):
+    home.chain.write_bytes(home.chain.read_bytes() + b'{"sequence": 3')
+    before = home.chain.read_bytes()
+    (finding,) = check_server(home.directory)
+    assert finding.what == "releases/chain.jsonl: line 3"
+    assert "restore both files from one copy" in finding.got
+    assert repair_server(home.directory) == []
+    assert home.chain.read_bytes() == before
 
 
 @pytest.mark.parametrize("change", ["cut", "torn", "swapped", "other key", "garbage"])

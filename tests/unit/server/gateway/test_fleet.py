@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
+from server.gateway import make_gateway
 from server.gateway.fleet import Fleet
 from server.gateway.responses import HttpError
-from tests.support.asking_gateway import PROTOBUF, FakeSuperLink, Person, ask, said
+from server.home import create_server
+from tests.support.asking_gateway import PROTOBUF, FakeControl, FakeSuperLink, Person, ask, said
 from tests.support.house import House
 
 PULL = "/v1/fleet/pull-messages"
@@ -237,3 +240,41 @@ def test_a_superlink_that_stays_away_means_try_again(house: House, member: Perso
         asyncio.run(fleet.passing("pull-messages", scope, receive, send))  # type: ignore[arg-type]
     assert answer.value.status == 503
     assert away.refusals == 998
+
+
+def test_alive_is_told_from_ready_and_both_answer_a_probe_that_wants_no_body(house: House) -> None:
+    for method in ("GET", "HEAD"):
+        assert ask(house.app, method, "/health").status == 200
+        assert ask(house.app, method, "/ready").status == 200
+    assert ask(house.app, "GET", "/health").body == b'{"status":"ok"}'
+    assert ask(house.app, "GET", "/ready").body == b'{"status":"ready"}'
+    for path in ("/health", "/ready"):
+        assert ask(house.app, "POST", path).status == 405
+        assert ask(house.app, "GET", path, query=b"after=1").status == 404
+
+
+@pytest.mark.parametrize("away", [{"refusals": 10**6}, {"status": 500}])
+def test_a_gateway_whose_superlink_is_away_is_alive_and_not_ready(tmp_path: Path, away: dict[str, int]) -> None:
+    app = make_gateway(create_server(tmp_path / "server"), control=FakeControl(), superlink=FakeSuperLink(**away))
+    answer = ask(app, "GET", "/ready")
+    assert (answer.status, answer.headers[b"retry-after"]) == (503, b"5")
+    assert said(answer)
+    assert ask(app, "HEAD", "/ready").status == 503
+    assert ask(app, "GET", "/health").status == 200
+
+
+def test_however_many_ask_whether_it_is_ready_the_superlink_is_asked_once_a_second(house: House) -> None:
+    now = [0.0]
+    superlink = FakeSuperLink()
+    fleet = Fleet(house.home, superlink, clock=lambda: now[0])
+
+    async def many() -> list[bool]:
+        return await asyncio.gather(*(fleet.answers() for _ in range(50)))
+
+    assert asyncio.run(many()) == [True] * 50
+    assert len(superlink.seen) == 1
+    now[0], superlink.status = 1.0, 503
+    assert asyncio.run(fleet.answers()) is False
+    assert [line for line, _, _ in superlink.seen] == [
+        f"GET https://127.0.0.1:{house.home.settings.superlink_port}/health"
+    ] * 2

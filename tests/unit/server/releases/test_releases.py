@@ -84,20 +84,69 @@ def test_killed_before_any_write_the_head_stands_and_the_next_attempt_publishes_
     assert [link.release for link in Releases(home).all()] == [release.digest() for release in three[:2]]
 
 
-def test_a_torn_last_line_is_cut_off_and_what_was_published_before_it_stands(home, releases, three):
+def test_a_torn_last_line_is_completed_byte_for_byte_wherever_it_was_cut(home, releases, three):
+    """A device may have taken it, so that a chain without it would be refused for good."""
     for number, release in enumerate(three):
         releases.publish(release, "why", number)
     whole = home.chain.read_bytes()
     end = whole.rindex(b"\n", 0, -1) + 1
-    for cut in (end + 1, end + 100, len(whole) - 1):
+    for cut in (end, end + 1, end + 100, len(whole) - 100, len(whole) - 1):
         home.chain.write_bytes(whole[:cut])
         assert releases.head().sequence == 2  # as a reader beside a writer sees it
         assert home.chain.read_bytes() == whole[:cut]
-        assert Releases(home).head().sequence == 2
-        assert home.chain.read_bytes() == whole[:end]
+        assert Releases(home).head().sequence == 3
+        assert home.chain.read_bytes() == whole
         home.chain.write_bytes(whole[:cut])
-        assert releases.publish(three[2], "why", 2).sequence == 3
-        assert len(home.chain.read_bytes().splitlines()) == 3
+        assert releases.rollback(three[0].digest()).sequence == 4  # whoever writes completes it first
+        assert home.chain.read_bytes().startswith(whole)
+        home.chain.write_bytes(whole)
+        home.chain.with_name("newest.json").unlink()
+        Releases(home)  # opening the chain makes its record again
+
+
+def test_killed_between_the_record_and_the_line_the_publication_stands(home, releases, three, monkeypatch):
+    import server.releases.chain_file as module
+
+    def killed(path, content):
+        write(path, content)
+        raise KeyboardInterrupt
+
+    write = module.write_atomically
+    for number in (0, 1):  # release zero, whose chain is no file yet, and another
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "write_atomically", killed)
+            with pytest.raises(KeyboardInterrupt):
+                releases.publish(three[number], "first", number)
+        again = Releases(home)
+        assert again.publish(three[number], "again", number).why == "first"
+        assert [link.sequence for link in again.all()] == list(range(1, number + 2))
+
+
+@pytest.mark.parametrize("damage", ["no record", "another's record", "an older record", "two lines lost", "chain lost"])
+def test_an_end_that_the_record_does_not_complete_is_corrupt_and_left_as_it_lies(home, releases, three, damage):
+    record = home.chain.with_name("newest.json")
+    for number, release in enumerate(three):
+        older = record.read_bytes() if record.exists() else b""
+        releases.publish(release, "why", number)
+    whole = home.chain.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    home.chain.write_bytes(lines[0] if damage == "two lines lost" else whole[:-100])
+    if damage == "no record":
+        record.unlink()
+    elif damage == "another's record":
+        record.write_bytes(Publication.decode(record.read_bytes()).model_copy(update={"signature": "ab" * 64}).encode())
+        home.chain.write_bytes(b"".join(lines[:2]) + lines[2][:100])
+    elif damage == "an older record":
+        record.write_bytes(older)
+    elif damage == "chain lost":
+        home.chain.unlink()
+    before = {path: path.read_bytes() for path in home.releases.iterdir() if path.is_file()}
+    number = {"two lines lost": 2, "chain lost": 1}.get(damage, 3)
+    for attempt in (lambda: Releases(home), lambda: releases.publish(three[2], "why", 2)):
+        with pytest.raises(Corrupt, match=rf"chain\.jsonl:{number}: expected .* from one copy"):
+            attempt()
+    assert {path: path.read_bytes() for path in home.releases.iterdir() if path.is_file()} == before
+    assert any(finding.what == f"releases/chain.jsonl: line {number}" for finding in check_server(home.directory))
 
 
 @pytest.mark.parametrize("change", ["flipped", "dropped", "swapped", "signed by another"])

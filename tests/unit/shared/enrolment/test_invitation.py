@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.enrolment import Invitation, fingerprint
+from shared.enrolment import Invitation, fingerprint, fingerprint_text
 from shared.errors import Corrupt
 
 HOSTS = st.sampled_from(["127.0.0.1", "server.example.org", "localhost", "[::1]", "[2001:db8::7]"])
@@ -103,3 +103,10 @@ def test_parts_of_the_wrong_size_make_no_invitation():
 
 def test_the_fingerprint_is_sha256_of_the_key():
     assert fingerprint(bytes(32)) == hashlib.sha256(bytes(32)).digest()
+
+
+def test_a_fingerprint_is_read_aloud_in_sixteen_groups_of_four():
+    text = fingerprint_text(bytes(range(32)))
+    assert text.startswith("0001 0203 0405")
+    assert [len(group) for group in text.split(" ")] == [4] * 16
+    assert bytes.fromhex(text) == bytes(range(32))

@@ -1,6 +1,7 @@
 """What devices say of their rankings in a sum: read as it was said, within its norm, silent where noise could speak."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -34,7 +35,11 @@ def test_the_mean_of_what_devices_say_is_read_as_it_was_said() -> None:
     expected = _figures(0.5, 0.425, 0.25, 0.6, 0.4, 0.4, 0.6)
     groups = {"few events": 0.5, "some events": 0.6, "many events": 0.1}
     expected |= {f"ndcg@10, {name}": value for name, value in groups.items()} | {"gap": 0.5}
-    expected["ndcg@10 deviation"] = 0.25  # of a half, from four people; there is no noise
+    # Of a half from person to person: by 4 people a quarter, by 2 people 0.5 / sqrt(2), by 1 a half; there is no noise.
+    expected |= {f"{name} deviation": 0.25 for name in NAMES}
+    expected["ndcg@10, few events deviation"] = 0.5 / math.sqrt(2)
+    expected |= {f"ndcg@10, {name} deviation": 0.5 for name in ("some events", "many events")}
+    expected["gap deviation"] = math.sqrt(0.5)  # of two groups of one person each
     assert decode_metrics(total, 0.0) == pytest.approx(expected, abs=1e-6)
 
 
@@ -106,3 +111,14 @@ def test_noise_never_leads_outside_what_a_figure_can_be() -> None:
     assert all(0.0 <= value <= 1.0 for value in told.values())
     low = np.append(np.full(len(NAMES), -70.0), np.full(2 * len(METRIC_GROUPS), 7.0))
     assert {name: decode_metrics(low, 0.0)[name] for name in NAMES} == dict.fromkeys(NAMES, 0.0)
+
+
+def test_the_deviation_that_is_told_is_that_of_many_sums() -> None:
+    """All noise: every device says the same; what is told includes the most that people may deviate."""
+    total = 100 * encode_metrics(_figures(*[0.5] * 7), 12).astype(np.float64)
+    rng = np.random.default_rng(1)
+    told = [decode_metrics(total + rng.normal(0, 2.0, MEASURES), 2.0) for _ in range(4000)]
+    for name, noise in (("hr@10", 2.0), ("novelty", 4.0), ("ndcg@10, some events", 4.0)):
+        values = np.array([one[name] for one in told])
+        assert values.std() == pytest.approx(noise / 100, rel=0.1)
+        assert told[0][f"{name} deviation"] == pytest.approx(math.hypot(noise / 100, 0.05), rel=0.1)

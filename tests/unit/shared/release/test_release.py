@@ -432,9 +432,9 @@ def test_the_card_tells_people_what_it_is_and_what_was_promised(tiny):
     assert all(name in release.card for name in release.concept_names)
     assert "Not measured by devices." in release.card
     assert str(tiny.folders["bert"]) not in release.card
-    trained = next_release(release, model, release.vector + 1, 2, metrics={"hr@10": 0.25})
+    trained = next_release(release, model, release.vector + 1, 2, metrics={"hr@10": 0.25, "hr@10 deviation": 0.03})
     assert "after round 2 of 4" in trained.card
-    assert "| hr@10 | 0.2500 |" in trained.card
+    assert "| hr@10 | 0.2500 | 0.0300 |" in trained.card
     assert "Nobody's behaviour" not in trained.card
     assert "plants" in release.renamed({"1": "plants"}).card
     more = with_items(trained, model, Catalogue([Item("new", "hedge", "a hedge")]))
