@@ -1,12 +1,14 @@
 """The federated training of a simulation: puts the unmodified ServerApp and ClientApp together and watches them."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from server import Federation, RoundReport, make_server_app
 from shared.errors import Misconfigured
@@ -93,6 +95,7 @@ def train_federation(
     mask_first_only: bool = False,
     processes: int | None = None,
     accelerator: torch.device = CPU,
+    words_read: MutableMapping[str, NDArray[np.float32]] | None = None,
 ) -> Trained:
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
 
@@ -109,6 +112,8 @@ def train_federation(
         processes: that devices run in, for the local engine one when left out, for ray as many as the cluster has
             processors; their number changes no figure.
         accelerator: encodes texts, and computes what devices of the local engine do together.
+        words_read: what earlier trainings read of these people's own words, by state of the encoder; this one reads
+            them there, or adds them.
     """
     prior = prior or Prior()
     model = build_model(settings)
@@ -129,7 +134,10 @@ def train_federation(
 
     numbers = world.dataset.people.own_texts()
     with progress.stage("encoding people's words", total=len(numbers)) as stage, model.at(start.vector):
-        words = model.encoder.read(list(numbers), stage.advance)
+        read, state = {} if words_read is None else words_read, model.encoder.state_digest()
+        if state not in read:
+            read[state] = model.encoder.read(list(numbers), stage.advance)
+        words = read[state]
         model.encoder.remember(numbers, words)
     if not folder.holds_logs:
         write_population(folder.work, world.dataset.people, world.devices)

@@ -2,8 +2,11 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulations.engine import RunFolder, Trained, train_federation
 from simulations.evaluation import World
@@ -20,6 +23,7 @@ class StudyRuns:
         data: specification of the data set.
         world: whose people take part.
         federation, settings, rounds, clients_per_round, engine, seed: see `simulate`.
+        words_read: of the people of `world`, by state of the encoder: see `train_federation`.
     """
 
     data: str
@@ -31,6 +35,7 @@ class StudyRuns:
     engine: Engine
     seed: int
     progress: Progress
+    words_read: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def train(
         self,
@@ -52,4 +57,7 @@ class StudyRuns:
         )
         with tempfile.TemporaryDirectory(prefix="hushrec-compare-") as place:
             folder = RunFolder.open(Path(place) / "run", {"federation": resolved.digest()}, resume=False)
-            return train_federation(world or self.world, resolved, folder, self.engine, self.seed, self.progress)
+            return train_federation(
+                world or self.world, resolved, folder, self.engine, self.seed, self.progress,
+                words_read=None if world else self.words_read,
+            )  # fmt: skip

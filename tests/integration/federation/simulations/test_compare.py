@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from shared.model import Encoder
+from simulations.datasets import load
+from simulations.evaluation import World
+from simulations.report import Progress
 from simulations.studies.compare import run_comparison
+from simulations.studies.study_runs import StudyRuns
 
 FIGURES = ("sampled hr@10", "sampled ndcg@10", "full ndcg@10")
 
@@ -36,6 +41,26 @@ def test_the_adapter_is_compared_alone_and_with_the_heads_and_really_moves(world
         assert math.isclose(row["gain over heads"], gain, abs_tol=1e-9)
         low, high = map(float, row["gain interval"].split(" to "))
         assert low - 1e-4 <= gain <= high + 1e-4
+
+
+def test_peoples_own_words_are_read_once_for_all_trainings_of_a_study(
+    world: Path, federation: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = World.of(load(f"events:{world}", 0), 0)
+    study = StudyRuns(f"events:{world}", people, federation, (), 1, None, "local", 0, Progress())
+    texts, batches = set(people.dataset.people.own_texts()), Encoder._batches
+    encoded: list[str] = []
+
+    def counted(encoder: Encoder, some: list[str], tokens: int):
+        encoded.extend(texts.intersection(some))
+        return batches(encoder, some, tokens)
+
+    monkeypatch.setattr(Encoder, "_batches", counted)
+    first = study.train().release
+    assert set(encoded) == texts != set()
+    before = len(encoded)
+    assert study.train().release.digest() == first.digest()
+    assert len(encoded) - before == before - len(texts)  # what is read anew under the parameters that were learnt
 
 
 def test_an_unknown_comparison_is_not_run(world: Path, federation: Path) -> None:
