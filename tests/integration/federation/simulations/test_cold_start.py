@@ -99,9 +99,9 @@ def test_new_items_and_new_people_are_compared_on_the_same_questions(
 ) -> None:
     trained_on = []
 
-    def watched(people, *rest):  # type: ignore[no-untyped-def]
+    def watched(people, *rest, **named):  # type: ignore[no-untyped-def]
         trained_on.append(people)
-        return train(people, *rest)
+        return train(people, *rest, **named)
 
     train = simulations.studies.study_runs.train_federation
     monkeypatch.setattr(simulations.studies.study_runs, "train_federation", watched)
