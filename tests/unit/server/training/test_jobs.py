@@ -18,6 +18,7 @@ from server.training.jobs import (
     submit_job,
     wait_for_job,
 )
+from server.training.progress import write_progress
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
 
@@ -78,7 +79,7 @@ def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
 
 def test_a_training_that_evaluations_ended_takes_no_further_order(home: Home) -> None:
     with instance_lock(home):
-        write_atomically(home.training / "progress.json", b'{"round": 4, "stopped": true}')
+        write_progress(home, [], 4, 10, "a release", stopped=True)
         with pytest.raises(Misconfigured, match=r"stopped after round 4: 2 evaluations in a row.*hushrec-server init"):
             submit_job(home, 1)
 
