@@ -29,6 +29,7 @@ _FREE = {
     "round.deadline_seconds",
     "round.minimum_answers",
     "round.over_selection",
+    "round.straggler_seconds",
     "training.clients_per_round",
     "training.rounds",
 }

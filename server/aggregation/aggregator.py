@@ -16,6 +16,7 @@ from server.aggregation.exchange import Clock, Exchange
 from server.logs import log_line
 from shared.errors import Corrupt
 from shared.round_parameters import RoundParameters
+from shared.secure_sum import PPM
 from shared.tasks import Task
 
 
@@ -31,6 +32,7 @@ class SumRequest:
         wanted: answers after which the others are late.
         minimum: answers without which there is no sum.
         deadline_seconds: time for the work; later answers do not count.
+        straggler_seconds: for which another answer is waited for where those still missing can be missed.
         phase_seconds: time for each later phase of a private sum.
     """
 
@@ -41,12 +43,22 @@ class SumRequest:
     wanted: int
     minimum: int
     deadline_seconds: float
+    straggler_seconds: float
     phase_seconds: float
 
     @property
     def length(self) -> int:
         """Numbers in a summand."""
         return self.terms.configuration.dimension
+
+    def can_miss(self, missing: int, asked: int, answered: int) -> bool:
+        """Whether a sum over these answers need not wait long for the missing ones, of so many asked for.
+
+        So many as may drop out of a sum can be missed, and always one: else each device that goes away while it is
+        asked would cost a small cohort the deadline.
+        """
+        few = max(1, asked * self.terms.configuration.dropout_ppm // PPM)
+        return missing <= few and answered >= self.minimum
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,12 @@ class PlainSum:
             )
             for member in cohort
         ]
-        for node, reply in Exchange(grid, questions, clock).replies(request.deadline_seconds):
+        replies = Exchange(grid, questions, clock).replies(
+            request.deadline_seconds,
+            request.straggler_seconds,
+            lambda missing: request.can_miss(missing, len(cohort), answered),
+        )
+        for node, reply in replies:
             try:
                 answer = read_answer(reply, request.length, limit)
             except Corrupt as reason:

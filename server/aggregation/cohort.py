@@ -14,6 +14,7 @@ from flwr.serverapp import Grid
 from server.aggregation.exchange import POLL_SECONDS, Clock, Exchange
 from server.logs import log_line
 
+_SILENT_SECONDS = 30.0  # a device that is there says who it is far sooner
 _DEVICE_ID = re.compile(r"[0-9a-f]{8,128}")
 
 
@@ -112,11 +113,11 @@ class NodeDirectory:
     def refresh(self, grid: Grid, deadline_seconds: float, clock: Clock) -> list[KnownMember]:
         """Ask the nodes not asked before and return the devices now available, by id.
 
-        A node that lets one deadline pass is not waited for again; if its answer does come, it counts from then on. One
-        that answered without an id is asked again in another round, not before.
+        A node that says nothing for as long as a short answer takes is not waited for again; if its answer does come,
+        it counts from then on. One that answered without an id is asked again in another round, not before.
         """
         for exchange in self._asked:
-            self._listen(exchange, 0.0)
+            self._listen(exchange, 0.0, 0.0)
         self._asked = [exchange for exchange in self._asked if exchange.open_nodes]
         nodes = list(grid.get_node_ids())
         waited_for = {node for exchange in self._asked for node in exchange.open_nodes}
@@ -126,7 +127,7 @@ class NodeDirectory:
             content = RecordDict({"hello": ConfigRecord({"version": 1})})
             questions = [Message(content, node, "query.hello", group_id="hello") for node in strangers]
             exchange = Exchange(grid, questions, clock)
-            self._listen(exchange, deadline_seconds)
+            self._listen(exchange, deadline_seconds, _SILENT_SECONDS)
             if exchange.open_nodes:
                 self._asked.append(exchange)
         there = set(nodes)
@@ -139,8 +140,8 @@ class NodeDirectory:
             log_line("roster", nodes=len(nodes), devices=len(first), doubles=doubles)
         return sorted(KnownMember(device, node) for device, node in first.items())
 
-    def _listen(self, exchange: Exchange, seconds: float) -> None:
-        for node, reply in exchange.replies(seconds):
+    def _listen(self, exchange: Exchange, seconds: float, silent_seconds: float) -> None:
+        for node, reply in exchange.replies(seconds, silent_seconds):
             device = None if reply.has_error() else _device_id(reply.content)
             if device is None:
                 self._mute.add(node)

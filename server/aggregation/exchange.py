@@ -1,5 +1,6 @@
 """Questions to devices and their answers as they come, within a deadline. It keeps no answer."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -47,12 +48,23 @@ class Exchange:
         """Nodes whose answer has not come."""
         return list(self._open.values())
 
-    def replies(self, seconds: float) -> Iterator[tuple[int, Message]]:
+    def replies(
+        self,
+        seconds: float,
+        straggler_seconds: float = math.inf,
+        can_miss: Callable[[int], bool] = lambda missing: True,
+    ) -> Iterator[tuple[int, Message]]:
         """(node asked, its first reply) pairs as they come, until all have come or `seconds` have passed.
 
         Few replies are pulled at once, so that a large cohort's answers never lie in memory together.
+
+        Args:
+            seconds: the longest it takes.
+            straggler_seconds: after so many without a reply it ends too, if those still missing can be missed.
+            can_miss: whether so many missing replies can be; asked whenever that time has passed.
         """
         end = self._clock.now() + seconds
+        last = self._clock.now()
         while self._open:
             anything = False
             questions = list(self._open)
@@ -69,5 +81,9 @@ class Exchange:
                             yield self._open.pop(question), reply
                     if self._clock.now() >= end:
                         return
-            if not anything:
-                self._clock.sleep(POLL_SECONDS)
+            if anything:
+                last = self._clock.now()
+                continue
+            if self._clock.now() - last >= straggler_seconds and can_miss(len(self._open)):
+                return
+            self._clock.sleep(POLL_SECONDS)

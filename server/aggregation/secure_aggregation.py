@@ -162,7 +162,12 @@ class _Calls:
         ]
         through: list[CohortMember] = []
         started = self._clock.now()
-        for node, reply in Exchange(self._grid, messages, self._clock).replies(seconds):
+        replies = Exchange(self._grid, messages, self._clock).replies(
+            seconds,
+            self._request.straggler_seconds,
+            lambda missing: self._request.can_miss(missing, len(questions), len(through)),
+        )
+        for node, reply in replies:
             try:
                 answer = read_message(reply)
                 if isinstance(answer, Failed):

@@ -22,7 +22,7 @@ _WHY = {
     "refused": "the device's policy or budget says no, or it answered that round before; the server is not told which",
     "failed": "an error instead of an answer, and the device's own log says which",
     "rejected": "the answer was not what it must be; run/logs/serverapp.log says in what",
-    "late": "no answer within round.deadline_seconds, or an answer to a sum that too few others came through",
+    "late": "no answer in time, or an answer to a sum that too few others came through",
 }
 # Of Flower, `flwr.common.constant.ErrorCode`; importing it takes a second.
 _CODES = {

@@ -134,6 +134,7 @@ def request_for(
         wanted,
         min(federation.round.minimum_answers, wanted),
         federation.round.deadline_seconds,
+        federation.round.straggler_seconds,
         # A device counts from its own answer: the first to answer must still hold what the next phase needs.
         federation.sum.phase_seconds / 2,
     )

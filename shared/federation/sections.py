@@ -129,6 +129,7 @@ class RoundSettings(Section):
     """When a round ends, and when it counts."""
 
     deadline_seconds: Positive
+    straggler_seconds: Positive
     answer_seconds: Annotated[dict[Task, Positive], Field(default_factory=dict)]
     over_selection: Annotated[float, Field(ge=1, le=4)]
     minimum_answers: Annotated[int, Field(ge=2)]

@@ -14,7 +14,7 @@ from shared.secure_sum.agreement import (
     shared_secrets,
 )
 from shared.secure_sum.configuration import RHO_UNIT, RoundConfiguration, SumParameters
-from shared.secure_sum.degrees import LARGEST_COHORT, Degrees, graph_degrees
+from shared.secure_sum.degrees import LARGEST_COHORT, PPM, Degrees, graph_degrees
 from shared.secure_sum.envelopes import open_envelope, seal
 from shared.secure_sum.hashing import LABEL, derive, device_id, digest
 from shared.secure_sum.identity import Certificate, Identity, issue_certificate, verify_certificate, verify_signature
@@ -46,7 +46,7 @@ from shared.secure_sum.roster import (
 from shared.secure_sum.shamir import RandomBytes, draw_element, recover, recover_checked, split_secret
 
 __all__ = [
-    "LABEL", "LARGEST_COHORT", "PRIME", "RHO_UNIT", "Advert", "Agreements", "Certificate", "Degrees", "Identity",
+    "LABEL", "LARGEST_COHORT", "PPM", "PRIME", "RHO_UNIT", "Advert", "Agreements", "Certificate", "Degrees", "Identity",
     "Inbox", "MaskedVector", "RandomBytes", "Ring", "Roster", "RoundConfiguration", "ShareKind", "ShareMessage",
     "SumParameters", "UnmaskShare", "UnmaskShares", "Words", "add_mask", "agree_statement", "commitment",
     "decode_bitmap", "derive", "device_id", "digest", "draw_element", "encode_bitmap", "graph_degrees",

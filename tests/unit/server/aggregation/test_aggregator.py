@@ -15,6 +15,7 @@ from server.training.round import request_for
 from shared.federation import read_federation
 from shared.privacy import rho_for
 from simulations.devices import Dropouts, InProcessGrid
+from simulations.devices.dropouts import Fate
 from simulations.engine import simulated_clock
 
 MALFORMED = [
@@ -79,6 +80,33 @@ def test_silent_devices_are_late_once_the_deadline_has_passed(toy):
     assert result.total is None
     assert result.tally == CohortCounts(6, 0, late=6)
     assert 60.0 <= clock.now() < 61.0
+
+
+@pytest.mark.parametrize(("silent", "minimum", "least_seconds"), [(1, 5, 30.0), (1, 6, 60.0), (2, 1, 60.0)])
+def test_a_silent_device_that_can_be_missed_costs_the_stragglers_time_and_not_the_deadline(
+    toy, silent, minimum, least_seconds
+):
+    def fate(question):
+        return Fate.SILENT if question.metadata.dst_node_id in gone and not is_hello(question) else Fate.ANSWERS
+
+    def is_hello(question):
+        return question.metadata.message_type == "query.hello"
+
+    grid, clock = InProcessGrid(toy.client_app(lambda device, kind: "answer"), 6), simulated_clock()
+    gone = grid.get_node_ids()[:silent]
+    grid._fate = fate
+    cohort = NodeDirectory().refresh(grid, 10, clock)
+    result = PlainSum().sum(grid, cohort, plain_request(toy.items, 6, minimum), clock)
+    assert (result.tally.answered, result.tally.late) == (6 - silent, silent)
+    assert (result.total is not None) == (6 - silent >= minimum)
+    assert least_seconds <= clock.now() < least_seconds + 1
+
+
+def test_a_large_cohort_misses_as_many_as_may_drop_out_of_a_sum():
+    request = plain_request(5, 100, 50)
+    assert request.can_miss(10, 100, 90)
+    assert not request.can_miss(11, 100, 89)
+    assert not request.can_miss(10, 100, 49)  # the others declined: there is no sum without those missing
 
 
 def test_answers_beyond_those_wanted_are_late(toy):
