@@ -20,8 +20,9 @@ from server.doctor import repair_server as mend_home
 from server.home import Home, federation_text, settings_of
 from server.home import create_server as make_home
 from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
-from shared.enrolment import Invitation, fingerprint, fingerprint_text
+from shared.enrolment import fingerprint, fingerprint_text
 from shared.errors import Misconfigured
+from shared.files import write_atomically
 from shared.recipe import Facts
 
 _PROGRAM = "hushrec-server"
@@ -153,46 +154,31 @@ def enrol(
         int | None, typer.Option(min=1, max=8760, help="How long it holds, instead of the setting.")
     ] = None,
     note: Annotated[str, typer.Option(help="Your own words, for the list of invitations.")] = "",
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="Invite so many devices at once.")] = 1,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write them into a new CSV file, for its owner alone."),
+    ] = None,
     qr: Annotated[
         bool | None, typer.Option("--qr/--no-qr", help="Draw it for a camera; by default where a person is looking.")
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Invite one device: prints an invitation that works once."""
+    """Invite devices: prints invitations that each work once."""
     with exit_on_error(_PROGRAM, debug):
         home = Home.open(directory)
-        now_seconds, hours = time.time(), hours or home.settings.invitation_hours
-        operator = fingerprint(home.operator_key().public_key().public_bytes_raw())
-        with home.registry() as registry:
-            code = registry.invite(now_seconds, hours, note)
-        invitation = Invitation(home.settings.url, operator, code, int(now_seconds + hours * 3600))
-        text = invitation.encode()
-        if as_json:
-            return print_json(
-                {
-                    "invitation": text,
-                    "url": invitation.url,
-                    "operator": operator.hex(),
-                    "fingerprint": fingerprint_text(operator),
-                    "expires_seconds": invitation.expires_seconds,
-                }
-            )
-        terminal.advise(
-            f"server       {invitation.url}",
-            f"fingerprint  {fingerprint_text(operator)}",
-            f"holds until  {terminal.moment(invitation.expires_seconds)}, for one device",
-            "",
-            "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",
-        )
-        if home.settings.is_local:
-            terminal.advise(
-                f"note: only devices on this machine reach {invitation.url}; for others set host and public_url in "
-                f"{home.settings_path}, then hushrec-server check {directory} --mend"
-            )
-        if sys.stderr.isatty() if qr is None else qr:
-            terminal.print_qr(text)
-        print(text)
+        from server.cli.inviting import check_new, invite, print_many, print_one
+
+        if csv is not None:
+            check_new(csv)
+        invited = invite(home, count, hours, note)
+        if csv is not None or count > 1:
+            print_many(invited, csv, as_json)
+        elif as_json:
+            print_json({"invitation": invited.invitations[0], **invited.to_json()})
+        else:
+            print_one(home, invited, sys.stderr.isatty() if qr is None else qr)
 
 
 @app.command()
@@ -228,6 +214,29 @@ def rounds(
         from server.cli.rounds import train_rounds
 
         train_rounds(home, count, as_json)
+
+
+@app.command()
+def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """Let the schedule order no further rounds; one that is ordered goes on."""
+    with exit_on_error(_PROGRAM, debug):
+        home = Home.open(directory)
+        write_atomically(home.schedule_pause, b"")
+        if as_json:
+            return print_json({"directory": str(home.directory), "paused": True})
+        print(f"{directory}: the schedule is paused; hushrec-server resume {directory} lets it go on")
+
+
+@app.command()
+def resume(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """Let a paused schedule go on."""
+    with exit_on_error(_PROGRAM, debug):
+        home = Home.open(directory)
+        home.schedule_pause.unlink(missing_ok=True)
+        if as_json:
+            return print_json({"directory": str(home.directory), "paused": False})
+        every = home.settings.schedule.every_hours
+        print(f"{directory}: " + (f"a round every {every:g} h" if every else "no schedule: schedule.every_hours is 0"))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from server.cli.terminal import moment, print_table
 from server.home import Home
 from server.instance_lock import is_up
 from server.registry import DeviceRow
-from server.training import pending_job, read_progress, read_rounds, read_waiting
+from server.training import pending_job, read_progress, read_rounds, read_schedule, read_waiting
 from shared.errors import Corrupt
 
 _SHOWN = 6  # sums in the table of a status
@@ -36,6 +36,7 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
         "parts": parts,
         "rounds": read_progress(home).round,
         "rounds_ordered": None if order is None else order.until,
+        "schedule": _schedule(home) if home.settings.schedule.every_hours else None,
         "waiting": None if process is None else read_waiting(home, process),
         "sums": explained_rows(read_rounds(home)),
         "release": _head(home),
@@ -66,6 +67,8 @@ def print_status(found: dict[str, Any], list_devices: bool = False) -> None:
         print(f"  {part['name']}: process {part['pid'] or '-'}, {part['restarts']} restarts")
     ordered = "" if found["rounds_ordered"] is None else f", ordered until {found['rounds_ordered']}"
     print(f"rounds: {found['rounds']}{ordered}")
+    if found["schedule"] is not None:
+        print("schedule: every {every_hours:g} h; the next round waits for {waits_for}".format(**found["schedule"]))
     if found["waiting"] is not None:
         print("waiting for devices: {here} are here, {needed} are needed".format(**found["waiting"]))
     if found["sums"]:
@@ -111,6 +114,18 @@ def _processes(home: Home) -> tuple[list[dict[str, Any]], int | None]:
         raise Corrupt(
             f"{home.status}: expected what `hushrec-server up` writes, got something else; remove it"
         ) from None
+
+
+def _schedule(home: Home) -> dict[str, Any]:
+    state = read_schedule(home)
+    waits_for = state.waits_for or "a server that is up"
+    return {
+        "every_hours": home.settings.schedule.every_hours,
+        "paused": home.schedule_pause.exists(),
+        "last_seconds": max(state.ordered_seconds, default=None),
+        "fruitless": state.fruitless,
+        "waits_for": waits_for,
+    }
 
 
 def _head(home: Home) -> dict[str, Any] | None:

@@ -69,7 +69,7 @@ def flower_environment(home: Home) -> dict[str, str]:
 
 
 _TIMEOUT_SECONDS = 20.0
-_UNREGISTERED = "unregistered"
+_UNREGISTERED, _ONLINE = "unregistered", "online"
 _LARGEST_WHY = 500  # characters
 
 Answer = TypeVar("Answer", bound=Message)
@@ -163,6 +163,11 @@ class Control:
     def nodes(self) -> frozenset[int]:
         """Numbers of all registered nodes, connected or not."""
         return frozenset(self._nodes())
+
+    def count_online(self) -> int:
+        """How many registered nodes are connected."""
+        found = self._call("list-nodes", ListNodesRequest(), ListNodesResponse).nodes_info
+        return sum(node.status == _ONLINE for node in found)
 
     def start_run(self, run_config: Mapping[str, str | int | float | bool]) -> int:
         """Hand this version's bundle in with these settings; returns the run's number."""

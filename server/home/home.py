@@ -163,6 +163,16 @@ class Home:
         return self.directory / "training"
 
     @property
+    def schedule_state(self) -> Path:
+        """What the schedule has ordered."""
+        return self.training / "schedule.json"
+
+    @property
+    def schedule_pause(self) -> Path:
+        """An empty file; the schedule orders nothing while it is there."""
+        return self.training / "schedule.paused"
+
+    @property
     def flower(self) -> Path:
         """Folder of Flower's own state."""
         return self.directory / "flower"

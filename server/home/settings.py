@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -33,6 +34,22 @@ class Limits(_Section):
     joins_per_minute: Annotated[int, Field(ge=1)] = 60
 
 
+class Schedule(_Section):
+    """Rounds that the server orders by itself."""
+
+    every_hours: Annotated[float, Field(ge=0, le=8760, allow_inf_nan=False)] = 0.0
+    from_hour: Annotated[int, Field(ge=0, le=23)] = 0
+    until_hour: Annotated[int, Field(ge=0, le=24)] = 24
+    devices: Annotated[int, Field(ge=0)] = 0
+    rounds_per_day: Annotated[int, Field(ge=0)] = 0
+
+    def is_open(self, hour: int) -> bool:
+        """Whether rounds begin in this hour of the day, UTC; the hours may go over midnight."""
+        if self.from_hour < self.until_hour:
+            return self.from_hour <= hour < self.until_hour
+        return hour >= self.from_hour or hour < self.until_hour
+
+
 class ServerSettings(_Section):
     """The whole file; see the comments in the shipped server.toml."""
 
@@ -45,6 +62,7 @@ class ServerSettings(_Section):
     invitation_hours: Annotated[int, Field(ge=1, le=8760)] = 72
     certificate_days: Annotated[int, Field(ge=1, le=3660)] = 365
     limits: Limits = Limits()
+    schedule: Schedule = Schedule()
 
     @field_validator("name")
     @classmethod
@@ -107,13 +125,23 @@ class ServerSettings(_Section):
 
     def to_toml(self) -> str:
         """The shipped file with these values in place of the defaults, comments and all."""
-        values = {**self.model_dump(mode="json", exclude={"limits"}), **self.limits.model_dump(mode="json")}
+        values = self.model_dump(mode="json")
+        for section in _SECTIONS:
+            values |= values.pop(section)  # no two sections have a key of the same name
         lines = default_settings_text().splitlines()
         for place, line in enumerate(lines):
             key, equals, _ = line.partition(" = ")
             if equals and key in values:
                 lines[place] = f"{key} = {json.dumps(values[key], ensure_ascii=False)}"
         return "\n".join(lines) + "\n"
+
+
+_SECTIONS: Mapping[str, type[_Section]] = MappingProxyType({"limits": Limits, "schedule": Schedule})
+
+
+def _known_keys() -> list[str]:
+    alone = [name for name in ServerSettings.model_fields if name not in _SECTIONS]
+    return [*alone, *(f"{name}.{key}" for name, section in _SECTIONS.items() for key in section.model_fields)]
 
 
 def default_settings_text() -> str:
@@ -151,7 +179,7 @@ def settings_of(content: Mapping[str, object]) -> ServerSettings:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            known = ", ".join([*ServerSettings.model_fields, *(f"limits.{name}" for name in Limits.model_fields)])
+            known = ", ".join(_known_keys())
             raise Misconfigured(f"server.toml: {key}: expected a known key, one of {known}; got another") from None
         if not key:  # of the whole, whose message names the key
             raise Misconfigured(f"server.toml: {first['msg'].removeprefix('Value error, ')}") from None

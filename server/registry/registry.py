@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -66,14 +66,16 @@ class Registry:
 
     def invite(self, now_seconds: float, hours: float, note: str = "") -> bytes:
         """A new code of 16 random bytes, good for one device within so many hours."""
-        code = secrets.token_bytes(CODE_BYTES)
-        expires_seconds = int(now_seconds + hours * 3600)
+        return self.invite_many(now_seconds, hours, [note])[0]
+
+    def invite_many(self, now_seconds: float, hours: float, notes: Sequence[str]) -> list[bytes]:
+        """A new code for each note, as `invite` makes them; all are written, or none."""
+        codes = [secrets.token_bytes(CODE_BYTES) for _ in notes]
+        made, expires = int(now_seconds), int(now_seconds + hours * 3600)
+        rows = [(_hash(code), made, expires, note) for code, note in zip(codes, notes, strict=True)]
         with self._database.writing() as connection:
-            connection.execute(
-                "INSERT INTO invitation VALUES (?, ?, ?, ?, NULL)",
-                (_hash(code), int(now_seconds), expires_seconds, note),
-            )
-        return code
+            connection.executemany("INSERT INTO invitation VALUES (?, ?, ?, ?, NULL)", rows)
+        return codes
 
     def offerable(self, code: bytes, now_seconds: float) -> bool:
         """Whether whoever has this code may read the offer.

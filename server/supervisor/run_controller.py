@@ -15,12 +15,13 @@ from server.flower import Control, Run, reconcile_nodes, serverapp_pid
 from server.home import Home
 from server.logs import log_line
 from server.registry import Registry
-from server.training import TrainingJob, complete_job, pending_job, read_progress
+from server.training import Scheduler, TrainingJob, complete_job, pending_job, read_progress
 from shared.errors import HushrecError, NotYet
 
 _STEP_SECONDS = 0.2
 _ASK_SECONDS = 1.0
 _SETTLE_SECONDS = 2.0
+_SCHEDULE_SECONDS = 10.0
 _STARTING_SECONDS = 180.0  # torch may take long on a busy machine
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 60.0
 
@@ -51,6 +52,7 @@ class RunController:
 
     def __init__(self, home: Home, control: Control, registry: Registry) -> None:
         self._home, self._control, self._registry = home, control, registry
+        self._scheduler = Scheduler(home, control.count_online)
         self._adopted = False
         self._run: int | None = None
         self._order: TrainingJob | None = None
@@ -59,7 +61,7 @@ class RunController:
         self._rounds_before = 0
         self._runs = self._failures = 0
         self._why = ""
-        self._started = self._due = self._ask_due = self._settle_due = 0.0  # monotonic seconds
+        self._started = self._due = self._ask_due = self._settle_due = self._schedule_due = 0.0  # monotonic seconds
         self._thorough = True
         self.state = RunState()
 
@@ -91,6 +93,9 @@ class RunController:
         if now >= self._settle_due:
             reconcile_nodes(self._control, self._registry, self._thorough)
             self._settle_due, self._thorough = now + _SETTLE_SECONDS, False
+        if now >= self._schedule_due:
+            self._schedule_due = now + _SCHEDULE_SECONDS
+            self._scheduler.step()
         if self._run is None:
             self._order = pending_job(self._home)
             if self._order is not None and now >= self._due:

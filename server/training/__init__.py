@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from server.training.progress import Row, read_rounds, read_waiting
     from server.training.round import RoundReport, TrainingState, advance, request_for
     from server.training.runner import SUMS, run_training
+    from server.training.scheduler import Scheduler, ScheduleState, read_schedule
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -28,6 +29,7 @@ __getattr__, __dir__ = lazy_exports(
         "server.training.progress": ("Row", "read_rounds", "read_waiting"),
         "server.training.round": ("RoundReport", "TrainingState", "advance", "request_for"),
         "server.training.runner": ("SUMS", "run_training"),
+        "server.training.scheduler": ("ScheduleState", "Scheduler", "read_schedule"),
     },
 )
 
@@ -38,6 +40,8 @@ __all__ = [
     "RoundObserver",
     "RoundReport",
     "Row",
+    "ScheduleState",
+    "Scheduler",
     "TrainingJob",
     "TrainingState",
     "advance",
@@ -46,6 +50,7 @@ __all__ = [
     "pending_job",
     "read_progress",
     "read_rounds",
+    "read_schedule",
     "read_waiting",
     "request_for",
     "run_training",

@@ -38,12 +38,14 @@ class TrainingProgress(BaseModel):
 
     Attributes:
         round: rounds done or skipped since release zero.
+        skipped: of these, those without a sum.
         stopped: whether evaluations have ended the training.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     round: Rounds = 0
+    skipped: Rounds = 0
     stopped: bool = False
 
 

@@ -1,8 +1,10 @@
 """`hushrec-server` as a person runs it: what it says, where it says it, and how it ends."""
 
+import csv
 import json
 import os
 import re
+import stat
 import sys
 import time
 from pathlib import Path
@@ -168,7 +170,7 @@ def test_check_of_no_server_says_how_to_make_one(tmp_path):
 
 @pytest.mark.parametrize(
     "command", ["catalogue {} x", "up {}", "enrol {}", "revoke {} x", "rounds {} --count 1", "status {}", "releases {}",
-                "promote {} x", "rollback {} x", "check {} --mend"],
+                "promote {} x", "rollback {} x", "check {} --mend", "pause {}", "resume {}"],
 )  # fmt: skip
 def test_every_command_on_no_server_says_how_to_make_one(tmp_path, command):
     result = call(*command.format(tmp_path).split())
@@ -190,6 +192,47 @@ def test_enrol_prints_an_invitation_alone_on_standard_output(home):
         assert registry.offerable(invitation.code, row.created_seconds)
     assert (row.note, row.expires_seconds) == ("Ada's telephone", invitation.expires_seconds)
     assert row.expires_seconds - row.created_seconds == 7200
+
+
+def test_many_are_invited_at_once_each_by_a_code_of_its_own(home, tmp_path):
+    said = call("enrol", home.directory, "--count", 3, "--note", "kiosk")
+    texts = said.stdout.split()
+    assert len({Invitation.decode(text).code for text in texts}) == 3
+    path = tmp_path / "invitations.csv"
+    answered = answer("enrol", home.directory, "--count", 2, "--csv", path)
+    assert (answered["count"], answered["csv"]) == (2, str(path))
+    assert "invitation" not in answered
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == ["1", "2"]
+    assert all(Invitation.decode(row["invitation"]) for row in rows)
+    with home.registry() as registry:
+        assert [row.note for row in registry.invitations()] == ["kiosk 1", "kiosk 2", "kiosk 3", "1", "2"]
+
+
+def test_a_list_of_invitations_overwrites_no_other_and_then_makes_none(home, tmp_path):
+    path = tmp_path / "invitations.csv"
+    path.write_text("mine")
+    result = call("enrol", home.directory, "--count", 2, "--csv", path)
+    assert (result.exit_code, path.read_text()) == (2, "mine")
+    assert "expected a new file" in result.stderr
+    with home.registry() as registry:
+        assert not registry.invitations()
+
+
+def test_a_schedule_is_paused_goes_on_and_shows_in_the_status(home):
+    assert answer("status", home.directory)["schedule"] is None
+    assert "no schedule" in call("resume", home.directory).stdout
+    text = home.settings_path.read_text()
+    home.settings_path.write_text(text.replace("every_hours = 0.0", "every_hours = 6.0"))
+    assert "schedule: every 6 h; the next round waits for a server that is up" in call("status", home.directory).stdout
+    assert answer("pause", home.directory)["paused"] is True
+    assert answer("status", home.directory)["schedule"] == {
+        "every_hours": 6.0, "paused": True, "last_seconds": None, "fruitless": 0, "waits_for": "a server that is up",
+    }  # fmt: skip
+    assert "a round every 6 h" in call("resume", home.directory).stdout
+    assert answer("status", home.directory)["schedule"]["paused"] is False
 
 
 def test_an_invitation_to_this_machine_alone_says_so(home):
@@ -557,7 +600,7 @@ def test_no_command_prints_a_private_key_or_a_code_but_enrol(home):
 def test_help_is_there_for_every_command():
     overview = call("--help")
     for command in ("init", "check", "catalogue", "up", "enrol", "revoke", "rounds", "status", "releases", "promote",
-                    "rollback"):  # fmt: skip
+                    "pause", "resume", "rollback"):  # fmt: skip
         assert command in overview.stdout
         assert call(command, "--help").exit_code == 0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.home import Limits, ServerSettings
+from server.home import Limits, Schedule, ServerSettings
 from server.home.settings import default_settings_text, read_server_settings, settings_of
 from shared.errors import Corrupt, Misconfigured
 
@@ -16,7 +16,7 @@ def test_the_shipped_file_holds_the_defaults_with_a_comment_before_each_key(tmp_
     assert read_server_settings(tmp_path / "server.toml") == ServerSettings()
     lines = default_settings_text().splitlines()
     keys = [place for place, line in enumerate(lines) if line and not line.startswith("#")]
-    assert len(keys) == len(ServerSettings.model_fields) + len(Limits.model_fields)
+    assert len(keys) == len(ServerSettings.model_fields) + len(Limits.model_fields) + len(Schedule.model_fields)
     assert all(lines[place - 1].startswith("# ") or lines[place - 2].startswith("# ") for place in keys)
 
 
@@ -33,6 +33,7 @@ def test_settings_survive_their_file_and_keep_its_comments(tmp_path_factory, nam
         superlink_port=port % 65_535 + 1,
         names=tuple(names),
         limits=Limits(body_bytes=body_bytes),
+        schedule=Schedule(every_hours=port / 8, rounds_per_day=len(names)),
     )
     path = tmp_path_factory.mktemp("settings") / "server.toml"
     path.write_text(settings.to_toml(), encoding="utf-8")

@@ -7,6 +7,7 @@ import pytest
 
 from server.flower import Run
 from server.home import Home, create_server
+from server.instance_lock import instance_lock
 from server.registry import Registry
 from server.supervisor import run_controller as module
 from server.supervisor.run_controller import RunController
@@ -22,6 +23,11 @@ class FakeControl:
         self.configurations: list[dict[str, str]] = []
         self.stopped: list[int] = []
         self.away = False
+        self.online = 0
+
+    def count_online(self) -> int:
+        self._answer()
+        return self.online
 
     def nodes(self) -> frozenset[int]:
         self._answer()
@@ -206,6 +212,21 @@ def test_runs_that_an_earlier_start_left_are_ended_first(world: World) -> None:
     world.pass_seconds(1)
     assert world.control.stopped == [5]
     assert world.conductor.state.run == 102
+
+
+def test_a_schedule_orders_a_round_once_enough_devices_are_connected(world: World) -> None:
+    text = world.home.settings_path.read_text()
+    world.home.settings_path.write_text(text.replace("every_hours = 0.0", "every_hours = 6.0"))
+    world.home.chain.write_bytes(b"a link\n")
+    with instance_lock(world.home), world.home.registry() as registry:
+        world.conductor = RunController(Home.open(world.home.directory), world.control, registry)
+        world.control.online = world.home.federation().round.minimum_answers - 1
+        world.pass_seconds(30)
+        assert world.control.found == {}
+        world.control.online += 1
+        world.pass_seconds(30)
+    order = pending_job(world.home)
+    assert (order.until, list(world.control.found)) == (1, [100])
 
 
 def test_a_half_unpacked_bundle_does_not_spoil_the_next_run(world: World) -> None:
