@@ -24,7 +24,7 @@ _NARROW, _WIDE = 64, 128  # numbers of the dense view that all axes of a text ma
 _LEAST_AXES = 56  # where noise leaves fewer of the dense view, matrices teach nothing
 _FEW_ROUNDS = 8  # then: spread over fewer rounds, each has less noise, and the few numbers that are left learn quickly
 _FEW_AXES = 16
-_DEAR_COUNTS = 0.25  # share of the budget beyond which so few people count nothing
+_DEAREST_COUNTS = 0.1  # share of the budget that so few people count by, at most
 _DENSE_RATIO = 0.45  # of signal and noise of the dense view, which is made as wide as leaves it that
 _OPENLY = 512  # without noise, more devices in a round teach hardly more
 _CLIP = 0.001  # so short that nearly every device reaches it: then it is the direction alone that it tells
@@ -33,7 +33,9 @@ _LEAST_COUNTED, _MOST_COUNTED = 0.05, 0.5  # share of the budget
 _EVALUATED = 0.02  # share of the budget
 _WINDOW_OVER_PERSON = 0.75  # of a window's epsilon and a person's, at most: nearer to it, it says nothing beyond
 # Of the bound of an update, which one window moves it by at most: the first that windows' promise leaves room for.
-_WINDOW_MOVES = (0.75, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1)
+# Fewer counts are better than the short ones, under which less is left to learn than noise covers.
+_WINDOW_MOVES, _SHORT_MOVES = (0.75, 0.6, 0.5, 0.4), (0.3, 0.25, 0.2, 0.15, 0.1)
+_COUNTED_PARTS = (1.0, 0.5, 0.25)
 _SMALL = ("forgetting", "scales")  # a few numbers that stand out of any noise
 _GROUPS = ("dense", "concepts", "transitions", "forgetting", "evolution", "gates", "context", "bias", "scales")
 _LIST_GROUPS = ("forgetting", "evolution", "gates", "context", "adapters")
@@ -183,7 +185,8 @@ def _kept_to_windows(read: Callable[[Sequence[Overlay]], FederationFile], facts:
     overlay: Overlay = {}
     before = read([]).privacy
     limit = min(before.spread_event_epsilon, _WINDOW_OVER_PERSON * before.spread_epsilon)
-    for part, moves in itertools.product((1.0, 0.5, 0.25), _WINDOW_MOVES):
+    usual, short = (itertools.product(_COUNTED_PARTS, moves) for moves in (_WINDOW_MOVES, _SHORT_MOVES))
+    for part, moves in itertools.chain(usual, short):
         norm = round(moves * read([]).expected_windows * _CLIP, 6)
         shares = {"statistics": round(part * counting, 3), "evaluation": round(part * _EVALUATED, 3)}
         overlay = {"clipping": {"window_norm": norm}, "privacy": {"shares": shares}}
@@ -240,9 +243,8 @@ def _few_numbers(file: FederationFile, numbers: int) -> Overlay:
         "optimizer": {"learning_rate": 0.04, "group_rates": {"scales": 60.0}},
         "evaluation": {"every_rounds": _FEW_ROUNDS},
     }
-    if file.privacy.shares.get("statistics", 0.0) > _DEAR_COUNTS:
-        overlay["model"] |= {"popularity": False}
-        overlay |= {"privacy": {"shares": {"statistics": 0.0}}}
+    if file.privacy.shares.get("statistics", 0.0) > _DEAREST_COUNTS:
+        overlay |= {"privacy": {"shares": {"statistics": _DEAREST_COUNTS}}}
     if numbers >= _FEW_AXES**2:
         overlay["model"] |= {"dense_trained": math.isqrt(numbers)}
         overlay["training"]["groups"] = ["dense", *groups]

@@ -177,3 +177,9 @@ def test_the_file_says_why_each_group_is_trained_or_not():
     file = resolved(Facts(1_900, 416), "privacy.level=user")
     assert file.training.reasons["scales"].startswith("stands out")
     assert file.training.reasons["concepts"].startswith("left off")
+
+
+def test_few_people_count_what_is_popular_by_a_tenth_of_their_budget():
+    file = resolved(Facts(300, 416, 26), "privacy.level=user")
+    assert file.model.popularity
+    assert file.privacy.shares["statistics"] == 0.1
