@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from server.aggregation.collector import Collected, SecAggServer
     from server.aggregation.exchange import Clock, Exchange
     from server.aggregation.recording import RecordingAggregator, read_sum, request_digest, sum_file_name
-    from server.aggregation.secure_aggregation import Answered, IdealSum, SecureSum, forget_answered, sum_result
+    from server.aggregation.secure_aggregation import (
+        Answered,
+        IdealSum,
+        OnPhase,
+        Phase,
+        SecureSum,
+        forget_answered,
+        forget_phase,
+        sum_result,
+    )
     from server.aggregation.unmasking import Culprit, unmask
 
 __getattr__, __dir__ = lazy_exports(
@@ -53,7 +62,16 @@ __getattr__, __dir__ = lazy_exports(
         "server.aggregation.collector": ("Collected", "SecAggServer"),
         "server.aggregation.exchange": ("Clock", "Exchange"),
         "server.aggregation.recording": ("RecordingAggregator", "sum_file_name", "request_digest", "read_sum"),
-        "server.aggregation.secure_aggregation": ("Answered", "IdealSum", "SecureSum", "forget_answered", "sum_result"),
+        "server.aggregation.secure_aggregation": (
+            "Answered",
+            "IdealSum",
+            "OnPhase",
+            "Phase",
+            "SecureSum",
+            "forget_answered",
+            "forget_phase",
+            "sum_result",
+        ),
         "server.aggregation.unmasking": ("Culprit", "unmask"),
     },
 )
@@ -72,6 +90,8 @@ __all__ = [
     "IdealSum",
     "KnownMember",
     "NodeDirectory",
+    "OnPhase",
+    "Phase",
     "PlainSum",
     "RecordingAggregator",
     "SecAggServer",
@@ -79,6 +99,7 @@ __all__ = [
     "SumRequest",
     "SumResult",
     "forget_answered",
+    "forget_phase",
     "open_limit",
     "places_in_turn",
     "plain_result",

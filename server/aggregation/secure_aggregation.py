@@ -5,6 +5,7 @@ The ideal sum, for simulations, is what the secure one amounts to: the same nois
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from flwr.app import ConfigRecord, Message, RecordDict
@@ -26,6 +27,31 @@ Answered = Callable[[Task, int, Collection[str]], None]
 """Told the task, the round's number and the ids of devices that have answered it."""
 
 
+class Phase(NamedTuple):
+    """How far a private sum is.
+
+    Attributes:
+        task: what the sum is for.
+        round_number: of the training.
+        name: of the message that the phase waits for answers to.
+        asked: devices asked in this phase.
+        through: devices that have come through it; None while it goes on.
+    """
+
+    task: Task
+    round_number: int
+    name: str
+    asked: int
+    through: int | None
+
+
+OnPhase = Callable[[Phase], None]
+
+
+def forget_phase(phase: Phase) -> None:
+    """Where nobody follows a sum."""
+
+
 def forget_answered(task: Task, round_number: int, devices: Collection[str]) -> None:
     """Where nobody counts answers."""
 
@@ -34,7 +60,11 @@ class SecureSum:
     """FEDREC-SA/1: this server sees masked words, and of them only the sum (see `SecAggServer`)."""
 
     def __init__(
-        self, registry: bytes, revoked: Callable[[], frozenset[str]] = frozenset, answered: Answered = forget_answered
+        self,
+        registry: bytes,
+        revoked: Callable[[], frozenset[str]] = frozenset,
+        answered: Answered = forget_answered,
+        on_phase: OnPhase = forget_phase,
     ) -> None:
         """Set a sum up.
 
@@ -43,12 +73,14 @@ class SecureSum:
             revoked: ids of those whose certificates count no more.
             answered: is told which devices' vectors are in a sum, before it is unmasked; what it keeps must be on disk
                 when it returns.
+            on_phase: is told of each phase when it begins and when it is over.
         """
         self._registry, self._revoked, self._answered = registry, revoked, answered
+        self._on_phase = on_phase
 
     def sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> SumResult:
         """See `Aggregator.sum`. Memory: one vector, and what is needed to unmask it."""
-        calls = _Calls(grid, cohort, request, clock)
+        calls = _Calls(grid, cohort, request, clock, self._on_phase)
         terms = request.terms
         collector = SecAggServer(terms.configuration, self._registry, clock.wall(), terms.local_noise_over_clip)
 
@@ -124,8 +156,16 @@ class IdealSum:
 class _Calls:
     """Questions of one sum, and what became of each member."""
 
-    def __init__(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest, clock: Clock) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        cohort: Sequence[CohortMember],
+        request: SumRequest,
+        clock: Clock,
+        on_phase: OnPhase = forget_phase,
+    ) -> None:
         self._grid, self._cohort, self._request, self._clock = grid, cohort, request, clock
+        self._on_phase = on_phase
         self._ch = request.terms.configuration.digest()
         self._declined: dict[int, str] = {}
         self._failed: dict[int, int] = {}
@@ -162,6 +202,8 @@ class _Calls:
         ]
         through: list[CohortMember] = []
         started = self._clock.now()
+        phase = Phase(self._request.task, self._request.round_number, message_type, len(questions), None)
+        self._on_phase(phase)
         replies = Exchange(self._grid, messages, self._clock).replies(
             seconds,
             self._request.straggler_seconds,
@@ -185,6 +227,7 @@ class _Calls:
                 log_line(
                     "answer-rejected", round=self._request.round_number, node=node, code=reason.code, reason=str(reason)
                 )
+        self._on_phase(phase._replace(through=len(through)))
         log_line(
             "phase",
             round=self._request.round_number,

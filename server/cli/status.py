@@ -8,7 +8,7 @@ from server.cli.terminal import moment, print_table
 from server.home import Home
 from server.instance_lock import is_up
 from server.registry import DeviceRow
-from server.training import pending_job, read_progress, read_rounds, read_schedule, read_waiting
+from server.training import pending_job, read_phase, read_progress, read_rounds, read_schedule, read_waiting
 from shared.errors import Corrupt
 
 _SHOWN = 6  # sums in the table of a status
@@ -38,6 +38,7 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
         "rounds_ordered": None if order is None else order.until,
         "schedule": _schedule(home) if home.settings.schedule.every_hours else None,
         "waiting": None if process is None else read_waiting(home, process),
+        "phase": None if process is None else read_phase(home, process),
         "sums": explained_rows(read_rounds(home)),
         "release": _head(home),
         "states": {state: states.count(state) for state in _STATES},
@@ -71,6 +72,8 @@ def print_status(found: dict[str, Any], list_devices: bool = False) -> None:
         print("schedule: every {every_hours:g} h; the next round waits for {waits_for}".format(**found["schedule"]))
     if found["waiting"] is not None:
         print("waiting for devices: {here} are here, {needed} are needed".format(**found["waiting"]))
+    if found["phase"] is not None:
+        print(_phase_in_words(found["phase"]))
     if found["sums"]:
         print_rounds(found["sums"][-_SHOWN:])
     release = found["release"]
@@ -94,6 +97,12 @@ def print_status(found: dict[str, Any], list_devices: bool = False) -> None:
             for row in found["devices"]
         ],
     )
+
+
+def _phase_in_words(phase: dict[str, Any]) -> str:
+    came = "under way" if phase["through"] is None else f"{phase['through']} came through"
+    since = moment(phase["seconds"])
+    return "phase: {name} of round {round_number} ({task}), {asked} asked, ".format(**phase) + f"{came} ({since})"
 
 
 def _state(row: DeviceRow, now_seconds: float) -> str:

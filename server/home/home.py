@@ -208,6 +208,11 @@ class Home:
         return self.run / "waiting.json"
 
     @property
+    def phase(self) -> Path:
+        """How far the private sum at work is."""
+        return self.run / "phase.json"
+
+    @property
     def logs(self) -> Path:
         """Folder of one log a part."""
         return self.run / "logs"

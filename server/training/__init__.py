@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from server.training.federation import Federation, Publish, RoundObserver
     from server.training.jobs import TrainingJob, complete_job, pending_job, read_progress, submit_job, wait_for_job
     from server.training.optimizer import optimizer_for
-    from server.training.progress import Row, read_rounds, read_waiting
+    from server.training.progress import Row, read_phase, read_rounds, read_waiting
     from server.training.round import RoundReport, TrainingState, advance, request_for
     from server.training.runner import SUMS, run_training
     from server.training.scheduler import Scheduler, ScheduleState, read_schedule
@@ -26,7 +26,7 @@ __getattr__, __dir__ = lazy_exports(
             "read_progress",
         ),
         "server.training.optimizer": ("optimizer_for",),
-        "server.training.progress": ("Row", "read_rounds", "read_waiting"),
+        "server.training.progress": ("Row", "read_phase", "read_rounds", "read_waiting"),
         "server.training.round": ("RoundReport", "TrainingState", "advance", "request_for"),
         "server.training.runner": ("SUMS", "run_training"),
         "server.training.scheduler": ("ScheduleState", "Scheduler", "read_schedule"),
@@ -48,6 +48,7 @@ __all__ = [
     "complete_job",
     "optimizer_for",
     "pending_job",
+    "read_phase",
     "read_progress",
     "read_rounds",
     "read_schedule",

@@ -17,12 +17,14 @@ from server.aggregation import (
     Directory,
     IdealSum,
     NodeDirectory,
+    OnPhase,
     PlainSum,
     RecordingAggregator,
     SecureSum,
     SumRequest,
     SumResult,
     forget_answered,
+    forget_phase,
 )
 from server.logs import log_line
 from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint, save_checkpoint
@@ -91,6 +93,7 @@ class Federation:
         line: str | None = None,
         revoked: Callable[[], frozenset[str]] = frozenset,
         answered: Answered = forget_answered,
+        on_phase: OnPhase = forget_phase,
         aggregator: Aggregator | None = None,
         directory: Directory | None = None,
         sums: PathArgument | None = None,
@@ -113,6 +116,7 @@ class Federation:
                 the first that `publish` gives.
             revoked: ids of devices that take no part, asked for again whenever it matters.
             answered: is told which devices are in a private sum (see `SecureSum`).
+            on_phase: is told how far a private sum is (see `SecureSum`).
             aggregator: adds up the answers of devices; left out, the one that the federation file names.
             directory: of the devices; left out, one that asks every node who it is.
             sums: folder where every sum is recorded (see `RecordingAggregator`); None keeps none.
@@ -134,7 +138,7 @@ class Federation:
         self._publish = publish
         self._seed = seed
         self._registry = registry
-        aggregator = aggregator or _aggregator_for(file, registry, revoked, answered)
+        aggregator = aggregator or _aggregator_for(file, registry, revoked, answered, on_phase)
         recorded = path_or_none("sums", sums)
         self._aggregator = aggregator if recorded is None else RecordingAggregator(aggregator, recorded)
         self._revoked = revoked
@@ -309,11 +313,15 @@ class Federation:
 
 
 def _aggregator_for(
-    file: FederationFile, registry: bytes, revoked: Callable[[], frozenset[str]], answered: Answered
+    file: FederationFile,
+    registry: bytes,
+    revoked: Callable[[], frozenset[str]],
+    answered: Answered,
+    on_phase: OnPhase,
 ) -> Aggregator:
     match file.sum.mode:
         case "secure":
-            return SecureSum(registry, revoked, answered)
+            return SecureSum(registry, revoked, answered, on_phase)
         case "ideal":
             return IdealSum()
         case "plain":

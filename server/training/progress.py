@@ -7,15 +7,17 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from server.home import Home
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 
 if TYPE_CHECKING:  # Flower comes with it, and those who only read do without
+    from server.aggregation import Phase
     from server.training.round import RoundReport
 
 _WHOLE = (
@@ -90,6 +92,39 @@ class WaitingReport:
             with suppress(Misconfigured):
                 write_atomically(self._path, json.dumps(content).encode())
             self._told = here, needed
+
+
+class PhaseReport:
+    """run/phase.json: which phase of which private sum is under way. It is what a sum tells."""
+
+    def __init__(self, home: Home, now_seconds: Callable[[], float] = time.time) -> None:
+        """Write to the folder of `home`; nothing before a phase begins."""
+        self._path, self._now_seconds = home.phase, now_seconds
+
+    def __call__(self, phase: "Phase") -> None:
+        """Write it down; a full disk ends no round for this."""
+        content = {**phase._asdict(), "seconds": self._now_seconds(), "process": os.getpid()}
+        with suppress(Misconfigured):
+            write_atomically(self._path, json.dumps(content).encode())
+
+
+def read_phase(home: Home, process: int | None) -> dict[str, Any] | None:
+    """{"task", "round_number", "name", "asked", "through", "seconds"}, the latest of the ServerApp in this process.
+
+    `through` is None while the phase goes on, and `seconds` is when it began or ended, since 1970 UTC. None where the
+    process has begun none.
+
+    Raises:
+        Corrupt: run/phase.json holds something else.
+    """
+    try:
+        content = json.loads(home.phase.read_bytes())
+        known = {name: content[name] for name in ("task", "round_number", "name", "asked", "through", "seconds")}
+        return known if content["process"] == process else None
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise Corrupt(f"{home.phase}: expected what a round writes, got something else; remove it") from None
 
 
 def read_waiting(home: Home, process: int | None) -> dict[str, int] | None:

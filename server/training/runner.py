@@ -15,7 +15,7 @@ from server.logs import log_line
 from server.registry import Registry
 from server.releases import Releases
 from server.training.federation import Federation
-from server.training.progress import WaitingReport, write_progress
+from server.training.progress import PhaseReport, WaitingReport, write_progress
 from shared.errors import Misconfigured
 from shared.item_statistics import ItemStatistics
 from shared.model import GlobalModel, build_model
@@ -66,6 +66,7 @@ class _TrainingRunner:
             line=releases.start(),
             revoked=_revoked(registry),
             answered=registry.count_answers,
+            on_phase=PhaseReport(home),
             directory=NodeDirectory(WaitingReport(home)),
             sums=home.training / SUMS,
         )

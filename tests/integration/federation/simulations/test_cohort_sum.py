@@ -11,6 +11,7 @@ import torch
 from client import make_client_app
 from client.workers import Worker
 from server import Aggregator, IdealSum, PlainSum, SecureSum, SumRequest, SumResult
+from server.aggregation import Phase
 from server.training import request_for
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
@@ -120,8 +121,10 @@ def test_the_masked_sum_of_prepared_contributions_is_the_ideal_one_word_for_word
     world = CohortWorld(tiny, tmp_path, *settings)
     prepared: Prepared = {}
     states, pool = DeviceStates(), world.pool()
-    masked = MaskedCohort(SecureSum(REGISTRY), pool, prepared)
+    phases: list[Phase] = []
+    masked = MaskedCohort(SecureSum(REGISTRY, on_phase=phases.append), pool, prepared)
     for task in TASKS:
+        phases.clear()
         request = world.request(task, 0 if task == "statistics" else 1)
         before = states.snapshot()
         under_masks = summed(world, masked, states, request, prepared=prepared, masking=True)
@@ -133,6 +136,10 @@ def test_the_masked_sum_of_prepared_contributions_is_the_ideal_one_word_for_word
         assert under_masks.noise_variance == ideal.noise_variance
         assert states.snapshot() == after
         assert not prepared
+        names = ["train.join", *(f"query.{name}" for name in ("share", "mask", "agree", "unmask"))]
+        assert [phase.name for phase in phases] == [name for name in names for _ in ("begins", "is over")]
+        assert {(phase.task, phase.asked, phase.through) for phase in phases[::2]} == {(task, DEVICES, None)}
+        assert {phase.through for phase in phases[1::2]} == {DEVICES}
 
 
 def test_a_masked_sum_that_is_another_is_a_fault(tiny: Tiny, tmp_path: Path) -> None:

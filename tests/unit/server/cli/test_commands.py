@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
+from server.aggregation import Phase
 from server.cli.commands import app
 from server.home import Home, create_server
 from server.instance_lock import instance_lock
 from server.training import RoundReport
-from server.training.progress import WaitingReport
+from server.training.progress import PhaseReport, WaitingReport
 from shared.enrolment import Invitation, JoinRequest, fingerprint, fingerprint_text
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import default_federation_text, read_federation, write_toml
@@ -339,6 +340,22 @@ def test_status_says_for_how_many_devices_a_round_waits(home):
         home.waiting.write_text("{")
         home.status.write_text(json.dumps({"parts": [], "serverapp": 1}))
         assert "waiting.json: expected what a round writes" in call("status", home.directory).stderr
+
+
+def test_status_says_which_phase_of_a_sum_is_under_way(home):
+    report = PhaseReport(home, lambda: 0.0)
+    report(Phase("update", 3, "query.mask", 9, None))
+    with instance_lock(home):
+        home.status.write_text(json.dumps({"parts": [], "serverapp": os.getpid()}))
+        line = "phase: query.mask of round 3 (update), 9 asked, under way (1970-01-01 00:00 UTC)\n"
+        assert line in call("status", home.directory).stdout
+        report(Phase("update", 3, "query.mask", 9, 8))
+        assert answer("status", home.directory)["phase"]["through"] == 8
+        assert "8 came through" in call("status", home.directory).stdout
+        home.status.write_text(json.dumps({"parts": [], "serverapp": 1}))
+        assert answer("status", home.directory)["phase"] is None  # of a ServerApp that is gone
+        home.phase.write_text("{")
+        assert "phase.json: expected what a round writes" in call("status", home.directory).stderr
 
 
 def row(number: int, answered: int, task: str = "update", **others: Any) -> dict[str, Any]:
