@@ -15,6 +15,15 @@ import typer
 
 from server.cli import terminal
 from server.cli.publishing import republish, shown
+from server.cli.watching import (
+    PROGRAM,
+    Directory,
+    export_monitoring,
+    log_to_terminal,
+    open_console,
+    pause_schedule,
+    resume_schedule,
+)
 from server.doctor import check_server as check_home
 from server.doctor import repair_server as mend_home
 from server.home import Home, federation_text, settings_of
@@ -22,14 +31,10 @@ from server.home import create_server as make_home
 from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
 from shared.enrolment import fingerprint, fingerprint_text
 from shared.errors import Misconfigured
-from shared.files import write_atomically
 from shared.recipe import Facts
-
-_PROGRAM = "hushrec-server"
 
 app = command_group("The server of a federation: who takes part, what is trained, what is released.")
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")]
 ReleaseName = Annotated[
     str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first 8 digits do.")
 ]
@@ -67,7 +72,7 @@ def init(
     debug: Debug = False,
 ) -> None:
     """Make a server: keys, TLS, settings, federation file, registry."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         given = {
             "name": name, "host": host, "port": port, "public_url": public_url, "names": also,
             "superlink_port": superlink_port,
@@ -100,7 +105,7 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Say what is wrong with the server's folder, and how to mend it. The exit status is 2 if anything is."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         mended = mend_home(directory) if mend else []
         findings = check_home(directory)
         if as_json:
@@ -122,7 +127,7 @@ def catalogue(
     debug: Debug = False,
 ) -> None:
     """Read items, encode those that are new, and release them; the first time, this is release zero."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
         from server.catalogue import add_catalogue
 
@@ -134,13 +139,13 @@ def catalogue(
 @app.command()
 def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Run the server until it is stopped."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
         for finding in check_home(directory, replay=False):
             terminal.advise(f"warning: {finding}")
         from server.supervisor import run_server as run
 
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+        log_to_terminal(home, logging.INFO)
         logging.getLogger("httpx").setLevel(logging.WARNING)
         run(home, lambda: terminal.advise(f"ready: devices reach it at {home.settings.url}; it ends with Ctrl-C"))
         if as_json:
@@ -166,7 +171,7 @@ def enrol(
     debug: Debug = False,
 ) -> None:
     """Invite devices: prints invitations that each work once."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
         from server.cli.inviting import check_new, invite, print_many, print_one
 
@@ -189,7 +194,7 @@ def revoke(
     debug: Debug = False,
 ) -> None:
     """End a device's part, for good: its certificate and its place at Flower."""
-    with exit_on_error(_PROGRAM, debug), Home.open(directory).registry() as registry:
+    with exit_on_error(PROGRAM, debug), Home.open(directory).registry() as registry:
         row = registry.revoke(device, time.time())
         sequence, _ = registry.revocations()
         said = {"device": row.device, "revoked_seconds": row.revoked_seconds, "sequence": sequence}
@@ -209,34 +214,11 @@ def rounds(
 
     The exit status is 4 if no round of the order brought anything.
     """
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
         from server.cli.rounds import train_rounds
 
         train_rounds(home, count, as_json)
-
-
-@app.command()
-def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
-    """Let the schedule order no further rounds; one that is ordered goes on."""
-    with exit_on_error(_PROGRAM, debug):
-        home = Home.open(directory)
-        write_atomically(home.schedule_pause, b"")
-        if as_json:
-            return print_json({"directory": str(home.directory), "paused": True})
-        print(f"{directory}: the schedule is paused; hushrec-server resume {directory} lets it go on")
-
-
-@app.command()
-def resume(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
-    """Let a paused schedule go on."""
-    with exit_on_error(_PROGRAM, debug):
-        home = Home.open(directory)
-        home.schedule_pause.unlink(missing_ok=True)
-        if as_json:
-            return print_json({"directory": str(home.directory), "paused": False})
-        every = home.settings.schedule.every_hours
-        print(f"{directory}: " + (f"a round every {every:g} h" if every else "no schedule: schedule.every_hours is 0"))
 
 
 @app.command()
@@ -250,9 +232,10 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Say how the server is: whether it is up, who takes part, how far training and releases are."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
-        from server.cli.status import print_status, server_status
+        from server.cli.status import print_status
+        from server.status import server_status
 
         if wait:
             from server.health import wait_until_up
@@ -265,7 +248,7 @@ def status(
 @app.command()
 def releases(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """List what was released, newest last."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
         from server.releases import Releases
 
@@ -281,15 +264,21 @@ def releases(directory: Directory, as_json: Json = False, debug: Debug = False) 
 @app.command()
 def promote(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish a release that is there, but not the current one, as the current one."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         republish(directory, release, "promote", as_json)
 
 
 @app.command()
 def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
     """Publish an older release again, so that devices go back to it."""
-    with exit_on_error(_PROGRAM, debug):
+    with exit_on_error(PROGRAM, debug):
         republish(directory, release, "rollback", as_json)
+
+
+app.command("pause")(pause_schedule)
+app.command("resume")(resume_schedule)
+app.command("console")(open_console)
+app.command("monitoring")(export_monitoring)
 
 
 def main() -> None:

@@ -164,10 +164,10 @@ class Control:
         """Numbers of all registered nodes, connected or not."""
         return frozenset(self._nodes())
 
-    def count_online(self) -> int:
-        """How many registered nodes are connected."""
+    def online(self) -> frozenset[int]:
+        """Numbers of the nodes that are connected."""
         found = self._call("list-nodes", ListNodesRequest(), ListNodesResponse).nodes_info
-        return sum(node.status == _ONLINE for node in found)
+        return frozenset(node.node_id for node in found if node.status == _ONLINE)
 
     def start_run(self, run_config: Mapping[str, str | int | float | bool]) -> int:
         """Hand this version's bundle in with these settings; returns the run's number."""

@@ -6,6 +6,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from server.home import Home
+from server.logs import LogFormat, formatter
 from shared.locks import acquire, is_locked
 
 _LOCK = "serverapp.pid"
@@ -28,7 +29,7 @@ def hold_serverapp(home: Home) -> None:
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     _held.append(lock)
-    _log_to(home.logs / "serverapp.log")
+    _log_to(home.logs / "serverapp.log", home.settings.log_format)
 
 
 def serverapp_pid(home: Home) -> int | None:
@@ -39,9 +40,9 @@ def serverapp_pid(home: Home) -> int | None:
     return int(written) if written.isdigit() else None
 
 
-def _log_to(path: Path) -> None:
+def _log_to(path: Path, log_format: LogFormat) -> None:
     handler = RotatingFileHandler(path, maxBytes=_LARGEST_LOG_BYTES, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(formatter(log_format))
     for name, level in (("hushrec", logging.INFO), ("flwr", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.setLevel(level)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -136,6 +137,11 @@ class Home:
     def superexec_secret_path(self) -> Path:
         """What SuperLink and SuperExec share, 0600."""
         return self.keys / "superexec.secret"
+
+    @property
+    def console_tokens(self) -> dict[Literal["reader", "operator"], Path]:
+        """What opens the console, 0600 each: to look only, or to act too."""
+        return {"reader": self.keys / "console-reader.token", "operator": self.keys / "console-operator.token"}
 
     @property
     def registry_path(self) -> Path:

@@ -12,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from server.logs import LogFormat
 from shared.errors import Corrupt, Misconfigured
 
 _NAME = re.compile(
@@ -61,6 +62,7 @@ class ServerSettings(_Section):
     superlink_port: Port = 9442
     invitation_hours: Annotated[int, Field(ge=1, le=8760)] = 72
     certificate_days: Annotated[int, Field(ge=1, le=3660)] = 365
+    log_format: LogFormat = "text"
     limits: Limits = Limits()
     schedule: Schedule = Schedule()
 

@@ -235,6 +235,11 @@ class Registry:
             ).fetchall()
         return {task: (count, last) for task, count, last in found}
 
+    def most_answers(self) -> dict[Task, int]:
+        """The most rounds of each task that any device has answered; nothing of tasks that none did."""
+        with self._database.reading() as connection:
+            return dict(connection.execute("SELECT task, MAX(count) FROM answer GROUP BY task").fetchall())
+
     def revocations(self) -> tuple[int, frozenset[bytes]]:
         """(sequence, ids of 16 bytes) of all devices revoked; the sequence grows with each."""
         with self._database.reading() as connection:

@@ -52,7 +52,7 @@ class RunController:
 
     def __init__(self, home: Home, control: Control, registry: Registry) -> None:
         self._home, self._control, self._registry = home, control, registry
-        self._scheduler = Scheduler(home, control.count_online)
+        self._scheduler = Scheduler(home, lambda: len(control.online()))
         self._adopted = False
         self._run: int | None = None
         self._order: TrainingJob | None = None

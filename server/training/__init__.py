@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from server.training.federation import Federation, Publish, RoundObserver
     from server.training.jobs import TrainingJob, complete_job, pending_job, read_progress, submit_job, wait_for_job
     from server.training.optimizer import optimizer_for
+    from server.training.outcomes import COUNT_NAMES, explained_rows, figures_of, reasons_of
     from server.training.progress import Row, read_phase, read_rounds, read_waiting
     from server.training.round import RoundReport, TrainingState, advance, request_for
     from server.training.runner import SUMS, run_training
@@ -21,11 +22,14 @@ __getattr__, __dir__ = lazy_exports(
             "TrainingJob",
             "wait_for_job",
             "complete_job",
+            "explained_rows",
+            "figures_of",
             "submit_job",
             "pending_job",
             "read_progress",
         ),
         "server.training.optimizer": ("optimizer_for",),
+        "server.training.outcomes": ("COUNT_NAMES", "explained_rows", "figures_of", "reasons_of"),
         "server.training.progress": ("Row", "read_phase", "read_rounds", "read_waiting"),
         "server.training.round": ("RoundReport", "TrainingState", "advance", "request_for"),
         "server.training.runner": ("SUMS", "run_training"),
@@ -34,6 +38,7 @@ __getattr__, __dir__ = lazy_exports(
 )
 
 __all__ = [
+    "COUNT_NAMES",
     "SUMS",
     "Federation",
     "Publish",
@@ -46,6 +51,8 @@ __all__ = [
     "TrainingState",
     "advance",
     "complete_job",
+    "explained_rows",
+    "figures_of",
     "optimizer_for",
     "pending_job",
     "read_phase",
@@ -53,6 +60,7 @@ __all__ = [
     "read_rounds",
     "read_schedule",
     "read_waiting",
+    "reasons_of",
     "request_for",
     "run_training",
     "submit_job",

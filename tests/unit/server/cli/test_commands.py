@@ -617,7 +617,7 @@ def test_no_command_prints_a_private_key_or_a_code_but_enrol(home):
 def test_help_is_there_for_every_command():
     overview = call("--help")
     for command in ("init", "check", "catalogue", "up", "enrol", "revoke", "rounds", "status", "releases", "promote",
-                    "pause", "resume", "rollback"):  # fmt: skip
+                    "pause", "resume", "console", "monitoring", "rollback"):  # fmt: skip
         assert command in overview.stdout
         assert call(command, "--help").exit_code == 0
 

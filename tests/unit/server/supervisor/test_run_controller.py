@@ -23,11 +23,11 @@ class FakeControl:
         self.configurations: list[dict[str, str]] = []
         self.stopped: list[int] = []
         self.away = False
-        self.online = 0
+        self.connected = 0
 
-    def count_online(self) -> int:
+    def online(self) -> frozenset[int]:
         self._answer()
-        return self.online
+        return frozenset(range(self.connected))
 
     def nodes(self) -> frozenset[int]:
         self._answer()
@@ -220,10 +220,10 @@ def test_a_schedule_orders_a_round_once_enough_devices_are_connected(world: Worl
     world.home.chain.write_bytes(b"a link\n")
     with instance_lock(world.home), world.home.registry() as registry:
         world.conductor = RunController(Home.open(world.home.directory), world.control, registry)
-        world.control.online = world.home.federation().round.minimum_answers - 1
+        world.control.connected = world.home.federation().round.minimum_answers - 1
         world.pass_seconds(30)
         assert world.control.found == {}
-        world.control.online += 1
+        world.control.connected += 1
         world.pass_seconds(30)
     order = pending_job(world.home)
     assert (order.until, list(world.control.found)) == (1, [100])
