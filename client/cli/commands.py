@@ -15,6 +15,7 @@ from client.cli import tables, taking_part
 from client.cli.checking import Directory, check
 from client.cli.connection import connect
 from client.cli.event_files import read_events_file
+from client.cli.service import write_device_unit
 from client.cli.terminal import Yes, ask, checked, circumstance, parts, show
 from client.facade import EventRecord, RecommendRequest
 from client.home import Home
@@ -106,6 +107,7 @@ def up(directory: Directory, as_json: Json = False, debug: Debug = False) -> Non
 
 app.command()(check)
 taking_part.add_to(app)
+app.command("service")(write_device_unit)
 
 
 @app.command()

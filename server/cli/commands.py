@@ -23,6 +23,7 @@ from server.cli.watching import (
     open_console,
     pause_schedule,
     resume_schedule,
+    write_service,
 )
 from server.doctor import check_server as check_home
 from server.doctor import repair_server as mend_home
@@ -279,6 +280,7 @@ app.command("pause")(pause_schedule)
 app.command("resume")(resume_schedule)
 app.command("console")(open_console)
 app.command("monitoring")(export_monitoring)
+app.command("service")(write_service)
 
 
 def main() -> None:

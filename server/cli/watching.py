@@ -1,5 +1,6 @@
 """The commands by which a server is watched and held: its console, its monitors, its schedule."""
 
+import getpass
 import logging
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from server.home import Home
 from server.logs import formatter
 from shared.cli import Debug, Json, exit_on_error, print_json
 from shared.files import write_atomically
+from shared.service_unit import write_unit
 
 PROGRAM = "hushrec-server"
 
@@ -84,3 +86,18 @@ def export_monitoring(
 
         written = [str(path) for path in write_monitoring(home, out)]
         print_json({"written": written}) if as_json else print("\n".join(written))
+
+
+def write_service(
+    directory: Directory,
+    user: Annotated[str | None, typer.Option(help="Account that it runs as; yours when left out.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a systemd unit that keeps the server up, and say how to install it."""
+    with exit_on_error(PROGRAM, debug):
+        home = Home.open(directory)
+        path = write_unit(PROGRAM, home.directory, f"Hushrec server {home.settings.name}", user or getpass.getuser())
+        if as_json:
+            return print_json({"unit": str(path)})
+        print(f"{path}: copy it to /etc/systemd/system, then systemctl enable --now {path.name}")
