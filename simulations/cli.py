@@ -12,7 +12,7 @@ import typer
 from shared.cli import Debug, Json, command_group, exit_on_error
 from shared.errors import Misconfigured
 from simulations.interruption import resumable
-from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Privacy
+from simulations.options import DEFAULT_DATA, QUICK_DATA, AcceleratorName, Aggregation, Privacy
 
 _PROGRAM = "hushrec-simulate"
 
@@ -29,10 +29,8 @@ COMPARISONS = {
     "recipe": "the recipe at --epsilon, beside --tries settings drawn at random, the best by the validation part",
 }
 
-Data = Annotated[
-    str,
-    typer.Option(metavar="SPEC", help="demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR."),
-]
+_SPECS = "demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR."
+Data = Annotated[str, typer.Option(metavar="SPEC", help=_SPECS)]
 Federation = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Federation file; the shipped one when left out.")
 ]
@@ -52,7 +50,13 @@ List = Annotated[bool, typer.Option("--list", help="Print the names there are, a
 
 @app.command()
 def run(
-    data: Data = DEFAULT_DATA,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help=f"{_SPECS}  [default: {DEFAULT_DATA}]"),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help=f"A first look in half a minute: {QUICK_DATA} instead of the default.")
+    ] = False,
     federation: Federation = None,
     settings: Settings = None,
     rounds: Rounds = None,
@@ -110,6 +114,9 @@ def run(
     with exit_on_error(_PROGRAM, debug):
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
+        if quick and data is not None:
+            raise Misconfigured(f"--quick: expected no --data beside it, as it means {QUICK_DATA}, got both")
+        data = QUICK_DATA if quick else data or DEFAULT_DATA
         _check_data(data)
         folder = out or _fresh_folder(data)
         with resumable(folder):
@@ -330,6 +337,25 @@ def report(
             raise Misconfigured("report: expected DIR, the folder of a finished run, got none; name the folder")
         page = redraw(directory)
         print(json.dumps({"report": str(page), "curve": str(directory / "curve.png")}) if as_json else page)
+
+
+@app.command("try")
+def try_release(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run, or of a release.")],
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Of this machine alone; 0 for any that is free.")] = 8780,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Open a page where you type a sentence or pick items, and see the list and its reasons change."""
+    with exit_on_error(_PROGRAM, debug):
+        from simulations.tryout import serve_tryout
+
+        folder = directory / "release" if (directory / "release").is_dir() else directory
+
+        def ready(url: str) -> None:
+            print(json.dumps({"url": url}) if as_json else f"{url}\nit ends with Ctrl-C", flush=True)
+
+        serve_tryout(folder, port, ready)
 
 
 @app.command("export")

@@ -9,3 +9,4 @@ AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
 Which = Literal["fast", "all", "none"]
 
 DEFAULT_DATA = "demo?people=1000"  # of a run: enough people to teach a small model, and masked in a minute
+QUICK_DATA = "demo?people=200"  # of a first look: too few to learn much from, through all the same steps

@@ -1,15 +1,13 @@
 """The console over HTTP: a page without secrets, and behind a token what it shows, live, and what it can do.
 
 A token comes in a header that no browser sends by itself, so that a page of somebody else's can neither read nor act
-(CSRF); a name of somebody else's that leads to this machine (DNS rebinding) is refused by its Host.
+(CSRF).
 """
 
 import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Set
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from server.console.access import Access, Role
 from server.console.actions import act
@@ -26,26 +24,13 @@ from server.console.snapshot import Snapshots
 from server.home import Home
 from server.logs import log_line
 from shared.errors import HushrecError, Misconfigured, NotYet
+from shared.local_page import PageGuard, file_routes, small_body
 
 _SECONDS = 1.0  # from one look to the next
 _SIGN_OF_LIFE_SECONDS = 15.0
 _MOST_BODY_BYTES = 4_096
 _MOST_LISTENERS = 32
-_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # noqa: E501
-_HEADERS = {
-    "content-security-policy": _POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-_FILES = {
-    "/": ("console.html", "text/html; charset=utf-8"),
-    "/console.js": ("console.js", "text/javascript; charset=utf-8"),
-    "/console.css": ("console.css", "text/css; charset=utf-8"),
-    "/words.json": ("words.json", "application/json"),
-}
+_FILES = {"/": "console.html", "/console.js": "console.js", "/console.css": "console.css", "/words.json": "words.json"}
 
 
 def make_console(home: Home, snapshots: Snapshots, access: Access, hosts: Set[str]) -> ASGIApp:
@@ -58,8 +43,8 @@ def make_console(home: Home, snapshots: Snapshots, access: Access, hosts: Set[st
         hosts: the values of Host under which it may be asked, such as "127.0.0.1:9445".
     """
     console = _Console(home, snapshots, access)
-    routes = [Route(path, console.file, methods=["GET"]) for path in _FILES]
-    routes += [
+    routes = [
+        *file_routes("server.console", _FILES),
         Route("/v1/status", console.status, methods=["GET"]),
         Route("/v1/live", console.live, methods=["GET"]),
         Route("/metrics", console.metrics, methods=["GET"]),
@@ -67,7 +52,7 @@ def make_console(home: Home, snapshots: Snapshots, access: Access, hosts: Set[st
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(_Guard, hosts=hosts)],
+        middleware=[Middleware(PageGuard, hosts=hosts)],
         exception_handlers={HushrecError: _explained, Exception: _fault},
     )
 
@@ -77,11 +62,6 @@ class _Console:
         self._home, self._snapshots, self._access = home, snapshots, access
         self._taking = asyncio.Lock()
         self._listeners = 0
-
-    async def file(self, request: Request) -> Response:
-        """The page and what belongs to it: the same for everybody."""
-        name, media_type = _FILES[request.url.path]
-        return Response(_template(name), media_type=media_type)
 
     async def status(self, request: Request) -> Response:
         """A snapshot, and who asked for it."""
@@ -113,7 +93,7 @@ class _Console:
             return JSONResponse({"error": {"code": "reader", "message": message}}, 403)
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"error": {"code": "type", "message": "expected application/json"}}, 415)
-        content = await _body(request)
+        content = await small_body(request, _MOST_BODY_BYTES)
         if content is None:
             return JSONResponse({"error": {"code": "large", "message": "expected a smaller body"}}, 413)
         return JSONResponse(await asyncio.to_thread(act, self._home, request.path_params["name"], content))
@@ -147,41 +127,6 @@ class _Console:
             self._listeners -= 1
 
 
-class _Guard:
-    """ASGI middleware: names under which it is asked, and headers that every answer carries."""
-
-    def __init__(self, app: ASGIApp, hosts: Set[str]) -> None:
-        self._app, self._hosts = app, frozenset(host.encode() for host in hosts)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                more = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message = {**message, "headers": [*message["headers"], *more]}
-            await send(message)
-
-        if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
-        if scope["type"] != "http":
-            return None
-        named = [value.lower() for name, value in scope["headers"] if name == b"host"]
-        if len(named) != 1 or named[0] not in self._hosts:
-            refused = JSONResponse({"error": {"code": "host", "message": "not the name of this console"}}, 421)
-            return await refused(scope, receive, sending)
-        return await self._app(scope, receive, sending)
-
-
-async def _body(request: Request) -> bytes | None:
-    content = b""
-    async for piece in request.stream():
-        content += piece
-        if len(content) > _MOST_BODY_BYTES:
-            return None
-    return content
-
-
 def _denied() -> Response:
     message = "expected a token of this console, as `hushrec-server console` prints it; got none that holds"
     headers = {"www-authenticate": "Bearer"}
@@ -198,8 +143,3 @@ async def _explained(request: Request, error: Exception) -> Response:
 async def _fault(request: Request, error: Exception) -> Response:
     log_line("console", logging.ERROR, failed=type(error).__name__, path=request.url.path)
     return JSONResponse({"error": {"code": "fault", "message": "a fault of ours; the log says where"}}, 500)
-
-
-@lru_cache
-def _template(name: str) -> bytes:
-    return resources.files("server.console").joinpath("templates", name).read_bytes()

@@ -66,6 +66,28 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
     }
 
 
+def test_a_quick_run_is_a_small_demo_and_takes_no_other_data(simulated: list[dict[str, Any]]) -> None:
+    assert call("run", "--quick").exit_code == 0
+    assert simulated[0]["data"] == "demo?people=200"
+    refused = call("run", "--quick", "--data", "demo")
+    assert (refused.exit_code, len(simulated)) == (2, 1)
+    assert "--quick: expected no --data beside it" in refused.stderr
+
+
+def test_a_release_is_tried_from_its_folder_or_that_of_its_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    served = []
+
+    def serve(folder: Path, port: int, ready: Any) -> None:
+        served.append((folder, port))
+        ready("http://127.0.0.1:1")
+
+    _stand_in(monkeypatch, "simulations.tryout", serve_tryout=serve)
+    (tmp_path / "release").mkdir()
+    assert call("try", str(tmp_path), "--port", "1").stdout.startswith("http://127.0.0.1:1\n")
+    assert json.loads(call("try", str(tmp_path / "release"), "--json").stdout) == {"url": "http://127.0.0.1:1"}
+    assert served == [(tmp_path / "release", 1), (tmp_path / "release", 8780)]
+
+
 def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -> None:
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
