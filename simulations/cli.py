@@ -206,6 +206,54 @@ def compare(
 
 
 @app.command()
+def sweep(
+    data: Data = "demo",
+    tune: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUES", help="LOW..HIGH, LOW..HIGH,log or A|B|C of a key; may be repeated. See --list."
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Trainings in all; those that are behind end early.")] = 20,
+    federation: Federation = None,
+    settings: Settings = None,
+    rounds: Rounds = None,
+    privacy: Annotated[Privacy, typer.Option(help="What each training promises.")] = "both",
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the sweep, gone on with if it is there.")
+    ] = None,
+    list_only: List = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Search for better settings with Optuna, judged by the validation part; the test part is asked once."""
+    with exit_on_error(_PROGRAM, debug):
+        if list_only:
+            from simulations.studies import DEFAULT_SPACE
+
+            return _print_names(DEFAULT_SPACE, as_json)
+        _check_data(data)
+        from simulations.report import Progress
+        from simulations.studies import run_sweep
+
+        with Progress.on_terminal() as progress:
+            record = run_sweep(
+                data=data,
+                tune=tuple(tune or ()),
+                trials=trials,
+                out=out or _fresh_folder(f"sweep:{data}"),
+                federation=federation,
+                set=tuple(settings or ()),
+                rounds=rounds,
+                privacy=privacy,
+                seed=seed,
+                progress=progress,
+            )
+        _print_records("sweeps", {"sweep": record}, as_json)
+
+
+@app.command()
 def plan(
     population: Annotated[int, typer.Option(min=2, help="Devices there are.")] = 10_000,
     epsilon: Annotated[

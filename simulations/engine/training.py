@@ -1,7 +1,7 @@
 """The federated training of a simulation: puts the unmodified ServerApp and ClientApp together and watches them."""
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -96,6 +96,7 @@ def train_federation(
     processes: int | None = None,
     accelerator: torch.device = CPU,
     words_read: MutableMapping[str, NDArray[np.float32]] | None = None,
+    on_curve: Callable[[CurvePoint], None] = lambda point: None,
 ) -> Trained:
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
 
@@ -114,6 +115,8 @@ def train_federation(
         accelerator: encodes texts, and computes what devices of the local engine do together.
         words_read: what earlier trainings read of these people's own words, by state of the encoder; this one reads
             them there, or adds them.
+        on_curve: told each point of the curve on the validation part as it is measured; what it raises ends the
+            training.
     """
     prior = prior or Prior()
     model = build_model(settings)
@@ -170,7 +173,7 @@ def train_federation(
     with progress.stage("training rounds", total=settings.training.rounds) as stage:
         stage.advance(federation.round_number)
         kept = folder.work / "curve.json"
-        curve = _Curve(world, settings, scorer, model, releases, kept, federation.round_number, stage)
+        curve = _Curve(world, settings, scorer, model, releases, kept, federation.round_number, stage, on_curve)
         if not folder.resumed:
             curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve])
@@ -264,8 +267,10 @@ class _Curve:
         path: Path,
         resumed_at: int,
         stage: Stage,
+        on_curve: Callable[[CurvePoint], None],
     ) -> None:
         self._settings, self._scorer, self._model = settings, scorer, model
+        self._on_curve = on_curve
         self._releases, self._path, self._stage = releases, path, stage
         self._questions = world.split.validation.of(world.curve_people)
         self._every = max(1, settings.training.rounds // _CURVE_POINTS)
@@ -296,3 +301,4 @@ class _Curve:
         self._points.append(CurvePoint(number, figures, evaluation.interval(way, name)))
         self._detail = " ".join(f"{name} {value:.3f}" for name, value in figures.items() if name in _SHOWN)
         write_atomically(self._path, json.dumps([asdict(point) for point in self._points]).encode())
+        self._on_curve(self._points[-1])

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from simulations.studies.baseline_comparison import measure_baselines
     from simulations.studies.cold_start import cold_start_curve
     from simulations.studies.compare import run_comparison
+    from simulations.studies.search_space import DEFAULT_SPACE, Dimension, read_space
+    from simulations.studies.sweep import run_sweep, spent_by_tuning
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -15,7 +17,18 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.studies.baseline_comparison": ("measure_baselines",),
         "simulations.studies.cold_start": ("cold_start_curve",),
         "simulations.studies.compare": ("run_comparison",),
+        "simulations.studies.search_space": ("DEFAULT_SPACE", "Dimension", "read_space"),
+        "simulations.studies.sweep": ("run_sweep", "spent_by_tuning"),
     },
 )
 
-__all__ = ["cold_start_curve", "measure_baselines", "run_comparison"]
+__all__ = [
+    "DEFAULT_SPACE",
+    "Dimension",
+    "cold_start_curve",
+    "measure_baselines",
+    "read_space",
+    "run_comparison",
+    "run_sweep",
+    "spent_by_tuning",
+]

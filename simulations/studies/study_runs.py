@@ -1,7 +1,7 @@
 """Trainings of one comparison: the same people and the same seed; only what a comparison says differs."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulations.engine import RunFolder, Trained, train_federation
 from simulations.evaluation import World
 from simulations.options import Aggregation, Engine, Privacy
-from simulations.report import Progress
+from simulations.report import CurvePoint, Progress
 from simulations.settings import facts_of, resolve
 
 
@@ -43,8 +43,12 @@ class StudyRuns:
         world: World | None = None,
         privacy: Privacy = "none",
         aggregation: Aggregation = "plain",
+        on_curve: Callable[[CurvePoint], None] = lambda point: None,
     ) -> Trained:
-        """Train with some settings changed, over other people's logs if a world is given, and leave no file behind."""
+        """Train with some settings changed, over other people's logs if a world is given, and leave no file behind.
+
+        What `on_curve` raises ends the training, see `train_federation`.
+        """
         resolved = resolve(
             self.data,
             facts_of(self.world),
@@ -59,5 +63,5 @@ class StudyRuns:
             folder = RunFolder.open(Path(place) / "run", {"federation": resolved.digest()}, resume=False)
             return train_federation(
                 world or self.world, resolved, folder, self.engine, self.seed, self.progress,
-                words_read=None if world else self.words_read,
+                words_read=None if world else self.words_read, on_curve=on_curve,
             )  # fmt: skip

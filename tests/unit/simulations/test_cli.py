@@ -298,3 +298,16 @@ def test_a_run_that_is_stopped_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch
 def test_the_version_is_told() -> None:
     answer = call("--version")
     assert (answer.exit_code, answer.stdout) == (0, f"hushrec {metadata.version('hushrec')}\n")
+
+
+def test_a_sweep_takes_its_keys_and_prints_its_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[dict[str, Any]] = []
+    record = {"rows": [], "best": {}, "recipe": 0.3}
+    space = {"training.rounds": "1..2"}
+    _stand_in(
+        monkeypatch, "simulations.studies", DEFAULT_SPACE=space, run_sweep=lambda **given: calls.append(given) or record
+    )
+    assert json.loads(call("sweep", "--list", "--json").stdout) == space
+    told = call("sweep", "--tune", "a.b=1..2", "--tune", "c.d=x|y", "--trials", "3", "--out", str(tmp_path), "--json")
+    assert json.loads(told.stdout) == {"sweeps": {"sweep": record}}
+    assert (calls[0]["tune"], calls[0]["trials"], calls[0]["out"]) == (("a.b=1..2", "c.d=x|y"), 3, tmp_path)

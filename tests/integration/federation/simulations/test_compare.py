@@ -3,12 +3,14 @@
 import math
 from pathlib import Path
 
+import optuna
 import pytest
 
 from shared.model import Encoder
 from simulations.datasets import load
 from simulations.evaluation import World
 from simulations.report import Progress
+from simulations.studies import run_sweep
 from simulations.studies.compare import run_comparison
 from simulations.studies.study_runs import StudyRuns
 
@@ -86,3 +88,16 @@ def test_ablations_leave_one_part_out_at_a_time_and_say_what_it_is_worth(world: 
         low, high = map(float, row["interval"].split(" to "))
         assert low - 1e-4 <= gain <= high + 1e-4
     assert any(row["everything gains"] != 0.0 for row in rows.values())
+
+
+def test_a_sweep_trains_for_real_and_leaves_a_study_that_optuna_reads(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    tune = ("optimizer.learning_rate=0.003..0.1,log", "windows.negatives=4|8")
+    settings = {"data": f"events:{world}", "federation": federation, "rounds": 2, "privacy": "none"}
+    found = run_sweep(tune=tune, trials=2, out=tmp_path, aggregation="plain", **settings)
+    study = optuna.load_study(study_name="hushrec", storage=f"sqlite:///{tmp_path / 'study.sqlite'}")
+    assert study.best_params == found["best"]
+    assert [sorted(trial.intermediate_values) for trial in study.trials] == [[0, 1, 2]] * 2
+    assert [row["validation"] for row in found["rows"]] == [trial.value for trial in study.trials]
+    assert found["spent"] is None
