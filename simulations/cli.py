@@ -3,7 +3,10 @@
 import json
 import os
 import re
+import sys
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -404,6 +407,37 @@ def try_release(
             print(json.dumps({"url": url}) if as_json else f"{url}\nit ends with Ctrl-C", flush=True)
 
         serve_tryout(folder, port, ready)
+
+
+@app.command()
+def deployment(
+    devices: Annotated[int, typer.Option(min=4, max=16, help="Devices, of as many made-up people.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds to train.")] = 2,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder for all of it; a new one under runs/ if left out.")
+    ] = None,
+    stay: Annotated[bool, typer.Option("--stay", help="Leave it running afterwards, until Ctrl-C.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """A real server and real devices on this machine, by the commands people use: they join, train, and rank."""
+    with exit_on_error(_PROGRAM, debug):
+        from simulations.federation_of_processes import print_shown, show_federation
+        from simulations.report import Progress
+
+        folder = (out or _fresh_folder("deployment")).absolute()
+        if folder.exists():
+            raise Misconfigured(f"--out: expected a new folder, got {folder}, which is there; choose another")
+
+        def ready(found: dict[str, Any]) -> None:
+            print(json.dumps(found, ensure_ascii=False), flush=True) if as_json else print_shown(found, _console())
+            if stay:
+                print("it runs until Ctrl-C", file=sys.stderr)
+                with suppress(KeyboardInterrupt):
+                    threading.Event().wait()
+
+        with Progress.on_terminal() as progress:
+            show_federation(folder, devices, rounds, progress, ready)
 
 
 @app.command("export")

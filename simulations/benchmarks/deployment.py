@@ -10,12 +10,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from simulations.datasets import export_dataset, load
-from simulations.deployment import Deployment, free_port
+from simulations.deployment import Deployment
+from simulations.federation_of_processes import start_federation
 from simulations.report import Progress
 
 _DEVICES = 8
 _ROUNDS = 2
+_SETTINGS = (
+    f"round.minimum_answers={_DEVICES // 2}",
+    f"training.clients_per_round={_DEVICES}",
+    f"evaluation.clients={_DEVICES}",
+    "evaluation.every_rounds=2",
+    "sum.dropout_share=0.3",
+)
 _IDLE_SECONDS = 20.0
 _SAMPLE_SECONDS = 1.0
 _MEBIBYTE = 2**20
@@ -26,7 +33,7 @@ def deployment(progress: Progress) -> dict[str, Any]:
     """Seconds from the first message of a phase to its last answer, with eight devices, and memory of one device."""
     with tempfile.TemporaryDirectory() as folder, Deployment(Path(folder)) as there:
         with progress.stage("starting a server and devices", total=_DEVICES) as stage:
-            homes, parts = _start(there, stage.advance)
+            homes, parts = start_federation(there, _DEVICES, _SETTINGS, stage.advance)
         time.sleep(_IDLE_SECONDS)
         idle = max(map(there.resident_bytes, parts))
         with progress.stage("a round whose memory is measured"), _Peak(there, parts) as peak:
@@ -50,39 +57,6 @@ def deployment(progress: Progress) -> dict[str, Any]:
             {"what": "device in training, MiB", "largest": peak.bytes / _MEBIBYTE},
         ],
     }
-
-
-def _start(there: Deployment, advance: Any) -> tuple[list[Path], list[str]]:
-    """A server and devices of the busiest people of the demo, all online: their folders, and their names there."""
-    export_dataset(load("demo"), there.folder / "data", _DEVICES)
-    settings = [
-        f"round.minimum_answers={_DEVICES // 2}",
-        f"training.clients_per_round={_DEVICES}",
-        f"evaluation.clients={_DEVICES}",
-        "evaluation.every_rounds=2",
-        "sum.dropout_share=0.3",
-    ]
-    options = [word for setting in settings for word in ("--set", setting)]
-    ports = ("--port", there.port, "--superlink-port", free_port())
-    there.call("server", "init", there.server, *ports, *options)
-    there.call("server", "catalogue", there.server, there.folder / "data" / "items.jsonl")
-    there.start("server", "server", "up", there.server)
-    there.wait(lambda: there.port in {port for _, port in there.listening()}, 120, "the gateway to listen")
-    homes, parts = [], []
-    for number in range(1, _DEVICES + 1):
-        home = there.device(number)
-        agreed = ("--policy", f"smallest_cohort={_DEVICES // 2}")
-        there.call("device", "init", home, "--no-keyring", "--port", 0, *agreed)
-        invitation = there.json("server", "enrol", there.server)["invitation"]
-        there.call("device", "join", home, invitation, "--yes")
-        there.call("device", "log", home, "--file", there.folder / "data" / "people" / f"{number}.jsonl")
-        parts.append(f"device-{number}")
-        there.start(parts[-1], "device", "up", home)
-        homes.append(home)
-        advance()
-    logs = [home / "run" / "logs" / "executor.log" for home in homes]
-    there.wait(lambda: all(log.exists() and "connected" in log.read_text() for log in logs), 300, "all devices")
-    return homes, parts
 
 
 def _phases(there: Deployment, after: int) -> dict[str, list[float]]:

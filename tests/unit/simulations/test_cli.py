@@ -311,3 +311,23 @@ def test_a_sweep_takes_its_keys_and_prints_its_record(monkeypatch: pytest.Monkey
     told = call("sweep", "--tune", "a.b=1..2", "--tune", "c.d=x|y", "--trials", "3", "--out", str(tmp_path), "--json")
     assert json.loads(told.stdout) == {"sweeps": {"sweep": record}}
     assert (calls[0]["tune"], calls[0]["trials"], calls[0]["out"]) == (("a.b=1..2", "c.d=x|y"), 3, tmp_path)
+
+
+def test_a_deployment_is_shown_in_a_new_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls, printed = [], []
+    found = {"url": "https://127.0.0.1:1", "rounds": 2}
+
+    def show(folder: Path, devices: int, rounds: int, progress: Any, ready: Any) -> None:
+        calls.append((folder, devices, rounds))
+        ready(found)
+
+    name = "simulations.federation_of_processes"
+    _stand_in(monkeypatch, name, show_federation=show, print_shown=lambda told, console: printed.append(told))
+    told = call("deployment", "--devices", "5", "--rounds", "3", "--out", str(tmp_path / "new"), "--json")
+    assert json.loads(told.stdout) == found
+    assert calls == [(tmp_path / "new", 5, 3)]
+    assert call("deployment", "--out", str(tmp_path / "new")).exit_code == 0
+    assert printed == [found]
+    refused = call("deployment", "--out", str(tmp_path))
+    assert (refused.exit_code, len(calls)) == (2, 2)
+    assert "expected a new folder" in refused.stderr
