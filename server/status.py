@@ -6,6 +6,7 @@ from typing import Any
 from server.home import Home
 from server.instance_lock import is_up
 from server.registry import DeviceRow
+from server.status_file import devices_set_aside
 from server.training import (
     explained_rows,
     pending_job,
@@ -45,6 +46,7 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
         "phase": None if process is None else read_phase(home, process),
         "sums": explained_rows(read_rounds(home)),
         "release": _head(home),
+        "set_aside": devices_set_aside(home),
         "states": {state: states.count(state) for state in _STATES},
         "devices": [
             {

@@ -4,6 +4,7 @@ from typing import Any
 
 from server.cli.rounds import print_rounds
 from server.cli.terminal import moment, print_table
+from server.status_file import SET_ASIDE_CURE
 
 _SHOWN = 6  # sums in the table of a status
 _FEW = 20  # devices that are listed without being asked for
@@ -36,6 +37,8 @@ def print_status(found: dict[str, Any], list_devices: bool = False) -> None:
         return
     counts = ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)
     print(f"devices: {len(found['devices'])} ({counts})")
+    for one in found["set_aside"]:
+        print(f"  set aside: {one['device']}, {one['why']}; {SET_ASIDE_CURE}")
     if len(found["devices"]) > _FEW and not list_devices:
         print("  hushrec-server status DIR --devices lists them")
         return

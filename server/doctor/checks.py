@@ -25,6 +25,7 @@ from server.home import (
     write_private,
 )
 from server.releases import Releases, unfinished
+from server.status_file import SET_ASIDE_CURE, devices_set_aside
 from shared.catalogue import Catalogue
 from shared.errors import HushrecError
 
@@ -65,6 +66,7 @@ def check_server(directory: Path, now: datetime | None = None, replay: bool = Tr
     findings += _keys(home)
     findings += _certificates(home, hosts, now or datetime.now(UTC))
     findings += _database(home)
+    findings += _nodes(home)
     findings += _federation(home)
     findings += _items(home)
     published = list(check_published(home))
@@ -201,6 +203,11 @@ def _database(home: Home) -> Iterator[Problem]:
         damage = str(error) if home.registry_path.exists() else "none"
     if damage:
         yield Problem("registry.sqlite", "a sound registry", damage, _RESTORE["registry.sqlite"])
+
+
+def _nodes(home: Home) -> Iterator[Problem]:
+    for one in devices_set_aside(home):
+        yield Problem(f"device {one['device']}", "a node that Flower takes", one["why"], SET_ASIDE_CURE)
 
 
 def _federation(home: Home) -> Iterator[Problem]:

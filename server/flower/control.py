@@ -1,4 +1,4 @@
-"""The SuperLink: the environment of its processes, its Control API, and nodes that agree with the registry.
+"""The SuperLink: the environment of its processes, and its Control API.
 
 The Control API registers nodes, starts and stops runs. Only this machine can reach it.
 """
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from flwr.common.serde import fab_to_proto, user_config_to_proto
 from flwr.proto.control_pb2 import (
@@ -36,9 +37,8 @@ from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
 from server.home import Home
-from server.registry import Registry
 from shared.bundle import bundle_bytes, bundle_hash
-from shared.errors import Misconfigured, NotYet
+from shared.errors import Corrupt, Misconfigured, NotYet
 
 HOST = "127.0.0.1"  # the Control API knows no passwords: nothing but this machine may reach it
 TASK_POLL_SECONDS = 0.2
@@ -140,6 +140,9 @@ class Control:
 
         Returns:
             Flower's number for it.
+
+        Raises:
+            Corrupt: it is no public key.
         """
         key = _pem(node_public_key)
         try:
@@ -149,7 +152,7 @@ class Control:
                 if known == key:
                     return node_id
             raise Misconfigured(
-                "node: expected a key that Flower has not seen, got one that was unregistered; join with a new key"
+                "node: expected a key that Flower takes, got one that was unregistered there and is never taken again"
             ) from None
         return answer.node_id
 
@@ -262,36 +265,13 @@ def _run(found: ProtoRun) -> Run:
 
 
 def _pem(line: str) -> bytes:
-    """A public key as Flower spells it."""
-    key = serialization.load_ssh_public_key(line.encode())
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def reconcile_nodes(control: Control, registry: Registry, thoroughly: bool = False) -> list[str]:
-    """Register the nodes that are missing, unregister those of revoked devices.
-
-    Args:
-        control: the SuperLink, where nodes are registered.
-        registry: the devices, and which node each has.
-        thoroughly: ask Flower which nodes it has, as its database may have been lost.
-
-    Returns:
-        ids of the devices whose node changed.
+    """A public key as Flower spells it.
 
     Raises:
-        NotYet: the SuperLink does not answer; what was settled stays settled.
-        Misconfigured: it says no.
+        Corrupt: it is no public key.
     """
-    known = control.nodes() if thoroughly else None
-    changed = []
-    for row in registry.devices():
-        lost = known is not None and row.node_id is not None and row.node_id not in known
-        if row.revoked_seconds is None and (row.node_id is None or lost):
-            registry.set_node(row.device, control.register(row.node_key))
-        elif row.revoked_seconds is not None and row.node_id is not None:
-            control.unregister(row.node_id)
-            registry.set_node(row.device, None)
-        else:
-            continue
-        changed.append(row.device)
-    return changed
+    try:
+        key = serialization.load_ssh_public_key(line.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise Corrupt("node: expected a public key as one OpenSSH line, got something else") from None
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

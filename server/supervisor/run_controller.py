@@ -11,7 +11,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.flower import Control, Run, reconcile_nodes, serverapp_pid
+from server.flower import Control, NodeReconciler, Run, SetAside, serverapp_pid
 from server.home import Home
 from server.logs import log_line
 from server.registry import Registry
@@ -22,6 +22,7 @@ _STEP_SECONDS = 0.2
 _ASK_SECONDS = 1.0
 _SETTLE_SECONDS = 2.0
 _SCHEDULE_SECONDS = 10.0
+_THOROUGH_SECONDS = 60.0  # then Flower is asked for its nodes, and devices that were set aside are tried again
 _STARTING_SECONDS = 180.0  # torch may take long on a busy machine
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 60.0
 
@@ -37,6 +38,7 @@ class RunState:
         runs: started since the server is up.
         failures: runs in a row that ended before their order was fulfilled and without a new round.
         why: what the last of those said.
+        set_aside: devices that no round asks, as Flower does not take their nodes.
     """
 
     order: TrainingJob | None = None
@@ -45,13 +47,15 @@ class RunState:
     runs: int = 0
     failures: int = 0
     why: str = ""
+    set_aside: tuple[SetAside, ...] = ()
 
 
 class RunController:
     """One thread calls `run`; `state` may be read from any."""
 
     def __init__(self, home: Home, control: Control, registry: Registry) -> None:
-        self._home, self._control, self._registry = home, control, registry
+        self._home, self._control = home, control
+        self._nodes = NodeReconciler(control, registry)
         self._scheduler = Scheduler(home, lambda: len(control.online()))
         self._adopted = False
         self._run: int | None = None
@@ -61,8 +65,8 @@ class RunController:
         self._rounds_before = 0
         self._runs = self._failures = 0
         self._why = ""
-        self._started = self._due = self._ask_due = self._settle_due = self._schedule_due = 0.0  # monotonic seconds
-        self._thorough = True
+        self._started = self._due = self._ask_due = 0.0  # monotonic seconds, as below
+        self._settle_due = self._thorough_due = self._schedule_due = 0.0
         self.state = RunState()
 
     def run(self, stop: threading.Event) -> None:
@@ -71,7 +75,7 @@ class RunController:
             try:
                 self.step()
             except NotYet:
-                self._thorough = True  # the SuperLink is away and may come back with another database
+                self._thorough_due = 0.0  # the SuperLink is away and may come back with another database
             except HushrecError as reason:
                 log_line("conductor", logging.WARNING, failed=reason)
                 stop.wait(_ASK_SECONDS)
@@ -91,8 +95,10 @@ class RunController:
         if not self._adopted:
             self._stop_orphans()
         if now >= self._settle_due:
-            reconcile_nodes(self._control, self._registry, self._thorough)
-            self._settle_due, self._thorough = now + _SETTLE_SECONDS, False
+            thoroughly = now >= self._thorough_due
+            self._nodes.reconcile(thoroughly)
+            self._settle_due = now + _SETTLE_SECONDS
+            self._thorough_due = now + _THOROUGH_SECONDS if thoroughly else self._thorough_due
         if now >= self._schedule_due:
             self._schedule_due = now + _SCHEDULE_SECONDS
             self._scheduler.step()
@@ -102,7 +108,9 @@ class RunController:
                 self._start(now)
         else:
             self._watch(self._run, now)
-        self.state = RunState(self._order, self._run, self._serverapp, self._runs, self._failures, self._why)
+        self.state = RunState(
+            self._order, self._run, self._serverapp, self._runs, self._failures, self._why, self._nodes.set_aside
+        )
 
     def _stop_orphans(self) -> None:
         """Runs of an earlier start have lost their ServerApp with it."""

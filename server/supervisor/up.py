@@ -11,14 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
 
-from server.flower import HOST, Control, flower_environment, superlink_address
+from server.flower import HOST, Control, flower_environment, forget_database, superlink_address
 from server.health import Health
 from server.home import Home
 from server.instance_lock import instance_lock
 from server.logs import log_line
 from server.releases import Releases
+from server.status_file import devices_set_aside
 from server.supervisor.run_controller import RunController, RunState
 from shared.errors import Misconfigured
 from shared.files import write_atomically
@@ -86,6 +86,9 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
             ("superlink_port", HOST, home.settings.superlink_port),
         ):
             _check_free(name, host, port)
+        if devices_set_aside(home):
+            log_line("flower-anew", why="it does not take the nodes of some devices any more")
+            forget_database(home)
         conductor = RunController(home, control, registry)
         conducting = threading.Thread(target=conductor.run, args=(stop,), name="conductor", daemon=True)
         with watch:
@@ -101,16 +104,7 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
                 stop.set()
                 conducting.join(_ENDING_SECONDS)
                 control.close()  # the SuperLink waits for whoever is connected
-        report.write(watch.status(), RunState())
-
-
-def read_status(home: Home) -> dict[str, Any] | None:
-    """What `run_server` last wrote about itself; None when it never ran. Whether it still runs, `is_up` tells."""
-    try:
-        content: dict[str, Any] = json.loads(home.status.read_bytes())
-    except FileNotFoundError:
-        return None
-    return content
+        report.write(watch.status(), RunState(set_aside=conductor.state.set_aside))
 
 
 class _Report:
@@ -135,6 +129,7 @@ class _Report:
             "runs": state.runs,
             "failures": state.failures,
             "why": state.why,
+            "set_aside": [dataclasses.asdict(one) for one in state.set_aside],
         }
         write_atomically(self._home.status, json.dumps(content, indent=2).encode())
         self._written = (parts, state)

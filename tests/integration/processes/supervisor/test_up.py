@@ -369,6 +369,32 @@ def test_a_killed_up_leaves_nothing_that_stands_in_the_way_of_the_next(running: 
     wait(lambda: running.status()["run"] is None, 60, "the report to say so")
 
 
+def test_a_node_that_flower_unregistered_keeps_no_run_from_starting_and_is_back_after_the_next_start(
+    running: Running,
+) -> None:
+    person = running.join()
+    with Control(running.home) as control, running.home.registry() as registry:
+
+        def node() -> int:
+            row = registry.device(person.device)
+            assert row is not None
+            assert row.node_id is not None
+            return row.node_id
+
+        control.unregister(node())  # as any account of this machine can
+        running.stop()
+        running.start()
+        wait(lambda: running.status()["set_aside"], 60, "the device to be set aside")
+        assert [one["device"] for one in running.status()["set_aside"]] == [person.device]
+        submit_job(running.home, 1)
+        wait(lambda: pending_job(running.home) is None, 120, "the order to be fulfilled")
+
+        running.stop()
+        running.start()
+        wait(lambda: node() in control.nodes(), 60, "the node to be registered anew")
+        assert running.status()["set_aside"] == []
+
+
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))

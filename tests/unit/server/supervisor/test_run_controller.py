@@ -1,18 +1,20 @@
 """A run goes on while there is an order: one at a time, again at once when its process is gone, slower if it fails."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from server.flower import Run
+from server.flower import Run, SetAside
 from server.home import Home, create_server
 from server.instance_lock import instance_lock
 from server.registry import Registry
 from server.supervisor import run_controller as module
 from server.supervisor.run_controller import RunController
 from server.training.jobs import TrainingJob, pending_job
-from shared.errors import NotYet
+from shared.errors import Misconfigured, NotYet
+from tests.support.asking_gateway import Person
 
 
 class FakeControl:
@@ -32,6 +34,10 @@ class FakeControl:
     def nodes(self) -> frozenset[int]:
         self._answer()
         return frozenset()
+
+    def register(self, key: str) -> int:
+        self._answer()
+        raise Misconfigured("node: unregistered")
 
     def runs(self) -> tuple[Run, ...]:
         self._answer()
@@ -65,7 +71,7 @@ class World:
     """A server's folder with a clock and a ServerApp that tests move."""
 
     def __init__(self, home: Home, registry: Registry) -> None:
-        self.home, self.control = home, FakeControl()
+        self.home, self.control, self.registry = home, FakeControl(), registry
         self.now = 1000.0
         self.serverapp: int | None = None
         self.conductor = RunController(home, self.control, registry)  # type: ignore[arg-type]
@@ -235,3 +241,13 @@ def test_a_half_unpacked_bundle_does_not_spoil_the_next_run(world: World) -> Non
     world.order(2)
     world.pass_seconds(1)
     assert not left.exists()
+
+
+def test_a_device_that_flower_does_not_take_keeps_no_run_from_starting(world: World) -> None:
+    person, now = Person(), time.time()
+    request = person.request(world.registry.invite(now, 1))
+    world.registry.join(request.code, request.device_key, request.node_key, now, 1, world.home.certify)
+    world.order(2)
+    world.pass_seconds(1)
+    assert list(world.control.found) == [100]
+    assert world.conductor.state.set_aside == (SetAside(person.device, "node: unregistered"),)
