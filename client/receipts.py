@@ -1,5 +1,6 @@
 """What the server says it has had of this device. It can only make the device refuse, never give budget back."""
 
+import logging
 from pathlib import Path
 from typing import Protocol
 
@@ -7,8 +8,10 @@ from client.home import Home
 from client.ledger_check import Known
 from client.membership import Membership
 from shared.enrolment import Receipt
-from shared.errors import Corrupt
+from shared.errors import Corrupt, NotYet
 from shared.files import read_bounded, write_atomically
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Asked(Protocol):
@@ -16,6 +19,10 @@ class Asked(Protocol):
 
     def get(self, path: str, largest_bytes: int) -> bytes:
         """See `GatewayClient.get`."""
+        ...
+
+    def post(self, path: str, content: bytes, largest_bytes: int) -> bytes:
+        """See `GatewayClient.post`."""
         ...
 
 
@@ -36,12 +43,17 @@ class Receipts:
             return None
 
     def update(self, gateway: Asked) -> None:
-        """Ask for one, and keep it where it says more than the one kept.
+        """Ask for one, and keep it where it says more than the one kept; where it says less, give the kept one back.
 
         Raises:
             NotYet, Refused, Corrupt: as `GatewayClient.get`; or it is not the operator's, or of another device.
         """
         fetched, kept = self._opened(gateway.get("/v1/receipt", Receipt.largest_bytes)), self.kept()
+        if kept is not None and _says_less(fetched, kept):  # a server that was restored from a copy
+            try:
+                fetched = self._opened(gateway.post("/v1/held/receipt", kept.encode(), Receipt.largest_bytes))
+            except (NotYet, Corrupt) as reason:  # the kept one counts here, whatever the server makes of it
+                _LOGGER.warning("receipt: could not be given back: %s", reason)
         if kept is None or fetched.total > kept.total:
             write_atomically(self._path, fetched.encode())
 
@@ -57,6 +69,14 @@ class Receipts:
         receipt = Receipt.decode(content)
         receipt.verify(bytes.fromhex(self._membership.operator), bytes.fromhex(self._membership.device))
         return receipt
+
+
+def _says_less(fetched: Receipt, kept: Receipt) -> bool:
+    """Whether a count or a last round of the kept receipt is missing in the other."""
+    return any(
+        fetched.answers.get(task, (0, -1))[0] < count or fetched.answers.get(task, (0, -1))[1] < last
+        for task, (count, last) in kept.answers.items()
+    )
 
 
 def known_of(home: Home) -> Known:

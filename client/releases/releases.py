@@ -15,10 +15,10 @@ from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership
 from client.policy import reading
-from client.releases.chain import newest_publication
+from client.releases.chain import OtherPast, newest_publication
 from client.releases.fetching import check_space, fetch, reuse_file, verify_files
 from client.releases.trial import try_loading
-from shared.errors import Corrupt, Misconfigured
+from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import read_federation
 from shared.files import read_bounded, write_atomically
 from shared.locks import exclusive
@@ -28,6 +28,7 @@ from shared.release import MANIFEST, Publication
 LARGEST_BYTES = 2 * 2**30
 _TERMS = "federation.toml"
 _LARGEST = {_TERMS: 65_536, MANIFEST: 4 * 2**20}  # these are read whole
+_LARGEST_ANSWER = 1024
 _INCOMING = ".incoming."
 _LOCK_SECONDS = 20.0
 _LOGGER = logging.getLogger(__name__)
@@ -80,16 +81,19 @@ class Releases:
             Misconfigured: this device has no such release and the server publishes none.
             NotYet, Refused, Corrupt: see `update`.
         """
-        for fetched in (False, True):
+        for thoroughly in (False, True, None):
             current = self.current()
             if current is not None and current.release == release:
                 return self._home.releases / release
-            if not fetched:
-                self.update()
+            if thoroughly is not None:
+                self.update(thoroughly)
         raise Misconfigured(f"release {release[:12]}: expected the one that counts on this device, got another")
 
-    def update(self) -> Publication | None:
+    def update(self, thoroughly: bool = False) -> Publication | None:
         """Take the newest release, if there is a newer one; what was taken.
+
+        Args:
+            thoroughly: look at the whole chain: one that was restored from a copy may be as long as the lost one.
 
         Raises:
             Corrupt: the chain, a size or a digest does not hold, or the release cannot be loaded.
@@ -100,7 +104,7 @@ class Releases:
         busy = "releases: another process of this device is fetching one; try again"
         with exclusive(self._home.releases / ".lock", busy, _LOCK_SECONDS):
             accepted = self.current()
-            publication = newest_publication(self._gateway, accepted, bytes.fromhex(self._membership.operator))
+            publication = self._newest(accepted, thoroughly)
             if publication is None:
                 return None
             _check_sizes(publication)
@@ -109,6 +113,21 @@ class Releases:
             self._tidy({publication.release} | ({accepted.release} if accepted else set()))
             _LOGGER.info("release %s: taken, publication %d", publication.release[:12], publication.sequence)
             return publication
+
+    def _newest(self, accepted: Publication | None, thoroughly: bool) -> Publication | None:
+        """The newest publication; a server that has lost the accepted one is given it back, and asked again."""
+        operator = bytes.fromhex(self._membership.operator)
+        try:
+            return newest_publication(self._gateway, accepted, operator, thoroughly)
+        except OtherPast as reason:
+            if accepted is None:
+                raise
+            _LOGGER.warning("publication %d: the server has lost it; it is given back", accepted.sequence)
+            try:
+                self._gateway.post("/v1/held/publication", accepted.encode(), _LARGEST_ANSWER)
+            except (NotYet, Corrupt) as failed:
+                raise OtherPast(f"{reason} ({failed})") from None
+            return newest_publication(self._gateway, accepted, operator, thoroughly=True)
 
     def _install(self, publication: Publication, accepted: Publication | None) -> None:
         """Bring the release of a publication to its place, verified."""

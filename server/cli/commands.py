@@ -100,7 +100,10 @@ def check(
     directory: Directory,
     mend: Annotated[
         bool,
-        typer.Option("--mend", help="Mend what needs no choice: modes, certificate, Flower's secret, a torn chain."),
+        typer.Option(
+            "--mend",
+            help="Mend what needs no choice: modes, certificate, Flower's secret, chain, revocations.",
+        ),
     ] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -195,9 +198,9 @@ def revoke(
     debug: Debug = False,
 ) -> None:
     """End a device's part, for good: its certificate and its place at Flower."""
-    with exit_on_error(PROGRAM, debug), Home.open(directory).registry() as registry:
+    with exit_on_error(PROGRAM, debug), (home := Home.open(directory)).registry() as registry:
         row = registry.revoke(device, time.time())
-        sequence, _ = registry.revocations()
+        sequence = home.revocation_list(registry).current().sequence
         said = {"device": row.device, "revoked_seconds": row.revoked_seconds, "sequence": sequence}
         if as_json:
             return print_json(said)

@@ -24,6 +24,7 @@ from server.home import (
     spelt,
     write_private,
 )
+from server.registry import Registry
 from server.releases import Releases, unfinished
 from server.status_file import SET_ASIDE_CURE, devices_set_aside
 from shared.catalogue import Catalogue
@@ -77,7 +78,7 @@ def check_server(directory: Path, now: datetime | None = None, replay: bool = Tr
 
 
 def repair_server(directory: Path, now: datetime | None = None) -> list[str]:
-    """Set file modes, make the server certificate and the SuperExec secret anew, complete a torn chain of releases.
+    """Set file modes, make certificate and SuperExec secret anew, revoke again, complete a torn chain of releases.
 
     Returns:
         what was done, in words.
@@ -100,6 +101,11 @@ def repair_server(directory: Path, now: datetime | None = None) -> list[str]:
             done.append(
                 f"keys/server.pem: made anew for {', '.join(home.settings.hosts)}; it counts from the next `up`"
             )
+    with suppress(HushrecError), home.registry() as registry:  # as above
+        held = home.revocation_list(registry)
+        if undone := held.undone():
+            held.current()
+            done.append(f"registry.sqlite: {len(undone)} devices are revoked again, as in revocations.json")
     with suppress(HushrecError):  # without the operator's key, or where newest.json does not help, `check` says so
         if rest := unfinished(home.chain, home.operator_key().public_key().public_bytes_raw()):
             Releases(home)
@@ -199,10 +205,23 @@ def _database(home: Home) -> Iterator[Problem]:
     try:
         with home.registry() as registry:
             damage = registry.damage()
+            if not damage:
+                yield from _revocations(home, registry)
     except HushrecError as error:
         damage = str(error) if home.registry_path.exists() else "none"
     if damage:
         yield Problem("registry.sqlite", "a sound registry", damage, _RESTORE["registry.sqlite"])
+
+
+def _revocations(home: Home, registry: Registry) -> Iterator[Problem]:
+    undone = sorted(device.hex() for device in home.revocation_list(registry).undone())
+    if undone:
+        yield Problem(
+            "registry.sqlite",
+            "every device of revocations.json to be revoked",
+            f"{len(undone)} that take part again ({', '.join(undone[:3])}); it was restored from an older copy",
+            "revoke them again with `hushrec-server check DIR --mend`, as `up` does",
+        )
 
 
 def _nodes(home: Home) -> Iterator[Problem]:

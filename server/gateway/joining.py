@@ -1,7 +1,7 @@
 """Joining, renewing, revocations, receipts over HTTP: decodes, asks the registry, encodes. It keeps no private key."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from server.flower import Control
@@ -14,13 +14,15 @@ from shared.enrolment import (
     JoinRequest,
     Offer,
     OfferRequest,
+    Receipt,
+    Revocations,
     sign_authority,
     sign_offer,
     sign_receipt,
-    sign_revocations,
 )
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.secure_sum import device_id
+from shared.tasks import Task
 
 Request = TypeVar("Request")
 
@@ -55,7 +57,7 @@ class Enrolment:
         self.authority = sign_authority(operator_key, home.authority_path.read_text(encoding="ascii")).encode()
         self._offer = sign_offer(operator_key, offer).encode()
         self._joining = threading.Lock()
-        self._revocations: tuple[int, bytes] | None = None
+        self._revocations = home.revocation_list(registry)
 
     def offer(self, body: bytes) -> bytes:
         """What joining would mean, for whoever has a valid invitation.
@@ -108,17 +110,40 @@ class Enrolment:
 
     def revocations(self) -> bytes:
         """All revoked devices, signed; signed anew when there is one more."""
-        sequence, devices = self._registry.revocations()
-        known = self._revocations
-        if known is None or known[0] != sequence:
-            known = sequence, sign_revocations(self._home.registry_key(), sequence, devices).encode()
-            self._revocations = known
-        return known[1]
+        return self._revocations.current().encode()
 
     def receipt(self, member: DeviceRow) -> bytes:
         """How many answers of a member have entered sums, signed."""
         answers = self._registry.answers(member.device)
         return sign_receipt(self._home.operator_key(), bytes.fromhex(member.device), answers, self._clock()).encode()
+
+    def take_back_revocations(self, body: bytes) -> bytes:
+        """The list of revoked devices, once all that a member holds on its own are on it.
+
+        Raises:
+            HttpError: 400 for what this server did not sign.
+        """
+        held = _decoded(Revocations.decode, body)
+        try:
+            return self._revocations.take_back(held).encode()
+        except Corrupt:
+            raise HttpError(400) from None
+
+    def take_back_receipt(self, member: DeviceRow, body: bytes) -> bytes:
+        """A member's receipt, once it says no less than the one that the member holds.
+
+        Raises:
+            HttpError: 400 for what this server did not sign, or signed for another device.
+        """
+        held = _decoded(Receipt.decode, body)
+        try:
+            held.verify(self._home.operator_key().public_key().public_bytes_raw(), bytes.fromhex(member.device))
+        except Corrupt:
+            raise HttpError(400) from None
+        if not _covers(self._registry.answers(member.device), held.answers):
+            self._registry.take_answers(member.device, held.answers)
+            log_line("answers-taken-back", device=member.device, answers=held.total)
+        return self.receipt(member)
 
     def _connect(self, device: str) -> None:
         with self._joining:  # a request that is sent twice must not register twice
@@ -131,6 +156,12 @@ class Enrolment:
                 log_line("join", device=device, failed=reason)
                 raise HttpError(403) from None
         log_line("joined", device=device)
+
+
+def _covers(answers: Mapping[Task, tuple[int, int]], held: Mapping[Task, tuple[int, int]]) -> bool:
+    """Whether counts and last rounds are no smaller than those that a device holds."""
+    known = {task: answers.get(task, (0, -1)) for task in held}
+    return all(known[task][0] >= count and known[task][1] >= last for task, (count, last) in held.items())
 
 
 def _decoded(decode: Callable[[bytes], Request], body: bytes) -> Request:

@@ -1,11 +1,15 @@
 """What members may fetch: the chain of publications and the files it names, as they lie on disk, and no other file."""
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from server.gateway.responses import HttpError
 from server.home import Home
+from server.logs import log_line
+from server.releases import Releases
+from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.release import Publication
 
 _MOST_AT_ONCE = 64
@@ -22,7 +26,13 @@ class Shelf:
     """The releases of one server. Its methods read files, so they belong into a worker thread."""
 
     def __init__(self, home: Home) -> None:
+        """Read nothing but the operator's key.
+
+        Raises:
+            Misconfigured, Corrupt: it cannot be read.
+        """
         self._home = home
+        self._operator = home.operator_key().public_key().public_bytes_raw()
         self._reading = threading.Lock()
         self._known = _Chain((0, 0), (), {})
 
@@ -30,9 +40,32 @@ class Shelf:
         """The publications after number `after`, at most 64: canonical JSON, one a line.
 
         Raises:
+            HttpError: 409 where there are fewer: whoever asks holds some that this server has lost.
             Corrupt: the chain on disk is damaged.
         """
-        return b"".join(line + b"\n" for line in self._read().lines[after : after + _MOST_AT_ONCE])
+        lines = self._read().lines
+        if after > len(lines):
+            raise HttpError(409)
+        return b"".join(line + b"\n" for line in lines[after : after + _MOST_AT_ONCE])
+
+    def take_back(self, body: bytes) -> bytes:
+        """See that the chain goes on for a device that holds this publication: see `Releases.take_back`.
+
+        Raises:
+            HttpError: 400 for what this operator did not sign, 503 where the chain cannot go on now.
+            Corrupt: the chain on disk is damaged.
+        """
+        try:
+            held = Publication.decode(body)
+            held.verify(self._operator)
+        except Corrupt:
+            raise HttpError(400) from None
+        try:
+            Releases(self._home).take_back(held)
+        except (NotYet, Misconfigured) as reason:
+            log_line("publication-lost", logging.ERROR, number=held.sequence, failed=reason)
+            raise HttpError(503) from None
+        return b'{"status":"known"}'
 
     def file(self, release: str, name: str) -> tuple[Path, int]:
         """Where a published file lies, and its size in bytes.

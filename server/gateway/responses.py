@@ -12,6 +12,7 @@ WORDS = {
     404: "not found",
     405: "expected another method",
     408: "expected the request sooner",
+    409: "expected fewer publications",
     413: "expected a smaller request",
     415: "expected another kind of body",
     429: "expected fewer requests",

@@ -67,6 +67,7 @@ class Gateway:
             (re.compile(r"/v1/renew"), "POST", self._renew),
             (re.compile(r"/v1/revocations"), "GET", self._revocations),
             (re.compile(r"/v1/receipt"), "GET", self._receipt),
+            (re.compile(r"/v1/held/(publication|revocations|receipt)"), "POST", self._held),
             (re.compile(r"/v1/releases/chain"), "GET", self._chain),
             (re.compile(r"/v1/releases/([0-9a-f]{64})/([a-z0-9][a-z0-9._-]{0,63})"), "GET", self._file),
         )
@@ -125,6 +126,19 @@ class Gateway:
     async def _receipt(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         member = await self._member(scope)
         await json_response(await run_sync(self._enrolment.receipt, member))(scope, receive, send)
+
+    async def _held(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        """What this server signed and a member gives back, as it may have been lost here."""
+        member = await self._member(scope)
+        body = await Request(scope, receive).body()
+        match words[0]:
+            case "publication":
+                answer = await run_sync(self._shelf.take_back, body)
+            case "revocations":
+                answer = await run_sync(self._enrolment.take_back_revocations, body)
+            case _:
+                answer = await run_sync(self._enrolment.take_back_receipt, member, body)
+        await json_response(answer)(scope, receive, send)
 
     async def _chain(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.home.keys import read_ed25519
 from server.home.settings import ServerSettings, read_server_settings
-from server.registry import Registry
+from server.registry import Registry, RevocationList
 from shared.errors import Misconfigured
 from shared.federation import FederationFile, read_federation
 from shared.secure_sum import Certificate, issue_certificate
@@ -80,6 +80,10 @@ class Home:
         """
         return Registry(self.registry_path)
 
+    def revocation_list(self, registry: Registry) -> RevocationList:
+        """The signed list of revoked devices; nothing is read before it is asked for."""
+        return RevocationList(self.revocations_path, registry, self.registry_key)
+
     def federation(self) -> FederationFile:
         """What devices and this server agree on.
 
@@ -147,6 +151,11 @@ class Home:
     def registry_path(self) -> Path:
         """The registry's database, 0600."""
         return self.directory / "registry.sqlite"
+
+    @property
+    def revocations_path(self) -> Path:
+        """The signed list of revoked devices; absent before it was first asked for."""
+        return self.directory / "revocations.json"
 
     @property
     def catalogue(self) -> Path:

@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -212,6 +212,19 @@ class Registry:
             )
             return _device(connection, identity)
 
+    def revoke_all(self, devices: Collection[bytes], now_seconds: float) -> int:
+        """End the part of devices (ids of 16 bytes) for good; those that never joined here are passed over.
+
+        Returns:
+            how many took part until now.
+        """
+        with self._database.writing() as connection:
+            revoked = connection.executemany(
+                "UPDATE device SET revoked_seconds = ? WHERE id = ? AND revoked_seconds IS NULL",
+                [(int(now_seconds), device) for device in sorted(devices)],
+            )
+            return max(revoked.rowcount, 0)
+
     def count_answers(self, task: Task, round_number: int, devices: Collection[str]) -> None:
         """Remember that devices have answered a round: each round of a task counts once, however often it is told.
 
@@ -239,6 +252,22 @@ class Registry:
         """The most rounds of each task that any device has answered; nothing of tasks that none did."""
         with self._database.reading() as connection:
             return dict(connection.execute("SELECT task, MAX(count) FROM answer GROUP BY task").fetchall())
+
+    def take_answers(self, device: str, answers: Mapping[Task, tuple[int, int]]) -> None:
+        """Remember of a device at least what a receipt of it says: see `answers`. Nothing ever becomes less by it."""
+        with self._database.writing() as connection:
+            connection.executemany(
+                "INSERT INTO answer SELECT id, ?, ?, ? FROM device WHERE id = ? "
+                "ON CONFLICT (device, task) DO UPDATE SET count = max(count, excluded.count), "
+                "last_round = max(last_round, excluded.last_round)",
+                [(task, *found, bytes.fromhex(device)) for task, found in answers.items() if _is_id(device)],
+            )
+
+    def last_answered(self, task: Task) -> int | None:
+        """The last round of a task that any device has answered; None before the first."""
+        with self._database.reading() as connection:
+            (last,) = connection.execute("SELECT max(last_round) FROM answer WHERE task = ?", (task,)).fetchone()
+        return None if last is None else int(last)
 
     def revocations(self) -> tuple[int, frozenset[bytes]]:
         """(sequence, ids of 16 bytes) of all devices revoked; the sequence grows with each."""

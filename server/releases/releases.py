@@ -149,6 +149,39 @@ class Releases:
         """Publish a release that is there, but does not count now, once more; arguments and errors as `rollback`."""
         return self._republish(name, "promoted")
 
+    def take_back(self, held: Publication) -> Publication | None:
+        """Let the chain go on for a device that holds a publication which this chain has lost, or never had.
+
+        Where it comes next and its release is there, it is added as it is. Else the release that counts is published
+        once more, by a link that supersedes what the device holds.
+
+        Returns:
+            what was published; None where the chain knows of it already.
+
+        Raises:
+            Corrupt: this operator did not sign it, or the chain is damaged.
+            NotYet: there is no release that could be published.
+            Misconfigured: nothing can be written.
+        """
+        held.verify(self._key.public_key().public_bytes_raw())
+        digest = held.digest()
+
+        def following(links: Links) -> Publication | None:
+            if any(digest in (link.digest(), link.supersedes) for link in links):
+                return None
+            last = links[-1] if links else None
+            if _comes_next(held, last) and _is_whole(self._folder / held.release, held):
+                return held
+            if last is None:
+                raise NotYet("releases: expected release zero, got none; restore the server's folder from a copy")
+            why = f"restored: in place of publication {held.sequence}, which is lost"
+            return self._link(links, last.release, last.federation, last.files, why, digest)
+
+        link = self._chain.append(following)
+        if link is not None:
+            log_line("published", number=link.sequence, release=link.release[:12], why=link.why)
+        return link
+
     def _republish(self, name: str, how: str) -> Publication:
         def following(links: Links) -> Publication:
             chosen = _named(links, name)
@@ -164,9 +197,18 @@ class Releases:
         log_line("published", number=link.sequence, release=link.release[:12], why=link.why)
         return link
 
-    def _link(self, links: Links, release: str, federation: str, files: dict[str, FileEntry], why: str) -> Publication:
+    def _link(
+        self,
+        links: Links,
+        release: str,
+        federation: str,
+        files: dict[str, FileEntry],
+        why: str,
+        supersedes: str = "",
+    ) -> Publication:
         previous = links[-1] if links else None
-        return Publication.after(previous, release, federation, files, int(self._now()), why).sign(self._key)
+        link = Publication.after(previous, release, federation, files, int(self._now()), why, supersedes)
+        return link.sign(self._key)
 
 
 def _latest(links: Links, release: str) -> Publication | None:
@@ -181,6 +223,22 @@ def _named(links: Links, name: str) -> Publication:
             f"releases` lists them, got what names {len(found)}"
         )
     return next(iter(found.values()))
+
+
+def _comes_next(link: Publication, last: Publication | None) -> bool:
+    try:
+        link.follows(last)
+    except Corrupt:
+        return False
+    return True
+
+
+def _is_whole(folder: Path, link: Publication) -> bool:
+    try:
+        _check_files(folder, link)
+    except Corrupt:
+        return False
+    return True
 
 
 def _check_files(folder: Path, link: Publication) -> None:

@@ -89,6 +89,7 @@ def run_server(home: Home, ready: Callable[[], None] = lambda: None, stop: threa
         if devices_set_aside(home):
             log_line("flower-anew", why="it does not take the nodes of some devices any more")
             forget_database(home)
+        home.revocation_list(registry).current()  # revokes again what a restored registry has forgotten
         conductor = RunController(home, control, registry)
         conducting = threading.Thread(target=conductor.run, args=(stop,), name="conductor", daemon=True)
         with watch:

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ from server.aggregation import (
     SumResult,
     forget_answered,
     forget_phase,
+    sum_file_name,
 )
 from server.logs import log_line
 from server.training.checkpoint import Checkpoint, TrainingId, load_checkpoint, save_checkpoint
@@ -47,6 +49,8 @@ from shared.model import Layout, Vector
 from shared.tasks import TASK_ROWS, Task
 
 Publish = Callable[[ItemStatistics | None], str]
+LastAnswered = Callable[[Task], int | None]
+"""The last round of a task that any device has answered, as far as is known; None before the first."""
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 
@@ -94,6 +98,7 @@ class Federation:
         revoked: Callable[[], frozenset[str]] = frozenset,
         answered: Answered = forget_answered,
         on_phase: OnPhase = forget_phase,
+        last_answered: LastAnswered = lambda task: None,
         aggregator: Aggregator | None = None,
         directory: Directory | None = None,
         sums: PathArgument | None = None,
@@ -117,6 +122,7 @@ class Federation:
             revoked: ids of devices that take no part, asked for again whenever it matters.
             answered: is told which devices are in a private sum (see `SecureSum`).
             on_phase: is told how far a private sum is (see `SecureSum`).
+            last_answered: says which rounds devices do not answer any more.
             aggregator: adds up the answers of devices; left out, the one that the federation file names.
             directory: of the devices; left out, one that asks every node who it is.
             sums: folder where every sum is recorded (see `RecordingAggregator`); None keeps none.
@@ -139,8 +145,9 @@ class Federation:
         self._seed = seed
         self._registry = registry
         aggregator = aggregator or _aggregator_for(file, registry, revoked, answered, on_phase)
-        recorded = path_or_none("sums", sums)
-        self._aggregator = aggregator if recorded is None else RecordingAggregator(aggregator, recorded)
+        self._recorded = path_or_none("sums", sums)
+        self._aggregator = aggregator if self._recorded is None else RecordingAggregator(aggregator, self._recorded)
+        self._last_answered = last_answered
         self._revoked = revoked
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
@@ -203,8 +210,25 @@ class Federation:
         if self.file.model.popularity and not self._at.counted:
             yield self.count(grid, observers)[1]
         last = self.file.training.rounds if until is None else min(until, self.file.training.rounds)
-        while self.round_number < last and not self.stopped:
+        while not self.stopped:
+            self._skip_lost_rounds(last)
+            if self.round_number >= last:
+                return
             yield self._round(grid, observers)
+
+    def _skip_lost_rounds(self, last: int) -> None:
+        """Go past rounds that devices have answered and whose sums are lost: no device answers a round twice."""
+        done, answered = self.round_number, self._last_answered("update") or 0
+        following = done
+        while following < min(answered, last) and not self._is_recorded(following + 1):
+            following += 1
+        if following > done:
+            self._at = replace(self._at, state=replace(self._at.state, round_number=following))
+            save_checkpoint(self._path, self._at)
+            log_line("rounds-lost", logging.WARNING, first=done + 1, last=following)
+
+    def _is_recorded(self, number: int) -> bool:
+        return self._recorded is not None and (self._recorded / sum_file_name("update", number)).exists()
 
     def count(self, grid: Grid, observers: Sequence[RoundObserver] = ()) -> tuple[ItemStatistics | None, RoundReport]:
         """Sum the counts of items and pairs of all devices there are, publish them, and write a checkpoint.

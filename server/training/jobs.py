@@ -55,6 +55,7 @@ def submit_job(home: Home, count: int) -> TrainingJob:
     Raises:
         NotYet: the server is not up, or has no release to start from.
         Misconfigured: the federation file allows fewer rounds, or evaluations have ended the training.
+        Corrupt: the registry or a file of the training is damaged.
     """
     if count < 1:
         raise Misconfigured(f"rounds: expected a count of 1 and more, got {count}")
@@ -75,7 +76,9 @@ def submit_job(home: Home, count: int) -> TrainingJob:
             "new server with `hushrec-server init`"
         )
     pending = pending_job(home)
-    done = read_progress(home).round if pending is None else max(pending.until, read_progress(home).round)
+    with home.registry() as registry:  # what devices answered and this server has lost is not asked again
+        lost = registry.last_answered("update") or 0
+    done = max(read_progress(home).round, pending.until if pending else lost)
     allowed = home.federation().training.rounds
     if done + count > allowed:
         raise Misconfigured(

@@ -67,6 +67,7 @@ class _TrainingRunner:
             revoked=_revoked(registry),
             answered=registry.count_answers,
             on_phase=PhaseReport(home),
+            last_answered=registry.last_answered,
             directory=NodeDirectory(WaitingReport(home)),
             sums=home.training / SUMS,
         )

@@ -2,6 +2,9 @@
 
 Each link names the digest of the one before it, so nobody can take one out, swap two, or show two devices two pasts. A
 rollback is a new link that names an older release again: the numbers only grow.
+
+A server that was restored from a copy has lost links that devices hold. Its chain goes on with a link that says so: it
+supersedes one of them by name, for everybody to see, and a device that holds that one goes on from there.
 """
 
 import hashlib
@@ -49,6 +52,7 @@ class Publication(BaseModel):
         files: every file of the release's folder by name, the manifest included.
         published_seconds: since 1970 UTC.
         why: the operator's words.
+        supersedes: digest of a link of a past that this chain has lost; "" where nothing is superseded.
         signature: Ed25519, 128 hexadecimal digits; "" while it is unsigned.
     """
 
@@ -61,6 +65,7 @@ class Publication(BaseModel):
     files: Annotated[dict[_FileName, FileEntry], Field(min_length=1, max_length=64)]
     published_seconds: _Count
     why: Annotated[str, Field(max_length=200)]
+    supersedes: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     signature: Annotated[str, Field(pattern=r"^([0-9a-f]{128})?$")] = ""
 
     @model_validator(mode="after")
@@ -78,6 +83,7 @@ class Publication(BaseModel):
         files: Mapping[str, FileEntry],
         published_seconds: int,
         why: str,
+        supersedes: str = "",
     ) -> "Publication":
         """The link that comes after `previous`, unsigned; the first of a chain after None."""
         return cls(
@@ -88,6 +94,7 @@ class Publication(BaseModel):
             files=dict(files),
             published_seconds=published_seconds,
             why=why,
+            supersedes=supersedes,
         )
 
     @property
@@ -97,7 +104,7 @@ class Publication(BaseModel):
 
     def encode(self) -> bytes:
         """UTF-8 JSON in one line, keys sorted, no spaces: the only form that `decode` reads."""
-        return _canonical(self.model_dump())
+        return self._canonical("")
 
     @classmethod
     def decode(cls, content: bytes) -> "Publication":
@@ -156,8 +163,8 @@ class Publication(BaseModel):
             )
 
     def _signed(self) -> bytes:
-        return _LABEL + _canonical(self.model_dump(exclude={"signature"}))
+        return _LABEL + self._canonical("signature")
 
-
-def _canonical(content: object) -> bytes:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    def _canonical(self, left_out: str) -> bytes:
+        content = self.model_dump(exclude={left_out, "" if self.supersedes else "supersedes"})
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.receipts import Receipts
 from shared.enrolment import Receipt, sign_receipt
-from shared.errors import Corrupt
+from shared.errors import Corrupt, NotYet
 from tests.unit.client.test_budget_guard import federation, membership
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
@@ -15,10 +15,19 @@ DEVICE = b"\x03" * 16
 class Server:
     def __init__(self):
         self.receipt = sign_receipt(KEY, DEVICE, {}, 5)
+        self.given = []
+        self.takes_back = None
 
     def get(self, path, largest_bytes):
         assert path == "/v1/receipt"
         return self.receipt.encode()
+
+    def post(self, path, content, largest_bytes):
+        assert path == "/v1/held/receipt"
+        self.given.append(Receipt.decode(content))
+        if self.takes_back is None:
+            raise NotYet("away")
+        return self.takes_back.encode()
 
     def has(self, **answers):
         self.receipt = sign_receipt(KEY, DEVICE, answers, 5)
@@ -47,6 +56,28 @@ def test_the_largest_receipt_is_kept(receipts, server):
         server.has(**had)
         receipts.update(server)
         assert receipts.known() == expected
+
+
+def test_a_server_that_says_less_is_given_back_what_it_signed(receipts, server):
+    server.has(update=(3, 11), statistics=(1, 0))
+    receipts.update(server)
+    mine = receipts.kept()
+    assert server.given == []
+    server.has(update=(4, 7))  # restored, and asked since: a count grew, another is lost
+    server.takes_back = sign_receipt(KEY, DEVICE, {"update": (4, 11), "statistics": (1, 0)}, 6)
+    receipts.update(server)
+    assert server.given == [mine]
+    assert receipts.kept() == server.takes_back
+
+
+def test_a_receipt_that_cannot_be_given_back_goes_on_to_count(receipts, server):
+    server.has(update=(3, 11))
+    receipts.update(server)
+    server.has(update=(2, 9))
+    receipts.update(server)
+    server.takes_back = sign_receipt(Ed25519PrivateKey.generate(), DEVICE, {"update": (9, 12)}, 6)
+    receipts.update(server)
+    assert receipts.known() == {"update": (7, 11)}
 
 
 @pytest.mark.parametrize("evil", ["another operator", "another device", "more than was signed", "a task less"])

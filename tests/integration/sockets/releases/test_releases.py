@@ -150,10 +150,6 @@ def another_past(publisher, gateway, first):
     publisher.publish(b"two")
 
 
-def the_same_link_again(publisher, gateway, first):
-    gateway.answers["/v1/releases/chain"] = lambda _: Reply(first.encode() + b"\n")
-
-
 def an_older_sequence(publisher, gateway, first):
     publisher.publish(b"two", sequence=1)
 
@@ -233,7 +229,6 @@ EVIL = [
     (changed_after_signing, Corrupt, "expected the operator's signature"),
     (a_link_left_out, Corrupt, "expected number 2, got 3"),
     (another_past, Corrupt, "got another past"),
-    (the_same_link_again, Corrupt, "expected number 2, got 1"),
     (an_older_sequence, Corrupt, "expected number 2, got 1"),
     (a_huge_release, Corrupt, f"at most {LARGEST_BYTES} bytes"),
     (a_huge_manifest, Corrupt, "manifest.json of at most"),
@@ -266,6 +261,86 @@ def test_a_device_refuses_it_says_why_and_goes_on_with_the_last_good_release(
     assert everything(home) == before
     assert releases.current() == first
     assert releases.find(first.release) == home.releases / first.release
+
+
+def test_the_accepted_link_once_more_is_nothing_newer(releases, publisher, gateway):
+    first = publisher.publish(b"one")
+    releases.update()
+    gateway.answers["/v1/releases/chain"] = lambda _: Reply(first.encode() + b"\n")
+    assert releases.update() is None
+    assert releases.current() == first
+
+
+def restored(publisher, gateway, links, superseding=True):
+    """A server that has so many links alone; given one back that it does not have, it goes on in its place."""
+    publisher.links = publisher.links[:links]
+
+    def chain(asked):
+        after = int(asked.path.partition("after=")[2])
+        return Reply(b"", 409) if after > len(publisher.links) else publisher.chain(asked)
+
+    def take_back(asked):
+        held = Publication.decode(asked.body)
+        held.verify(publisher.operator.operator.public_key().public_bytes_raw())
+        if superseding:
+            publisher.publish(b"one", supersedes=held.digest())
+        return Reply(b"{}")
+
+    gateway.answers |= {"/v1/releases/chain": chain, "/v1/held/publication": take_back}
+
+
+@pytest.mark.parametrize("fork", [0, 1, 2], ids=["shorter", "as long", "longer"])
+def test_a_server_that_lost_a_publication_is_given_it_back_and_gone_on_with(releases, publisher, gateway, fork):
+    first = publisher.publish(b"one")
+    second, third = publisher.publish(b"two"), publisher.publish(b"three")
+    releases.update()
+    assert releases.current() == third
+    restored(publisher, gateway, 1)
+    for number in range(fork * 2 - (fork == 2)):  # none, two, three
+        publisher.publish(b"fork %d" % number)
+    assert releases.find(first.release).name == first.release
+    taken = releases.current()
+    assert taken == publisher.links[-1]
+    assert taken.supersedes == third.digest()
+    assert [asked.path for asked in gateway.asked if asked.method == "POST"] == ["/v1/held/publication"]
+    later = publisher.publish(b"four")
+    assert releases.update() == later  # by the ordinary rule
+    assert second not in publisher.links
+
+
+def test_a_look_at_a_shorter_chain_is_enough_to_notice(releases, publisher, gateway):
+    publisher.publish(b"one")
+    publisher.publish(b"two")
+    releases.update()
+    restored(publisher, gateway, 1)
+    assert releases.update() == publisher.links[-1]
+
+
+def test_a_chain_that_does_not_name_what_is_held_is_not_gone_on_with(home, releases, publisher, gateway):
+    first = publisher.publish(b"one")
+    second = publisher.publish(b"two")
+    releases.update()
+    restored(publisher, gateway, 1, superseding=False)
+    publisher.publish(b"fork", supersedes=first.digest())
+    before = everything(home)
+    for thoroughly in (False, True):
+        with pytest.raises(Corrupt, match="publication 2: expected a chain that has it, or a link in its place"):
+            releases.update(thoroughly=True) if thoroughly else releases.find("ab" * 32)
+    assert everything(home) == before
+    assert releases.current() == second
+
+
+def test_a_link_that_supersedes_counts_only_under_the_operators_signature(releases, publisher, gateway):
+    publisher.publish(b"one")
+    second = publisher.publish(b"two")
+    releases.update()
+    restored(publisher, gateway, 1)
+    link = publisher.publish(b"one").model_copy(update={"supersedes": second.digest()})  # after it was signed
+    publisher.links[-1] = link
+    gateway.answers["/v1/held/publication"] = lambda _: Reply(b"{}")
+    with pytest.raises(Corrupt, match="expected the operator's signature"):
+        releases.update(thoroughly=True)
+    assert releases.current() == second
 
 
 def test_after_an_attack_the_honest_release_is_taken(home, releases, publisher, gateway):

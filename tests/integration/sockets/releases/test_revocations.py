@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.membership import Membership
 from client.releases import update_revocations
-from shared.enrolment import sign_revocations
+from shared.enrolment import Revocations, sign_revocations
 from shared.errors import Corrupt
 from tests.support.gateways import Reply
 
@@ -56,6 +56,32 @@ def test_a_list_that_goes_back_is_refused_and_the_one_before_goes_on_to_count(
     update(2, [ONE, TWO])
     with pytest.raises(Corrupt, match=words):
         update(sequence, devices)
+    assert membership.member(home.keys.identity(), home.revocations).revoked() == {ONE, TWO}
+
+
+def test_a_server_whose_list_is_older_is_given_the_newer_one_back(home, membership, update, gateway, operator):
+    update(2, [ONE, TWO])
+    given = []
+
+    def take_back(asked):
+        given.append(Revocations.decode(asked.body))
+        return Reply(sign_revocations(operator.registry, 3, [*given[0].devices, b"\x03" * 16]).encode())
+
+    gateway.answers["/v1/held/revocations"] = take_back
+    assert update(1, [b"\x03" * 16]) is True
+    assert [(one.sequence, one.devices) for one in given] == [(2, {ONE, TWO})]
+    assert membership.member(home.keys.identity(), home.revocations).revoked() == {ONE, TWO, b"\x03" * 16}
+
+
+def test_what_is_answered_to_a_list_that_is_given_back_has_to_hold_as_well(home, membership, update, gateway, operator):
+    update(2, [ONE, TWO])
+    for answer in (
+        sign_revocations(operator.registry, 2, [ONE]),
+        sign_revocations(Ed25519PrivateKey.generate(), 3, [ONE, TWO]),
+    ):
+        gateway.answers["/v1/held/revocations"] = lambda _, answer=answer: Reply(answer.encode())
+        with pytest.raises(Corrupt):
+            update(1, [ONE])
     assert membership.member(home.keys.identity(), home.revocations).revoked() == {ONE, TWO}
 
 

@@ -1,6 +1,7 @@
 """What `check_server` says of the chain of publications and of the files it names."""
 
 import sys
+import time
 from types import ModuleType
 
 import pytest
@@ -11,6 +12,7 @@ from server.home import create_server
 from server.releases import Releases
 from shared.errors import Corrupt
 from shared.release.publication import Publication
+from tests.support.asking_gateway import Person
 from tests.support.published import publish_files
 
 
@@ -130,3 +132,27 @@ def test_a_release_that_the_recorded_sums_do_not_give_is_found(home, monkeypatch
     (home.releases / newest(home).release / "card.md").unlink()
     assert len(check_server(home.directory)) == 1
     assert asked == [home]  # a release that is not whole is not compared
+
+
+def test_a_registry_that_has_forgotten_a_revocation_is_found_and_mended(home):
+    person, now = Person(), time.time()
+    with home.registry() as registry:
+        request = person.request(registry.invite(now, 1))
+        registry.join(request.code, request.device_key, request.node_key, now, 1, home.certify)
+        registry.revoke(person.device, now)
+        home.revocation_list(registry).current()
+        with registry._database.writing() as connection:  # put back
+            connection.execute("UPDATE device SET revoked_seconds = NULL")
+    (finding,) = check_server(home.directory)
+    assert finding.what == "registry.sqlite"
+    assert person.device in finding.got
+    assert repair_server(home.directory) == ["registry.sqlite: 1 devices are revoked again, as in revocations.json"]
+    assert check_server(home.directory) == []
+
+
+def test_a_device_that_flower_does_not_take_is_found_by_name(home):
+    home.status.write_text('{"set_aside": [{"device": "ab12", "why": "node: unregistered"}]}')
+    (finding,) = check_server(home.directory)
+    assert str(finding).startswith("device ab12: expected a node that Flower takes, got node: unregistered; start the")
+    home.status.write_text("torn")
+    assert check_server(home.directory) == []

@@ -169,6 +169,35 @@ def test_a_resumed_training_ends_bit_for_bit_like_one_without_a_break(toy, stop)
     assert states._resting == whole_states.export_changes()
 
 
+def test_rounds_that_devices_answered_and_that_are_lost_here_are_gone_past(toy, caplog):
+    answered = {"update": None}
+    choices = {"last_answered": lambda task: answered[task], "sums": toy.folder / "sums"}
+    train(toy, until=2, **choices)
+    answered["update"] = 4  # before the server was restored
+    federation, reports = train(toy, resume=True, until=6, **choices)
+    assert [report.number for report in reports] == [5, 6]
+    assert federation.round_number == 6
+    assert "rounds-lost first=3 last=4" in caplog.text
+    assert [path.name for path in sorted((toy.folder / "sums").iterdir())] == [
+        f"update-{number}.safetensors" for number in (1, 2, 5, 6)
+    ]
+
+
+def test_rounds_whose_sums_are_recorded_are_not_lost(toy):
+    train(toy, until=1, sums=toy.folder / "sums")
+    checkpoint = (toy.folder / "checkpoint.safetensors").read_bytes()
+    train(toy, resume=True, until=2, sums=toy.folder / "sums")
+    (toy.folder / "checkpoint.safetensors").write_bytes(checkpoint)  # killed between the sum and its checkpoint
+    _, reports = train(toy, resume=True, until=3, last_answered=lambda task: 2, sums=toy.folder / "sums")
+    assert [(report.number, report.skipped) for report in reports] == [(2, False), (3, False)]
+
+
+def test_lost_rounds_are_gone_past_no_further_than_was_ordered(toy):
+    federation, reports = train(toy, until=3, last_answered=lambda task: 2**40)
+    assert (federation.round_number, reports) == (3, [])
+    assert toy.federation(resume=True).round_number == 3
+
+
 def test_an_observer_that_fails_leaves_the_round_to_be_done_again(toy):
     class Fails:
         def on_round(self, report, vector):

@@ -21,6 +21,7 @@ from server.training.jobs import (
 from server.training.progress import write_progress
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
+from tests.support.asking_gateway import Person
 
 
 @pytest.fixture
@@ -75,6 +76,17 @@ def test_orders_add_up_from_what_is_done_or_ordered(home: Home) -> None:
             submit_job(home, 1)
         with pytest.raises(Misconfigured, match="count of 1"):
             submit_job(home, 0)
+
+
+def test_an_order_counts_from_what_devices_have_answered_where_the_training_was_put_back(home: Home) -> None:
+    person, now = Person(), time.time()
+    with home.registry() as registry:
+        request = person.request(registry.invite(now, 1))
+        registry.join(request.code, request.device_key, request.node_key, now, 1, home.certify)
+        registry.take_answers(person.device, {"update": (3, 7)})
+    trained(home, 5)
+    with instance_lock(home):
+        assert submit_job(home, 2).until == 9
 
 
 def test_a_training_that_evaluations_ended_takes_no_further_order(home: Home) -> None:

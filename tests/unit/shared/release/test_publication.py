@@ -44,6 +44,27 @@ def test_the_digest_is_that_of_the_signed_bytes_under_a_label_of_their_own():
     KEY.public_key().verify(bytes.fromhex(first.signature), signed)
 
 
+def test_what_supersedes_nothing_is_spelt_as_it_was_before_links_could():
+    first = publication()
+    assert b"supersedes" not in first.encode()
+    with pytest.raises(Corrupt, match="canonical JSON"):
+        Publication.decode(first.encode().replace(b',"why"', b',"supersedes":"","why"'))
+
+
+def test_what_a_link_supersedes_is_signed_and_part_of_its_digest():
+    first = publication()
+    files = dict(first.files)
+    link = Publication.after(first, first.release, "f" * 64, files, 5, "restored", "ab" * 32).sign(KEY)
+    back = Publication.decode(link.encode())
+    assert (back, back.supersedes) == (link, "ab" * 32)
+    back.verify(OPERATOR)
+    for other in ("", "cd" * 32):
+        changed = link.model_copy(update={"supersedes": other})
+        assert changed.digest() != link.digest()
+        with pytest.raises(Corrupt, match="the operator's signature"):
+            changed.verify(OPERATOR)
+
+
 def test_each_follows_the_one_before_it_alone():
     first = publication()
     second = publication(first, b"second")

@@ -1,0 +1,116 @@
+"""What a server that was restored from a copy has lost, members give back: what it signed itself, and nothing else."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.enrolment import Receipt, Revocations, sign_receipt, sign_revocations
+from shared.release.publication import Publication
+from tests.support.asking_gateway import Answer, Person, ask, said
+from tests.support.house import House
+from tests.unit.server.gateway.test_releases import get, publish
+
+
+def give(house: House, person: Person, what: str, body: bytes) -> Answer:
+    path = f"/v1/held/{what}"
+    return ask(house.app, "POST", path, [person.signed("POST", path)], body)
+
+
+def chain(house: House) -> list[Publication]:
+    return [Publication.decode(line) for line in house.home.chain.read_bytes().splitlines()]
+
+
+def test_the_chain_goes_on_in_the_place_of_a_publication_that_is_lost(house: House, member: Person) -> None:
+    *kept, lost = publish(house, 3)
+    house.home.chain.write_bytes(b"".join(link.encode() + b"\n" for link in kept))
+    (house.home.releases / "newest.json").unlink(missing_ok=True)
+    lost = lost.model_copy(update={"release": "ab" * 32, "files": _named(lost, "ab" * 32)}).sign(
+        house.home.operator_key()
+    )
+    for _ in range(2):  # whoever gives it back, and however often
+        assert give(house, member, "publication", lost.encode()).status == 200
+    *before, last = chain(house)
+    assert before == kept
+    last.follows(kept[-1])
+    assert (last.supersedes, last.release) == (lost.digest(), kept[-1].release)
+    assert "in place of publication 3" in last.why
+    assert get(house, member, "/v1/releases/chain", b"after=2").body == last.encode() + b"\n"
+
+
+def _named(link: Publication, release: str) -> dict[str, object]:
+    entry = link.files["manifest.json"].model_copy(update={"sha256": release})
+    return {**link.files, "manifest.json": entry}
+
+
+def test_a_publication_whose_release_is_there_still_is_added_as_it_is(house: House, member: Person) -> None:
+    links = publish(house, 3)
+    house.home.chain.write_bytes(b"".join(link.encode() + b"\n" for link in links[:2]))
+    assert give(house, member, "publication", links[2].encode()).status == 200
+    assert chain(house) == links
+    assert give(house, member, "publication", links[0].encode()).status == 200  # which it has
+    assert chain(house) == links
+
+
+def test_a_publication_of_another_operator_is_refused_and_changes_nothing(house: House, member: Person) -> None:
+    links = publish(house, 2)
+    house.home.chain.write_bytes(links[0].encode() + b"\n")
+    before = house.home.chain.read_bytes()
+    for body in (links[1].sign(Ed25519PrivateKey.generate()).encode(), links[1].encode()[:-1], b"", b"{}"):
+        refused = give(house, member, "publication", body)
+        assert refused.status == 400
+        assert said(refused)
+    assert house.home.chain.read_bytes() == before
+
+
+def test_a_list_of_revocations_is_taken_back_and_its_devices_are_revoked_again(house: House, member: Person) -> None:
+    revoked, path = house.joined(), "/v1/revocations"
+    stranger = b"\x07" * 16  # joined and was revoked after the copy was made
+    held = sign_revocations(house.home.registry_key(), 2, [revoked.identity.device, stranger])
+    answer = Revocations.decode(give(house, member, "revocations", held.encode()).body)
+    assert answer == held == Revocations.decode(ask(house.app, "GET", path, [member.signed("GET", path)]).body)
+    row = house.registry.device(revoked.device)
+    assert row is not None
+    assert row.revoked_seconds is not None
+    assert ask(house.app, "GET", path, [revoked.signed("GET", path)]).status == 403
+
+    older = sign_revocations(house.home.registry_key(), 1, [stranger])
+    assert Revocations.decode(give(house, member, "revocations", older.encode()).body) == held
+    forged = sign_revocations(Ed25519PrivateKey.generate(), 3, [member.identity.device, *held.devices])
+    assert give(house, member, "revocations", forged.encode()).status == 400
+    assert ask(house.app, "GET", path, [member.signed("GET", path)]).status == 200
+
+
+def test_a_receipt_is_taken_back_for_whom_it_was_signed_and_nothing_becomes_less(house: House, member: Person) -> None:
+    device, key = member.identity.device, house.home.operator_key()
+    house.registry.count_answers("update", 4, [member.device])
+    held = sign_receipt(key, device, {"update": (3, 9), "statistics": (1, 0)}, 5)
+    answer = Receipt.decode(give(house, member, "receipt", held.encode()).body)
+    assert answer.answers == {"update": (3, 9), "statistics": (1, 0)}
+    assert house.registry.last_answered("update") == 9
+    smaller = sign_receipt(key, device, {"update": (1, 2)}, 5)
+    assert Receipt.decode(give(house, member, "receipt", smaller.encode()).body).answers == answer.answers
+    for other in (
+        sign_receipt(key, house.joined().identity.device, {"update": (99, 99)}, 5),
+        sign_receipt(Ed25519PrivateKey.generate(), device, {"update": (99, 99)}, 5),
+    ):
+        assert give(house, member, "receipt", other.encode()).status == 400
+    assert house.registry.last_answered("update") == 9
+    assert house.registry.answers(member.device) == answer.answers
+
+
+@pytest.mark.parametrize("what", ["publication", "revocations", "receipt"])
+def test_strangers_give_nothing_back(house: House, what: str) -> None:
+    refused = give(house, Person(), what, b"{}")
+    assert refused.status == 403
+    assert said(refused)
+
+
+def test_what_is_given_back_may_be_longer_than_other_requests_and_no_longer_than_a_list(
+    house: House, member: Person
+) -> None:
+    path = "/v1/held/revocations"
+    devices = [bytes([number % 256, number // 256]) * 8 for number in range(1000)]
+    held = sign_revocations(house.home.registry_key(), 1000, devices).encode()
+    assert len(held) > 8192
+    assert give(house, member, "revocations", held).status == 200
+    declared = (b"content-length", str(Revocations.largest_bytes + 1).encode())
+    assert ask(house.app, "POST", path, [member.signed("POST", path), declared], b"").status == 413
