@@ -250,6 +250,49 @@ def status(
 
 
 @app.command()
+def backup(
+    directory: Directory,
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="A new file outside the server's folder.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Save everything a server cannot make anew, keys included, in one archive; the server may be up."""
+    with exit_on_error(PROGRAM, debug):
+        from server.backup import back_up
+
+        manifest = back_up(Home.open(directory), archive)
+        terminal.print_report(
+            {"archive": str(archive.absolute()), "files": len(manifest.files), "bytes": manifest.size_bytes}, as_json
+        )
+        terminal.advise(f"it holds the server's private keys: keep {archive} where nobody else reads it")
+
+
+@app.command()
+def restore(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or an empty folder.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make a server's folder of an archive. Whatever was newer, devices give back once the server is up."""
+    with exit_on_error(PROGRAM, debug):
+        from server.backup import restore as restore_from
+
+        home, manifest = restore_from(archive, directory)
+        for finding in check_home(home.directory, replay=False):
+            terminal.advise(f"warning: {finding}")
+        terminal.print_report(
+            {
+                "directory": str(home.directory),
+                "saved": terminal.moment(manifest.made_seconds),
+                "files": len(manifest.files),
+            },
+            as_json,
+        )
+        terminal.advise(f"run it in one place only; next: hushrec-server up {directory}")
+
+
+@app.command()
 def releases(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """List what was released, newest last."""
     with exit_on_error(PROGRAM, debug):

@@ -64,7 +64,7 @@ def create_server(directory: Path, settings: ServerSettings | None = None, feder
     directory = directory.absolute()
     made = None
     try:
-        _check_free(directory)
+        check_free(directory)
         directory.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
         _fill(Home(made, settings or ServerSettings()), federation_text() if federation is None else federation)
@@ -96,7 +96,12 @@ def issue_server_certificate(home: Home, now: datetime) -> None:
     write_public(home.server_certificate_path, to_pem(certificate))
 
 
-def _check_free(directory: Path) -> None:
+def check_free(directory: Path) -> None:
+    """See that a server's folder can be made here.
+
+    Raises:
+        Misconfigured: something is there.
+    """
     if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
         raise Misconfigured(f"{directory}: expected a new or an empty folder, got something else; choose another")
     if directory.is_dir():
@@ -111,12 +116,17 @@ def _check_free(directory: Path) -> None:
             raise Misconfigured(f"{directory}: expected another folder than the current one; `cd ..` and name it")
 
 
-def _fill(home: Home, federation: str) -> None:
+def make_folders(home: Home) -> None:
+    """Make the folders of a server, as far as they are not there."""
     for folder in (
         home.keys, home.catalogue, home.releases, home.training, home.flower, home.flower_home, home.run, home.logs
     ):  # fmt: skip
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
+
+
+def _fill(home: Home, federation: str) -> None:
+    make_folders(home)
     write_private(home.settings_path, home.settings.to_toml().encode())
     write_private(home.federation_path, federation.encode())
     home.federation()  # raises here rather than at the first start

@@ -1,5 +1,6 @@
 """The registry's SQLite file: its schema, its version, and one transaction per change."""
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -63,6 +64,34 @@ def create_registry(path: Path) -> None:
             connection.close()
 
 
+def copy_registry(path: Path, target: Path) -> None:
+    """Copy a registry as it is at one moment, whoever writes to it, into a new file.
+
+    Raises:
+        Misconfigured: there is none, or the copy cannot be written.
+        NotYet: another process keeps it locked.
+        Corrupt: it is damaged.
+    """
+    if not path.is_file():
+        raise Misconfigured(f"{path}: expected the registry that `hushrec-server init` makes, found none")
+    with (
+        _errors_of(path).translated(),
+        contextlib.closing(_connection(path)) as source,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=_PATIENCE_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
 class RegistryFile:
     """One connection, used by one thread at a time; several processes may have the same file open."""
 
@@ -77,13 +106,7 @@ class RegistryFile:
         if not path.is_file():
             raise Misconfigured(f"{path}: expected the registry that `hushrec-server init` makes, found none")
         with _errors_of(path).translated():
-            connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                timeout=_PATIENCE_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            connection = _connection(path)
             try:
                 self._check_version(connection)
                 connection.execute("PRAGMA foreign_keys = ON")

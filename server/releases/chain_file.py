@@ -122,6 +122,18 @@ def unfinished(path: Path, operator_public_key: bytes | None) -> bytes:
         return _missing(path, operator_public_key)
 
 
+def chain_content(path: Path) -> dict[Path, bytes]:
+    """The files of the chain at `path` with their content, as they are at one moment; none before the first link.
+
+    Raises:
+        Misconfigured: one cannot be read.
+    """
+    if not _begun(path):
+        return {}
+    with _locked(path):
+        return {file: _content(file) for file in (path, _record(path)) if file.exists()}
+
+
 def _missing(path: Path, operator_public_key: bytes | None) -> bytes:
     whole, torn = _parts(path)
     lines, newest = whole.splitlines(), _content(_record(path))

@@ -17,6 +17,7 @@ import server.training.checkpoint
 import server.training.progress
 import server.training.runner
 from server.aggregation.recording import read_sum, save_sum
+from server.backup import back_up, restore
 from server.catalogue import add_catalogue
 from server.doctor.replay import check_replay, replay
 from server.home import create_server
@@ -29,6 +30,7 @@ from shared.federation import write_toml
 from shared.release.publication import Publication
 from simulations.devices import InProcessGrid
 from simulations.engine import simulated_clock
+from tests.support.asking_gateway import Person
 from tests.support.tiny import catalogue
 
 DEVICES, ROUNDS = 5, 4
@@ -336,3 +338,28 @@ def test_the_app_of_the_bundle_trains_as_far_as_was_ordered(operated):
     assert operated.whys() == ["release zero", "popularity", "after round 1"]
     with pytest.raises(Misconfigured, match='home="FOLDER"'):
         run_local(app, operated.app(), DEVICES)
+
+
+def test_a_server_that_was_restored_goes_on_and_devices_with_it(operated, tmp_path):
+    operated.train(2)
+    back_up(operated.home, tmp_path / "saved.tar")
+    operated.train(3)
+    lost = operated.releases.all()[-1]
+    device_id = next(iter(operated.asked))[3]
+
+    home, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
+    again = Operated(home, operated.layout, operated.file, [])
+    assert len(again.releases.all()) == lost.sequence - 1
+    assert again.releases.take_back(lost) == again.releases.head()  # as a device gives it back
+    with home.registry() as registry:
+        person, now = Person(), time.time()
+        request = person.request(registry.invite(now, 1))
+        registry.join(request.code, request.device_key, request.node_key, now, 1, home.certify)
+        registry.take_answers(person.device, {"update": (3, 3)})
+    again.train(ROUNDS)
+    assert device_id in {asked[3] for asked in again.asked}
+    assert {asked[1] for asked in again.asked} == {4}  # round 3 was answered, and is lost
+    head = again.releases.head()
+    assert head.why == "after round 4"
+    assert [link.supersedes for link in again.releases.all()[-2:]] == [lost.digest(), ""]
+    assert check_replay(home) == ""

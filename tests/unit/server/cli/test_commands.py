@@ -642,3 +642,24 @@ def test_status_of_a_server_that_does_not_come_up_in_time_is_not_yet(home):
 def test_the_version_is_told() -> None:
     answer = call("--version")
     assert (answer.exit_code, answer.stdout.partition(" ")[0]) == (0, "hushrec")
+
+
+def test_a_backup_and_its_restoration_say_what_they_did(home: Home, tmp_path: Path) -> None:
+    saved = answer("backup", home.directory, tmp_path / "saved.tar")
+    assert saved["archive"] == str(tmp_path / "saved.tar")
+    assert saved["files"] > 8
+    result = call("backup", home.directory, tmp_path / "saved.tar")
+    assert result.exit_code == 2
+    assert "expected a new file" in result.stderr
+    restored = answer("restore", tmp_path / "saved.tar", tmp_path / "restored")
+    assert restored["directory"] == str(tmp_path / "restored")
+    assert answer("check", tmp_path / "restored")["findings"] == []
+    assert "private keys" in call("backup", home.directory, tmp_path / "again.tar").stderr
+    result = call("restore", tmp_path / "saved.tar", home.directory)
+    assert result.exit_code == 2
+    assert "holds something" in result.stderr
+
+
+def test_a_device_that_is_set_aside_stands_in_the_status(home: Home) -> None:
+    home.status.write_text(json.dumps({"set_aside": [{"device": "ab" * 16, "why": "node: unregistered"}]}))
+    assert answer("status", home.directory)["set_aside"] == [{"device": "ab" * 16, "why": "node: unregistered"}]
