@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+from server.disk import disk_space
 from server.home import Home
 from server.instance_lock import is_up
 from server.registry import DeviceRow
-from server.status_file import devices_set_aside
+from server.status_file import devices_set_aside, read_status
 from server.training import (
     explained_rows,
     pending_job,
@@ -16,7 +17,7 @@ from server.training import (
     read_schedule,
     read_waiting,
 )
-from shared.errors import Corrupt
+from shared.errors import Corrupt, HushrecError
 
 _STATES = ("member", "expired", "revoked")
 
@@ -44,6 +45,8 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
         "schedule": _schedule(home) if home.settings.schedule.every_hours else None,
         "waiting": None if process is None else read_waiting(home, process),
         "phase": None if process is None else read_phase(home, process),
+        "why": (read_status(home) or {}).get("why", "") if running else "",
+        "disk": _space(home),
         "sums": explained_rows(read_rounds(home)),
         "release": _head(home),
         "set_aside": devices_set_aside(home),
@@ -96,6 +99,15 @@ def _schedule(home: Home) -> dict[str, Any]:
         "fruitless": state.fruitless,
         "waits_for": waits_for,
     }
+
+
+def _space(home: Home) -> dict[str, Any] | None:
+    """Room on the disk; None where what a round needs cannot be told, which `check` says more of."""
+    try:
+        space = disk_space(home)
+    except HushrecError:
+        return None
+    return {"free_bytes": space.free_bytes, "needed_bytes": space.needed_bytes, "shortage": space.shortage}
 
 
 def _head(home: Home) -> dict[str, Any] | None:

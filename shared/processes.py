@@ -246,8 +246,9 @@ class Supervisor:
                 raise Misconfigured(
                     f"{part.name}: could not be started ({error.strerror}); is {part.command[0]} installed?"
                 ) from None
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, str(one.process.pid).encode(), 0)
+            with contextlib.suppress(OSError):  # a full disk: what runs must not end for it
+                os.ftruncate(lock, 0)
+                os.pwrite(lock, str(one.process.pid).encode(), 0)
         one.starts += 1
         one.started = time.monotonic()
         one.since_seconds = time.time()

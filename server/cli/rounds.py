@@ -34,7 +34,12 @@ def train_rounds(home: Home, count: int, as_json: bool) -> None:
     order, before = submit_job(home, count), len(read_rounds(home))
     try:
         with progress_bar("rounds") as progress:
-            done = wait_for_job(home, order, lambda now: progress(now.round, order.until))
+            done = wait_for_job(
+                home,
+                order,
+                lambda now: progress(now.round, order.until),
+                lambda why: advise(f"no round goes on: {why}"),
+            )
     except KeyboardInterrupt:
         advise(f"no longer waiting; the server goes on with the order, see hushrec-server status {home.directory}")
         raise

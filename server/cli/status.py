@@ -18,6 +18,9 @@ def print_status(found: dict[str, Any], list_devices: bool = False) -> None:
         print(f"  {part['name']}: process {part['pid'] or '-'}, {part['restarts']} restarts")
     ordered = "" if found["rounds_ordered"] is None else f", ordered until {found['rounds_ordered']}"
     print(f"rounds: {found['rounds']}{ordered}")
+    for why in dict.fromkeys([found["disk"]["shortage"] if found["disk"] else "", found["why"]]):
+        if why:
+            print(f"no round goes on: {why}")
     if found["schedule"] is not None:
         print("schedule: every {every_hours:g} h; the next round waits for {waits_for}".format(**found["schedule"]))
     if found["waiting"] is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 
+from server.disk import disk_space
 from server.doctor.problem import Problem
 from server.doctor.published import check_published, check_training
 from server.home import (
@@ -68,6 +69,7 @@ def check_server(directory: Path, now: datetime | None = None, replay: bool = Tr
     findings += _certificates(home, hosts, now or datetime.now(UTC))
     findings += _database(home)
     findings += _nodes(home)
+    findings += _disk(home)
     findings += _federation(home)
     findings += _items(home)
     published = list(check_published(home))
@@ -222,6 +224,18 @@ def _revocations(home: Home, registry: Registry) -> Iterator[Problem]:
             f"{len(undone)} that take part again ({', '.join(undone[:3])}); it was restored from an older copy",
             "revoke them again with `hushrec-server check DIR --mend`, as `up` does",
         )
+
+
+def _disk(home: Home) -> Iterator[Problem]:
+    with suppress(HushrecError):  # what cannot be read is another finding
+        space = disk_space(home)
+        if space.shortage:
+            yield Problem(
+                str(home.directory),
+                f"{space.needed_bytes} bytes free, which a round may need",
+                str(space.free_bytes),
+                "free some space; until then no device is asked",
+            )
 
 
 def _nodes(home: Home) -> Iterator[Problem]:

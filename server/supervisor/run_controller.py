@@ -11,6 +11,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.disk import disk_space
 from server.flower import Control, NodeReconciler, Run, SetAside, serverapp_pid
 from server.home import Home
 from server.logs import log_line
@@ -23,6 +24,7 @@ _ASK_SECONDS = 1.0
 _SETTLE_SECONDS = 2.0
 _SCHEDULE_SECONDS = 10.0
 _THOROUGH_SECONDS = 60.0  # then Flower is asked for its nodes, and devices that were set aside are tried again
+_DISK_SECONDS = 10.0  # between looks whether there is room for a round
 _STARTING_SECONDS = 180.0  # torch may take long on a busy machine
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 60.0
 
@@ -37,7 +39,7 @@ class RunState:
         serverapp: process of its ServerApp, once that trains.
         runs: started since the server is up.
         failures: runs in a row that ended before their order was fulfilled and without a new round.
-        why: what the last of those said.
+        why: what the last of those said, or why none is started.
         set_aside: devices that no round asks, as Flower does not take their nodes.
     """
 
@@ -64,7 +66,7 @@ class RunController:
         self._seen = False  # whether this run's ServerApp has been there
         self._rounds_before = 0
         self._runs = self._failures = 0
-        self._why = ""
+        self._why = self._shortage = ""
         self._started = self._due = self._ask_due = 0.0  # monotonic seconds, as below
         self._settle_due = self._thorough_due = self._schedule_due = 0.0
         self.state = RunState()
@@ -108,8 +110,9 @@ class RunController:
                 self._start(now)
         else:
             self._watch(self._run, now)
+        why = self._shortage or self._why
         self.state = RunState(
-            self._order, self._run, self._serverapp, self._runs, self._failures, self._why, self._nodes.set_aside
+            self._order, self._run, self._serverapp, self._runs, self._failures, why, self._nodes.set_aside
         )
 
     def _stop_orphans(self) -> None:
@@ -120,6 +123,12 @@ class RunController:
         self._adopted = True
 
     def _start(self, now: float) -> None:
+        before, self._shortage = self._shortage, self._find_shortage()
+        if self._shortage:
+            if not before:
+                log_line("disk-full", logging.WARNING, why=self._shortage)
+            self._due = now + _DISK_SECONDS
+            return
         # A folder that was half unpacked when its process was killed would fail every later run.
         shutil.rmtree(self._home.flower_home / "apps", ignore_errors=True)
         self._run = self._control.start_run({"home": str(self._home.directory)})
@@ -127,6 +136,12 @@ class RunController:
         self._started, self._ask_due = now, now + _ASK_SECONDS
         self._runs += 1
         log_line("run started", run=self._run, until=self._order.until if self._order else 0)
+
+    def _find_shortage(self) -> str:
+        try:
+            return disk_space(self._home).shortage
+        except HushrecError:  # the run says what is damaged, and its end is kept
+            return ""
 
     def _watch(self, run_id: int, now: float) -> None:
         self._serverapp = serverapp_pid(self._home)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from server.logs import log_line
 from server.releases import Releases
 from server.status_file import devices_set_aside
 from server.supervisor.run_controller import RunController, RunState
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, StorageFailed
 from shared.files import write_atomically
 from shared.processes import STEP_SECONDS, Part, PartStatus, Supervisor
 
@@ -115,8 +116,10 @@ class _Report:
         self._home = home
         self._since_seconds = time.time()
         self._written: object = None
+        self._failed = False
 
     def write(self, parts: list[PartStatus], state: RunState) -> None:
+        """Say how it is; what cannot be said now, as the disk is full, is said later: nothing ends for it."""
         if (parts, state) == self._written:
             return
         content = {
@@ -132,8 +135,14 @@ class _Report:
             "why": state.why,
             "set_aside": [dataclasses.asdict(one) for one in state.set_aside],
         }
-        write_atomically(self._home.status, json.dumps(content, indent=2).encode())
-        self._written = (parts, state)
+        try:
+            write_atomically(self._home.status, json.dumps(content, indent=2).encode())
+        except StorageFailed as reason:
+            if not self._failed:
+                log_line("status-not-written", logging.WARNING, failed=reason)
+            self._failed = True
+            return
+        self._written, self._failed = (parts, state), False
 
 
 def _wait_until_ready(home: Home, watch: Supervisor, stop: threading.Event) -> bool:

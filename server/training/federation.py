@@ -99,6 +99,7 @@ class Federation:
         answered: Answered = forget_answered,
         on_phase: OnPhase = forget_phase,
         last_answered: LastAnswered = lambda task: None,
+        check_room: Callable[[], None] = lambda: None,
         aggregator: Aggregator | None = None,
         directory: Directory | None = None,
         sums: PathArgument | None = None,
@@ -123,6 +124,7 @@ class Federation:
             answered: is told which devices are in a private sum (see `SecureSum`).
             on_phase: is told how far a private sum is (see `SecureSum`).
             last_answered: says which rounds devices do not answer any more.
+            check_room: called before any device is asked; raises where what they give could not be kept.
             aggregator: adds up the answers of devices; left out, the one that the federation file names.
             directory: of the devices; left out, one that asks every node who it is.
             sums: folder where every sum is recorded (see `RecordingAggregator`); None keeps none.
@@ -147,7 +149,7 @@ class Federation:
         aggregator = aggregator or _aggregator_for(file, registry, revoked, answered, on_phase)
         self._recorded = path_or_none("sums", sums)
         self._aggregator = aggregator if self._recorded is None else RecordingAggregator(aggregator, self._recorded)
-        self._last_answered = last_answered
+        self._last_answered, self._check_room = last_answered, check_room
         self._revoked = revoked
         self._clock = clock or Clock()
         self._optimizer = optimizer_for(file)
@@ -315,6 +317,7 @@ class Federation:
         return self._directory.wait_for(grid, settings.minimum_answers, settings.deadline_seconds, self._clock, revoked)
 
     def _sum(self, grid: Grid, cohort: Sequence[CohortMember], request: SumRequest) -> SumResult:
+        self._check_room()
         return self._aggregator.sum(grid, cohort, request, self._clock)
 
     def _close(

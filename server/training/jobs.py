@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from server.home import Home
 from server.instance_lock import is_up
+from server.status_file import read_status
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
 
@@ -125,15 +126,28 @@ def read_progress(home: Home) -> TrainingProgress:
 
 
 def wait_for_job(
-    home: Home, order: TrainingJob, progress: Callable[[TrainingProgress], None] = lambda _: None
+    home: Home,
+    order: TrainingJob,
+    progress: Callable[[TrainingProgress], None] = lambda _: None,
+    held_up: Callable[[str], None] = lambda _: None,
 ) -> TrainingProgress:
-    """Wait until an order is fulfilled, or a later one that includes it; `progress` hears of each round.
+    """Wait until an order is fulfilled, or a later one that includes it.
+
+    Args:
+        home: folder of the server.
+        order: what is waited for.
+        progress: hears of each round.
+        held_up: hears why no round goes on, whenever that changes.
 
     Raises:
         NotYet: the server is no longer up; the order stands, and goes on when it is.
     """
-    last = None
+    last, said = None, ""
     while True:
+        why = str((read_status(home) or {}).get("why", ""))
+        if why and why != said:
+            held_up(why)
+        said = why
         now = read_progress(home)
         if now != last:
             progress(now)

@@ -10,6 +10,7 @@ import numpy as np
 from flwr.serverapp import Grid
 
 from server.aggregation import Clock, NodeDirectory
+from server.disk import check_room
 from server.home import Home
 from server.logs import log_line
 from server.registry import Registry
@@ -31,6 +32,7 @@ def run_training(home: Home, grid: Grid, until: int, clock: Clock | None = None)
     Raises:
         NotYet: there is no release zero, or the operator published at the very same moment: do it again.
         Misconfigured: the federation file is no longer that of the line, or a file cannot be written.
+        StorageFailed: there is too little room for a further round; no device was asked for it.
         Corrupt: the chain, the head's files, the checkpoint or a recorded sum is damaged.
     """
     releases = Releases(home)
@@ -68,6 +70,7 @@ class _TrainingRunner:
             answered=registry.count_answers,
             on_phase=PhaseReport(home),
             last_answered=registry.last_answered,
+            check_room=lambda: check_room(home),
             directory=NodeDirectory(WaitingReport(home)),
             sums=home.training / SUMS,
         )

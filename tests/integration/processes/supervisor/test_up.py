@@ -18,6 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from server.backup import back_up, restore
+from server.doctor import check_server
 from server.flower import Control, flower_environment
 from server.home import Home, ServerSettings, create_server
 from server.instance_lock import is_up
@@ -367,6 +369,16 @@ def test_a_killed_up_leaves_nothing_that_stands_in_the_way_of_the_next(running: 
     (running.home.training / "order.json").write_text(json.dumps(short))
     wait(lambda: pending_job(running.home) is None, 120, "the order to be fulfilled")
     wait(lambda: running.status()["run"] is None, 60, "the report to say so")
+
+
+def test_a_server_that_is_up_is_saved_and_comes_back_elsewhere(running: Running, tmp_path: Path) -> None:
+    person = running.join()
+    back_up(running.home, tmp_path / "saved.tar")
+    restored, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
+    assert check_server(restored.directory, replay=False) == []
+    with restored.registry() as registry:
+        assert registry.device(person.device) is not None
+    assert read_progress(restored).round == read_progress(running.home).round
 
 
 def test_a_node_that_flower_unregistered_keeps_no_run_from_starting_and_is_back_after_the_next_start(

@@ -380,8 +380,9 @@ def brings(monkeypatch: pytest.MonkeyPatch):
             asked.append((at, count))
             return SimpleNamespace(until=9)
 
-        def wait_for_job(at, order, progress):
+        def wait_for_job(at, order, progress, held_up):
             progress(done)
+            held_up("the disk")
             asked.append((at, order.until))
             there.extend(rows)
             return done
@@ -663,3 +664,21 @@ def test_a_backup_and_its_restoration_say_what_they_did(home: Home, tmp_path: Pa
 def test_a_device_that_is_set_aside_stands_in_the_status(home: Home) -> None:
     home.status.write_text(json.dumps({"set_aside": [{"device": "ab" * 16, "why": "node: unregistered"}]}))
     assert answer("status", home.directory)["set_aside"] == [{"device": "ab" * 16, "why": "node: unregistered"}]
+
+
+def test_a_disk_that_is_too_full_for_a_round_stands_in_status_and_check(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answer("status", home.directory)["disk"]["shortage"] == ""
+    monkeypatch.setattr("server.disk.shutil.disk_usage", lambda _: SimpleNamespace(free=10**6))
+    found = answer("status", home.directory)
+    assert found["disk"]["free_bytes"] == 10**6
+    assert "no round goes on: disk: expected 68 MB free for a round, got 1 MB" in call("status", home.directory).stdout
+    result = call("check", home.directory)
+    assert result.exit_code == 2
+    assert "free some space; until then no device is asked" in result.stdout
+
+
+def test_whoever_waits_for_rounds_is_told_what_holds_them_up(home: Home, brings) -> None:
+    brings(row(7, 8))
+    assert "no round goes on: the disk" in call("rounds", home.directory, "--count", 1).stderr

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from server.disk import DiskSpace
 from server.flower import Run, SetAside
 from server.home import Home, create_server
 from server.instance_lock import instance_lock
 from server.registry import Registry
+from server.status_file import read_status
 from server.supervisor import run_controller as module
+from server.supervisor import up
 from server.supervisor.run_controller import RunController
 from server.training.jobs import TrainingJob, pending_job
-from shared.errors import Misconfigured, NotYet
+from shared.errors import Misconfigured, NotYet, StorageFailed
 from tests.support.asking_gateway import Person
 
 
@@ -251,3 +254,36 @@ def test_a_device_that_flower_does_not_take_keeps_no_run_from_starting(world: Wo
     world.pass_seconds(1)
     assert list(world.control.found) == [100]
     assert world.conductor.state.set_aside == (SetAside(person.device, "node: unregistered"),)
+
+
+def test_a_full_disk_keeps_runs_from_starting_until_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    space = DiskSpace(1, 2)
+    monkeypatch.setattr(module, "disk_space", lambda home: space)
+    world.order(2)
+    world.pass_seconds(60)
+    assert world.control.found == {}
+    assert "no device is asked" in world.conductor.state.why
+    assert len([record for record in caplog.records if "disk-full" in record.getMessage()]) == 1
+    space = DiskSpace(2, 2)
+    world.pass_seconds(11)
+    assert list(world.control.found) == [100]
+    assert world.conductor.state.why == ""
+
+
+def test_a_report_that_cannot_be_written_ends_nothing_and_is_written_later(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise StorageFailed("full")
+
+    report = up._Report(world.home)
+    with monkeypatch.context() as failing:
+        failing.setattr(up, "write_atomically", full)
+        for _ in range(3):
+            report.write([], world.conductor.state)
+    assert read_status(world.home) is None
+    assert len([record for record in caplog.records if "status-not-written" in record.getMessage()]) == 1
+    report.write([], world.conductor.state)
+    assert (read_status(world.home) or {})["set_aside"] == []

@@ -15,7 +15,7 @@ from server.aggregation.aggregator import CohortCounts, SumResult
 from server.training.checkpoint import save_checkpoint
 from server.training.optimizer import ServerOptimizer, optimizer_for
 from server.training.round import RoundReport, TrainingState, advance, request_for
-from shared.errors import Corrupt, Misconfigured
+from shared.errors import Corrupt, Misconfigured, StorageFailed
 from shared.item_statistics import ItemStatistics
 from shared.metrics import encode_metrics
 from shared.metrics.federated import BREADTH, QUALITY
@@ -196,6 +196,24 @@ def test_lost_rounds_are_gone_past_no_further_than_was_ordered(toy):
     federation, reports = train(toy, until=3, last_answered=lambda task: 2**40)
     assert (federation.round_number, reports) == (3, [])
     assert toy.federation(resume=True).round_number == 3
+
+
+def test_without_room_for_what_they_give_no_device_is_asked(toy):
+    asked = []
+
+    def full():
+        raise StorageFailed("disk: full")
+
+    def behave(device, kind):
+        asked.append(device)
+        return "answer"
+
+    with pytest.raises(StorageFailed, match="disk: full"):
+        train(toy, behave=behave, check_room=full)
+    assert asked == []
+    federation, reports = train(toy, behave=behave, resume=True, until=1)
+    assert (federation.round_number, reports[0].answered) == (1, 4)  # the round is asked once there is room
+    assert asked
 
 
 def test_an_observer_that_fails_leaves_the_round_to_be_done_again(toy):
