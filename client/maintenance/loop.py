@@ -13,12 +13,13 @@ from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership
 from client.releases import Releases, update_revocations
-from shared.enrolment import JoinAnswer
+from shared.enrolment import JoinAnswer, RejoinRequest
 from shared.errors import HushrecError
 from shared.secure_sum import Certificate, Identity
 
 _LOGGER = logging.getLogger("client.maintenance")
 _DAY_SECONDS = 86_400.0
+_REJOIN_SECONDS = 3_600.0  # between two tries: a device that was revoked is refused for good
 _LEFT_OF_CERTIFICATE = 1 / 3
 
 
@@ -37,7 +38,8 @@ class MaintenanceLoop:
         self._now_seconds = now_seconds
         self._releases = Releases(home, membership, gateway)
         self._said: dict[str, str] = {}
-        self._now = self._renewal_due = 0.0
+        self._now = self._renewal_due = self._rejoin_due = 0.0
+        self._unknown = False  # whether the server does not know this device
 
     def __repr__(self) -> str:
         return f"MaintenanceLoop({self._membership!r})"
@@ -50,10 +52,13 @@ class MaintenanceLoop:
 
     def run_once(self) -> None:
         """Look after everything once."""
+        self._unknown = False
         self._try("revocations", lambda: update_revocations(self._home, self._membership, self._gateway))
         self._try("release", self._releases.update)
         self._try("clock", self._look_at_clock)
-        if self._now >= self._renewal_due:
+        if self._unknown and self._now >= self._rejoin_due:
+            self._try("membership", self._rejoin)
+        elif self._now >= self._renewal_due:
             self._try("certificate", self._renew)
 
     def _look_at_clock(self) -> None:
@@ -66,7 +71,19 @@ class MaintenanceLoop:
         if left > agreed_seconds * _LEFT_OF_CERTIFICATE:
             return
         self._renewal_due = self._now_seconds() + min(_DAY_SECONDS, agreed_seconds / 30)  # not at every look
-        answer = JoinAnswer.decode(self._gateway.post("/v1/renew", b"", JoinAnswer.largest_bytes))
+        self._keep(self._gateway.post("/v1/renew", b"", JoinAnswer.largest_bytes))
+
+    def _rejoin(self) -> None:
+        """Ask a server that does not know this device to take it for a member again, by the certificate it gave."""
+        self._rejoin_due = self._now + _REJOIN_SECONDS
+        certificate = bytes.fromhex(self._membership.certificate)
+        request = RejoinRequest.make(certificate, self._identity, self._home.keys.node_key())
+        self._keep(self._gateway.post("/v1/rejoin", request.encode(), JoinAnswer.largest_bytes))
+        _LOGGER.info("membership: the server had lost this device, and knows it again")
+
+    def _keep(self, content: bytes) -> None:
+        """Go on with the certificate of an answer, where it holds longer than the one before."""
+        answer = JoinAnswer.decode(content)
         certificate = Certificate.decode(answer.certificate)
         self._membership.check_certificate(certificate, self._identity, self._now_seconds())
         if certificate.expiry_seconds <= self._membership.expiry_seconds:
@@ -81,6 +98,7 @@ class MaintenanceLoop:
             look()
             said = ""
         except HushrecError as reason:
+            self._unknown = self._unknown or reason.code == "server-refuses"
             said = " ".join(str(reason).split())[:400]
         except Exception as error:  # a fault of ours must not end the care
             said = f"a fault of ours: {type(error).__name__}"

@@ -1,4 +1,7 @@
-"""Joining, renewing, revocations, receipts over HTTP: decodes, asks the registry, encodes. It keeps no private key."""
+"""Joining, renewing, revocations, receipts over HTTP, and what is taken back: decodes, asks the registry, encodes.
+
+It keeps no private key.
+"""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -15,6 +18,7 @@ from shared.enrolment import (
     Offer,
     OfferRequest,
     Receipt,
+    RejoinRequest,
     Revocations,
     sign_authority,
     sign_offer,
@@ -92,6 +96,34 @@ class Enrolment:
             raise HttpError(403) from None
         except NotYet:
             raise HttpError(503) from None
+        return JoinAnswer(certificate=certificate.encode()).encode()
+
+    def rejoin(self, body: bytes) -> bytes:
+        """A certificate for a device that this server's registry certified and has lost: its node may connect again.
+
+        Raises:
+            HttpError: 400 for another body, 403 for keys that were not certified or are revoked, 503 as `join`.
+        """
+        request = _decoded(RejoinRequest.decode, body)
+        device = device_id(request.device_key)
+        try:
+            request.verify()
+        except Corrupt:
+            raise HttpError(400) from None
+        days = self._home.settings.certificate_days
+        try:
+            request.verify_certified(self._home.registry_key().public_key().public_bytes_raw())
+            if device in self._revocations.current().devices:
+                raise HttpError(403)
+            certificate = self._registry.rejoin(
+                request.device_key, request.node_key, self._clock(), days, self._home.certify
+            )
+            self._connect(device.hex())
+        except (Corrupt, Refused):
+            raise HttpError(403) from None
+        except NotYet:
+            raise HttpError(503) from None
+        log_line("rejoined", device=device.hex())
         return JoinAnswer(certificate=certificate.encode()).encode()
 
     def renew(self, member: DeviceRow) -> bytes:

@@ -64,6 +64,7 @@ class Gateway:
             (re.compile(r"/v1/authority"), "GET", self._authority),
             (re.compile(r"/v1/join/offer"), "POST", self._offer),
             (re.compile(r"/v1/join"), "POST", self._join),
+            (re.compile(r"/v1/rejoin"), "POST", self._rejoin),
             (re.compile(r"/v1/renew"), "POST", self._renew),
             (re.compile(r"/v1/revocations"), "GET", self._revocations),
             (re.compile(r"/v1/receipt"), "GET", self._receipt),
@@ -114,6 +115,9 @@ class Gateway:
 
     async def _join(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._invited(self._enrolment.join, scope, receive, send)
+
+    async def _rejoin(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        await self._invited(self._enrolment.rejoin, scope, receive, send)
 
     async def _renew(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         member = await self._member(scope)

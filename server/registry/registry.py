@@ -126,6 +126,30 @@ class Registry:
             connection.execute("UPDATE invitation SET device = ? WHERE code_sha256 = ?", (device, _hash(code)))
         return certificate
 
+    def rejoin(self, device_key: bytes, node_key: str, now_seconds: float, days: float, sign: Sign) -> Certificate:
+        """Take a device for a member again that this registry certified and has lost; its next certificate.
+
+        A member gets the certificate that it has. That the registry certified the key, the caller has checked.
+
+        Raises:
+            Refused: the device is revoked, or a key is another device's.
+        """
+        device = device_id(device_key)
+        with self._database.writing() as connection:
+            known = connection.execute(
+                "SELECT * FROM device WHERE public_key = ? OR node_key = ?", (device_key, node_key)
+            ).fetchall()
+            for row in map(device_row, known):
+                if (row.public_key, row.node_key, row.revoked_seconds) != (device_key, node_key, None):
+                    raise Refused(_NO_SUCH_DEVICE, code="device-unknown")
+                return Certificate.decode(row.certificate)
+            certificate = sign(device_key, int(now_seconds + days * _DAY_SECONDS))
+            connection.execute(
+                "INSERT INTO device VALUES (?, ?, ?, NULL, ?, ?, ?, NULL)",
+                (device, device_key, node_key, certificate.encode(), int(now_seconds), certificate.expiry_seconds),
+            )
+        return certificate
+
     def device(self, device: str) -> DeviceRow | None:
         """The device of this id, revoked or not; None when there is none."""
         if not _is_id(device):

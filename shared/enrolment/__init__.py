@@ -2,7 +2,7 @@
 
 from shared.enrolment.authority import SignedAuthority, sign_authority
 from shared.enrolment.invitation import CODE_BYTES, Invitation, fingerprint, fingerprint_text
-from shared.enrolment.joining import JoinAnswer, JoinRequest, OfferRequest
+from shared.enrolment.joining import JoinAnswer, JoinRequest, OfferRequest, RejoinRequest
 from shared.enrolment.offer import Offer, SignedOffer, sign_offer
 from shared.enrolment.receipt import Receipt, sign_receipt
 from shared.enrolment.requests import SignedRequest, authorization, parse_authorization
@@ -16,6 +16,7 @@ __all__ = [
     "Offer",
     "OfferRequest",
     "Receipt",
+    "RejoinRequest",
     "Revocations",
     "SignedAuthority",
     "SignedOffer",

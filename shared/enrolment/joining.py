@@ -1,5 +1,6 @@
 """A device's request to join, in which both of its keys prove that it holds them, and the registry's answer."""
 
+from abc import abstractmethod
 from typing import Annotated, ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -9,12 +10,41 @@ from pydantic import Field
 
 from shared.enrolment.wire import CertificateBytes, Code, EcdsaSignature, Key, Message, Signature, statement
 from shared.errors import Corrupt
-from shared.secure_sum import Identity, verify_signature
+from shared.secure_sum import Certificate, Identity, verify_certificate, verify_signature
 
 _HASH = ec.ECDSA(hashes.SHA384())
 
 
-class JoinRequest(Message):
+class _KeyProof(Message):
+    """Signatures of both of a device's keys over what it shows besides."""
+
+    largest_bytes: ClassVar[int] = 4096
+
+    device_key: Key
+    node_key: Annotated[str, Field(min_length=32, max_length=512)]
+    device_signature: Signature
+    node_signature: EcdsaSignature
+
+    @abstractmethod
+    def _signed(self) -> bytes:
+        """What both keys sign."""
+
+    def verify(self) -> None:
+        """Check that whoever asks holds both private keys.
+
+        Raises:
+            Corrupt: a signature fails, or the node key is not P-384 in its one spelling.
+        """
+        signed, node_key = self._signed(), _read_line(self.node_key)
+        if not verify_signature(self.device_key, self.device_signature, signed):
+            raise Corrupt(f"{self.noun}: expected a signature of the device key, got another")
+        try:
+            node_key.verify(self.node_signature, signed, _HASH)
+        except InvalidSignature:
+            raise Corrupt(f"{self.noun}: expected a signature of the node key, got another") from None
+
+
+class JoinRequest(_KeyProof):
     """Asks for a certificate.
 
     Attributes:
@@ -26,19 +56,14 @@ class JoinRequest(Message):
     """
 
     noun: ClassVar[str] = "join request"
-    largest_bytes: ClassVar[int] = 4096
 
     code: Code
-    device_key: Key
-    node_key: Annotated[str, Field(min_length=32, max_length=512)]
-    device_signature: Signature
-    node_signature: EcdsaSignature
 
     @classmethod
     def make(cls, code: bytes, identity: Identity, node_key: ec.EllipticCurvePrivateKey) -> Self:
         """The request of a device that holds both private keys."""
         line = _line(node_key.public_key())
-        signed = _signed(code, identity.public_key, line)
+        signed = statement("join", code, identity.public_key, line.encode())
         return cls(
             code=code,
             device_key=identity.public_key,
@@ -47,20 +72,45 @@ class JoinRequest(Message):
             node_signature=node_key.sign(signed, _HASH),
         )
 
-    def verify(self) -> None:
-        """Check that whoever asks holds both private keys.
+    def _signed(self) -> bytes:
+        return statement("join", self.code, self.device_key, self.node_key.encode())
+
+
+class RejoinRequest(_KeyProof):
+    """Asks a server that was restored from a copy, and does not know this device, to take it for a member again.
+
+    Attributes:
+        certificate: that this server's registry gave the device, 72 bytes.
+        device_key, node_key, device_signature, node_signature: as of a `JoinRequest`.
+    """
+
+    noun: ClassVar[str] = "rejoin request"
+
+    certificate: CertificateBytes
+
+    @classmethod
+    def make(cls, certificate: bytes, identity: Identity, node_key: ec.EllipticCurvePrivateKey) -> Self:
+        """The request of a device that holds both private keys."""
+        line = _line(node_key.public_key())
+        signed = statement("rejoin", certificate, identity.public_key, line.encode())
+        return cls(
+            certificate=certificate,
+            device_key=identity.public_key,
+            node_key=line,
+            device_signature=identity.sign(signed),
+            node_signature=node_key.sign(signed, _HASH),
+        )
+
+    def verify_certified(self, registry_public_key: bytes) -> None:
+        """Check that the registry has certified the device key, until whenever: an expired certificate is renewed.
 
         Raises:
-            Corrupt: a signature fails, or the node key is not P-384 in its one spelling.
+            Corrupt: it has not.
         """
-        signed = _signed(self.code, self.device_key, self.node_key)
-        node_key = _read_line(self.node_key)
-        if not verify_signature(self.device_key, self.device_signature, signed):
-            raise Corrupt("join request: expected a signature of the device key, got another")
-        try:
-            node_key.verify(self.node_signature, signed, _HASH)
-        except InvalidSignature:
-            raise Corrupt("join request: expected a signature of the node key, got another") from None
+        verify_certificate(registry_public_key, self.device_key, Certificate.decode(self.certificate), now_seconds=-1)
+
+    def _signed(self) -> bytes:
+        return statement("rejoin", self.certificate, self.device_key, self.node_key.encode())
 
 
 class OfferRequest(Message):
@@ -87,10 +137,6 @@ class JoinAnswer(Message):
     largest_bytes: ClassVar[int] = 1024
 
     certificate: CertificateBytes
-
-
-def _signed(code: bytes, device_key: bytes, node_key: str) -> bytes:
-    return statement("join", code, device_key, node_key.encode())
 
 
 def _line(key: ec.EllipticCurvePublicKey) -> str:

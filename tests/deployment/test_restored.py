@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.deployment.conftest import Federated
 
-MEMBERS, REVOKED = (1, 2, 3, 4), 5
+MEMBERS, REVOKED, LATE = (1, 2, 3, 4), 5, 6
 
 
 def _held(home: Path, name: str) -> dict[str, Any]:
@@ -23,6 +23,8 @@ def test_a_restored_server_goes_on_with_the_devices_it_had(federated: Federated,
     assert deployment.json("server", *one_round)["rounds"] == 1
     zero = deployment.json("server", "releases", server)["releases"][0]["release"]
     deployment.call("server", "backup", server, tmp_path / "saved.tar")
+    ids[LATE] = federated.add_device(LATE)
+    federated.wait_until_connected([LATE])
 
     assert deployment.json("server", *one_round)["rounds"] == 2
     deployment.call("server", "revoke", server, ids[REVOKED])
@@ -51,11 +53,13 @@ def test_a_restored_server_goes_on_with_the_devices_it_had(federated: Federated,
         return {row["device"] for row in rows if row["state"] == "revoked"} == {ids[REVOKED]}
 
     deployment.wait(revoked, 120, "the revocation to be given back")
+    executor = deployment.device(LATE) / "run" / "logs" / "executor.log"
+    deployment.wait(lambda: executor.read_text().count("connected") > 1, 240, "the device that joined since")
     deployment.call("server", *one_round, expect=4)  # round 2 was answered, and its sum is lost
     assert deployment.json("server", *one_round)["rounds"] == 3
 
     updates = [row for row in deployment.json("server", "status", server)["sums"] if row["task"] == "update"]
-    assert [(row["number"], row["answered"]) for row in updates if not row["skipped"]] == [(1, 5), (3, 4)]
+    assert [(row["number"], row["answered"]) for row in updates if not row["skipped"]] == [(1, 5), (3, 5)]
     whys = [release["why"] for release in deployment.json("server", "releases", server)["releases"]]
     assert f"restored: in place of publication {head['sequence']}, which is lost" in whys
     assert whys[-1] == "after round 3"

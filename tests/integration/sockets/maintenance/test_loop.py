@@ -9,7 +9,7 @@ from client.enrolment import enroll, prepare
 from client.home import create_home
 from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
-from shared.enrolment import JoinAnswer, sign_revocations
+from shared.enrolment import JoinAnswer, RejoinRequest, sign_revocations
 from shared.federation import read_federation, write_toml
 from shared.secure_sum import issue_certificate
 from tests.support.gateways import Operator, Reply, serving
@@ -133,3 +133,45 @@ def test_a_fault_of_ours_does_not_end_the_care(device, care, monkeypatch, caplog
     assert device.renewals() == 1
     assert "KeyError" in caplog.text
     assert "knee" not in caplog.text
+
+
+def test_a_server_that_has_lost_the_device_is_asked_to_know_it_again(device, care, caplog):
+    caplog.set_level(logging.INFO)
+    known = []
+
+    def rejoined(asked):
+        request = RejoinRequest.decode(asked.body)
+        request.verify()
+        request.verify_certified(device.operator.registry.public_key().public_bytes_raw())
+        assert request.certificate.hex() == device.membership.certificate
+        known.append(request.device_key)
+        return device.certificate(device.operator.registry, device.now + 400 * DAY)
+
+    def lists(asked):
+        return Reply(sign_revocations(device.operator.registry, 0, []).encode()) if known else Reply(b"", 403)
+
+    device.gateway.answers |= {"/v1/revocations": lists, "/v1/rejoin": rejoined}
+    care.run_once()
+    assert known == [device.identity.public_key]
+    assert Membership.load(device.home.membership).expiry_seconds == int(device.now + 400 * DAY)
+    care.run_once()
+    assert len(known) == 1
+    assert "knows it again" in caplog.text
+
+
+def test_a_device_that_was_revoked_asks_once_an_hour_and_is_told_no_each_time(device, care):
+    device.gateway.answers |= {path: lambda _: Reply(b"", 403) for path in ("/v1/revocations", "/v1/rejoin")}
+    for passed in (0, 30, 3_000, 600):
+        device.now += passed
+        care.run_once()
+    assert device.gateway.paths().count("/v1/rejoin") == 2
+    assert Membership.load(device.home.membership) == device.membership
+
+
+def test_a_certificate_of_another_registry_is_not_kept_from_rejoining_either(device, care):
+    device.gateway.answers |= {
+        "/v1/revocations": lambda _: Reply(b"", 403),
+        "/v1/rejoin": lambda _: device.certificate(Ed25519PrivateKey.generate(), device.now + 400 * DAY),
+    }
+    care.run_once()
+    assert Membership.load(device.home.membership) == device.membership

@@ -1,10 +1,13 @@
 """What a server that was restored from a copy has lost, members give back: what it signed itself, and nothing else."""
 
+import time
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.enrolment import Receipt, Revocations, sign_receipt, sign_revocations
+from shared.enrolment import JoinAnswer, Receipt, RejoinRequest, Revocations, sign_receipt, sign_revocations
 from shared.release.publication import Publication
+from shared.secure_sum import Certificate, issue_certificate, verify_certificate
 from tests.support.asking_gateway import Answer, Person, ask, said
 from tests.support.house import House
 from tests.unit.server.gateway.test_releases import get, publish
@@ -114,3 +117,48 @@ def test_what_is_given_back_may_be_longer_than_other_requests_and_no_longer_than
     assert give(house, member, "revocations", held).status == 200
     declared = (b"content-length", str(Revocations.largest_bytes + 1).encode())
     assert ask(house.app, "POST", path, [member.signed("POST", path), declared], b"").status == 413
+
+
+def rejoin(house: House, person: Person, shown: bytes, **changed: object) -> Answer:
+    request = RejoinRequest.make(shown, person.identity, person.node_key).model_copy(update=changed)
+    return ask(house.app, "POST", "/v1/rejoin", body=request.encode())
+
+
+def certificate_of(house: House, person: Person, expiry_seconds: float = 2e9) -> bytes:
+    return house.home.certify(person.identity.public_key, int(expiry_seconds)).encode()
+
+
+def test_a_device_that_the_registry_certified_and_has_lost_is_a_member_again(house: House) -> None:
+    lost = Person()
+    for expiry_seconds in (2e9, 5):  # an expired certificate is renewed
+        answer = rejoin(house, lost, certificate_of(house, lost, expiry_seconds))
+        assert answer.status == 200
+    certificate = Certificate.decode(JoinAnswer.decode(answer.body).certificate)
+    key = house.home.registry_key().public_key().public_bytes_raw()
+    verify_certificate(key, lost.identity.public_key, certificate, int(time.time()))
+    assert house.control.registered == [lost.request(bytes(16)).node_key]
+    path = "/v1/revocations"
+    assert ask(house.app, "GET", path, [lost.signed("GET", path)]).status == 200
+    held = sign_receipt(house.home.operator_key(), lost.identity.device, {"update": (3, 9)}, 5)
+    assert give(house, lost, "receipt", held.encode()).status == 200
+    assert house.registry.answers(lost.device) == {"update": (3, 9)}
+
+
+def test_nobody_else_is_taken_for_a_member(house: House, member: Person) -> None:
+    stranger, revoked, listed, other = Person(), house.joined(), Person(), Person()
+    house.registry.revoke(revoked.device, time.time())
+    held = sign_revocations(house.home.registry_key(), 1, [listed.identity.device])
+    assert give(house, member, "revocations", held.encode()).status == 200
+    forged = issue_certificate(Ed25519PrivateKey.generate(), stranger.identity.public_key, 2_000_000_000).encode()
+    assert rejoin(house, stranger, forged).status == 403
+    assert rejoin(house, stranger, certificate_of(house, member)).status == 403  # of another device
+    assert rejoin(house, revoked, certificate_of(house, revoked)).status == 403
+    assert rejoin(house, listed, certificate_of(house, listed)).status == 403  # whom the registry never knew
+    other.node_key = member.node_key
+    assert rejoin(house, other, certificate_of(house, other)).status == 403
+    good = certificate_of(house, stranger)
+    for changed in ({"device_signature": bytes(64)}, {"node_signature": bytes(70)}, {"certificate": forged}):
+        assert rejoin(house, stranger, good, **changed).status == 400
+    assert {row.device for row in house.registry.devices()} == {member.device, revoked.device}
+    body = Person().request(bytes(16)).encode()
+    assert ask(house.app, "POST", "/v1/rejoin", body=body).status == 400

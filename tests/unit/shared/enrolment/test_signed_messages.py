@@ -15,6 +15,7 @@ from shared.enrolment import (
     JoinRequest,
     Offer,
     OfferRequest,
+    RejoinRequest,
     Revocations,
     SignedAuthority,
     SignedOffer,
@@ -57,6 +58,7 @@ EXAMPLES = [
     sign_offer(OPERATOR, offer()),
     OfferRequest(code=bytes(range(16))),
     JoinRequest.make(bytes(16), DEVICE, NODE),
+    RejoinRequest.make(issue_certificate(REGISTRY, DEVICE.public_key, 9).encode(), DEVICE, NODE),
     JoinAnswer(certificate=issue_certificate(REGISTRY, DEVICE.public_key, 9).encode()),
     sign_revocations(REGISTRY, 3, [bytes(16), DEVICE.device]),
     sign_receipt(OPERATOR, DEVICE.device, {"update": (3, 12), "statistics": (1, 0)}, 5),
@@ -178,6 +180,24 @@ def test_a_join_request_proves_that_both_keys_are_held():
         {"node_signature": bytes(70)},
     ):
         with pytest.raises(Corrupt, match="join request: expected a signature of the"):
+            request.model_copy(update=change).verify()
+
+
+def test_a_rejoin_request_proves_both_keys_and_the_registrys_word_however_old():
+    certificate = issue_certificate(REGISTRY, DEVICE.public_key, 0).encode()
+    request = RejoinRequest.decode(RejoinRequest.make(certificate, DEVICE, NODE).encode())
+    request.verify()
+    request.verify_certified(public(REGISTRY))
+    with pytest.raises(Corrupt, match="expected the registry's signature"):
+        request.verify_certified(public(STRANGER))
+    other = RejoinRequest.make(certificate, Identity(STRANGER), NODE)
+    for change in (
+        {"certificate": bytes(72)},
+        {"device_key": other.device_key},
+        {"device_signature": other.device_signature},
+        {"node_signature": JoinRequest.make(b"c" * 16, DEVICE, NODE).node_signature},
+    ):
+        with pytest.raises(Corrupt, match="rejoin request: expected a signature of the"):
             request.model_copy(update=change).verify()
 
 
