@@ -9,7 +9,7 @@ _FEW_BYTES = 2**30
 _FRUITLESS = 2  # rounds in a row
 _RESTARTS = 3
 
-CODES = ("down", "flower-away", "restarts", "no-sum", "certificate", "disk", "no-release", "few-devices")
+CODES = ("down", "flower-away", "restarts", "no-sum", "certificate", "disk", "no-release", "few-devices", "set-aside")
 
 
 def alerts_of(snapshot: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -41,6 +41,8 @@ def alerts_of(snapshot: Mapping[str, Any]) -> list[dict[str, Any]]:
         found.append(("no-release", {}))
     if snapshot["up"] and snapshot["online"] is not None and snapshot["online"] < snapshot["minimum_answers"]:
         found.append(("few-devices", {"online": snapshot["online"], "needed": snapshot["minimum_answers"]}))
+    if snapshot["set_aside"]:
+        found.append(("set-aside", {"count": len(snapshot["set_aside"])}))
     return [{"code": code, "facts": facts} for code, facts in found]
 
 

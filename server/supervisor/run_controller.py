@@ -63,6 +63,7 @@ class RunController:
         self._run: int | None = None
         self._order: TrainingJob | None = None
         self._serverapp: int | None = None
+        self._leaving: int | None = None  # process of the run before, which may outlast it by a moment
         self._seen = False  # whether this run's ServerApp has been there
         self._rounds_before = 0
         self._runs = self._failures = 0
@@ -133,6 +134,7 @@ class RunController:
         shutil.rmtree(self._home.flower_home / "apps", ignore_errors=True)
         self._run = self._control.start_run({"home": str(self._home.directory)})
         self._rounds_before = read_progress(self._home).round
+        self._leaving = serverapp_pid(self._home)
         self._started, self._ask_due = now, now + _ASK_SECONDS
         self._runs += 1
         log_line("run started", run=self._run, until=self._order.until if self._order else 0)
@@ -144,7 +146,8 @@ class RunController:
             return ""
 
     def _watch(self, run_id: int, now: float) -> None:
-        self._serverapp = serverapp_pid(self._home)
+        there = serverapp_pid(self._home)
+        self._serverapp = None if there == self._leaving else there
         self._seen = self._seen or self._serverapp is not None
         gone = self._seen and self._serverapp is None
         if not gone and now < self._ask_due:

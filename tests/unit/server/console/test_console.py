@@ -225,6 +225,9 @@ def test_alerts_come_and_go(console):
         parts = [{"name": "gateway", "pid": 1, "restarts": 3}]
         console.home.status.write_text(json.dumps({"parts": parts, "serverapp": None}))
         assert codes(console) == ["restarts", "no-release"]
+        aside = [{"device": "ab" * 16, "why": "node: unregistered"}]
+        console.home.status.write_text(json.dumps({"parts": [], "serverapp": None, "set_aside": aside}))
+        assert codes(console) == ["no-release", "set-aside"]
         console.home.status.unlink()
         console.now = console.snapshots.take()["certificates"]["server"] - 3 * 86_400.0
         assert codes(console) == ["certificate", "no-release"]

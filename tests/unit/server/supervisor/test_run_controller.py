@@ -140,8 +140,9 @@ def test_an_order_that_came_during_a_run_gets_a_run_of_its_own(world: World) -> 
 
 def test_a_killed_serverapp_is_replaced_within_seconds(world: World) -> None:
     world.order(2)
+    world.pass_seconds(1)
     world.serverapp = 7
-    world.pass_seconds(5)
+    world.pass_seconds(4)
     world.serverapp = None  # without a word to the SuperLink, where its run goes on
     world.pass_seconds(1.0)
     assert world.control.stopped == [100]
@@ -152,8 +153,9 @@ def test_a_killed_serverapp_is_replaced_within_seconds(world: World) -> None:
 
 def test_a_serverapp_that_dies_while_the_superlink_is_away_is_replaced_when_it_is_back(world: World) -> None:
     world.order(2)
+    world.pass_seconds(1)
     world.serverapp = 7
-    world.pass_seconds(5)
+    world.pass_seconds(4)
     world.serverapp, world.control.away = None, True
     for _ in range(3):
         with pytest.raises(NotYet):
@@ -236,6 +238,24 @@ def test_a_schedule_orders_a_round_once_enough_devices_are_connected(world: Worl
         world.pass_seconds(30)
     order = pending_job(world.home)
     assert (order.until, list(world.control.found)) == (1, [100])
+
+
+def test_a_serverapp_that_outlasts_its_run_is_not_taken_for_that_of_the_next(world: World) -> None:
+    world.order(2)
+    world.serverapp = 7
+    world.pass_seconds(3)
+    world.control.end(100, "completed")
+    world.pass_seconds(1.5)
+    world.order(4)
+    world.pass_seconds(1)
+    assert list(world.control.found) == [100, 101]
+    assert world.conductor.state.serverapp is None
+    world.serverapp = None
+    world.pass_seconds(3)
+    world.serverapp = 8
+    world.pass_seconds(3)
+    assert world.control.stopped == []
+    assert world.conductor.state.serverapp == 8
 
 
 def test_a_half_unpacked_bundle_does_not_spoil_the_next_run(world: World) -> None:
