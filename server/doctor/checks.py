@@ -120,6 +120,7 @@ def _too_open(directory: Path) -> Iterator[tuple[Path, int]]:
     wanted = {directory: 0o700, directory / "keys": 0o700}
     wanted |= {directory / name: 0o600 for name in _PRIVATE}
     wanted |= dict.fromkeys(directory.glob("registry.sqlite*"), 0o600)
+    wanted |= dict.fromkeys((directory / "keys").glob("console-*.token"), 0o600)
     wanted |= {directory / name: 0o644 for name in _PUBLIC}
     for path, mode in wanted.items():
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & ~mode & 0o077:

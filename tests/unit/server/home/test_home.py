@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from server.doctor import check_server, repair_server
-from server.home import Home, ServerSettings, create_server, federation_text
+from server.home import Home, ServerSettings, create_server, federation_text, write_private
 from server.home import create as create_module
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import default_federation_text, read_federation
@@ -194,8 +194,9 @@ def test_each_file_that_is_missing_or_something_else_is_named_with_what_to_do(ho
         assert "\\xff" not in str(finding)
 
 
-@pytest.mark.parametrize("name", ["", "keys", *FILES[:7], "registry.sqlite"])
+@pytest.mark.parametrize("name", ["", "keys", *FILES[:7], "registry.sqlite", "keys/console-operator.token"])
 def test_each_mode_that_lets_others_in_is_named_and_mended(home, name):
+    write_private(home.console_tokens["operator"], b"t" * 43)
     path = home.directory / name
     path.chmod(0o777 if path.is_dir() else 0o666)
     (finding,) = check_server(home.directory)
