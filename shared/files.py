@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and reads that no file can make too large."""
+"""Files that appear whole or not at all, reads that no file can make too large, and where a cache lies."""
 
 import os
 import tempfile
@@ -35,6 +35,14 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def cache_folder() -> Path:
+    """Where what can be made again lies: `hushrec` in the user's cache folder, which `XDG_CACHE_HOME` names.
+
+    Nothing of a person ever lies there.
+    """
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hushrec"
 
 
 def read_bounded(path: Path, largest_bytes: int) -> bytes:

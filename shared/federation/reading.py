@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.errors import Corrupt, Misconfigured
+from shared.federation.encoders import PACKAGED_ENCODERS
 from shared.federation.schema import FederationFile
 
 _EXPECTED = {
@@ -37,19 +38,19 @@ def read_federation(
     """Resolve a federation file.
 
     Each source overrides the one before, key by key: the shipped default, `overlays` (parsed TOML), the file at `path`,
-    `settings` ("section.key=value", the value in TOML, bare words taken as text).
+    `settings` ("section.key=value", the value in TOML, bare words taken as text). A source that names an encoder of
+    `PACKAGED_ENCODERS`, and no digest, gets that encoder's digests with it.
 
     Raises:
         Misconfigured: an unknown key, a wrong type or an impossible mix, naming the key.
         Corrupt: `path` is not TOML.
     """
     content = tomllib.loads(default_federation_text())
-    for overlay in overlays:
-        _merge(content, overlay)
-    if path is not None:
-        _merge(content, _parse(path))
+    asked: dict[str, Any] = {}
     for setting in settings:
-        _merge(content, _setting(setting))
+        _merge(asked, _setting(setting))
+    for source in (*overlays, {} if path is None else _parse(path), asked):
+        _merge(content, _pinned(source))
     return _validate(content)
 
 
@@ -85,6 +86,16 @@ def _setting(setting: str) -> dict[str, Any]:
     for name in reversed(names):
         parsed = {name: parsed}
     return dict(parsed)
+
+
+def _pinned(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with the digests of the packaged encoder that it names, where it gives none itself."""
+    backbone = source.get("backbone")
+    name = backbone.get("name") if isinstance(backbone, Mapping) else None
+    digests = PACKAGED_ENCODERS.get(name, {}) if isinstance(name, str) else {}
+    if not isinstance(backbone, Mapping) or not digests or digests.keys() & backbone.keys():
+        return source
+    return {**source, "backbone": {**digests, **backbone}}
 
 
 def _merge(content: dict[str, Any], overlay: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from shared.arrays import F32Matrix
 from shared.errors import Misconfigured
+from shared.model.backbone_files import Pooling
 
 # The top layer's last map and the norm behind it, as the families name them.
 _TOP = (("output.dense", "output.LayerNorm"), ("ffn.lin2", "output_layer_norm"))
@@ -59,13 +60,14 @@ class ReadingTransformer(nn.Module):
     `up` holds B, float32 [width, r], and `down` A, float32 [r, inner]; both are None with rank 0.
     """
 
-    def __init__(self, model: Any, rank: int, light: bool) -> None:
+    def __init__(self, model: Any, rank: int, light: bool, pooling: Pooling = "mean") -> None:
         """Put an adapter on a transformer.
 
         Args:
             model: of Hugging Face, or a `Transformer`; it is changed.
             rank: r; 0 for none.
             light: whether the adapter is one that only runs forwards, or PEFT's. Both have the same names.
+            pooling: what of the tokens' states is a text's embedding.
 
         Raises:
             Misconfigured: the top layer does not end in a map and a norm of known names.
@@ -74,6 +76,7 @@ class ReadingTransformer(nn.Module):
         if getattr(model, "pooler", None) is not None:
             model.pooler = None
         self.model, self.rank, self.adapter_name = model, rank, ""
+        self._pooling = pooling
         self.up: nn.Linear | None = None
         self.down: nn.Linear | None = None
         self._entering: Tensor | None = None
@@ -119,14 +122,14 @@ class ReadingTransformer(nn.Module):
 
     @torch.no_grad()
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Float32 [texts, width + r]: the mean state of each text's tokens, then what enters the adapter.
+        """Float32 [texts, width + r]: the mean state of each text's pooled tokens, then what enters the adapter.
 
         Args:
             ids: int64 [texts, tokens].
             mask: int64 [texts, tokens], 0 for padding.
         """
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        weights = mask.bool().unsqueeze(-1).float()
+        weights = self._pooled(mask).unsqueeze(-1).float()
         count = weights.sum(1).clamp(min=1)
         read = [(states * weights).sum(1) / count]
         if self._entering is not None:
@@ -136,13 +139,18 @@ class ReadingTransformer(nn.Module):
 
     @torch.no_grad()
     def entering(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """What enters A at every token that is no padding, over its deviation, float32 [tokens, inner]."""
+        """What enters A at every token that is pooled, over its deviation, float32 [tokens, inner]."""
         self.model(input_ids=ids, attention_mask=mask)
         if self._states is None:
             raise RuntimeError("adapter: expected a rank of 1 and more, got 0")
-        entering = (self._states.float() / self._deviation())[mask.bool()]
+        entering = (self._states.float() / self._deviation())[self._pooled(mask)]
         self._entering = self._states = self._summed = None
         return entering
+
+    def _pooled(self, mask: Tensor) -> Tensor:
+        """Which tokens' states make the embedding, bool [texts, tokens]."""
+        pooled = mask.bool()
+        return pooled if self._pooling == "mean" else pooled & (pooled.cumsum(1) == 1)
 
     def _deviation(self) -> Tensor:
         """What the norm divides the sum at each token by, float32 [texts, tokens, 1]."""

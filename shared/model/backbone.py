@@ -4,15 +4,20 @@ It loads safetensors only, never a pickle, and never a weight whose digest is no
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile
-from shared.model.backbone_files import find_backbone, read_configuration
+from shared.model.backbone_files import Pooling, find_backbone, read_configuration, text_reading
 from shared.model.tokens import TextTokenizer
 from shared.model.transformer import read_transformer
+
+_WITH_POOLER = ("bert", "roberta", "xlm-roberta")  # of Hugging Face's classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +26,14 @@ class Backbone:
 
     Attributes:
         model: of Hugging Face, or a `Transformer`, which takes and gives the same.
-        digest: SHA-256 over the digests of weights and tokenizer, in hexadecimal: names what texts were encoded with.
+        pooling: what of the tokens' states is a text's embedding.
+        digest: SHA-256, in hexadecimal, over the digests of weights and tokenizer and how texts are read: names what
+            texts were encoded with.
     """
 
     model: Any
     tokenizer: TextTokenizer
+    pooling: Pooling
     digest: str
 
 
@@ -37,7 +45,7 @@ def load_backbone(federation: FederationFile, light: bool = False) -> Backbone:
         light: run BERT and its kin forwards at a fraction of the cost, without Hugging Face's own classes.
 
     Raises:
-        Misconfigured: the encoder is in none of the places looked at, or has no safetensors.
+        Misconfigured: the encoder is in none of the places looked at, has no safetensors, or pools in an unknown way.
         Corrupt: weights, tokenizer or configuration are not the pinned ones, or not what they must be.
     """
     folder = find_backbone(federation.backbone.name)
@@ -59,19 +67,26 @@ def load_backbone(federation: FederationFile, light: bool = False) -> Backbone:
         padding = 0
     model = read_transformer(folder / "model.safetensors", config, padding) if light else None
     if model is None:
-        model = _hugging_face(folder)
-    tokenizer = TextTokenizer(folder / "tokenizer.json", federation.backbone.max_tokens, padding)
-    return Backbone(
-        model.eval().requires_grad_(False), tokenizer, hashlib.sha256("".join(digests).encode()).hexdigest()
-    )
+        model = _hugging_face(folder, config)
+    reading = text_reading(folder)
+    tokenizer = TextTokenizer(folder / "tokenizer.json", federation.backbone.max_tokens, padding, reading.prompt)
+    if reading != ("mean", ""):
+        digests += reading
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return Backbone(model.eval().requires_grad_(False), tokenizer, reading.pooling, digest)
 
 
-def _hugging_face(folder: Path) -> Any:
+def _hugging_face(folder: Path, config: Mapping[str, Any]) -> Any:
     from transformers import AutoModel
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    return AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32")
+    without: dict[str, Any] = {}
+    if config.get("model_type") in _WITH_POOLER:
+        with safe_open(folder / "model.safetensors", framework="pt") as file:
+            if not any("pooler." in name for name in file.keys()):  # noqa: SIM118
+                without = {"add_pooling_layer": False}  # else they complain of one that is never used
+    return AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32", **without)
 
 
 def _sha256(path: Path) -> str:

