@@ -4,7 +4,6 @@ A catalogue item needs no encoding, and neither does a word: a word means what t
 the rarer the more. Only a person's own words pass through the encoder.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,8 +21,8 @@ from shared.arrays import F32Matrix
 from shared.behaviour import Event
 from shared.model import ConceptModel, GlobalModel
 from shared.release import Release
+from shared.words import words_of
 
-_WORD = re.compile(r"[^\W\d_]{3,}")
 _REMEMBERED = 4096
 _SAMPLE, _BESIDE = 400, 16  # texts drawn, and others beside each, to learn how alike strangers are
 
@@ -113,7 +112,7 @@ class TextReader:
         if self._holding is None:
             self._holding = _postings(self.release.catalogue.texts)
         items, total = len(self.items), np.zeros(self.width, np.float32)
-        held = {word: self._holding.get(word, ()) for word in set(_WORD.findall(text.casefold()))}
+        held = {word: self._holding.get(word, ()) for word in words_of(text)}
         telling = [
             (len(rows), word)
             for word, rows in held.items()
@@ -139,7 +138,7 @@ def _postings(texts: list[str]) -> dict[str, list[int]]:
     """For each word, the rows of the texts that hold it."""
     holding: defaultdict[str, list[int]] = defaultdict(list)
     for row, text in enumerate(texts):
-        for word in set(_WORD.findall(text.casefold())):
+        for word in words_of(text):
             holding[word].append(row)
     return dict(holding)
 

@@ -20,6 +20,8 @@ _WITHOUT_BLANKS = frozenset(
             "IDEOGRAPHIC",
             "BOPOMOFO",
             "HANGUL",
+            "HENTAIGANA",
+            "KHITAN",
             "YI",
             "NUSHU",
             "TANGUT",

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
+from shared.words import Vocabulary, unspaced_characters
 
 # Whitened vectors float32 [words, D] of single words.
 ReadWords = Callable[[Sequence[str]], NDArray[np.float32]]
 
 _WORDS = 3
 _CANDIDATES = 12
-_STEM = 4  # letters: of words that begin alike, one is enough
+_STEM, _SIGNS = 4, 2  # letters, and Chinese signs or the like: of words that begin alike, one is enough
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_SENTENCE = re.compile(r"[.!?:;()\[\]\"“”|\n]\s*")
+_SENTENCE = re.compile(r"[.!?:;()\[\]\"“”|\n。！？：；（）「」『』《》…]\s*")
 _PROSE = 3  # times as many small words as capitals, and a word that is always a capital is somebody's name
 _STOP_WORDS = """
     about above across after again against all almost alone along already also although always among and another any
@@ -55,7 +56,8 @@ def name_concepts(
         centres: float32 [K, D].
         read: whitens single words.
     """
-    texts = [set(_WORD.findall(item.text.lower())) for item in catalogue]
+    vocabulary = Vocabulary(catalogue.texts)
+    texts = [vocabulary.words_in(item.text) for item in catalogue]
     left_out = set(_STOP_WORDS.split()) | _names_only(catalogue)
     frequency = Counter(word for words in texts for word in words)
     categories = Counter(category for item in catalogue for category in set(item.categories))
@@ -66,7 +68,7 @@ def name_concepts(
         lifts = _lifts({row: set(catalogue[row].categories) for row in weights}, weights, categories, len(catalogue))
         category = max(lifts, key=lambda name: (lifts[name], name), default="")
         lifts = _lifts({row: texts[row] for row in weights}, weights, frequency, len(catalogue))
-        taken = left_out | set(_WORD.findall(category.lower()))
+        taken = left_out | vocabulary.words_in(category) | {category.lower()}
         heads.append(category)
         telling.append(sorted((w for w in lifts if w not in taken), key=lambda w: (-lifts[w], w))[:_CANDIDATES])
     likeness = _likeness(sorted(set().union(*telling)), centres, read)
@@ -74,7 +76,7 @@ def name_concepts(
     for concept, (category, words) in enumerate(zip(heads, telling, strict=True)):
         nearest: dict[str, str] = {}
         for word in sorted(words, key=lambda word: (-likeness[word][concept], word)):
-            nearest.setdefault(word[:_STEM], word)
+            nearest.setdefault(word[: _SIGNS if unspaced_characters(word) else _STEM], word)
         said = ", ".join(list(nearest.values())[:_WORDS])
         name = " · ".join(part for part in (category, said) if part) or f"concept {concept + 1}"
         names.append(name if name not in names else f"{name} ({concept + 1})")

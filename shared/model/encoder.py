@@ -15,6 +15,7 @@ from shared.federation import FederationFile
 from shared.model.adapter import ReadingTransformer, layers_of, principal_axes
 from shared.model.backbone import Backbone
 from shared.model.encoder_copy import EncoderCopy
+from shared.words import unspaced_characters
 
 _BATCH_TOKENS = 4096
 _BATCH_TOKENS_ACCELERATED = 65_536
@@ -195,12 +196,12 @@ class Encoder:
 
     def _batches(self, texts: Sequence[str], tokens_together: int) -> Iterator[list[str]]:
         # Texts of like length together: padding is work thrown away.
-        ordered = sorted(texts, key=len)
+        ordered = sorted(texts, key=lambda text: (_expected_tokens(text), len(text)))
         size = max(1, tokens_together // self._max_tokens)
         batch: list[str] = []
         longest = 0
         for text in ordered:
-            tokens = min(self._max_tokens, len(text) // 4 + 3)
+            tokens = min(self._max_tokens, _expected_tokens(text))
             if batch and (len(batch) + 1) * max(longest, tokens) > size * self._max_tokens:
                 yield batch
                 batch, longest = [], 0
@@ -208,3 +209,9 @@ class Encoder:
             longest = max(longest, tokens)
         if batch:
             yield batch
+
+
+def _expected_tokens(text: str) -> int:
+    """About how many tokens a text has: a word piece is some four letters, or one character where no blanks are set."""
+    alone = unspaced_characters(text)
+    return alone + (len(text) - alone) // 4 + 3

@@ -13,6 +13,7 @@ from client.interest.evidence import KIND_WEIGHTS, drift, kept_share
 from client.interest.exponential_sum import Decay
 from client.interest.profile import FRESH, RECENT
 from shared.behaviour import Event, EventKind
+from shared.catalogue import Catalogue
 from tests.support.tiny import catalogue, person
 
 IDS = [item.id for item in catalogue()]
@@ -244,6 +245,16 @@ def test_words_of_ones_own_are_read_and_telling_words_found_in_the_catalogue(rea
     holding = [row for row, item in enumerate(catalogue()) if "guitar" in item.text]
     expected = np.log(len(IDS) / len(holding)) * reader.items[holding].mean(0)
     assert words == pytest.approx(expected, abs=1e-5) or len(holding) > 0.1 * len(IDS)
+
+
+def test_telling_words_are_found_in_a_script_without_blanks(tiny):
+    release, model = tiny.moved()
+    titles = {0: "家用望远镜怎么选", 1: "望远镜下的木星", 2: "远镜头"}
+    items = Catalogue(replace(item, text=titles.get(row, "红烧肉")) for row, item in enumerate(release.catalogue))
+    reader = TextReader(replace(release, catalogue=items), model)
+    read = reader.words(Event(0.0, EventKind.SEARCH, text="买望远镜"))
+    expected = np.log(24 / 2) * reader.items[[0, 1]].mean(0)  # of 望远; 远镜 is in three of 24, which tells nothing
+    assert read == pytest.approx(expected, abs=1e-5)
 
 
 def test_nothing_of_a_person_is_printed(reader):

@@ -130,3 +130,24 @@ def test_a_file_of_names_that_is_none_is_refused(tmp_path, content):
         read_names(path)
     with pytest.raises(Misconfigured, match="concept names"):
         read_names(tmp_path / "nowhere.json")
+
+
+def test_concepts_of_a_catalogue_without_blanks_are_named_by_its_words():
+    subjects = {"天文": ("望远镜", "流星雨", "黑洞"), "厨艺": ("红烧肉", "手工面", "酸菜鱼")}
+    frames = ("周末的{}。", "老师讲{}！", "{}入门", "谈谈{}的门道", "家里也有{}", "第一次看{}")
+    items = Catalogue(
+        Item(f"{subject}{word}{place}", "题", frame.format(word), (subject,))
+        for subject, words in subjects.items()
+        for word in words
+        for place, frame in enumerate(frames)
+    )
+    shares = np.asarray([[item.categories == (subject,) for subject in subjects] for item in items], np.float32)
+
+    def read(words: Sequence[str]) -> np.ndarray:  # an encoder that knows what each word is of
+        return np.asarray([[word in of_subject for of_subject in subjects.values()] for word in words], np.float32)
+
+    named = name_concepts(items, shares, np.eye(2, dtype=np.float32), read)
+    for name, (subject, words) in zip(named, subjects.items(), strict=True):
+        category, telling = name.split(" · ")
+        assert category == subject
+        assert set(telling.split(", ")) == set(words)

@@ -263,3 +263,11 @@ def test_another_a_is_not_what_was_remembered_under(tiny):
 
 def test_the_example_runs(tiny):
     assert run_examples(encoder_module.Encoder, {"encoder": tiny.model().encoder})
+
+
+def test_batches_are_as_large_in_a_script_without_blanks(tiny):
+    """A character is a token there, four letters are elsewhere: else a batch would hold several times what is meant."""
+    encoder = tiny.model().encoder
+    for text in ("rose " * 12, "玫瑰花園裡的鼓聲與琴聲一起"):  # both are cut at sixteen tokens
+        batches = encoder._batches([f"{text}{number}" for number in range(300)], 1600)
+        assert [len(batch) for batch in batches] == [100, 100, 100]
