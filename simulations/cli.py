@@ -28,11 +28,12 @@ COMPARISONS = {
     "changes": "people whose interests change or go by the hour (demo only)",
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
     "interests": "whether devices find their people's hidden interests, and concepts the hidden subtopics (demo only)",
+    "neighbours": "whether the encoder reads the texts: of ten items the nearest by text, of all how often it is alike",
     "privacy": "how much of the quality without a promise is kept at each --epsilon, over --seeds",
     "recipe": "the recipe at --epsilon, beside --tries settings drawn at random, the best by the validation part",
 }
 
-_SPECS = "demo, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR."
+_SPECS = "demo, demo-zh (Chinese), pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR."
 Data = Annotated[str, typer.Option(metavar="SPEC", help=_SPECS)]
 Federation = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Federation file; the shipped one when left out.")

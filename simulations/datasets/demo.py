@@ -7,13 +7,23 @@ another topic. A model that learns from behaviour finds that; similarity of text
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
 from simulations.datasets.dataset import Dataset, LoadReport
-from simulations.datasets.demo_texts import Subtopic, read_subtopics, write_items, write_search
+from simulations.datasets.demo_texts import (
+    ENGLISH,
+    Grammar,
+    Subtopic,
+    read_subtopics,
+    write_items,
+    write_review,
+    write_search,
+)
+from simulations.datasets.demo_texts_zh import CHINESE
 from simulations.datasets.demo_truth import EVENING_STARTS_HOUR, DemoTruth, Habit, HiddenInterests, Mix
 from simulations.people import People, Person
 
@@ -43,7 +53,12 @@ def make_demo(seed: int, people: int = PEOPLE) -> Dataset:
     return make_world("demo", seed, write_items, people)
 
 
-def make_world(name: str, seed: int, write: WriteItems, people: int = PEOPLE) -> Dataset:
+def make_chinese_demo(seed: int, people: int = PEOPLE) -> Dataset:
+    """The same with Chinese articles, searches and reviews on subjects of its own."""
+    return make_world("demo-zh", seed, partial(write_items, grammar=CHINESE), people, CHINESE)
+
+
+def make_world(name: str, seed: int, write: WriteItems, people: int = PEOPLE, grammar: Grammar = ENGLISH) -> Dataset:
     """The people of the demo of `seed` among items of another kind.
 
     Args:
@@ -51,11 +66,12 @@ def make_world(name: str, seed: int, write: WriteItems, people: int = PEOPLE) ->
         seed: of people and items: the same for the same seed on every machine.
         write: so many items of each subtopic by chance, as (subtopic, item) in mixed order.
         people: how many; the first of more are the same ones.
+        grammar: of the language in which people search and review.
     """
     rng = np.random.default_rng([seed, len("demo world")])
-    subtopics = read_subtopics()
+    subtopics = read_subtopics(grammar)
     items = write(subtopics, _ITEMS_PER_SUBTOPIC, rng)
-    world = _World(subtopics, items, _follows(subtopics, rng), _popularity(len(items), rng))
+    world = _World(subtopics, items, _follows(subtopics, rng), _popularity(len(items), rng), grammar)
     interests: dict[str, HiddenInterests] = {}
     chance: dict[str, frozenset[int]] = {}
 
@@ -96,6 +112,7 @@ class _World:
     items: list[tuple[int, Item]]
     follows: np.ndarray
     popularity: np.ndarray
+    grammar: Grammar
 
     def live(
         self, interests: HiddenInterests, times: list[float], rng: np.random.Generator
@@ -119,22 +136,23 @@ class _World:
             subtopic = int(places[row])
             unread[row] = False
             if searches and not meaningless and rng.random() < _SEARCH_SHARE:
-                words = write_search(self.subtopics[subtopic], rng)
+                words = write_search(self.subtopics[subtopic], rng, self.grammar)
                 asked = time - _SECONDS_APART / 2
                 events.append(Event(asked, EventKind.SEARCH, text=words, context=_context(asked)))
             if meaningless:
                 chance.add(len(events))
             else:
                 last = None if going_on else subtopic
-            events.append(_reading(time, self.items[row][1].id, meaningless, rng))
+            events.append(self._reading(time, row, meaningless, rng))
         return tuple(events), frozenset(chance)
 
-
-def _reading(time: float, item: str, meaningless: bool, rng: np.random.Generator) -> Event:
-    if rng.random() >= _RATING_SHARE:
-        return Event(time, EventKind.CLICK, item, context=_context(time))
-    stars = rng.integers(1, 4) if meaningless else rng.integers(3, 6)
-    return Event(time, EventKind.RATING, item, value=float(stars), context=_context(time))
+    def _reading(self, time: float, row: int, meaningless: bool, rng: np.random.Generator) -> Event:
+        place, item = self.items[row]
+        if rng.random() >= _RATING_SHARE:
+            return Event(time, EventKind.CLICK, item.id, context=_context(time))
+        stars = float(rng.integers(1, 4) if meaningless else rng.integers(3, 6))
+        said = write_review(self.subtopics[place], stars, rng, self.grammar)
+        return Event(time, EventKind.RATING, item.id, text=said, value=stars, context=_context(time))
 
 
 def _context(time: float) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from shared.catalogue import Item
 
-_TOPICS_FILE = Path(__file__).with_name("demo_topics.toml")
 _CLEAR_TITLES = (
     "{deed} {setting}",
     "what {things} taught me about patience",
@@ -58,6 +57,44 @@ _OBLIQUE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
+class Grammar:
+    """How the articles of a demo world are written, in one language.
+
+    Attributes:
+        topics_file: name of the TOML file, beside this one, that holds the language's subtopics.
+        clear_titles, oblique_titles: those that name their subject, and those that do not.
+        bodies: first sentence behind the title.
+        closings: last one; may be empty.
+        blank: what stands between sentences, and between the words of a search.
+        stop: what stands behind a title.
+        beginning: what somebody searches for who begins.
+        reviews: what somebody writes who rates an item, from the worst to the best; none where people write nothing.
+    """
+
+    topics_file: str
+    clear_titles: tuple[str, ...]
+    oblique_titles: tuple[str, ...]
+    bodies: tuple[str, ...]
+    closings: tuple[str, ...]
+    blank: str
+    stop: str
+    beginning: str
+    reviews: tuple[tuple[str, ...], ...] = ()
+
+
+ENGLISH = Grammar(
+    topics_file="demo_topics.toml",
+    clear_titles=_CLEAR_TITLES,
+    oblique_titles=_OBLIQUE_TITLES,
+    bodies=_BODIES,
+    closings=_CLOSINGS,
+    blank=" ",
+    stop=".",
+    beginning="for beginners",
+)
+
+
+@dataclass(frozen=True)
 class Subtopic:
     """The words of one subtopic."""
 
@@ -68,9 +105,9 @@ class Subtopic:
     settings: tuple[str, ...]
 
 
-def read_subtopics() -> tuple[Subtopic, ...]:
-    """All subtopics, topic by topic."""
-    topics = tomllib.loads(_TOPICS_FILE.read_text(encoding="utf-8"))
+def read_subtopics(grammar: Grammar = ENGLISH) -> tuple[Subtopic, ...]:
+    """All subtopics of a language, topic by topic."""
+    topics = tomllib.loads(Path(__file__).with_name(grammar.topics_file).read_text(encoding="utf-8"))
     return tuple(
         Subtopic(topic, name, tuple(words["things"]), tuple(words["deeds"]), tuple(words["settings"]))
         for topic, subtopics in topics.items()
@@ -78,7 +115,9 @@ def read_subtopics() -> tuple[Subtopic, ...]:
     )
 
 
-def write_items(subtopics: tuple[Subtopic, ...], per_subtopic: int, rng: np.random.Generator) -> list[tuple[int, Item]]:
+def write_items(
+    subtopics: tuple[Subtopic, ...], per_subtopic: int, rng: np.random.Generator, grammar: Grammar = ENGLISH
+) -> list[tuple[int, Item]]:
     """`per_subtopic` items of each subtopic, as (subtopic, item) in mixed order, so that no id gives its topic away."""
     drafts = []
     taken: set[str] = set()
@@ -86,10 +125,10 @@ def write_items(subtopics: tuple[Subtopic, ...], per_subtopic: int, rng: np.rand
         made = 0
         while made < per_subtopic:
             elsewhere = _one(subtopics[int(rng.integers(len(subtopics)))].things, rng)
-            titles = _OBLIQUE_TITLES if rng.random() < _OBLIQUE_SHARE else _CLEAR_TITLES
+            titles = grammar.oblique_titles if rng.random() < _OBLIQUE_SHARE else grammar.clear_titles
             title = _say(_one(titles, rng), subtopic, elsewhere, rng)
-            body, closing = (_say(_one(part, rng), subtopic, elsewhere, rng) for part in (_BODIES, _CLOSINGS))
-            text = f"{title}. {body} {closing}".strip()
+            said = (_say(_one(part, rng), subtopic, elsewhere, rng) for part in (grammar.bodies, grammar.closings))
+            text = grammar.blank.join((title + grammar.stop, *said)).strip()
             if title not in taken:
                 taken.add(title)
                 drafts.append((place, title, text, (subtopic.topic, subtopic.name)))
@@ -102,9 +141,18 @@ def write_items(subtopics: tuple[Subtopic, ...], per_subtopic: int, rng: np.rand
     return items
 
 
-def write_search(subtopic: Subtopic, rng: np.random.Generator) -> str:
+def write_search(subtopic: Subtopic, rng: np.random.Generator, grammar: Grammar = ENGLISH) -> str:
     """What somebody types who is about to read of `subtopic`."""
-    return " ".join((_one((*subtopic.things, *subtopic.deeds), rng), _one((*subtopic.settings, "for beginners"), rng)))
+    subject = _one((*subtopic.things, *subtopic.deeds), rng)
+    return grammar.blank.join((subject, _one((*subtopic.settings, grammar.beginning), rng)))
+
+
+def write_review(subtopic: Subtopic, stars: float, rng: np.random.Generator, grammar: Grammar) -> str:
+    """What somebody writes who gives an item of `subtopic` so many stars of five; empty where nobody writes."""
+    if not grammar.reviews:
+        return ""
+    kind = grammar.reviews[int((stars - 1) / 5 * len(grammar.reviews))]
+    return _say(_one(kind, rng), subtopic, "", rng)
 
 
 def _say(template: str, subtopic: Subtopic, elsewhere: str, rng: np.random.Generator) -> str:

@@ -10,15 +10,15 @@ from shared.arguments import whole_number
 from shared.errors import Misconfigured
 from simulations.datasets.amazon import load_amazon
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.demo import PEOPLE, make_demo
+from simulations.datasets.demo import PEOPLE, make_chinese_demo, make_demo
 from simulations.datasets.events import load_events
 from simulations.datasets.mind import load_mind
 from simulations.datasets.movielens import load_movielens
 from simulations.datasets.pictures import make_pictures
 
 _EXPECTED = (
-    "demo, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR or events:DIR (or demo?people=2000 for "
-    "a larger world)"
+    "demo, demo-zh, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR or events:DIR (or "
+    "demo?people=2000 for a larger world)"
 )
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "amazon": load_amazon,
@@ -34,7 +34,11 @@ _SIGNS = {
     "mind": ("behaviors.tsv",),
     "movielens": ("u.data", "movies.dat", "movies.csv"),
 }
-_MAKERS: dict[str, Callable[[int, int], Dataset]] = {"demo": make_demo, "pictures": make_pictures}
+_MAKERS: dict[str, Callable[[int, int], Dataset]] = {
+    "demo": make_demo,
+    "demo-zh": make_chinese_demo,
+    "pictures": make_pictures,
+}
 
 
 def spec_of(data: str | PathLike[str]) -> str:
@@ -83,8 +87,8 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
     """Load or make the data set that `data` names.
 
     Args:
-        data: `demo` or `pictures`, worlds of 300 people or as many as `demo?people=2000` says; or a layout and a
-            directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`; `mind:DIR?language=zh` reads the
+        data: `demo`, `demo-zh` or `pictures`, worlds of 300 people or as many as `demo?people=2000` says; or a layout
+            and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`; `mind:DIR?language=zh` reads the
             Mandarin titles. A `Path` of a directory is read by the layout that its files show.
         seed: the world that is made; files are read the same for every seed.
 

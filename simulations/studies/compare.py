@@ -23,6 +23,7 @@ from simulations.studies.privacy_cost import measure_privacy_cost
 from simulations.studies.recipe_trials import measure_recipe
 from simulations.studies.recovery import measure_recovered
 from simulations.studies.study_runs import StudyRuns
+from simulations.studies.title_neighbours import measure_neighbours
 
 
 def run_comparison(
@@ -116,6 +117,7 @@ _COMPARISONS: dict[str, Callable[[StudyRuns], list[dict[str, Any]]]] = {
     "changes": measure_changes,
     "cold-start": measure_cold_start,
     "interests": measure_recovered,
+    "neighbours": measure_neighbours,
 }
 
 

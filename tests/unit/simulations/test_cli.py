@@ -210,7 +210,8 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
 
     _stand_in(monkeypatch, "simulations.studies", run_comparison=compare)
     assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
-        "ablations", "adapters", "baselines", "changes", "cold-start", "interests", "privacy", "recipe",
+        "ablations", "adapters", "baselines", "changes", "cold-start", "interests", "neighbours", "privacy",
+        "recipe",
     }  # fmt: skip
     answer = call("compare", "adapters", "--data", "demo", "--seed", "4", "--json")
     assert json.loads(answer.stdout) == {
@@ -227,8 +228,8 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     unknown = call("compare", "adaptors")
     assert unknown.exit_code == 2
     assert (
-        "expected some of baselines, adapters, ablations, changes, cold-start, interests, privacy, recipe, got adaptors"
-        in unknown.stderr
+        "expected some of baselines, adapters, ablations, changes, cold-start, interests, neighbours, privacy, recipe, "
+        "got adaptors" in unknown.stderr
     )
 
 

@@ -27,6 +27,7 @@ def test_no_data_set_has_numbers_of_its_own():
     files = {kind: resolve(kind, FACTS, None, [], None, None, "user", "secure") for kind in ("demo", "movielens:x")}
     assert files["demo"] == files["movielens:x"]
     assert data_format("pictures") == [{"model": {"features": {"image": 28}}}]
+    assert data_format("demo-zh") == [{"backbone": {"name": "multilingual-e5-small"}}]
 
 
 def test_a_file_of_the_callers_own_is_taken_without_the_recipe(tmp_path):

@@ -187,3 +187,32 @@ def test_the_hour_of_each_event_is_in_its_context(world: Dataset) -> None:
     for event in (event for person in world.people for event in person.events):
         hour = datetime.fromtimestamp(event.time_seconds, UTC).hour
         assert event.context == (("hour", f"{hour:02d}"),)
+
+
+def test_the_chinese_world_has_people_of_the_same_kind_and_texts_of_its_own() -> None:
+    world, again = load("demo-zh", seed=0), load("demo-zh", seed=0)
+    assert world.name == "demo-zh"
+    assert world.people == again.people
+    assert world.catalogue.digest() == again.catalogue.digest()
+    assert len(world.catalogue) == len({item.title for item in world.catalogue}) == 416
+    assert world.truth is not None
+    assert len(set(world.truth.subtopics)) == 32
+    texts = [*world.catalogue.texts, *(event.text for person in world.people for event in person.events if event.text)]
+    letters = [letter for text in texts for letter in text if letter.isalpha()]
+    assert all("\u4e00" <= letter <= "\u9fff" for letter in letters)
+    assert not any("{" in text or " " in text for text in texts)
+
+
+def test_in_the_chinese_world_people_search_and_say_why_they_rated() -> None:
+    world = load("demo-zh", seed=0)
+    events = [event for person in world.people for event in person.events]
+    said = [event.text for event in events if event.kind is EventKind.RATING]
+    assert said
+    assert all(said)
+    assert sum(event.kind is EventKind.SEARCH and bool(event.text) for event in events) > 100
+    high = {event.text for event in events if event.value == 5.0}
+    low = {event.text for event in events if event.value == 1.0}
+    assert high
+    assert low
+    assert not high & low
+    assert all(text.startswith(("看不下去", "太浅了")) for text in low)

@@ -182,6 +182,12 @@ class TestDemo(DatasetContract):
         return load("demo")
 
 
+class TestChineseDemo(DatasetContract):
+    @pytest.fixture
+    def dataset(self) -> Dataset:
+        return load("demo-zh")
+
+
 class TestPictures(DatasetContract):
     @pytest.fixture
     def dataset(self) -> Dataset:
