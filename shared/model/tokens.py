@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
+
+from shared.model.unigram import UnigramTokenizer
 
 _TOGETHER = 4096  # texts whose tokens are in memory at once
 
@@ -34,9 +36,15 @@ class TextTokenizer:
             prompt: what every text begins with.
         """
         self._prompt = prompt
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.enable_truncation(max_tokens)
-        self._tokenizer.enable_padding(pad_id=padding)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        unigram = UnigramTokenizer.of(content, max_tokens, padding)
+        self._tokenizer: Any  # both name what they give alike
+        self._unknown: int | None
+        if unigram is not None:
+            self._tokenizer, self._unknown = unigram, unigram.unknown
+        else:
+            self._tokenizer = _read(path, max_tokens, padding)
+            self._unknown = _unknown(self._tokenizer)
 
     def __repr__(self) -> str:
         return f"TextTokenizer({self._tokenizer.get_vocab_size()} tokens)"
@@ -51,7 +59,7 @@ class TextTokenizer:
 
         The prompt does not count. 0 for a text without tokens, and for a vocabulary that spells everything out.
         """
-        unknown = self._unknown()
+        unknown = self._unknown
         shares = np.zeros(len(texts))
         for start in range(0, len(texts) if unknown is not None else 0, _TOGETHER):
             for row, cut in enumerate(self._tokenizer.encode_batch(list(texts[start : start + _TOGETHER])), start):
@@ -59,10 +67,18 @@ class TextTokenizer:
                 shares[row] = np.mean(words == unknown) if len(words) else 0.0
         return shares
 
-    def _unknown(self) -> int | None:
-        """Id of the token that stands for what is unknown."""
-        token = getattr(self._tokenizer.model, "unk_token", None)
-        if token is not None:
-            return self._tokenizer.token_to_id(token)
-        unknown = json.loads(self._tokenizer.to_str())["model"].get("unk_id")  # a Unigram model has it there alone
-        return None if unknown is None else int(unknown)
+
+def _read(path: Path, max_tokens: int, padding: int) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.enable_truncation(max_tokens)
+    tokenizer.enable_padding(pad_id=padding)
+    return tokenizer
+
+
+def _unknown(tokenizer: Tokenizer) -> int | None:
+    """Id of the token that stands for what is unknown."""
+    token = getattr(tokenizer.model, "unk_token", None)
+    if token is not None:
+        return tokenizer.token_to_id(token)
+    unknown = json.loads(tokenizer.to_str())["model"].get("unk_id")  # a Unigram model has it there alone
+    return None if unknown is None else int(unknown)
