@@ -15,9 +15,9 @@ from shared.errors import Corrupt, Misconfigured
 from shared.federation import FederationFile
 from shared.model.backbone_files import Pooling, find_backbone, read_configuration, text_reading
 from shared.model.tokens import TextTokenizer
-from shared.model.transformer import read_transformer
+from shared.model.transformer import WORD_TABLE, read_transformer
 
-_WITH_POOLER = ("bert", "roberta", "xlm-roberta")  # of Hugging Face's classes
+_BERTS = ("bert", "roberta", "xlm-roberta")  # Hugging Face's classes of these have a pooler, and add up embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,18 @@ def _hugging_face(folder: Path, config: Mapping[str, Any]) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    without: dict[str, Any] = {}
-    if config.get("model_type") in _WITH_POOLER:
+    more: dict[str, Any] = {}
+    half = False
+    if config.get("model_type") in _BERTS:
         with safe_open(folder / "model.safetensors", framework="pt") as file:
-            if not any("pooler." in name for name in file.keys()):  # noqa: SIM118
-                without = {"add_pooling_layer": False}  # else they complain of one that is never used
-    return AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32", **without)
+            names = list(file.keys())
+            if not any("pooler." in name for name in names):
+                more = {"add_pooling_layer": False}  # else they complain of one that is never used
+            half = any(name.endswith(WORD_TABLE) and file.get_slice(name).get_dtype() == "F16" for name in names)
+    model = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True, dtype="float32", **more)
+    if half:  # as it was stored: each row is made float32 once it meets its place
+        model.get_input_embeddings().half()
+    return model
 
 
 def _sha256(path: Path) -> str:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
-_WORDS = "embeddings.word_embeddings.weight"
+WORD_TABLE = "embeddings.word_embeddings.weight"
 _EPSILON = 1e-12  # of layer norms, where a configuration leaves it out
 
 
@@ -104,8 +104,8 @@ class _Weights:
         self._file, self._epsilon = file, epsilon
         self._names = set(file.keys())
         # Encoders saved with a head have their names behind that of the family.
-        words = next((name for name in self._names if name.endswith(_WORDS)), _WORDS)
-        self._before = words.removesuffix(_WORDS)
+        words = next((name for name in self._names if name.endswith(WORD_TABLE)), WORD_TABLE)
+        self._before = words.removesuffix(WORD_TABLE)
 
     def __contains__(self, name: str) -> bool:
         return self._before + name in self._names
@@ -157,7 +157,7 @@ class _Embeddings(nn.Module):
             padding: the padding token, after whose id RoBERTa begins to count places; None where places begin at 0.
         """
         super().__init__()
-        self.words = weights.table(_WORDS)
+        self.words = weights.table(WORD_TABLE)
         self.places = weights.tensor("embeddings.position_embeddings.weight")
         kind = "embeddings.token_type_embeddings.weight"
         self.kind = weights.tensor(kind) if kind in weights else None

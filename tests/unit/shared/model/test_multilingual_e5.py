@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from shared.errors import Corrupt, Misconfigured, StorageFailed
 from shared.federation import read_federation
 from shared.model import Encoder, build_model, multilingual_e5
+from shared.model.backbone import load_backbone
 from shared.model.backbone_files import encoder_width, find_backbone
 from shared.model.multilingual_e5 import unpack_multilingual_e5, unpacked_multilingual_e5
 
@@ -178,3 +179,17 @@ def test_chinese_titles_lie_nearest_to_titles_of_their_subject(encoder):
 def test_it_reads_many_scripts(encoder):
     texts = ["日本語の記事", "한국어 기사", "ข่าววันนี้", "हिन्दी में लेख", "Новости", "أخبار اليوم", "～", "ＡＢＣ"]
     assert encoder.unknown_shares(texts).max() == 0.0
+
+
+def test_the_table_of_words_stays_as_small_as_it_is_stored(small, tmp_path):
+    source, _ = small
+    (folder := tmp_path / "made").mkdir()
+    unpack_multilingual_e5(source, folder)
+    settings = [f"backbone.name={folder}", "backbone.model_sha256=", "backbone.tokenizer_sha256="]
+    federation = read_federation(settings=[*settings, "model.dense_width=8", "model.lora_rank=2"])
+    for light in (True, False):
+        model = load_backbone(federation, light).model
+        kinds = {name: str(parameter.dtype) for name, parameter in model.named_parameters()}
+        table = next(name for name in kinds if name.startswith("embeddings.word"))
+        assert kinds.pop(table) == "torch.float16"
+        assert set(kinds.values()) == {"torch.float32"}
