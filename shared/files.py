@@ -38,11 +38,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def cache_folder() -> Path:
-    """Where what can be made again lies: `hushrec` in the user's cache folder, which `XDG_CACHE_HOME` names.
+    """Where what can be made again lies: `hushrec` in a service's cache folder, or else in the user's.
 
+    systemd names the first in `CACHE_DIRECTORY`, as a service may not write elsewhere, and `XDG_CACHE_HOME` the second.
     Nothing of a person ever lies there.
     """
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hushrec"
+    of_service = os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
+    return Path(of_service or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hushrec"
 
 
 def read_bounded(path: Path, largest_bytes: int) -> bytes:

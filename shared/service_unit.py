@@ -1,4 +1,4 @@
-"""A systemd unit for a process tree of ours: started again when it fails, and able to write in its folder alone.
+"""A systemd unit for a process tree of ours: started again when it fails; it can write in its folder and a cache alone.
 
 See systemd.service(5), systemd.exec(5) for what the keys mean; `systemd-analyze security` for what they leave open.
 """
@@ -34,6 +34,8 @@ Environment=OMP_NUM_THREADS=1
 NoNewPrivileges=yes
 ProtectSystem=strict
 ReadWritePaths={writable}
+# For an encoder that is unpacked before it is first used.
+CacheDirectory={program}
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectKernelTunables=yes

@@ -119,7 +119,7 @@ def unpacked_multilingual_e5() -> Path:
     except OSError as error:
         raise StorageFailed(
             f"{folder}: the encoder could not be unpacked ({error.strerror}); free 300 MB, or name another cache "
-            "folder in XDG_CACHE_HOME"
+            "folder in XDG_CACHE_HOME (of a service: CacheDirectory)"
         ) from None
     return folder
 

@@ -2,11 +2,12 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from shared.errors import Misconfigured, StorageFailed
-from shared.files import write_atomically
+from shared.files import cache_folder, write_atomically
 
 
 def full_disk(*_):
@@ -45,3 +46,24 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(Misconfigured, match="file/inside"):
         write_atomically(tmp_path / "file" / "inside", b"content")
+
+
+@pytest.mark.parametrize(
+    ("service", "own", "expected"),
+    [
+        ("/var/cache/hushrec-device", "/own", "/var/cache/hushrec-device/hushrec"),
+        ("/var/cache/one:/var/cache/two", "/own", "/var/cache/one/hushrec"),
+        ("", "/own", "/own/hushrec"),
+        (None, "", "/home/somebody/.cache/hushrec"),
+    ],
+)
+def test_a_service_has_a_cache_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, service: str | None, own: str, expected: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("XDG_CACHE_HOME", own)
+    if service is None:
+        monkeypatch.delenv("CACHE_DIRECTORY", raising=False)
+    else:
+        monkeypatch.setenv("CACHE_DIRECTORY", service)
+    assert cache_folder() == Path(expected)

@@ -44,6 +44,7 @@ def test_both_commands_write_one_and_say_where(tmp_path: Path) -> None:
         text = (folder / f"{unit}.service").read_text()
         assert f'up" "{folder}"' in text
         assert "User=root" in text
+        assert f"CacheDirectory={unit}" in text
 
 
 @pytest.mark.parametrize(("directory", "user"), [("a\nExecStart=x", "root"), ("plain", "root\nUser=y"), ("plain", "")])
