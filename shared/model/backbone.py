@@ -59,7 +59,11 @@ def load_backbone(federation: FederationFile, light: bool = False) -> Backbone:
             raise Misconfigured(f"backbone {folder}: expected a file {name}, found none; only safetensors are loaded")
         digest = _sha256(path)
         if pinned and digest != pinned:
-            raise Corrupt(f"backbone {path}: expected SHA-256 {pinned}, got {digest}; this is not the agreed encoder")
+            raise Corrupt(
+                f"backbone {path}: expected SHA-256 {pinned}, got {digest}; this is not the agreed encoder. Whoever "
+                "makes the federation file and means this one gives its digests in backbone.model_sha256 and "
+                "backbone.tokenizer_sha256"
+            )
         digests.append(digest)
     config = read_configuration(folder / "config.json")
     padding = config.get("pad_token_id")
