@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from client.contributing import Contributor
     from client.counting import Counted, count_met
     from client.device import Device
+    from client.enrolment import enroll, prepare
     from client.file_record import FileRecord
     from client.home import Home, create_home
     from client.interest import Controls, Interest, Levels, Profile
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from client.receipts import Receipts
     from client.recommender import Reason, Recommendation, Recommender, RecommendOptions, Strategy, reasons_in_words
     from client.secagg import Credentials, RoundRequest
-    from client.supernode import in_slot
+    from client.supernode import in_slot, run_node
     from shared.behaviour import BehaviourLog
 
 __getattr__, __dir__ = lazy_exports(
@@ -31,6 +32,7 @@ __getattr__, __dir__ = lazy_exports(
         "client.contributing": ("Contributor",),
         "client.counting": ("Counted", "count_met"),
         "client.device": ("Device",),
+        "client.enrolment": ("enroll", "prepare"),
         "client.loaded_release": ("LoadedRelease", "load_release"),
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
         "shared.behaviour": ("BehaviourLog",),
@@ -51,7 +53,7 @@ __getattr__, __dir__ = lazy_exports(
             "reasons_in_words",
         ),
         "client.secagg": ("Credentials", "RoundRequest"),
-        "client.supernode": ("in_slot",),
+        "client.supernode": ("in_slot", "run_node"),
     },
 )
 
@@ -85,9 +87,12 @@ __all__ = [
     "budget",
     "count_met",
     "create_home",
+    "enroll",
     "in_slot",
     "load_release",
     "make_client_app",
     "mend_device",
+    "prepare",
     "reasons_in_words",
+    "run_node",
 ]  # fmt: skip

@@ -22,7 +22,7 @@ _SHORTEST_SECONDS = 30.0
 _SET_CLOCK = "; set this device's clock"
 _CLOCKS_AGREE_SECONDS = 60.0  # well within what servers let pass
 _OTHER_TIME = {9, 10}  # OpenSSL's verdicts that a certificate is not valid yet, or no more
-_WAITS = httpx.Timeout(10.0, connect=5.0)
+_ANSWER_SECONDS, _CONNECT_SECONDS = 10.0, 5.0
 
 
 class Exchanged(NamedTuple):
@@ -65,7 +65,6 @@ class GatewayClient:
             verify=_context(authority),
             trust_env=False,
             follow_redirects=False,
-            timeout=_WAITS,
             headers={"accept-encoding": "identity", "user-agent": "hushrec"},
         )
 
@@ -82,8 +81,13 @@ class GatewayClient:
         """End the connection."""
         self._client.close()
 
-    def get(self, path: str, largest_bytes: int) -> bytes:
+    def get(self, path: str, largest_bytes: int, held_seconds: float = 0.0) -> bytes:
         """What lies at a path, asked for as a member where an identity is given.
+
+        Args:
+            path: with its query.
+            largest_bytes: of the answer.
+            held_seconds: for which the server may keep the question before it answers.
 
         Raises:
             NotYet: the server cannot be reached, is too slow, or has it not now.
@@ -91,7 +95,7 @@ class GatewayClient:
             Corrupt: the answer is larger than it may be, or no answer.
         """
         parts: list[bytes] = []
-        self._read("GET", path, None, self._signed("GET", path), largest_bytes, parts.append)
+        self._read("GET", path, None, self._signed("GET", path), largest_bytes, parts.append, held_seconds)
         return b"".join(parts)
 
     def download(self, path: str, size_bytes: int, write: Callable[[bytes], object]) -> None:
@@ -140,17 +144,19 @@ class GatewayClient:
         headers: Mapping[str, str],
         largest_bytes: int,
         write: Callable[[bytes], object],
+        held_seconds: float = 0.0,
     ) -> int:
-        with self._asked(method, path, content, headers) as answer:
+        with self._asked(method, path, content, headers, held_seconds) as answer:
             _check_status(path, answer.status_code, self._clock_note(answer))
             return _receive(path, answer, largest_bytes, write)
 
     @contextmanager
     def _asked(
-        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], held_seconds: float = 0.0
     ) -> Iterator[httpx.Response]:
+        waits = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS, read=_ANSWER_SECONDS + held_seconds)
         try:
-            with self._client.stream(method, path, content=content, headers=headers) as answer:
+            with self._client.stream(method, path, content=content, headers=headers, timeout=waits) as answer:
                 yield answer
         except httpx.TimeoutException:
             raise NotYet(f"{self._url}: expected an answer in time, got none; it is asked again later") from None

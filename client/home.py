@@ -194,6 +194,11 @@ class Home:
         return self.run / "api.json"
 
     @property
+    def news(self) -> Path:
+        """What the server has said that it has, while the device is up."""
+        return self.run / "news"
+
+    @property
     def logs(self) -> Path:
         """Folder of the processes' logs."""
         return self.run / "logs"

@@ -4,6 +4,7 @@ Each is tried by itself: none that fails keeps the others from happening, and ea
 """
 
 import logging
+import math
 import random
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership
+from client.news import NewsFile
 from client.releases import Releases, update_revocations
 from shared.enrolment import JoinAnswer, RejoinRequest
 from shared.errors import HushrecError
@@ -21,6 +23,9 @@ _LOGGER = logging.getLogger("client.maintenance")
 _DAY_SECONDS = 86_400.0
 _REJOIN_SECONDS = 3_600.0  # between two tries: a device that was revoked is refused for good
 _LEFT_OF_CERTIFICATE = 1 / 3
+_STEP_SECONDS = 1.0  # from one look at the news to the next; nothing is sent for it
+_CLOCK_SECONDS = 30.0
+_AGAIN_SECONDS = 60.0  # after the first look that failed; then doubling
 
 
 class MaintenanceLoop:
@@ -33,22 +38,37 @@ class MaintenanceLoop:
         membership: Membership,
         gateway: GatewayClient,
         now_seconds: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._home, self._identity, self._membership, self._gateway = home, identity, membership, gateway
         self._now_seconds = now_seconds
         self._releases = Releases(home, membership, gateway)
         self._said: dict[str, str] = {}
         self._now = self._renewal_due = self._rejoin_due = 0.0
         self._unknown = False  # whether the server does not know this device
+        self._news, self._heard = NewsFile(home.news), b""
+        self._look_at = self._clock_due = -math.inf
+        self._failures, self._looked = 0, False
 
     def __repr__(self) -> str:
         return f"MaintenanceLoop({self._membership!r})"
 
     def run(self, stop: threading.Event) -> None:
-        """Look after it every `poll_seconds` of its settings, give or take a fifth, until `stop`."""
+        """Look after it until `stop`: whenever the server tells of something new, else every `poll_seconds`."""
         while not stop.is_set():
-            self.run_once()
-            stop.wait(self._home.settings.poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+            if self._clock() >= self._clock_due:
+                self._clock_due = self._clock() + _CLOCK_SECONDS
+                self._try("clock", self._look_at_clock)
+            if self.due():
+                self.run_once()
+            stop.wait(_STEP_SECONDS)
+
+    def due(self) -> bool:
+        """Whether it is time, or the server has told of something new since this was asked last."""
+        heard, before = self._news.read(), self._heard
+        self._heard = heard
+        return self._clock() >= self._look_at or heard != before
 
     def run_once(self) -> None:
         """Look after everything once."""
@@ -60,6 +80,17 @@ class MaintenanceLoop:
             self._try("membership", self._rejoin)
         elif self._now >= self._renewal_due:
             self._try("certificate", self._renew)
+        self._look_at = self._clock() + self._wait_seconds()
+
+    def _wait_seconds(self) -> float:
+        """Until the next look of itself: spread, and the first one widely, so that devices do not look all at once."""
+        longest = self._home.settings.poll_seconds
+        self._failures = self._failures + 1 if any(self._said.values()) else 0
+        if self._failures:
+            longest = min(longest, _AGAIN_SECONDS * 2.0 ** min(self._failures - 1, 16))
+        lowest = 0.8 if self._failures or self._looked else 0.0
+        self._looked = True
+        return longest * random.uniform(lowest, 1.0)  # noqa: S311 - jitter, not a secret
 
     def _look_at_clock(self) -> None:
         self._now = self._now_seconds()

@@ -3,6 +3,16 @@
 What trains runs in a child that ends with its round; nothing of Flower's unpacks or starts anything on a device.
 """
 
-from client.supernode.slot import in_slot
+from typing import TYPE_CHECKING
 
-__all__ = ["in_slot"]
+from shared.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from client.supernode.serving import run_node
+    from client.supernode.slot import in_slot
+
+__getattr__, __dir__ = lazy_exports(
+    __name__, {"client.supernode.serving": ("run_node",), "client.supernode.slot": ("in_slot",)}
+)
+
+__all__ = ["in_slot", "run_node"]

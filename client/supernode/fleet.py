@@ -50,6 +50,7 @@ from flwr.supercore.primitives.asymmetric import public_key_to_bytes, sign_messa
 from flwr.supercore.runtime_version_compatibility import RuntimeVersionMetadata
 
 from client.gateway import GatewayClient
+from shared.enrolment import MailAnswer
 from shared.errors import Corrupt, NotYet, Refused
 from shared.files import write_atomically
 
@@ -79,6 +80,7 @@ _LARGEST_MESSAGE = 128 * 2**20
 _MOST_OBJECTS = 4_096
 _LONGEST_PULL_SECONDS = 60.0
 _OBJECT_WAIT_SECONDS = 0.1
+_FINAL = frozenset({400, 404, 405, 413, 415})  # to ask the same again would give the same
 
 
 class FleetClient:
@@ -140,6 +142,15 @@ class FleetClient:
         request = SendNodeHeartbeatRequest(node=self._node, heartbeat_interval=HEARTBEAT_DEFAULT_INTERVAL)
         if not self._ask("send-node-heartbeat", request, SendNodeHeartbeatResponse).success:
             raise NotYet("heartbeat: the server did not take it")
+
+    def wait_for_mail(self, within_seconds: int) -> MailAnswer:
+        """What the gateway says when a message waits for this node, or after so many seconds without one, or sooner.
+
+        Raises:
+            NotYet, Refused, Corrupt: see `GatewayClient.get`; or it is no such answer.
+        """
+        path = f"/v1/mail?within={within_seconds}"
+        return MailAnswer.decode(self._gateway.get(path, MailAnswer.largest_bytes, within_seconds))
 
     def pull(self) -> "Incoming | None":
         """The next message for this node, of which only the head is fetched; None when there is none.
@@ -256,7 +267,7 @@ class FleetClient:
         Raises:
             NotYet: the server cannot be reached or cannot answer now.
             Refused: it does not know this node, or the run is over.
-            Corrupt: the answer is none.
+            Corrupt: the answer is none, or the server says that the question is none.
         """
         path = f"/v1/fleet/{call}"
         headers = {"content-type": _PROTOBUF, "accept": _PROTOBUF, **self._version, **self._signed()}
@@ -273,6 +284,11 @@ class FleetClient:
             raise _StillPresent(
                 f"{call}: the server still takes an earlier process of this device for present; it lets go of it after "
                 "about a minute"
+            )
+        if status in _FINAL:
+            raise Corrupt(
+                f"{call}: the server says that this is no such call (status {status}), now and later; both sides have "
+                "to run the same version of Hushrec"
             )
         if status != 200:
             raise NotYet(f"{call}: the server cannot answer this now (status {status})")

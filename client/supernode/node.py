@@ -15,13 +15,13 @@ from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 
 from client.supernode.fleet import HEARTBEAT_SECONDS, FleetClient, Incoming
+from client.supernode.mail import Mailbox
 from client.supernode.round_proxy import RoundProxy
 from shared.errors import Corrupt, HushrecError, NotYet, Refused
 
 _LOGGER = logging.getLogger("client.supernode")
 
 BUSY_SECONDS = 60.0
-IDLE_POLL_SECONDS = 2.0
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 15.0
 _STRANGER_WAIT_SECONDS = 60.0
@@ -37,7 +37,7 @@ class Node:
         app: ClientApp,
         bundle: str,
         rounds: RoundProxy,
-        busy_poll_seconds: float,
+        mailbox: Mailbox,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Put a node together; it does not connect yet.
@@ -47,11 +47,11 @@ class Node:
             app: answers messages.
             bundle: hash of the only app bundle whose runs are answered: the one that names this version's own code.
             rounds: tells whether a round is under way, and gives up one whose next message is late.
-            busy_poll_seconds: between two looks for messages for a minute after each, and while a round is under way.
+            mailbox: waits for messages.
             clock: monotonic seconds.
         """
         self._fleet, self._app, self._bundle, self._rounds = fleet, app, bundle, rounds
-        self._busy_poll_seconds, self._clock = busy_poll_seconds, clock
+        self._mailbox, self._clock = mailbox, clock
         self._busy_until = 0.0
         self._bundles: dict[int, str] = {}  # of the runs asked about
         self._unread = ""  # why the last message was not read
@@ -67,6 +67,8 @@ class Node:
                 self._answer_all(stop)
             except HushrecError as reason:
                 failures += 1
+                if isinstance(reason, Refused):
+                    self._mailbox.refused()
                 wait = _wait_seconds(reason, failures)
                 _LOGGER.warning("%s; trying again in %.0f s", _one_line(reason), wait)
                 self._rounds.expire()
@@ -97,10 +99,10 @@ class Node:
         self._busy_until = self._clock() + BUSY_SECONDS
         return True
 
-    def poll_seconds(self) -> float:
-        """How long to wait before looking again."""
-        busy = self._rounds.under_way or self._clock() < self._busy_until
-        return self._busy_poll_seconds if busy else IDLE_POLL_SECONDS
+    @property
+    def busy(self) -> bool:
+        """Whether a round is under way, or a message came within the last minute."""
+        return self._rounds.under_way or self._clock() < self._busy_until
 
     def _answer_all(self, stop: threading.Event) -> None:
         """Answer messages until the connection fails, telling the server from time to time that the device is there."""
@@ -108,11 +110,11 @@ class Node:
         lost: list[HushrecError] = []
         beating = threading.Thread(target=self._beat, args=(over, lost), name="heartbeat", daemon=True)
         beating.start()
-        failures = 0
+        failures, due = 0, True
         try:
             while not stop.is_set() and not lost:
                 try:
-                    answered = self.step()
+                    answered = due and self.step()
                     failures = 0
                 except NotYet as reason:  # a server that restarts knows this node again
                     failures += 1
@@ -120,8 +122,8 @@ class Node:
                     _LOGGER.warning("%s; trying again in %.0f s", _one_line(reason), wait)
                     stop.wait(wait)
                     continue
-                if not answered:
-                    stop.wait(self.poll_seconds())
+                self._rounds.expire()
+                due = self._mailbox.wait(stop, self.busy, answered)
         finally:
             over.set()
         if lost:
@@ -133,6 +135,8 @@ class Node:
 
     def _beat(self, over: threading.Event, lost: list[HushrecError]) -> None:
         while not over.wait(HEARTBEAT_SECONDS * random.uniform(0.8, 1.0)):  # noqa: S311 - jitter, not a secret
+            if self._mailbox.kept_present:
+                continue
             try:
                 self._fleet.heartbeat()
             except NotYet as reason:

@@ -41,7 +41,7 @@ from shared.bundle import bundle_bytes, bundle_hash
 from shared.errors import Corrupt, Misconfigured, NotYet
 
 HOST = "127.0.0.1"  # the Control API knows no passwords: nothing but this machine may reach it
-TASK_POLL_SECONDS = 0.2
+TASK_POLL_SECONDS = 1.0  # from one look of SuperExec for a run to the next; each costs the SuperLink some milliseconds
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 

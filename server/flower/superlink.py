@@ -12,6 +12,9 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
+from flwr.supercore.error import FlowerError
+from flwr.supercore.object_store import NoObjectInStoreError
+from flwr.supercore.protobuf.translation import ProtobufTranslationMiddleware
 from flwr.supercore.routers.runtime.tracing import RuntimeTracingMiddleware
 from flwr.superlink import extensions
 from flwr.superlink import main as superlink
@@ -22,6 +25,7 @@ from flwr.superlink.routers.control.middlewares import (
     ControlSensitiveResponseMiddleware,
 )
 from flwr.superlink.routers.fleet.middlewares import FleetEventLogMiddleware
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +38,20 @@ _WITHOUT_EFFECT = (
     FleetEventLogMiddleware,
     RuntimeTracingMiddleware,
 )
-_ANSWERED_AT_ONCE = ("/v1/fleet/", "/v1/runtime/")
+_FLEET = "/v1/fleet/"
+# What Flower's handlers raise when a call names what is not there or is not made as it must be: whoever asks the same
+# again gets the same. Faults of the machine (a full disk, a locked database) are others, and stay faults.
+_OF_THE_CALL = (
+    AssertionError,
+    DataError,
+    IntegrityError,
+    LookupError,
+    NoObjectInStoreError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+_ANSWERED_AT_ONCE = (_FLEET, "/v1/runtime/")
 _all_middleware = superlink._get_middleware
 
 
@@ -58,6 +75,24 @@ class InOneTask:
 
         response = await self._usual.dispatch_func(request, inside)
         await response(scope, receive, send)
+
+
+class RefuseNonsense:
+    """Answers a node's call that Flower cannot make sense of with 400 instead of a fault: asking again is of no use."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        try:
+            await self._app(scope, receive, send)
+        except FlowerError:
+            raise
+        except _OF_THE_CALL:
+            if scope["type"] != "http" or not scope["path"].startswith(_FLEET):
+                raise
+            await Response(status_code=400)(scope, receive, send)
 
 
 class _Answer:
@@ -93,7 +128,13 @@ def _again(request: Request) -> Receive:
 
 def middleware() -> list[Middleware]:
     """What stands in front of every call of the SuperLink, outermost first."""
-    return [Middleware(InOneTask, one) for one in _all_middleware() if one.cls not in _WITHOUT_EFFECT]
+    front: list[Middleware] = []
+    for one in _all_middleware():
+        if one.cls is ProtobufTranslationMiddleware:  # inside it only answers in Flower's own words pass
+            front.append(Middleware(RefuseNonsense))
+        if one.cls not in _WITHOUT_EFFECT:
+            front.append(Middleware(InOneTask, one))
+    return front
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from shared.errors import NotYet
 
 # Segments of letters, digits, dot, underscore and hyphen, none of them of dots alone: no %, no //, no .., no host.
 _PATH = re.compile(rb"(/(?!\.+(/|$))[A-Za-z0-9._-]{1,128}){1,6}", re.ASCII)
-_QUERY = re.compile(rb"(after=[0-9]{1,9})?", re.ASCII)
+_QUERY = re.compile(rb"(after=[0-9]{1,9}|within=[0-9]{1,3})?", re.ASCII)
 _ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"transfer-encoding")
 FLEET = b"/v1/fleet/"
 _HELD = b"/v1/held/"  # what this server signed once and members give back

@@ -67,6 +67,14 @@ class Shelf:
             raise HttpError(503) from None
         return b'{"status":"known"}'
 
+    def publications(self) -> int:
+        """How many there are in the chain.
+
+        Raises:
+            Corrupt: the chain on disk is damaged.
+        """
+        return len(self._read().lines)
+
     def file(self, release: str, name: str) -> tuple[Path, int]:
         """Where a published file lies, and its size in bytes.
 

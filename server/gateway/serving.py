@@ -2,74 +2,80 @@
 
 import asyncio
 import logging
-from collections import Counter
+import socket
+from asyncio import sslproto
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import uvicorn
 
+from server.gateway.connections import ConnectionCounts, listeners, raise_descriptor_limit
 from server.gateway.guard import HEAD_BYTES
-from server.gateway.limits import address_prefix
-from server.gateway.routes import make_gateway
+from server.gateway.routes import Gateway, guarded
 from server.home import Home
 from shared.patient_http import HeadDeadlineProtocol
 
-_IDLE_SECONDS = 30  # longer than devices poll, so that they need not shake hands each time
+_IDLE_SECONDS = 30  # longer than a device in a round is silent, so that it need not shake hands each time
 _STOPPING_SECONDS = 1
-_MOST_CONNECTIONS, _MOST_OF_ONE_ADDRESS = 2048, 512
+_HANDSHAKE_SECONDS = 10.0
+_TLS_BUFFER_BYTES = 32_768  # of each connection; a record has 16 KiB at most, asyncio would set 256 KiB aside
 
-_open: Counter[str] = Counter()  # connections by address, of this process
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """Gives a connection up whose TLS handshake takes long."""
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        """Listen as usual, but for the handshake's time."""
+        if options.get("ssl") is not None:
+            options.setdefault("ssl_handshake_timeout", _HANDSHAKE_SECONDS)
+        return await super().create_server(*args, **options)
 
 
-class PatientProtocol(HeadDeadlineProtocol):
-    """Takes no more connections of one address than it should have."""
+class _Server(uvicorn.Server):
+    """Lets go of those who wait before it waits for them."""
 
-    _address = ""
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, unless its address has too many."""
-        super().connection_made(transport)
-        self._address = address_prefix(self.client[0]) if self.client else ""
-        _open[self._address] += 1
-        if _open[self._address] > _MOST_OF_ONE_ADDRESS:
-            transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a connection."""
-        _open[self._address] -= 1
-        if _open[self._address] <= 0:
-            del _open[self._address]
-        super().connection_lost(exc)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._stopping()
+        await super().shutdown(sockets)
 
 
 def serve_gateway(home: Home) -> None:
     """Serve until SIGTERM.
 
     Raises:
-        Misconfigured, Corrupt: a key, a certificate, the registry or the federation file cannot be read.
+        Misconfigured, Corrupt: a key, a certificate, the registry or the federation file cannot be read, or the port is
+            taken.
     """
     _keep_tracebacks_out()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_gateway(home),
-            host=home.settings.host,
-            port=home.settings.port,
-            http=PatientProtocol,
-            ws="none",
-            lifespan="on",
-            loop="asyncio",
-            ssl_certfile=home.server_certificate_path,
-            ssl_keyfile=home.server_key_path,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,  # else whoever asks could name another address
-            h11_max_incomplete_event_size=HEAD_BYTES,
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_keep_alive=_IDLE_SECONDS,
-            timeout_graceful_shutdown=_STOPPING_SECONDS,
-        )
+    limits = home.settings.limits
+    counts = ConnectionCounts(raise_descriptor_limit(limits.connections), limits.connections_per_address)
+    sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES
+    gateway = Gateway(home)
+    config = uvicorn.Config(
+        guarded(gateway, limits),
+        http=HeadDeadlineProtocol,
+        ws="none",
+        lifespan="on",
+        ssl_certfile=home.server_certificate_path,
+        ssl_keyfile=home.server_key_path,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,  # else whoever asks could name another address
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_STOPPING_SECONDS,
     )
-    server.run()
+    server = _Server(config, gateway.mail.close)
+    sockets: Sequence[socket.socket] = listeners(home.settings.host, home.settings.port, counts)
+    with asyncio.Runner(loop_factory=PatientLoop) as runner:
+        runner.run(server.serve(sockets=list(sockets)))
 
 
 def _keep_tracebacks_out() -> None:
@@ -79,6 +85,7 @@ def _keep_tracebacks_out() -> None:
         record.exc_info = None
         return True
 
-    logger = logging.getLogger("uvicorn.error")
-    logger.addFilter(without)
-    logger.setLevel(logging.WARNING)
+    for name in ("uvicorn.error", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.addFilter(without)
+        logger.setLevel(logging.WARNING)

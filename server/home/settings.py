@@ -32,7 +32,10 @@ class Limits(_Section):
 
     body_bytes: Annotated[int, Field(ge=65_536, le=2**30)] = 16 * 2**20
     requests_per_minute: Annotated[int, Field(ge=1)] = 6000
+    requests_per_device_minute: Annotated[int, Field(ge=60)] = 600
     joins_per_minute: Annotated[int, Field(ge=1)] = 60
+    connections: Annotated[int, Field(ge=16, le=1_000_000)] = 4096
+    connections_per_address: Annotated[int, Field(ge=4, le=1_000_000)] = 512
 
 
 class Schedule(_Section):
@@ -63,6 +66,7 @@ class ServerSettings(_Section):
     invitation_hours: Annotated[int, Field(ge=1, le=8760)] = 72
     certificate_days: Annotated[int, Field(ge=1, le=3660)] = 365
     log_format: LogFormat = "text"
+    hold_seconds: Annotated[int, Field(ge=5, le=240)] = 180
     limits: Limits = Limits()
     schedule: Schedule = Schedule()
 

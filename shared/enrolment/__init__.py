@@ -3,6 +3,7 @@
 from shared.enrolment.authority import SignedAuthority, sign_authority
 from shared.enrolment.invitation import CODE_BYTES, Invitation, fingerprint, fingerprint_text
 from shared.enrolment.joining import JoinAnswer, JoinRequest, OfferRequest, RejoinRequest
+from shared.enrolment.mail import MailAnswer
 from shared.enrolment.offer import Offer, SignedOffer, sign_offer
 from shared.enrolment.receipt import Receipt, sign_receipt
 from shared.enrolment.requests import SignedRequest, authorization, parse_authorization
@@ -13,6 +14,7 @@ __all__ = [
     "Invitation",
     "JoinAnswer",
     "JoinRequest",
+    "MailAnswer",
     "Offer",
     "OfferRequest",
     "Receipt",

@@ -82,7 +82,6 @@ def federated(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         deployment.call("server", "init", deployment.server, *ports, *federated.settings())
         deployment.call("server", "catalogue", deployment.server, items)
         deployment.start("server", "server", "up", deployment.server)
-        deployment.wait(
-            lambda: deployment.port in {port for _, port in deployment.listening()}, 60, "the gateway to listen"
-        )
+        # A gateway listens before devices can join.
+        deployment.call("server", "status", deployment.server, "--wait", 60)
         yield federated

@@ -31,7 +31,10 @@ class House:
 
 
 def make_house(folder: Path) -> House:
-    limits = Limits(body_bytes=65_536, requests_per_minute=10**6, joins_per_minute=10**6)
+    often = 10**6
+    limits = Limits(
+        body_bytes=65_536, requests_per_minute=often, requests_per_device_minute=often, joins_per_minute=often
+    )
     home = create_server(folder / "server", ServerSettings(name="House", limits=limits))
     control, superlink = FakeControl(), FakeSuperLink()
     app = make_gateway(home, control=control, superlink=superlink)

@@ -27,6 +27,7 @@ from flwr.proto.run_pb2 import GetRunResponse, Run
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree, iterate_object_tree
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 
+from shared.enrolment import MailAnswer
 from tests.support.gateways import Asked, Gateway, Reply
 
 NODE, RUN = 7, 5
@@ -73,11 +74,16 @@ class SuperLink:
         self._coming: dict[str, bytes] = {}
         self._awaited: list[Any] = []
         gateway.answers["/v1/fleet/"] = self._answer
+        gateway.answers["/v1/mail"] = self._tell
 
     def send(self, message: Message) -> None:
         """Have a message pulled next."""
         self.waiting.append(message)
         self._objects |= {name: part.deflate() for name, part in get_all_nested_objects(message).items()}
+
+    def _tell(self, asked: Asked) -> Reply:
+        told = MailAnswer(mail=bool(self.waiting), present=True, publications=0, revocations=0)
+        return Reply(told.encode())
 
     def _answer(self, asked: Asked) -> Reply:
         call = asked.path.rpartition("/")[2]

@@ -25,7 +25,7 @@ def test_a_new_device_has_its_folder_its_settings_its_keys_an_empty_store_and_an
     for path in home.directory.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
     assert home.settings.model_dump() == {
-        "host": "127.0.0.1", "port": 8787, "poll_seconds": 30.0, "busy_poll_seconds": 0.5,
+        "host": "127.0.0.1", "port": 8787, "poll_seconds": 3600.0, "busy_poll_seconds": 0.5,
         "ranker_idle_seconds": 600.0, "keyring": False,
     }  # fmt: skip
     assert home.policy() == home.answering_policy()

@@ -1,6 +1,7 @@
 """What a device looks after: each thing by itself, every failure one line, and the certificate before it ends."""
 
 import logging
+import threading
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,6 +10,7 @@ from client.enrolment import enroll, prepare
 from client.home import create_home
 from client.maintenance.loop import MaintenanceLoop
 from client.membership import Membership
+from client.news import NewsFile
 from shared.enrolment import JoinAnswer, RejoinRequest, sign_revocations
 from shared.federation import read_federation, write_toml
 from shared.secure_sum import issue_certificate
@@ -175,3 +177,61 @@ def test_a_certificate_of_another_registry_is_not_kept_from_rejoining_either(dev
     }
     care.run_once()
     assert Membership.load(device.home.membership) == device.membership
+
+
+def looks(device):
+    return device.gateway.paths().count("/v1/revocations")
+
+
+@pytest.fixture
+def timed(device):
+    """A loop by a clock that the test sets, and the event that ends it after so many steps."""
+    with device.membership.gateway(device.identity) as link:
+        loop = MaintenanceLoop(device.home, device.identity, device.membership, link, device.clock, lambda: device.now)
+        yield loop
+
+
+def test_it_looks_at_once_then_seldom_and_whenever_the_server_has_told_of_something_new(device, timed):
+    assert timed.due()
+    timed.run_once()
+    assert not timed.due()
+    news = NewsFile(device.home.news)
+    news.write(None)
+    assert timed.due()
+    timed.run_once()
+    assert not timed.due()
+    device.now += 0.79 * device.home.settings.poll_seconds
+    assert not timed.due()
+    device.now += 0.22 * device.home.settings.poll_seconds
+    assert timed.due()
+
+
+def test_what_failed_is_tried_again_soon_and_then_less_often(device, timed):
+    device.gateway.answers["/v1/revocations"] = lambda _: Reply(b"", 503)
+    waits = []
+    for _ in range(9):
+        timed.run_once()
+        began = device.now
+        while not timed.due():
+            device.now += 1.0
+        waits.append(device.now - began)
+    assert waits[0] <= 61
+    assert waits[1] <= 121
+    assert waits[2] > 120
+    assert max(waits) <= device.home.settings.poll_seconds + 1
+
+
+def test_the_loop_runs_until_it_is_stopped(device, timed):
+    class Stop(threading.Event):
+        steps = 0
+
+        def wait(self, timeout=None):
+            device.now += timeout
+            self.steps += 1
+            if self.steps == 100:
+                self.set()
+            return self.is_set()
+
+    NewsFile(device.home.news).write(None)
+    timed.run(Stop())
+    assert looks(device) >= 1

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from client.app import make_client_app
 from client.gateway import GatewayClient
 from client.supernode.fleet import FleetClient
-from client.supernode.node import BUSY_SECONDS, IDLE_POLL_SECONDS, Node
+from client.supernode.mail import Mailbox
+from client.supernode.node import BUSY_SECONDS, Node
 from shared.bundle import bundle_hash
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from tests.support import gateways
@@ -82,7 +83,7 @@ def fleet(gateway, tmp_path):
 @pytest.fixture
 def node(fleet, superlink, rounds):
     fleet.activate()
-    return Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.05)
+    return Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, Mailbox(fleet, 0.05))
 
 
 def only_an_error(superlink):
@@ -280,18 +281,29 @@ def test_a_reply_is_sent_again_when_the_server_is_away_for_a_moment(node, superl
     assert len(superlink.replies) == 1
 
 
-def test_a_device_looks_often_for_a_minute_after_a_message_and_seldom_otherwise(fleet, superlink, rounds):
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_call_that_the_server_says_is_none_is_not_made_again(node, superlink, rounds, caplog, status):
+    superlink.instead["push-messages"] = lambda _: Reply(b"", status)
+    superlink.send(question("query.share"))
+    assert node.step()
+    assert superlink.calls.count("push-messages") == 1
+    assert f"(status {status}), now and later" in caplog.text
+    assert works(node, superlink, rounds)
+
+
+def test_a_device_is_busy_in_a_round_and_for_a_minute_after_each_message(fleet, superlink, rounds):
     now = [100.0]
     fleet.activate()
-    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.05, clock=lambda: now[0])
-    assert node.poll_seconds() == IDLE_POLL_SECONDS
+    mailbox = Mailbox(fleet, 0.05)
+    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, mailbox, clock=lambda: now[0])
+    assert not node.busy
     superlink.send(question("query.hello"))
     node.step()
-    assert node.poll_seconds() == 0.05
+    assert node.busy
     now[0] += BUSY_SECONDS + 1
-    assert node.poll_seconds() == IDLE_POLL_SECONDS
+    assert not node.busy
     rounds.under_way = True
-    assert node.poll_seconds() == 0.05
+    assert node.busy
 
 
 def test_a_process_after_a_killed_one_takes_up_the_number_it_had(fleet, superlink):
@@ -308,7 +320,7 @@ def test_without_that_number_it_says_why_it_waits(fleet, superlink):
 
 
 def test_it_connects_answers_and_says_good_bye(fleet, superlink, rounds):
-    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.02)
+    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, Mailbox(fleet, 0.02))
     superlink.send(question("query.hello"))
     stop = threading.Event()
     running = threading.Thread(target=node.run, args=(stop,))
@@ -328,7 +340,8 @@ def test_a_server_that_does_not_know_the_device_is_asked_seldom_and_the_log_says
 ):
     monkeypatch.setattr("client.supernode.node._FIRST_WAIT_SECONDS", 0.01)
     superlink.instead["activate-node"] = lambda _: Reply(b"", 403)
-    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, 0.02)
+    news = []
+    node = Node(fleet, make_client_app(lambda _: rounds), bundle_hash(), rounds, Mailbox(fleet, 0.02, news.append))
     stop = threading.Event()
     running = threading.Thread(target=node.run, args=(stop,))
     with caplog.at_level(logging.INFO):
@@ -339,4 +352,5 @@ def test_a_server_that_does_not_know_the_device_is_asked_seldom_and_the_log_says
         stop.set()
         running.join(10)
     assert "does not know this device" in caplog.text
+    assert set(news) == {None}  # for whoever looks after the device
     assert "trying again in" in caplog.text

@@ -16,16 +16,19 @@ from flwr.proto.fleet_pb2 import (
     ActivateNodeResponse,
     PullMessagesRequest,
     PullMessagesResponse,
+    PushMessagesRequest,
     RegisterNodeFleetRequest,
 )
+from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PullObjectRequest, PushObjectRequest
 from flwr.proto.node_pb2 import Node
 from flwr.proto.run_pb2 import GetRunRequest
 from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER, FLEET_HTTP_SIGNATURE_HEADER
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes, sign_message
 from flwr.superlink import main as superlink
+from sqlalchemy.exc import OperationalError
 from starlette.middleware import Middleware
 
-from server.flower.superlink import InOneTask, middleware
+from server.flower.superlink import InOneTask, RefuseNonsense, middleware
 
 PROTOBUF = {"content-type": "application/protobuf", "accept": "application/protobuf"}
 
@@ -43,7 +46,9 @@ def test_only_what_has_no_effect_here_is_left_out() -> None:
         "FleetEventLogMiddleware",
         "RuntimeTracingMiddleware",
     }
-    assert ours == [name for name in every if name in ours]
+    assert [name for name in ours if name != RefuseNonsense.__name__] == [name for name in every if name in ours]
+    translating = ours.index("ProtobufTranslationMiddleware")
+    assert ours[translating - 1] == RefuseNonsense.__name__  # further inside, its answer would not count as one
     assert {"NodeAuthMiddleware", "ControlAuthenticationMiddleware", "ProtobufTranslationMiddleware"} <= set(ours)
 
 
@@ -104,3 +109,50 @@ def test_every_call_is_answered_as_flowers_own_command_answers_it(monkeypatch: p
     assert ours[0][0] == 200
     assert not PullMessagesResponse.FromString(ours[0][1]).messages_list
     assert {status for status, _, _ in ours} >= {200, 400, 401, 404, 415}
+
+
+async def activated(link: FastAPI, key: ec.EllipticCurvePrivateKey) -> Node:
+    """A node that registered itself."""
+    link.state.enable_supernode_auth = False
+    mine = public_key_to_bytes(key.public_key())
+    register = RegisterNodeFleetRequest(public_key=mine).SerializeToString()
+    await ask(link, "/v1/fleet/register-node", register, signed(key))
+    activate = ActivateNodeRequest(public_key=mine, heartbeat_interval=30).SerializeToString()
+    answer = await ask(link, "/v1/fleet/activate-node", activate, signed(key))
+    return Node(node_id=ActivateNodeResponse.FromString(answer.content).node_id)
+
+
+def test_what_a_node_says_that_makes_no_sense_is_its_own_fault_and_not_the_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link, key = app(monkeypatch, middleware), ec.generate_private_key(ec.SECP384R1())
+
+    async def talk() -> list[int]:
+        node = await activated(link, key)
+        asked = [
+            ("push-messages", PushMessagesRequest(node=node)),
+            ("push-messages", PushMessagesRequest(node=node, messages_list=[{}], message_object_trees=[{}])),
+            ("pull-object", PullObjectRequest(node=node, run_id=5, object_id="ab")),
+            ("pull-object", PullObjectRequest(node=node, run_id=2**64 - 1)),
+            ("push-object", PushObjectRequest(node=node, run_id=5, object_id="ab", object_content=b"x")),
+            ("confirm-message-received", ConfirmMessageReceivedRequest(node=node, run_id=5, message_object_id="z")),
+        ]
+        answers = [await ask(link, f"/v1/fleet/{call}", one.SerializeToString(), signed(key)) for call, one in asked]
+        assert {answer.content for answer in answers} == {b""}
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(talk()) == [400] * 6
+
+
+def test_a_fault_of_the_machine_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    link, key = app(monkeypatch, middleware), ec.generate_private_key(ec.SECP384R1())
+
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    async def talk() -> int:
+        pull = PullMessagesRequest(node=await activated(link, key)).SerializeToString()
+        monkeypatch.setattr("flwr.superlink.servicer.fleet.fleet_handlers.pull_messages", full)
+        return (await ask(link, "/v1/fleet/pull-messages", pull, signed(key))).status_code
+
+    assert asyncio.run(talk()) == 500
