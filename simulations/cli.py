@@ -299,6 +299,7 @@ def bench(
     page: Annotated[
         Path | None, typer.Option("--page", metavar="FILE", help="Measure nothing: draw what --history keeps.")
     ] = None,
+    devices: Annotated[int | None, typer.Option(metavar="N", help="How many, where a benchmark lets one say.")] = None,
     history: Annotated[
         Path, typer.Option(metavar="DIR", help="Files that `bench --json` wrote, one for each commit.")
     ] = Path("simulations/benchmarks/history"),
@@ -321,9 +322,12 @@ def bench(
         from simulations.benchmarks import beside, machine_facts, read_earlier
         from simulations.report import Progress
 
-        earlier = {} if against is None else read_earlier(against)
+        earlier, chosen = {} if against is None else read_earlier(against), _chosen(names, BENCHMARKS)
+        if devices is not None and not any(BENCHMARKS[name].takes_devices for name in chosen):
+            takers = ", ".join(name for name, row in BENCHMARKS.items() if row.takes_devices)
+            raise Misconfigured(f"--devices: expected with {takers}, got {', '.join(chosen)}")
         with Progress.on_terminal() as progress:
-            records = {name: BENCHMARKS[name].load()(progress) for name in _chosen(names, BENCHMARKS)}
+            records = {name: BENCHMARKS[name].measure(progress, devices) for name in chosen}
         found = {name: beside(record, earlier[name]) for name, record in records.items() if name in earlier}
         if as_json:
             from simulations.report import plain_values

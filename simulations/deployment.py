@@ -111,7 +111,12 @@ class Deployment:
 
     def resident_bytes(self, part: str) -> int:
         """Memory of all processes of a started part, pages shared with others counted in part."""
-        return sum(map(_resident_bytes, self.pids(part=part)))
+        return sum(map(self.resident_bytes_of, self.pids(part=part)))
+
+    @staticmethod
+    def resident_bytes_of(pid: int) -> int:
+        """Memory of one process, pages shared with others counted in part; 0 when it is gone."""
+        return _resident_bytes(pid)
 
     def listening(self, words: str = "") -> set[tuple[str, int]]:
         """(address, port) of every TCP socket that processes of this deployment listen on."""

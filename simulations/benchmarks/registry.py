@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from simulations.report import Progress
 
-    Measure = Callable[[Progress], dict[str, Any]]
+    Measure = Callable[..., dict[str, Any]]
 
 
 class Benchmark(NamedTuple):
@@ -18,16 +18,23 @@ class Benchmark(NamedTuple):
         module: of `simulations.benchmarks`, where it stands.
         function: that measures; takes where it shows its progress, and gives what it found by name.
         summary: what it measures.
+        takes_devices: whether it also takes `devices`, how many there are.
     """
 
     module: str
     function: str
     summary: str
+    takes_devices: bool = False
 
     def load(self) -> "Measure":
         """The function."""
         measure: Measure = getattr(importlib.import_module(f"simulations.benchmarks.{self.module}"), self.function)
         return measure
+
+    def measure(self, progress: "Progress", devices: int | None = None) -> dict[str, Any]:
+        """What it finds; with so many devices, if it takes them."""
+        sizes = {"devices": devices} if self.takes_devices and devices is not None else {}
+        return self.load()(progress, **sizes)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
@@ -64,5 +71,8 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         ),
         "scale": Benchmark("scale", "benchmark_scale", "how costs grow with devices, items and numbers that train"),
         "secure-sum": Benchmark("secure_sum", "secure_sum", "the private sum beside flwr's SecAgg+ and one AES pass"),
+        "server": Benchmark(
+            "server", "benchmark_server", "what idle devices cost a server, in processes of its own", takes_devices=True
+        ),
     }
 )

@@ -234,10 +234,10 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
 
 
 def test_bench_lists_and_runs_what_is_registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def encoder(progress: Any) -> dict[str, Any]:
+    def encoder(progress: Any, devices: int | None) -> dict[str, Any]:
         return {"texts_per_second": 100.0}
 
-    row = SimpleNamespace(summary="texts encoded per second", load=lambda: encoder)
+    row = SimpleNamespace(summary="texts encoded per second", measure=encoder, takes_devices=False)
     monkeypatch.setattr("simulations.benchmarks.BENCHMARKS", {"encoder": row})
     assert call("bench", "--list").stdout == "encoder  texts encoded per second\n"
     said = json.loads(call("bench", "--json").stdout)
@@ -252,6 +252,7 @@ def test_bench_lists_and_runs_what_is_registered(monkeypatch: pytest.MonkeyPatch
     assert "now / before" in call("bench", "--against", str(kept)).stdout
     assert call("bench", "--against", str(tmp_path / "absent")).exit_code == 2
     assert call("bench", "decoder").exit_code == 2
+    assert call("bench", "encoder", "--devices", "3").exit_code == 2
 
 
 def test_report_draws_the_page_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import torch
 
 from simulations.accelerator import CPU
 from simulations.benchmarks import BENCHMARKS
+from simulations.benchmarks.registry import Benchmark
 from simulations.benchmarks.round import accelerator_figures
 from simulations.benchmarks.timing import median_milliseconds, slope_on_log_axes
 from simulations.report import Progress
@@ -27,6 +28,15 @@ def test_every_benchmark_is_where_the_registry_says_and_says_what_it_measures() 
     for row in BENCHMARKS.values():
         assert row.summary
         assert (row.load().__doc__ or "").splitlines()[0].endswith(".")
+
+
+def test_how_many_devices_there_are_is_told_to_a_benchmark_that_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, int]] = []
+    monkeypatch.setattr(Benchmark, "load", lambda _: lambda progress, **sizes: told.append(sizes) or {})
+    for takes in (False, True):
+        for devices in (None, 7):
+            Benchmark("m", "f", "s", takes).measure(Progress(), devices)
+    assert told == [{}, {}, {}, {"devices": 7}]
 
 
 def test_the_grid_is_measured_copied_and_serialised() -> None:
