@@ -60,7 +60,6 @@ class _Server:
         answers: dict[Task, tuple[int, int]] = {_TASK: (len(told), max(told))} if told else {}
         return sign_receipt(self.key, self.device, answers, 0).encode()
 
-
     def post(self, path: str, content: bytes, largest_bytes: int) -> bytes:
         """A receipt that is given back changes nothing: what this server says is what it wants to say."""
         return self.get(path, largest_bytes)
