@@ -7,7 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("client", "server", "shared", "simulations")
-COMMANDS = ("client/cli/commands.py", "server/cli/commands.py", "simulations/cli.py")  # named after what is typed
+COMMANDS = (
+    "client/cli/commands.py",
+    "server/cli/commands.py",
+    "simulations/cli/federations.py",
+    "simulations/cli/measurements.py",
+)  # named after what is typed
 TWICE = {
     "Home": "the folder of a device and that of a server: alike in kind, and neither side ever sees the other's",
     "Releases": "what a device fetched and what a server published: the two ends of one chain",

@@ -1,0 +1,14 @@
+"""`hushrec-simulate`: turns options into calls and results into tables, JSON and exit statuses. No arithmetic here."""
+
+import os
+
+from simulations.cli import federations, measurements
+from simulations.cli.options import app
+
+__all__ = ["app", "federations", "main", "measurements"]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+    app(prog_name="hushrec-simulate")
