@@ -1,5 +1,14 @@
 """The command `hushrec-server`."""
 
-from server.cli.commands import main
+import os
 
-__all__ = ["main"]
+from server.cli import commands, publishing, watching
+from server.cli.options import app
+
+__all__ = ["app", "commands", "main", "publishing", "watching"]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+    app(prog_name="hushrec-server")

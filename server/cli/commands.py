@@ -5,7 +5,6 @@ What is slow to import is imported by the command that needs it, so that the oth
 
 import dataclasses
 import logging
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,31 +13,15 @@ from typing import Annotated
 import typer
 
 from server.cli import terminal
-from server.cli.publishing import republish, shown
-from server.cli.watching import (
-    PROGRAM,
-    Directory,
-    export_monitoring,
-    log_to_terminal,
-    open_console,
-    pause_schedule,
-    resume_schedule,
-    write_service,
-)
+from server.cli.options import PROGRAM, Directory, app, log_to_terminal
 from server.doctor import check_server as check_home
 from server.doctor import repair_server as mend_home
 from server.home import Home, federation_text, settings_of
 from server.home import create_server as make_home
-from shared.cli import Debug, Json, command_group, exit_on_error, print_json, progress_bar
+from shared.cli import Debug, Json, exit_on_error, print_json, progress_bar
 from shared.enrolment import fingerprint, fingerprint_text
 from shared.errors import Misconfigured
 from shared.recipe import Facts
-
-app = command_group("The server of a federation: who takes part, what is trained, what is released.")
-
-ReleaseName = Annotated[
-    str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first 8 digits do.")
-]
 
 
 @app.command()
@@ -247,89 +230,3 @@ def status(
             wait_until_up(home, wait)
         found = server_status(home, time.time())
         print_json(found) if as_json else print_status(found, devices)
-
-
-@app.command()
-def backup(
-    directory: Directory,
-    archive: Annotated[Path, typer.Argument(metavar="FILE", help="A new file outside the server's folder.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Save everything a server cannot make anew, keys included, in one archive; the server may be up."""
-    with exit_on_error(PROGRAM, debug):
-        from server.backup import back_up
-
-        manifest = back_up(Home.open(directory), archive)
-        terminal.print_report(
-            {"archive": str(archive.absolute()), "files": len(manifest.files), "bytes": manifest.size_bytes}, as_json
-        )
-        terminal.advise(f"it holds the server's private keys: keep {archive} where nobody else reads it")
-
-
-@app.command()
-def restore(
-    archive: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote.")],
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or an empty folder.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Make a server's folder of an archive. Whatever was newer, devices give back once the server is up."""
-    with exit_on_error(PROGRAM, debug):
-        from server.backup import restore as restore_from
-
-        home, manifest = restore_from(archive, directory)
-        for finding in check_home(home.directory, replay=False):
-            terminal.advise(f"warning: {finding}")
-        terminal.print_report(
-            {
-                "directory": str(home.directory),
-                "saved": terminal.moment(manifest.made_seconds),
-                "files": len(manifest.files),
-            },
-            as_json,
-        )
-        terminal.advise(f"run it in one place only; next: hushrec-server up {directory}")
-
-
-@app.command()
-def releases(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
-    """List what was released, newest last."""
-    with exit_on_error(PROGRAM, debug):
-        home = Home.open(directory)
-        from server.releases import Releases
-
-        found = [shown(publication) for publication in Releases(home).all()]
-        if as_json:
-            return print_json({"releases": found})
-        rows = [
-            (one["sequence"], one["release"], terminal.moment(one["published_seconds"]), one["why"]) for one in found
-        ]
-        terminal.print_table(("number", "release", "published", "why"), rows)
-
-
-@app.command()
-def promote(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
-    """Publish a release that is there, but not the current one, as the current one."""
-    with exit_on_error(PROGRAM, debug):
-        republish(directory, release, "promote", as_json)
-
-
-@app.command()
-def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
-    """Publish an older release again, so that devices go back to it."""
-    with exit_on_error(PROGRAM, debug):
-        republish(directory, release, "rollback", as_json)
-
-
-app.command("pause")(pause_schedule)
-app.command("resume")(resume_schedule)
-app.command("console")(open_console)
-app.command("monitoring")(export_monitoring)
-app.command("service")(write_service)
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-    app(prog_name="hushrec-server")

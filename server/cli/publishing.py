@@ -1,25 +1,107 @@
-"""What the commands about releases have in common."""
+"""The commands about what is kept and published: releases, going back, backups."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import typer
+
+from server.cli import terminal
+from server.cli.options import PROGRAM, Directory, app
+from server.doctor import check_server as check_home
 from server.home import Home
-from shared.cli import print_json
+from shared.cli import Debug, Json, exit_on_error, print_json
+
+ReleaseName = Annotated[
+    str, typer.Argument(metavar="RELEASE", help="Digest as `releases` prints it; its first 8 digits do.")
+]
 
 
-def republish(directory: Path, release: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
+@app.command()
+def backup(
+    directory: Directory,
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="A new file outside the server's folder.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Save everything a server cannot make anew, keys included, in one archive; the server may be up."""
+    with exit_on_error(PROGRAM, debug):
+        from server.backup import back_up
+
+        manifest = back_up(Home.open(directory), archive)
+        terminal.print_report(
+            {"archive": str(archive.absolute()), "files": len(manifest.files), "bytes": manifest.size_bytes}, as_json
+        )
+        terminal.advise(f"it holds the server's private keys: keep {archive} where nobody else reads it")
+
+
+@app.command()
+def restore(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="What `backup` wrote.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or an empty folder.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make a server's folder of an archive. Whatever was newer, devices give back once the server is up."""
+    with exit_on_error(PROGRAM, debug):
+        from server.backup import restore as restore_from
+
+        home, manifest = restore_from(archive, directory)
+        for finding in check_home(home.directory, replay=False):
+            terminal.advise(f"warning: {finding}")
+        terminal.print_report(
+            {
+                "directory": str(home.directory),
+                "saved": terminal.moment(manifest.made_seconds),
+                "files": len(manifest.files),
+            },
+            as_json,
+        )
+        terminal.advise(f"run it in one place only; next: hushrec-server up {directory}")
+
+
+@app.command()
+def releases(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+    """List what was released, newest last."""
+    with exit_on_error(PROGRAM, debug):
+        home = Home.open(directory)
+        from server.releases import Releases
+
+        found = [_shown(publication) for publication in Releases(home).all()]
+        if as_json:
+            return print_json({"releases": found})
+        rows = [
+            (one["sequence"], one["release"], terminal.moment(one["published_seconds"]), one["why"]) for one in found
+        ]
+        terminal.print_table(("number", "release", "published", "why"), rows)
+
+
+@app.command()
+def promote(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
+    """Publish a release that is there, but not the current one, as the current one."""
+    with exit_on_error(PROGRAM, debug):
+        _republish(directory, release, "promote", as_json)
+
+
+@app.command()
+def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, debug: Debug = False) -> None:
+    """Publish an older release again, so that devices go back to it."""
+    with exit_on_error(PROGRAM, debug):
+        _republish(directory, release, "rollback", as_json)
+
+
+def _republish(directory: Path, release: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
     """Publish a release that is there once more, and say so."""
     home = Home.open(directory)
     from server.releases import Releases
 
     released = Releases(home)
-    facts = shown(released.promote(release) if how == "promote" else released.rollback(release))
+    facts = _shown(released.promote(release) if how == "promote" else released.rollback(release))
     if as_json:
         return print_json(facts)
     print(f"{facts['release']}: current from now on, as number {facts['sequence']}")
 
 
-def shown(publication: Any) -> dict[str, Any]:
+def _shown(publication: Any) -> dict[str, Any]:
     """A publication without its files and signature."""
     names = ("sequence", "release", "federation", "published_seconds", "why")
     return {name: getattr(publication, name) for name in names}

@@ -10,25 +10,15 @@ from typing import Annotated, Literal
 import typer
 
 from server.cli import terminal
+from server.cli.options import PROGRAM, Directory, app, log_to_terminal
 from server.home import Home
-from server.logs import formatter
 from shared.cli import Debug, Json, exit_on_error, print_json
 from shared.files import write_atomically
 from shared.service_unit import write_unit
 
-PROGRAM = "hushrec-server"
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")]
-
-
-def log_to_terminal(home: Home, level: int) -> None:
-    """Let this process log on standard error, as the server's settings say."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(home.settings.log_format))
-    logging.basicConfig(handlers=[handler], level=level)
-
-
-def pause_schedule(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+@app.command()
+def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Let the schedule order no further rounds; one that is ordered goes on."""
     with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
@@ -38,7 +28,8 @@ def pause_schedule(directory: Directory, as_json: Json = False, debug: Debug = F
         print(f"{directory}: the schedule is paused; hushrec-server resume {directory} lets it go on")
 
 
-def resume_schedule(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
+@app.command()
+def resume(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
     """Let a paused schedule go on."""
     with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
@@ -49,7 +40,8 @@ def resume_schedule(directory: Directory, as_json: Json = False, debug: Debug = 
         print(f"{directory}: " + (f"a round every {every:g} h" if every else "no schedule: schedule.every_hours is 0"))
 
 
-def open_console(
+@app.command()
+def console(
     directory: Directory,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Of this machine alone; 0 for any that is free.")] = 9445,
     as_json: Json = False,
@@ -73,7 +65,8 @@ def open_console(
         serve_console(home, port, ready)
 
 
-def export_monitoring(
+@app.command()
+def monitoring(
     directory: Directory,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the files.")],
     as_json: Json = False,
@@ -88,7 +81,8 @@ def export_monitoring(
         print_json({"written": written}) if as_json else print("\n".join(written))
 
 
-def write_service(
+@app.command()
+def service(
     directory: Directory,
     user: Annotated[str | None, typer.Option(help="Account that it runs as; yours when left out.")] = None,
     as_json: Json = False,

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from client.cli.commands import app as device
-from server.cli.commands import app as server
+from server.cli import app as server
 from simulations.cli import app as simulate
 
 ROOT = Path(__file__).parents[2]

@@ -10,6 +10,8 @@ PACKAGES = ("client", "server", "shared", "simulations")
 COMMANDS = (
     "client/cli/commands.py",
     "server/cli/commands.py",
+    "server/cli/publishing.py",
+    "server/cli/watching.py",
     "simulations/cli/federations.py",
     "simulations/cli/measurements.py",
 )  # named after what is typed

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from client.cli.commands import app as device_app
 from client.home import create_home
-from server.cli.commands import app as server_app
+from server.cli import app as server_app
 from server.home import create_server
 from shared.errors import Misconfigured
 from shared.service_unit import write_unit

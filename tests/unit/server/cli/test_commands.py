@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from server.aggregation import Phase
-from server.cli.commands import app
+from server.cli import app
 from server.home import Home, create_server
 from server.instance_lock import instance_lock
 from server.training import RoundReport
