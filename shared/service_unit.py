@@ -75,14 +75,16 @@ def write_unit(program: str, directory: Path, description: str, user: str) -> Pa
     """
     command = Path(sys.executable).parent / program
     for what, text in (("folder", str(directory)), ("account", user), ("description", description)):
-        if not text.isprintable() or not text:
-            raise Misconfigured(f"{what}: expected printable characters for a unit of systemd, got {text!r}")
+        if not text.isprintable() or not text or text.endswith("\\"):  # which would join the line to the next
+            raise Misconfigured(
+                f"{what}: expected printable characters for a unit of systemd, the last one no backslash, got {text!r}"
+            )
     path = directory / f"{program}.service"
     content = _UNIT.format(
         program=program,
         name=path.name,
         description=_plain(description),
-        user=user,
+        user=_plain(user),
         start=" ".join(_word(part) for part in (str(command), "up", str(directory))),
         directory=_plain(str(directory)),
         writable=_quoted(str(directory)),

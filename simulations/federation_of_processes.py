@@ -76,7 +76,7 @@ def show_federation(
         f"evaluation.every_rounds={rounds}",
         "sum.dropout_share=0.3",
     )
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, mode=0o700)  # the console's token stands in a log
     with Deployment(folder) as there:
         with progress.stage("starting a server and devices", total=devices) as stage:
             homes, _ = start_federation(there, devices, settings, stage.advance)

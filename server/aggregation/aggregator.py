@@ -52,10 +52,11 @@ class SumRequest:
         return self.terms.configuration.dimension
 
     def can_miss(self, missing: int, asked: int, answered: int) -> bool:
-        """Whether a sum over these answers need not wait long for the missing ones, of so many asked for.
+        """Whether a sum of those who have joined it need not wait long for the missing ones, of so many asked.
 
         So many as may drop out of a sum can be missed, and always one: else each device that goes away while it is
-        asked would cost a small cohort the deadline.
+        asked would cost a small cohort the deadline. Who has not joined is in no roster, and takes nothing from what
+        the sum survives later.
         """
         few = max(1, asked * self.terms.configuration.dropout_ppm // PPM)
         return missing <= few and answered >= self.minimum

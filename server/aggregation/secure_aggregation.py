@@ -3,6 +3,7 @@
 The ideal sum, for simulations, is what the secure one amounts to: the same noised words, added without masks.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from server.logs import log_line
 from shared.errors import Corrupt, NotYet, Refused
 from shared.secure_sum import RoundConfiguration, SumParameters
 from shared.tasks import Task
+
+_JOIN = "train.join"
 
 Take = Callable[[CohortMember, bytes], None]
 Answered = Callable[[Task, int, Collection[str]], None]
@@ -177,7 +180,7 @@ class _Calls:
         content = RecordDict(dict(self._request.content))
         content["sum"] = ConfigRecord({"configuration": self._request.terms.configuration.encode()})
         questions = dict.fromkeys(self._cohort, content)
-        return self._exchange("train.join", questions, self._request.deadline_seconds, take, self._request.wanted)
+        return self._exchange(_JOIN, questions, self._request.deadline_seconds, take, self._request.wanted)
 
     def ask(
         self,
@@ -204,9 +207,12 @@ class _Calls:
         started = self._clock.now()
         phase = Phase(self._request.task, self._request.round_number, message_type, len(questions), None)
         self._on_phase(phase)
+        # Who joins no sum costs nothing. Later, each that is missing takes from what the sum survives, and devices have
+        # paid: so there everybody has all the time there is.
+        joining = message_type == _JOIN
         replies = Exchange(self._grid, messages, self._clock).replies(
             seconds,
-            self._request.straggler_seconds,
+            self._request.straggler_seconds if joining else math.inf,
             lambda missing: self._request.can_miss(missing, len(questions), len(through)),
         )
         for node, reply in replies:

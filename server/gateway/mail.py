@@ -78,8 +78,10 @@ class MailRoom:
             self._answer(node, True)
 
     def forget_messages(self) -> None:
-        """Nobody knows any more who has a message: whoever has waited for long enough asks."""
+        """Nobody knows any more who has a message, and nobody is kept present: all who wait are told to ask."""
         self._with_messages, self._kept = None, frozenset()
+        for node in list(self._waiting):
+            self._answer(node, True)
 
     def keep(self, present: frozenset[int]) -> None:
         """These are kept present from now on; who was and is no more hears of it at once."""

@@ -132,9 +132,9 @@ class RunController:
             return
         # A folder that was half unpacked when its process was killed would fail every later run.
         shutil.rmtree(self._home.flower_home / "apps", ignore_errors=True)
+        self._leaving = serverapp_pid(self._home)  # before there can be a new one
         self._run = self._control.start_run({"home": str(self._home.directory)})
         self._rounds_before = read_progress(self._home).round
-        self._leaving = serverapp_pid(self._home)
         self._started, self._ask_due = now, now + _ASK_SECONDS
         self._runs += 1
         log_line("run started", run=self._run, until=self._order.until if self._order else 0)

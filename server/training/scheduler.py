@@ -101,20 +101,19 @@ class Scheduler:
         waits_for = self._waits_for(self._now_seconds())
         if waits_for:
             return self._keep(waits_for=waits_for)
-        skipped = read_progress(self._home).skipped
-        try:
-            order = submit_job(self._home, 1)
-        except HushrecError as reason:  # no release yet, or no round is left
-            return self._keep(waits_for=str(reason))
-        now = self._now_seconds()
-        log_line("scheduled", until=order.until)
-        within_a_day = [then for then in self._state.ordered_seconds if now - then < _DAY_SECONDS]
-        self._keep(
+        before, now = self._state, self._now_seconds()
+        within_a_day = [then for then in before.ordered_seconds if now - then < _DAY_SECONDS]
+        self._keep(  # first: a server that ends before the order stands rather orders it late than twice
             ordered_seconds=(*within_a_day, now),
-            skipped_before=skipped,
+            skipped_before=read_progress(self._home).skipped,
             judged=False,
             waits_for="the round that is ordered",
         )
+        try:
+            order = submit_job(self._home, 1)
+        except HushrecError as reason:  # no release yet, or no round is left
+            return self._keep(**before.model_copy(update={"waits_for": str(reason)}).model_dump())
+        log_line("scheduled", until=order.until)
 
     def _judge(self) -> None:
         """Whether the last round of the schedule had a sum."""

@@ -104,6 +104,7 @@ def run_sweep(
     best = [f"{key}={value}" for key, value in study.best_params.items()]
     evaluations = [evaluate(train(wishes).scorer, world.split.test) for wishes in ([], best)]
     folder.joinpath("sweep.png").write_bytes(_picture(study))
+    trainings = len(study.trials) + len(evaluations)
     figures = [float(np.nanmean(judged_by(evaluation))) for evaluation in evaluations]
     return {
         "data": spec,
@@ -113,7 +114,7 @@ def run_sweep(
         "recipe": figures[0],
         "tuned": figures[1],
         "tuned_over_recipe": share_kept(evaluations[1:], evaluations[:1]),
-        "spent": spent_by_tuning(settings.privacy.user_epsilon, settings.privacy.user_delta, len(study.trials))
+        "spent": spent_by_tuning(settings.privacy.user_epsilon, settings.privacy.user_delta, trainings)
         if settings.privacy.user
         else None,
     }
@@ -172,13 +173,11 @@ def _study(optuna: Any, folder: Path, space: Sequence[Dimension], facts: dict[st
         Misconfigured: the one that is there searches something else.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    seed = facts["seed"]
     study = optuna.create_study(
         storage=f"sqlite:///{folder / STUDY_NAME}",
         study_name="hushrec",
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST_WITHOUT_PRUNING),
     )
     wanted = facts | {"space": [repr(dimension) for dimension in space]}
@@ -190,6 +189,7 @@ def _study(optuna: Any, folder: Path, space: Sequence[Dimension], facts: dict[st
         )
     for key, value in wanted.items():
         study.set_user_attr(key, value)
+    study.sampler = optuna.samplers.TPESampler(seed=facts["seed"] + len(study.trials))  # it goes on, and not again
     return study
 
 

@@ -47,7 +47,9 @@ def test_both_commands_write_one_and_say_where(tmp_path: Path) -> None:
         assert f"CacheDirectory={unit}" in text
 
 
-@pytest.mark.parametrize(("directory", "user"), [("a\nExecStart=x", "root"), ("plain", "root\nUser=y"), ("plain", "")])
+@pytest.mark.parametrize(
+    ("directory", "user"), [("a\nExecStart=x", "root"), ("plain", "root\nUser=y"), ("plain", ""), ("plain\\", "root")]
+)
 def test_what_would_add_a_line_to_a_unit_is_refused(tmp_path: Path, directory: str, user: str) -> None:
     with pytest.raises(Misconfigured, match="expected printable characters"):
         write_unit("hushrec-server", tmp_path / directory, "Hushrec", user)

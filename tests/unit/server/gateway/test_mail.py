@@ -114,6 +114,22 @@ def test_while_nobody_knows_who_has_messages_everybody_is_told_to_ask(place: Pla
     assert told(work) is True
 
 
+def test_who_waits_when_the_hint_is_lost_is_let_go_at_once_and_kept_present_no_more(place: Place) -> None:
+    """Else a device would wait on in the belief that it is present, and send no heartbeat."""
+
+    async def work() -> tuple[bool, bool]:
+        place.database.online = frozenset({1})
+        waiting = asyncio.create_task(place.room.wait(1, LONG))
+        await asyncio.sleep(0)
+        await place.watch.step()
+        assert place.room.keeps_present(1)
+        place.database.away = NotYet("SuperLink: away")
+        await place.watch.step()
+        return await asyncio.wait_for(waiting, 5), place.room.keeps_present(1)
+
+    assert told(work) == (True, False)
+
+
 def test_when_the_database_is_there_again_so_is_the_hint(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> bool:
         place.database.away = NotYet("SuperLink: away")

@@ -8,7 +8,8 @@ import pytest
 
 from server.home import Home, create_server, settings_of
 from server.instance_lock import instance_lock
-from server.training.jobs import TrainingProgress, complete_job, pending_job, read_progress
+from server.training import scheduler as module
+from server.training.jobs import TrainingProgress, complete_job, pending_job, read_progress, submit_job
 from server.training.scheduler import Scheduler, read_schedule
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.files import write_atomically
@@ -182,6 +183,23 @@ def test_a_day_with_devices_that_come_and_go(make_day):
     day.pass_hours(24, each)
     # 2 brings nothing: four hours later, not two; 20 has too few devices; the fifth of a day comes at 23
     assert day.hours == [0, 2, 6, 21, 23]
+
+
+def test_a_server_that_is_killed_while_it_orders_orders_nothing_twice(make_day, monkeypatch):
+    day = make_day(every_hours=6)
+
+    def killed(home: Home, count: int) -> None:
+        submit_job(home, count)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "submit_job", killed)
+    with pytest.raises(KeyboardInterrupt):
+        day.scheduler.step()
+    monkeypatch.undo()
+    day.ordered.append(day.now)
+    day.restart()
+    day.pass_hours(13)
+    assert day.hours == [0, 6, 12]
 
 
 def test_what_is_no_schedule_is_named():

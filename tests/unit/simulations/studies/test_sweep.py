@@ -109,6 +109,9 @@ def test_a_sweep_goes_on_where_it_stopped_and_another_needs_another_folder(train
     first = run_sweep(tune=TUNE, trials=5, out=tmp_path)["rows"]
     again = run_sweep(tune=TUNE, trials=7, out=tmp_path)["rows"]
     assert (len(again), again[:5]) == (7, first)
+    assert {row["optimizer.learning_rate"] for row in again[5:]}.isdisjoint(
+        row["optimizer.learning_rate"] for row in first
+    )
     assert len(begun) == 5 + 2 + 2 + 2  # each sweep trains the recipe and the best once more
     with pytest.raises(Misconfigured, match="expected a new folder"):
         run_sweep(tune=("training.rounds=2..4",), trials=7, out=tmp_path)
@@ -116,7 +119,7 @@ def test_a_sweep_goes_on_where_it_stopped_and_another_needs_another_folder(train
 
 def test_all_trainings_together_come_to_more_than_one(trainings, tmp_path):
     spent = run_sweep(tune=TUNE, trials=5, out=tmp_path)["spent"]
-    assert spent == spent_by_tuning(8.0, 1e-6, 5)
+    assert spent == spent_by_tuning(8.0, 1e-6, 5 + 2)  # and the two that the test part is asked of
     alone, more = spent_by_tuning(8.0, 1e-6, 1), spent_by_tuning(8.0, 1e-6, 10)
     assert alone["epsilon_of_all"] == pytest.approx(8.0, rel=0.01)
     assert 16 < spent["epsilon_of_all"] < more["epsilon_of_all"] < 80
