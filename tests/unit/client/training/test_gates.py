@@ -37,7 +37,7 @@ def test_per_window_gradients_of_the_gates_are_those_of_a_loop(tiny, views):
     rows = np.stack(
         [torch.autograd.grad(loss, model.heads.gates.levels, retain_graph=True)[0].numpy() for loss in losses]
     )
-    assert np.abs(rows).min() > 1e-5
+    assert np.linalg.norm(rows, axis=1).min() > 1e-3
     for norm in (1e9, float(np.linalg.norm(rows, axis=1).min())):
         file = replace(
             release, federation=tiny.file(FEATURES, *ALL, f"clipping.window_norm={norm}", f"model.views={views}")

@@ -67,7 +67,8 @@ def test_padding_and_company_change_neither_an_embedding_nor_what_enters(tiny, f
     together = encoder.read(texts)
     assert together.shape == (5, WIDTH + RANK)
     assert np.ptp(together[:, WIDTH:], axis=0).min() > 0.1
-    assert np.allclose(together, np.concatenate([encoder.read([text]) for text in texts]), atol=1e-5)
+    # Sums of another length round otherwise, by how much the processor decides; a token of padding would move tenths.
+    assert np.allclose(together, np.concatenate([encoder.read([text]) for text in texts]), atol=1e-4)
 
 
 def test_repeated_texts_keep_their_places(tiny):
