@@ -2,11 +2,13 @@
 
 import logging
 import os
+import signal
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from server.home import Home
 from server.logs import LogFormat, formatter
+from shared.lifetime import end_with_parent
 from shared.locks import acquire, is_locked
 
 _LOCK = "serverapp.pid"
@@ -19,7 +21,8 @@ _held: list[int] = []  # descriptors, open until this process ends
 def hold_serverapp(home: Home) -> None:
     """Called by the ServerApp before it trains, so that there is never a second one; held until its process ends.
 
-    From then on its log lies in run/logs/serverapp.log: SuperExec throws away what a ServerApp prints.
+    It ends with the SuperExec that started it. From then on its log lies in run/logs/serverapp.log: SuperExec throws
+    away what a ServerApp prints.
 
     Raises:
         NotYet: another ServerApp still runs.
@@ -29,6 +32,7 @@ def hold_serverapp(home: Home) -> None:
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     _held.append(lock)
+    end_with_parent(os.getppid(), signal.SIGTERM)
     _log_to(home.logs / "serverapp.log", home.settings.log_format)
 
 

@@ -6,6 +6,8 @@ asks stays. What devices and runs call is answered with one message, for which e
 and no queues of its own.
 """
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,6 +32,8 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.lifetime import end_with_parent
 
 _WITHOUT_EFFECT = (
     ControlEventLogMiddleware,
@@ -152,4 +156,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent(os.getppid(), signal.SIGTERM)
     main()

@@ -1,6 +1,8 @@
 """`python -m server.gateway DIR`: the gateway of one server, until it is told to stop. The supervisor starts it."""
 
 import logging
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from server.gateway.serving import serve_gateway
 from server.home import Home
 from server.logs import formatter
 from shared.errors import HushrecError
+from shared.lifetime import end_with_parent
 
 
 def main() -> int:
@@ -18,6 +21,7 @@ def main() -> int:
         print("usage: python -m server.gateway DIR", file=sys.stderr)
         return 2
     try:
+        end_with_parent(os.getppid(), signal.SIGTERM)
         home = Home.open(Path(sys.argv[1]))
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(formatter(home.settings.log_format))

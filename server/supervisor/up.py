@@ -44,7 +44,7 @@ def server_parts(home: Home) -> tuple[Part, ...]:
         "--disable-runtime-dependency-installation",
     )
     superexec = (
-        "flower-superexec",
+        *(sys.executable, "-m", "server.flower.superexec"),
         *("--runtime-api-address", superlink_address(home)),
         *("--root-certificates", str(home.authority_path)),
         *secret,

@@ -35,7 +35,7 @@ _DAY_SECONDS = 86_400.0
 _SCALE = 1000
 _MEGABYTE = 10**6
 _MOST_MEGABYTES = 700.0
-_PARTS = {"up": "hushrec-server", "superlink": "server.flower.superlink", "superexec": "flower-superexec"}
+_PARTS = {"up": "hushrec-server", "superlink": "server.flower.superlink", "superexec": "server.flower.superexec"}
 _PARTS |= {"gateway": "server.gateway"}
 
 

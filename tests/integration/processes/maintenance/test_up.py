@@ -135,8 +135,4 @@ def test_what_answers_the_server_ends_with_what_started_it(home, server, running
     executor, api = pid(home, "executor"), pid(home, "api")
     running.kill()
     running.wait()
-    try:
-        wait(lambda: not alive(executor), 60)
-    finally:
-        if api is not None and alive(api):
-            os.kill(api, signal.SIGKILL)
+    wait(lambda: not alive(executor) and not alive(api), 60)

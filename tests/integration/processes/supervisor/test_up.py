@@ -361,8 +361,8 @@ def test_stopping_ends_every_process_and_the_next_start_goes_on(running: Running
 def test_a_killed_up_leaves_nothing_that_stands_in_the_way_of_the_next(running: Running) -> None:
     left = [part["pid"] for part in running.status()["parts"]]
     running.stop(signal.SIGKILL)
+    wait(lambda: not any(lives(pid) for pid in left), 30, "its parts to end by themselves")
     running.start()
-    assert not any(lives(pid) for pid in left)
     order = current_job(running.home)
     assert order is not None
     short = {"until": read_progress(running.home).round + 3, "ordered_seconds": order.ordered_seconds + 1}
