@@ -95,12 +95,18 @@ def back_up(home: Home, archive: Path, now: Callable[[], float] = time.time) -> 
     return manifest
 
 
-def restore(archive: Path, directory: Path) -> tuple[Home, Manifest]:
+def restore(archive: Path, directory: Path) -> tuple[Home, Manifest, int]:
     """Make a server's folder of what `back_up` wrote, whole or not at all.
+
+    Invitations that were open then may have been used since, by devices that this registry does not know. None of them
+    can be used again: a device that lost its place so comes back by its certificate, and others are invited anew.
 
     Args:
         archive: of one server.
         directory: a folder that does not exist, or an empty one.
+
+    Returns:
+        The server, what the archive held, and how many invitations cannot be used any more.
 
     Raises:
         Misconfigured: the folder holds something or cannot be made, or the archive cannot be read.
@@ -114,7 +120,8 @@ def restore(archive: Path, directory: Path) -> tuple[Home, Manifest]:
         made = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
         manifest = _read(archive, made)
         make_folders(Home(made, ServerSettings()))
-        Home.open(made)
+        with Home.open(made).registry() as registry:
+            expired = registry.expire_invitations()
         os.rename(made, directory)
     except BaseException as error:
         if made is not None:
@@ -124,7 +131,7 @@ def restore(archive: Path, directory: Path) -> tuple[Home, Manifest]:
                 f"{error.filename or directory}: could not be read or written ({error.strerror}); choose another place"
             ) from None
         raise
-    return Home.open(directory), manifest
+    return Home.open(directory), manifest, expired
 
 
 def _write(home: Home, stream: IO[bytes], made_seconds: int) -> Manifest:

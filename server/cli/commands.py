@@ -182,9 +182,13 @@ def revoke(
 ) -> None:
     """End a device's part, for good: its certificate and its place at Flower."""
     with exit_on_error(PROGRAM, debug), (home := Home.open(directory)).registry() as registry:
-        row = registry.revoke(device, time.time())
-        sequence = home.revocation_list(registry).current().sequence
-        said = {"device": row.device, "revoked_seconds": row.revoked_seconds, "sequence": sequence}
+        revocations = home.revocation_list(registry)
+        row = revocations.revoke(device)
+        said = {
+            "device": row.device,
+            "revoked_seconds": row.revoked_seconds,
+            "sequence": revocations.current().sequence,
+        }
         if as_json:
             return print_json(said)
         print(f"{row.device}: revoked since {terminal.moment(row.revoked_seconds)}")

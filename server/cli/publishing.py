@@ -45,7 +45,7 @@ def restore(
     with exit_on_error(PROGRAM, debug):
         from server.backup import restore as restore_from
 
-        home, manifest = restore_from(archive, directory)
+        home, manifest, expired = restore_from(archive, directory)
         for finding in check_home(home.directory, replay=False):
             terminal.advise(f"warning: {finding}")
         terminal.print_report(
@@ -53,9 +53,15 @@ def restore(
                 "directory": str(home.directory),
                 "saved": terminal.moment(manifest.made_seconds),
                 "files": len(manifest.files),
+                "expired_invitations": expired,
             },
             as_json,
         )
+        if expired:
+            terminal.advise(
+                f"invitations that were open in the archive may have been used since: {expired} expired; invite again "
+                f"with hushrec-server enrol {directory}"
+            )
         terminal.advise(f"run it in one place only; next: hushrec-server up {directory}")
 
 

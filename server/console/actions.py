@@ -1,6 +1,5 @@
 """What an operator can do in the console: no more than the commands of the same names, and by the same functions."""
 
-import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -51,7 +50,7 @@ def _resume(home: Home, asked: Any) -> dict[str, Any]:
 
 def _revoke(home: Home, asked: Any) -> dict[str, Any]:
     with home.registry() as registry:
-        return {"revoked_seconds": registry.revoke(asked.device, time.time()).revoked_seconds}
+        return {"revoked_seconds": home.revocation_list(registry).revoke(asked.device).revoked_seconds}
 
 
 def _rollback(home: Home, asked: Any) -> dict[str, Any]:

@@ -78,20 +78,23 @@ class Enrolment:
         """A certificate for a device that proves its keys and has an invitation; its node may connect from now on.
 
         Raises:
-            HttpError: 400 for another body, 403 for another code, 503 while Flower cannot take the node: the same
-                request works later.
+            HttpError: 400 for another body, 403 for another code or a revoked device, 503 while Flower cannot take the
+                node: the same request works later.
         """
         request = _decoded(JoinRequest.decode, body)
+        device = device_id(request.device_key)
         try:
             request.verify()
         except Corrupt:
             raise HttpError(400) from None
         days = self._home.settings.certificate_days
         try:
+            self._check_not_revoked(device)
             certificate = self._registry.join(
                 request.code, request.device_key, request.node_key, self._clock(), days, self._home.certify
             )
-            self._connect(device_id(request.device_key).hex())
+            self._check_not_revoked(device)  # a list that came in meanwhile may name it
+            self._connect(device.hex())
         except Refused:
             raise HttpError(403) from None
         except NotYet:
@@ -113,11 +116,11 @@ class Enrolment:
         days = self._home.settings.certificate_days
         try:
             request.verify_certified(self._home.registry_key().public_key().public_bytes_raw())
-            if device in self._revocations.current().devices:
-                raise HttpError(403)
+            self._check_not_revoked(device)
             certificate = self._registry.rejoin(
                 request.device_key, request.node_key, self._clock(), days, self._home.certify
             )
+            self._check_not_revoked(device)
             self._connect(device.hex())
         except (Corrupt, Refused):
             raise HttpError(403) from None
@@ -143,6 +146,10 @@ class Enrolment:
     def revocations(self) -> bytes:
         """All revoked devices, signed; signed anew when there is one more."""
         return self._revocations.current().encode()
+
+    def revocations_sequence(self) -> int:
+        """Number of the list that `revocations` hands out."""
+        return self._revocations.current().sequence
 
     def receipt(self, member: DeviceRow) -> bytes:
         """How many answers of a member have entered sums, signed."""
@@ -176,6 +183,15 @@ class Enrolment:
             self._registry.take_answers(member.device, held.answers)
             log_line("answers-taken-back", device=member.device, answers=held.total)
         return self.receipt(member)
+
+    def _check_not_revoked(self, device: bytes) -> None:
+        """Refuse a device that is on the list, even one that the registry of a restored server has never known.
+
+        Raises:
+            HttpError: 403 where it is.
+        """
+        if self._revocations.bars(device):
+            raise HttpError(403)
 
     def _connect(self, device: str) -> None:
         with self._joining:  # a request that is sent twice must not register twice

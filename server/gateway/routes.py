@@ -190,7 +190,7 @@ class Gateway:
         await json_response(answer.encode())(scope, receive, send)
 
     def _news(self) -> tuple[int, int]:
-        return self._shelf.publications(), self._registry.revocations()[0]
+        return self._shelf.publications(), self._enrolment.revocations_sequence()
 
     async def _chain(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)

@@ -77,6 +77,15 @@ class Registry:
             connection.executemany("INSERT INTO invitation VALUES (?, ?, ?, ?, NULL)", rows)
         return codes
 
+    def expire_invitations(self) -> int:
+        """Let no invitation that has no device yet be used any more; how many there were."""
+        with self._database.writing() as connection:
+            expired = connection.execute(
+                "UPDATE invitation SET expires_seconds = created_seconds "  # past by any clock that has gone on
+                "WHERE device IS NULL AND expires_seconds > created_seconds"
+            )
+            return max(expired.rowcount, 0)
+
     def offerable(self, code: bytes, now_seconds: float) -> bool:
         """Whether whoever has this code may read the offer.
 

@@ -54,7 +54,7 @@ def test_a_folder_comes_back_as_it_was_while_its_server_writes(home: Home, tmp_p
         manifest = back_up(home, tmp_path / "saved.tar", now=lambda: 1_800_000_000.5)
         code = registry.invite(1_800_000_000, 1, "after the backup")
     assert stat.S_IMODE((tmp_path / "saved.tar").stat().st_mode) == 0o600
-    restored, read = restore(tmp_path / "saved.tar", tmp_path / "elsewhere" / "server")
+    restored, read, _ = restore(tmp_path / "saved.tar", tmp_path / "elsewhere" / "server")
     assert read == manifest
     assert manifest.made_seconds == 1_800_000_000
     assert set(manifest.files) > KEPT
@@ -70,6 +70,21 @@ def test_a_folder_comes_back_as_it_was_while_its_server_writes(home: Home, tmp_p
     assert list(home.run.glob(".backup*")) == []
 
 
+def test_an_invitation_that_was_open_when_it_was_saved_is_good_for_nothing_afterwards(
+    home: Home, tmp_path: Path
+) -> None:
+    now = 1_800_000_000
+    with home.registry() as registry:
+        code = registry.invite(now, 10_000, "open for long")
+        back_up(home, tmp_path / "saved.tar")
+    restored, _, expired = restore(tmp_path / "saved.tar", tmp_path / "restored")
+    assert expired == 2  # and "a note"
+    with restored.registry() as registry:
+        assert not registry.offerable(code, now)
+        assert registry.expire_invitations() == 0
+        assert registry.offerable(registry.invite(now, 1), now)
+
+
 def test_what_is_published_while_it_is_saved_is_left_out_whole(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,7 +97,7 @@ def test_what_is_published_while_it_is_saved_is_left_out_whole(
 
     monkeypatch.setattr(module, "_names", publishing)
     back_up(home, tmp_path / "saved.tar")
-    restored, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
+    restored, _, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
     assert restored.chain.read_bytes() == saved
     assert check_server(restored.directory, replay=False) == []
 

@@ -347,7 +347,7 @@ def test_a_server_that_was_restored_goes_on_and_devices_with_it(operated, tmp_pa
     lost = operated.releases.all()[-1]
     device_id = next(iter(operated.asked))[3]
 
-    home, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
+    home, _, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
     again = Operated(home, operated.layout, operated.file, [])
     assert len(again.releases.all()) == lost.sequence - 1
     assert again.releases.take_back(lost) == again.releases.head()  # as a device gives it back

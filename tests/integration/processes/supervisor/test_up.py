@@ -374,7 +374,7 @@ def test_a_killed_up_leaves_nothing_that_stands_in_the_way_of_the_next(running: 
 def test_a_server_that_is_up_is_saved_and_comes_back_elsewhere(running: Running, tmp_path: Path) -> None:
     person = running.join()
     back_up(running.home, tmp_path / "saved.tar")
-    restored, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
+    restored, _, _ = restore(tmp_path / "saved.tar", tmp_path / "restored")
     assert check_server(restored.directory, replay=False) == []
     with restored.registry() as registry:
         assert registry.device(person.device) is not None

@@ -653,9 +653,12 @@ def test_a_backup_and_its_restoration_say_what_they_did(home: Home, tmp_path: Pa
     assert result.exit_code == 2
     assert "expected a new file" in result.stderr
     restored = answer("restore", tmp_path / "saved.tar", tmp_path / "restored")
-    assert restored["directory"] == str(tmp_path / "restored")
+    assert (restored["directory"], restored["expired_invitations"]) == (str(tmp_path / "restored"), 0)
     assert answer("check", tmp_path / "restored")["findings"] == []
+    call("enrol", home.directory)
     assert "private keys" in call("backup", home.directory, tmp_path / "again.tar").stderr
+    told = call("restore", tmp_path / "again.tar", tmp_path / "again").stderr
+    assert "may have been used since: 1 expired; invite again" in told
     result = call("restore", tmp_path / "saved.tar", home.directory)
     assert result.exit_code == 2
     assert "holds something" in result.stderr

@@ -25,6 +25,7 @@ from server.home import Home, create_server
 from server.instance_lock import instance_lock
 from server.training import RoundReport, pending_job
 from server.training.progress import PhaseReport, write_progress
+from shared.enrolment import Revocations
 from shared.errors import Corrupt, Misconfigured, NotYet
 from tests.unit.server.cli.test_commands import join
 
@@ -163,6 +164,8 @@ def test_a_body_that_is_too_long_or_no_json_is_refused(console):
 def test_a_device_is_revoked(console):
     device = join(console.home)
     assert console.do("revoke", {"device": device}).json()["revoked_seconds"] > 0
+    written = Revocations.decode(console.home.revocations_path.read_bytes())  # as the command writes it
+    assert written.devices == {bytes.fromhex(device)}
     assert console.ask("GET", "/v1/status", READER).json()["states"]["revoked"] == 1
 
 

@@ -5,6 +5,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from server.registry import Registry
 from shared.enrolment import JoinAnswer, Receipt, RejoinRequest, Revocations, sign_receipt, sign_revocations
 from shared.release.publication import Publication
 from shared.secure_sum import Certificate, issue_certificate, verify_certificate
@@ -162,3 +163,36 @@ def test_nobody_else_is_taken_for_a_member(house: House, member: Person) -> None
     assert {row.device for row in house.registry.devices()} == {member.device, revoked.device}
     body = Person().request(bytes(16)).encode()
     assert ask(house.app, "POST", "/v1/rejoin", body=body).status == 400
+
+
+def test_a_revoked_device_that_the_registry_never_knew_joins_with_no_invitation(house: House, member: Person) -> None:
+    listed, code = Person(), house.code()
+    held = sign_revocations(house.home.registry_key(), 1, [listed.identity.device])
+    assert give(house, member, "revocations", held.encode()).status == 200
+    assert ask(house.app, "POST", "/v1/join", body=listed.request(code).encode()).status == 403
+    assert house.registry.device(listed.device) is None
+    assert len(house.control.registered) == 1
+    assert ask(house.app, "POST", "/v1/join", body=Person().request(code).encode()).status == 200
+
+
+@pytest.mark.parametrize("way", ["join", "rejoin"])
+def test_a_list_that_comes_while_a_device_joins_ends_its_part(
+    house: House, member: Person, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    listed, code = Person(), house.code()
+    shown = certificate_of(house, listed)
+    held = sign_revocations(house.home.registry_key(), 1, [listed.identity.device])
+    joining = getattr(Registry, way)
+
+    def meanwhile(registry: Registry, *given: object) -> Certificate:
+        assert give(house, member, "revocations", held.encode()).status == 200
+        return joining(registry, *given)
+
+    monkeypatch.setattr(Registry, way, meanwhile)
+    body = listed.request(code).encode()
+    answer = rejoin(house, listed, shown) if way == "rejoin" else ask(house.app, "POST", "/v1/join", body=body)
+    assert answer.status == 403
+    row = house.registry.device(listed.device)
+    assert row is not None
+    assert (row.revoked_seconds is not None, row.node_id) == (True, None)
+    assert house.registry.revocations()[1] == {listed.identity.device}

@@ -7,7 +7,7 @@ import pytest
 
 from server.gateway.routes import Gateway, guarded
 from server.home import Limits, ServerSettings, create_server
-from shared.enrolment import MailAnswer
+from shared.enrolment import MailAnswer, sign_revocations
 from tests.support.asking_gateway import FakeControl, FakeSuperLink, Person, ask, said
 from tests.support.house import House
 
@@ -58,6 +58,15 @@ def test_a_member_is_told_whether_to_ask_whether_it_is_present_and_what_is_new(s
     small.registry.revoke(revoked.device, 1.0)
     assert small.mail(person) == MailAnswer(mail=True, present=True, publications=0, revocations=1)
     assert not small.superlink.seen
+
+
+def test_what_is_new_is_the_list_that_is_handed_out_and_not_what_the_registry_counts(small: Small) -> None:
+    person, path = small.joined(), "/v1/held/revocations"
+    small.gateway.mail.deliver(NOBODY)
+    held = sign_revocations(small.home.registry_key(), 2, [b"a" * 16, b"b" * 16])  # the registry knows neither
+    assert ask(small.app, "POST", path, [person.signed("POST", path)], held.encode()).status == 200
+    assert small.registry.revocations()[0] == 0
+    assert small.mail(person).revocations == 2
 
 
 def test_asking_the_superlink_takes_the_hint_back_and_saying_good_bye_ends_the_presence(small: Small) -> None:

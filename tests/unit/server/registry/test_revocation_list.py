@@ -7,6 +7,7 @@ from server.registry import Registry, RevocationList
 from server.registry import revocation_list as module
 from shared.enrolment import Revocations, sign_revocations
 from shared.errors import StorageFailed
+from shared.locks import is_locked
 from tests.unit.server.registry.test_registry import NOW, device_key, join
 
 OTHER = b"x" * 16
@@ -86,3 +87,73 @@ def test_a_full_disk_keeps_no_list_from_being_served(place, registry, monkeypatc
     monkeypatch.setattr(module, "write_atomically", full)
     registry.revoke(identity(1).hex(), NOW)
     assert the_list(place, registry).current().devices == {identity(1)}
+
+
+def test_what_devices_alone_knew_outlives_a_file_that_could_not_be_written(place, registry, monkeypatch):
+    def full(path, content):
+        raise StorageFailed("full")
+
+    kept = the_list(place, registry)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_atomically", full)
+        kept.take_back(sign_revocations(KEY, 1, [OTHER]))
+    registry.revoke(identity(1).hex(), NOW)
+    assert kept.current().devices == {OTHER, identity(1)}
+    assert the_list(place, registry).current() == kept.current()
+
+
+def test_the_file_is_read_and_written_under_one_lock(place, registry, monkeypatch):
+    locked = []
+
+    def watched(does):
+        def look(*given):
+            locked.append(is_locked(place / "revocations.lock"))
+            return does(*given)
+
+        return look
+
+    kept = the_list(place, registry)
+    kept.current()
+    monkeypatch.setattr(RevocationList, "_kept", watched(RevocationList._kept))
+    monkeypatch.setattr(module, "write_atomically", watched(module.write_atomically))
+    registry.revoke(identity(1).hex(), NOW)
+    kept.current()
+    kept.take_back(sign_revocations(KEY, 1, [OTHER]))
+    assert locked == [True] * 4
+    assert not is_locked(place / "revocations.lock")
+
+
+def test_what_another_process_wrote_is_not_written_over(place, registry):
+    gateway, command = the_list(place, registry), the_list(place, registry)
+    gateway.current()
+    command.take_back(sign_revocations(KEY, 1, [OTHER]))
+    assert gateway.revoke(identity(1).hex()).revoked_seconds == NOW
+    assert gateway.current().devices == {OTHER, identity(1)}
+
+
+def test_a_device_that_is_revoked_while_a_list_is_made_is_on_the_next_one(place, registry, monkeypatch):
+    kept, revoke_all = the_list(place, registry), registry.revoke_all
+
+    def meanwhile(devices, now_seconds):
+        registry.revoke(identity(2).hex(), NOW)  # by another process
+        return revoke_all(devices, now_seconds)
+
+    monkeypatch.setattr(registry, "revoke_all", meanwhile)
+    registry.revoke(identity(1).hex(), NOW)
+    kept.current()
+    assert kept.current().devices == {identity(1), identity(2)}
+
+
+def test_revoking_puts_a_device_into_the_registry_and_the_file(place, registry):
+    row = the_list(place, registry).revoke(identity(1).hex())
+    assert row.revoked_seconds == NOW
+    assert Revocations.decode((place / "revocations.json").read_bytes()).devices == {identity(1)}
+
+
+def test_a_device_on_the_list_that_became_a_member_meanwhile_is_revoked(place, registry):
+    kept = the_list(place, registry)
+    assert not kept.bars(identity(4))
+    kept.take_back(sign_revocations(KEY, 1, [identity(4)]))
+    join(registry, registry.invite(NOW, 1), 4, "node 4")
+    assert kept.bars(identity(4))
+    assert registry.device(identity(4).hex()).revoked_seconds == NOW
