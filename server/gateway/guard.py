@@ -14,10 +14,10 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.gateway.given_back import LARGEST_BYTES
 from server.gateway.limits import RateLimiter, address_prefix
 from server.gateway.responses import HttpError, error_response
 from server.logs import log_line
-from shared.enrolment import Revocations
 from shared.errors import NotYet
 
 # Segments of letters, digits, dot, underscore and hyphen, none of them of dots alone: no %, no //, no .., no host.
@@ -25,8 +25,7 @@ _PATH = re.compile(rb"(/(?!\.+(/|$))[A-Za-z0-9._-]{1,128}){1,6}", re.ASCII)
 _QUERY = re.compile(rb"(after=[0-9]{1,9}|within=[0-9]{1,3})?", re.ASCII)
 _ONCE = (b"authorization", b"content-length", b"content-type", b"host", b"transfer-encoding")
 FLEET = b"/v1/fleet/"
-_HELD = b"/v1/held/"  # what this server signed once and members give back
-_HELD_BYTES = Revocations.largest_bytes
+_GIVEN_BACK_BYTES = {b"/v1/held/" + what.encode(): largest for what, largest in LARGEST_BYTES.items()}
 HEAD_BYTES = 16_384  # largest head of a request
 _SMALL_BODY_BYTES, _SMALL_BODY_SECONDS = 8192, 20.0
 _BODY_SECONDS = 600.0
@@ -104,7 +103,7 @@ class GatewayGuard:
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """The request's body, as long as it is small and quick enough."""
         large = scope["raw_path"].startswith(FLEET)
-        small = _HELD_BYTES if scope["raw_path"].startswith(_HELD) else _SMALL_BODY_BYTES
+        small = _GIVEN_BACK_BYTES.get(scope["raw_path"], _SMALL_BODY_BYTES)
         largest = self._body_bytes if large else small
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared[:20]) > largest:

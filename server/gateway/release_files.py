@@ -20,6 +20,11 @@ class _Chain:
     stamp: tuple[int, int]  # modification and size of the file
     lines: tuple[bytes, ...]
     sizes: dict[tuple[str, str], int]  # bytes of each file, by release and name
+    known: frozenset[str]  # digests of its links, and of those that they supersede
+
+
+_NO_CHAIN = _Chain((0, 0), (), {}, frozenset())
+_KNOWN = b'{"status":"known"}'
 
 
 class Shelf:
@@ -34,7 +39,7 @@ class Shelf:
         self._home = home
         self._operator = home.operator_key().public_key().public_bytes_raw()
         self._reading = threading.Lock()
-        self._known = _Chain((0, 0), (), {})
+        self._known = _NO_CHAIN
 
     def chain(self, after: int) -> bytes:
         """The publications after number `after`, at most 64: canonical JSON, one a line.
@@ -60,12 +65,14 @@ class Shelf:
             held.verify(self._operator)
         except Corrupt:
             raise HttpError(400) from None
+        if held.digest() in self._read().known:
+            return _KNOWN  # without the chain's lock, and without reading all of it
         try:
             Releases(self._home).take_back(held)
         except (NotYet, Misconfigured) as reason:
             log_line("publication-lost", logging.ERROR, number=held.sequence, failed=reason)
             raise HttpError(503) from None
-        return b'{"status":"known"}'
+        return _KNOWN
 
     def publications(self) -> int:
         """How many there are in the chain.
@@ -95,15 +102,13 @@ class Shelf:
             try:
                 found = self._home.chain.stat()
             except FileNotFoundError:
-                return _Chain((0, 0), (), {})
+                return _NO_CHAIN
             stamp = found.st_mtime_ns, found.st_size
             if stamp != self._known.stamp:
                 whole = self._home.chain.read_bytes().rpartition(b"\n")[0]  # a line that is being written comes later
                 lines = tuple(whole.split(b"\n")) if whole else ()
-                sizes = {
-                    (link.release, name): entry.size_bytes
-                    for link in map(Publication.decode, lines)
-                    for name, entry in link.files.items()
-                }
-                self._known = _Chain(stamp, lines, sizes)
+                links = tuple(map(Publication.decode, lines))
+                sizes = {(link.release, name): entry.size_bytes for link in links for name, entry in link.files.items()}
+                known = frozenset(digest for link in links for digest in (link.digest(), link.supersedes) if digest)
+                self._known = _Chain(stamp, lines, sizes, known)
             return self._known

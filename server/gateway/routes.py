@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.flower import Control, LinkDatabase
 from server.gateway.fleet import Fleet
+from server.gateway.given_back import GivenBack
 from server.gateway.guard import GatewayGuard
 from server.gateway.joining import Enrolment
 from server.gateway.limits import RateLimiter
@@ -61,6 +62,7 @@ class Gateway:
         self._members = Members(self._registry, clock)
         self._enrolment = Enrolment(home, self._registry, self._control, clock)
         self._shelf = Shelf(home)
+        self._given_back = GivenBack(self._shelf, self._enrolment)
         limits = home.settings.limits
         self._joins = RateLimiter(limits.joins_per_minute, time.monotonic)
         self._calls = RateLimiter(limits.requests_per_device_minute, time.monotonic)
@@ -156,15 +158,7 @@ class Gateway:
     async def _held(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         """What this server signed and a member gives back, as it may have been lost here."""
         member = await self._member(scope)
-        body = await Request(scope, receive).body()
-        match words[0]:
-            case "publication":
-                answer = await run_sync(self._shelf.take_back, body)
-            case "revocations":
-                answer = await run_sync(self._enrolment.take_back_revocations, body)
-            case _:
-                answer = await run_sync(self._enrolment.take_back_receipt, member, body)
-        await json_response(answer)(scope, receive, send)
+        await json_response(await self._given_back.take(words[0], member, scope, receive))(scope, receive, send)
 
     async def _mail(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         """Answer a device when a message waits for it, or when it has waited for long enough."""

@@ -1,10 +1,15 @@
 """What a server that was restored from a copy has lost, members give back: what it signed itself, and nothing else."""
 
+import asyncio
+import threading
 import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from server.gateway import release_files
+from server.gateway.given_back import GivenBack
+from server.gateway.responses import HttpError
 from server.registry import Registry
 from shared.enrolment import JoinAnswer, Receipt, RejoinRequest, Revocations, sign_receipt, sign_revocations
 from shared.release.publication import Publication
@@ -116,8 +121,77 @@ def test_what_is_given_back_may_be_longer_than_other_requests_and_no_longer_than
     held = sign_revocations(house.home.registry_key(), 1000, devices).encode()
     assert len(held) > 8192
     assert give(house, member, "revocations", held).status == 200
-    declared = (b"content-length", str(Revocations.largest_bytes + 1).encode())
-    assert ask(house.app, "POST", path, [member.signed("POST", path), declared], b"").status == 413
+    for what, largest in (("revocations", 8 * 2**20), ("publication", 32_768), ("receipt", 1024)):
+        path = f"/v1/held/{what}"
+        declared = (b"content-length", str(largest + 1).encode())
+        assert ask(house.app, "POST", path, [member.signed("POST", path), declared], b"").status == 413
+        assert give(house, member, what, b" " * largest).status == (413 if what == "revocations" else 400)
+
+
+def test_a_list_may_be_longer_than_the_own_one_by_what_may_have_been_lost(house: House, member: Person) -> None:
+    lost = [number.to_bytes(16, "big") for number in range(30_000)]  # of 35 bytes each: more than a mebibyte
+    held = [sign_revocations(house.home.registry_key(), len(lost[:n]), lost[:n]).encode() for n in (20_000, 30_000)]
+    assert [give(house, member, "revocations", each).status for each in reversed(held)] == [413, 200]
+    assert give(house, member, "revocations", held[1]).status == 200  # as its beginning is known now
+
+
+def test_a_publication_that_the_chain_knows_is_not_looked_for_under_its_lock(
+    house: House, member: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *kept, lost = publish(house, 3)
+    house.home.chain.write_bytes(b"".join(link.encode() + b"\n" for link in kept))
+    (house.home.releases / "newest.json").unlink(missing_ok=True)
+    lost = lost.model_copy(update={"release": "ab" * 32, "files": _named(lost, "ab" * 32)}).sign(
+        house.home.operator_key()
+    )
+    assert give(house, member, "publication", lost.encode()).status == 200
+    monkeypatch.setattr(release_files, "Releases", None)
+    for known in (*kept, lost, chain(house)[-1]):
+        assert give(house, member, "publication", known.encode()).status == 200
+
+
+def test_a_device_gives_back_ten_times_a_minute_and_others_are_not_kept_from_it(house: House, member: Person) -> None:
+    other = house.joined()
+    assert [give(house, member, "receipt", b"{}").status for _ in range(11)] == [400] * 10 + [429]
+    assert give(house, other, "receipt", b"{}").status == 400
+
+
+class Watched:
+    """Takes receipts, and sees how many at once."""
+
+    def __init__(self) -> None:
+        self.lock, self.both = threading.Lock(), False
+
+    def take_back_receipt(self, member: Person, body: bytes) -> bytes:
+        self.both = self.both or not self.lock.acquire(blocking=False)
+        time.sleep(0)
+        self.lock.release()
+        return body
+
+
+def test_few_are_read_at_once_and_one_is_decided_on() -> None:
+    watched = Watched()
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+
+    async def work() -> tuple[list[bytes], int]:
+        turns = GivenBack(None, watched, wait_seconds=0.0)  # type: ignore[arg-type]
+        sent = asyncio.Event()
+
+        async def receive() -> dict[str, object]:
+            await sent.wait()
+            return {"type": "http.request", "body": b"x", "more_body": False}
+
+        slow = [asyncio.ensure_future(turns.take("receipt", Person(), scope, receive)) for _ in range(16)]  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        with pytest.raises(HttpError) as refused:
+            await turns.take("receipt", Person(), scope, receive)  # type: ignore[arg-type]
+        sent.set()
+        answers = await asyncio.gather(*slow)
+        answers.append(await turns.take("receipt", Person(), scope, receive))  # type: ignore[arg-type]
+        return answers, refused.value.status
+
+    assert asyncio.run(work()) == ([b"x"] * 17, 503)
+    assert not watched.both
 
 
 def rejoin(house: House, person: Person, shown: bytes, **changed: object) -> Answer:
