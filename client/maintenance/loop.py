@@ -16,12 +16,13 @@ from client.membership import Membership
 from client.news import NewsFile
 from client.releases import Releases, update_revocations
 from shared.enrolment import JoinAnswer, RejoinRequest
-from shared.errors import HushrecError
+from shared.errors import HushrecError, Refused
 from shared.secure_sum import Certificate, Identity
 
 _LOGGER = logging.getLogger("client.maintenance")
 _DAY_SECONDS = 86_400.0
-_REJOIN_SECONDS = 3_600.0  # between two tries: a device that was revoked is refused for good
+_REFUSED_SECONDS = 3_600.0  # until a device that was not taken back asks again: one that was revoked never is
+_REJOIN_SECONDS = (60.0, 300.0)  # spread, as a server that lost many devices takes so many a minute
 _LEFT_OF_CERTIFICATE = 1 / 3
 _STEP_SECONDS = 1.0  # from one look at the news to the next; nothing is sent for it
 _CLOCK_SECONDS = 30.0
@@ -80,7 +81,10 @@ class MaintenanceLoop:
             self._try("membership", self._rejoin)
         elif self._now >= self._renewal_due:
             self._try("certificate", self._renew)
-        self._look_at = self._clock() + self._wait_seconds()
+        wait_seconds = self._wait_seconds()
+        if self._unknown:  # the next try is due sooner than that of what failed with it
+            wait_seconds = min(wait_seconds, max(self._rejoin_due - self._now, _STEP_SECONDS))
+        self._look_at = self._clock() + wait_seconds
 
     def _wait_seconds(self) -> float:
         """Until the next look of itself: spread, and the first one widely, so that devices do not look all at once."""
@@ -106,10 +110,15 @@ class MaintenanceLoop:
 
     def _rejoin(self) -> None:
         """Ask a server that does not know this device to take it for a member again, by the certificate it gave."""
-        self._rejoin_due = self._now + _REJOIN_SECONDS
+        self._rejoin_due = self._now + random.uniform(*_REJOIN_SECONDS)  # noqa: S311 - jitter, not a secret
         certificate = bytes.fromhex(self._membership.certificate)
         request = RejoinRequest.make(certificate, self._identity, self._home.keys.node_key())
-        self._keep(self._gateway.post("/v1/rejoin", request.encode(), JoinAnswer.largest_bytes))
+        try:
+            content = self._gateway.post("/v1/rejoin", request.encode(), JoinAnswer.largest_bytes)
+        except Refused:
+            self._rejoin_due = self._now + _REFUSED_SECONDS
+            raise
+        self._keep(content)
         _LOGGER.info("membership: the server had lost this device, and knows it again")
 
     def _keep(self, content: bytes) -> None:

@@ -170,6 +170,25 @@ def test_a_device_that_was_revoked_asks_once_an_hour_and_is_told_no_each_time(de
     assert Membership.load(device.home.membership) == device.membership
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_lost_device_that_the_server_cannot_take_now_asks_again_within_minutes(device, timed, status):
+    device.gateway.answers |= {
+        "/v1/revocations": lambda _: Reply(b"", 403),
+        "/v1/rejoin": lambda _: Reply(b"", status),
+    }
+    waits = []
+    for asked in range(1, 13):  # also after many tries
+        timed.run_once()
+        assert device.gateway.paths().count("/v1/rejoin") == asked
+        began = device.now
+        while not (timed.due() and device.now >= timed._rejoin_due):
+            timed.run_once() if timed.due() else None
+            device.now += 1.0
+        waits.append(device.now - began)
+    assert 59 <= min(waits) < max(waits) <= 301
+    assert max(waits) - min(waits) > 20  # spread
+
+
 def test_a_certificate_of_another_registry_is_not_kept_from_rejoining_either(device, care):
     device.gateway.answers |= {
         "/v1/revocations": lambda _: Reply(b"", 403),
