@@ -174,6 +174,11 @@ class Home:
         return self.releases / "current.json"
 
     @property
+    def past(self) -> Path:
+        """How the chain of publications began, and what was superseded on it."""
+        return self.releases / "past.json"
+
+    @property
     def revocations(self) -> Path:
         """Devices whose certificates count no more."""
         return self.releases / "revocations.json"

@@ -16,6 +16,7 @@ from client.ledger_check import Known, all_rounds, answers_in, faults, last_roun
 from client.ledger_heads import head_places
 from client.membership import Membership
 from client.receipts import known_of
+from client.releases import ChainPast, Superseded
 from client.wall_clock import kept_seconds
 from shared.charges import local_charge, user_charge
 from shared.errors import Corrupt, Misconfigured, Refused
@@ -46,7 +47,7 @@ def check_device(home: Home, system_seconds: Callable[[], float] = time.time) ->
         NotYet, Misconfigured, Corrupt: a key, the keyring or the membership is not what it must be.
     """
     found = []
-    for look in (lambda: read_ledger(home.ledger), lambda: last_rounds(home.rounds)):
+    for look in (lambda: read_ledger(home.ledger), lambda: last_rounds(home.rounds), lambda: ChainPast.load(home.past)):
         try:
             look()
         except Corrupt as reason:
@@ -64,6 +65,14 @@ def check_device(home: Home, system_seconds: Callable[[], float] = time.time) ->
                 "ahead of the system's clock; set the clock right, then mend"
             )
     return found
+
+
+def superseded_publications(home: Home) -> tuple[Superseded, ...]:
+    """The publications that this device took and the server has replaced by others; none where that is damaged."""
+    try:
+        return ChainPast.load(home.past).superseded
+    except Corrupt:  # `check_device` says so
+        return ()
 
 
 def mend_device(home: Home, system_seconds: Callable[[], float] = time.time) -> list[str]:

@@ -20,17 +20,21 @@ def check(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Say what is wrong with the device's ledger, rounds and clock. The exit status is 2 if anything is."""
+    """Say what is wrong with the device's ledger, rounds, clock and past releases. The exit status is 2 if anything is.
+
+    Publications that the server replaced by others are named too: that may be right, after a restoration.
+    """
     with exit_on_error("hushrec-device", debug):
-        from client.mending import check_device, mend_device
+        from client.mending import check_device, mend_device, superseded_publications
 
         home = Home.open(directory)
         mended = mend_device(home) if mend else []
         found = check_device(home)
+        superseded = superseded_publications(home)
         if as_json:
-            print_json({"faults": found, "mended": mended})
+            print_json({"faults": found, "mended": mended, "superseded": [each.model_dump() for each in superseded]})
         else:
-            for line in (*mended, *found):
+            for line in (*mended, *found, *superseded):
                 print(line)
             if not found:
                 print(f"{directory}: nothing is wrong")

@@ -15,8 +15,9 @@ from client.gateway import GatewayClient
 from client.home import Home
 from client.membership import Membership
 from client.policy import reading
-from client.releases.chain import OtherPast, newest_publication
+from client.releases.chain import Found, OtherPast, newest_publication
 from client.releases.fetching import check_space, fetch, reuse_file, verify_files
+from client.releases.past import ChainPast
 from client.releases.trial import try_loading
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import read_federation
@@ -103,22 +104,34 @@ class Releases:
         """
         busy = "releases: another process of this device is fetching one; try again"
         with exclusive(self._home.releases / ".lock", busy, _LOCK_SECONDS):
-            accepted = self.current()
-            publication = self._newest(accepted, thoroughly)
+            accepted, past = self.current(), ChainPast.load(self._home.past)
+            found = self._newest(accepted, thoroughly, past.first)
+            publication, by = found.newest, found.superseding
+            if publication is not None:
+                _check_sizes(publication)
+                self._install(publication, accepted)
+            gone_on = past.going_on(found.first, accepted, by)
+            if gone_on != past:
+                gone_on.save(self._home.past)
             if publication is None:
                 return None
-            _check_sizes(publication)
-            self._install(publication, accepted)
+            if accepted is not None and by is not None:
+                _LOGGER.warning(
+                    "publication %d: superseded by publication %d: the server was restored from a copy, or its "
+                    "operator has left the past that this device took; `hushrec-device check` goes on to name it",
+                    accepted.sequence,
+                    by.sequence,
+                )
             write_atomically(self._home.current, publication.encode())
             self._tidy({publication.release} | ({accepted.release} if accepted else set()))
             _LOGGER.info("release %s: taken, publication %d", publication.release[:12], publication.sequence)
             return publication
 
-    def _newest(self, accepted: Publication | None, thoroughly: bool) -> Publication | None:
+    def _newest(self, accepted: Publication | None, thoroughly: bool, first: str) -> Found:
         """The newest publication; a server that has lost the accepted one is given it back, and asked again."""
         operator = bytes.fromhex(self._membership.operator)
         try:
-            return newest_publication(self._gateway, accepted, operator, thoroughly)
+            return newest_publication(self._gateway, accepted, operator, thoroughly, first)
         except OtherPast as reason:
             if accepted is None:
                 raise
@@ -127,7 +140,7 @@ class Releases:
                 self._gateway.post("/v1/held/publication", accepted.encode(), _LARGEST_ANSWER)
             except (NotYet, Corrupt) as failed:
                 raise OtherPast(f"{reason} ({failed})") from None
-            return newest_publication(self._gateway, accepted, operator, thoroughly=True)
+            return newest_publication(self._gateway, accepted, operator, True, first)
 
     def _install(self, publication: Publication, accepted: Publication | None) -> None:
         """Bring the release of a publication to its place, verified."""

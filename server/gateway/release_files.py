@@ -20,10 +20,10 @@ class _Chain:
     stamp: tuple[int, int]  # modification and size of the file
     lines: tuple[bytes, ...]
     sizes: dict[tuple[str, str], int]  # bytes of each file, by release and name
-    known: frozenset[str]  # digests of its links, and of those that they supersede
+    known: dict[str, int]  # by digest of a link, or of one that is superseded: the largest number of what stands for it
 
 
-_NO_CHAIN = _Chain((0, 0), (), {}, frozenset())
+_NO_CHAIN = _Chain((0, 0), (), {}, {})
 _KNOWN = b'{"status":"known"}'
 
 
@@ -65,7 +65,7 @@ class Shelf:
             held.verify(self._operator)
         except Corrupt:
             raise HttpError(400) from None
-        if held.digest() in self._read().known:
+        if held.sequence <= self._read().known.get(held.digest(), 0):
             return _KNOWN  # without the chain's lock, and without reading all of it
         try:
             Releases(self._home).take_back(held)
@@ -109,6 +109,6 @@ class Shelf:
                 lines = tuple(whole.split(b"\n")) if whole else ()
                 links = tuple(map(Publication.decode, lines))
                 sizes = {(link.release, name): entry.size_bytes for link in links for name, entry in link.files.items()}
-                known = frozenset(digest for link in links for digest in (link.digest(), link.supersedes) if digest)
+                known = {digest: link.sequence for link in links for digest in (link.digest(), link.supersedes)}
                 self._known = _Chain(stamp, lines, sizes, known)
             return self._known

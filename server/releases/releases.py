@@ -153,10 +153,11 @@ class Releases:
         """Let the chain go on for a device that holds a publication which this chain has lost, or never had.
 
         Where it comes next and its release is there, it is added as it is. Else the release that counts is published
-        once more, by a link that supersedes what the device holds.
+        once more for each number that is lost, the last time by a link that supersedes what the device holds: a device
+        goes on from no smaller number than its own (`Publication.continues`).
 
         Returns:
-            what was published; None where the chain knows of it already.
+            what was published last; None where the chain knows of it already.
 
         Raises:
             Corrupt: this operator did not sign it, or the chain is damaged.
@@ -164,23 +165,25 @@ class Releases:
             Misconfigured: nothing can be written.
         """
         held.verify(self._key.public_key().public_bytes_raw())
-        digest = held.digest()
 
         def following(links: Links) -> Publication | None:
-            if any(digest in (link.digest(), link.supersedes) for link in links):
+            if any(link.continues(held) for link in links):
                 return None
             last = links[-1] if links else None
             if _comes_next(held, last) and _is_whole(self._folder / held.release, held):
                 return held
             if last is None:
                 raise NotYet("releases: expected release zero, got none; restore the server's folder from a copy")
-            why = f"restored: in place of publication {held.sequence}, which is lost"
-            return self._link(links, last.release, last.federation, last.files, why, digest)
+            number = min(last.sequence + 1, held.sequence)
+            why = f"restored: in place of publication {number}, which is lost"
+            supersedes = held.digest() if number == held.sequence else ""
+            return self._link(links, last.release, last.federation, last.files, why, supersedes)
 
-        link = self._chain.append(following)
-        if link is not None:
+        published = None
+        while (link := self._chain.append(following)) is not None:
             log_line("published", number=link.sequence, release=link.release[:12], why=link.why)
-        return link
+            published = link
+        return published
 
     def _republish(self, name: str, how: str) -> Publication:
         def following(links: Links) -> Publication:

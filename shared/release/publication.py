@@ -1,10 +1,12 @@
 """What an operator publishes, one link after another: which release counts now, file by file, under their signature.
 
-Each link names the digest of the one before it, so nobody can take one out, swap two, or show two devices two pasts. A
-rollback is a new link that names an older release again: the numbers only grow.
+Each link names the digest of the one before it, so whoever holds a link holds all before it: none can be taken out or
+swapped afterwards. A rollback is a new link that names an older release again: the numbers only grow.
 
-A server that was restored from a copy has lost links that devices hold. Its chain goes on with a link that says so: it
-supersedes one of them by name, for everybody to see, and a device that holds that one goes on from there.
+A server that was restored from a copy has lost links that devices hold. Its chain goes on with links in their place, up
+to one that supersedes the lost one by name under a number that is no smaller; a device that holds that one goes on from
+there, and keeps what was superseded. So whoever holds the operator's key can show two devices two pasts, but not
+silently: they part behind a common beginning, and one becomes the other by such a link alone.
 """
 
 import hashlib
@@ -161,6 +163,14 @@ class Publication(BaseModel):
                 f"publication {self.sequence}: expected it to name the one before it, got another past; keep the "
                 "release you have"
             )
+
+    def continues(self, held: "Publication") -> bool:
+        """Whether a chain with this link goes on for whoever holds another: it is that one, or supersedes it.
+
+        The number of what supersedes is no smaller, so that the numbers only grow on each device too.
+        """
+        digest = held.digest()
+        return digest == self.digest() or (digest == self.supersedes and self.sequence >= held.sequence)
 
     def _signed(self) -> bytes:
         return _LABEL + self._canonical("signature")

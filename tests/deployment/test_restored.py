@@ -69,5 +69,7 @@ def test_a_restored_server_goes_on_with_the_devices_it_had(federated: Federated,
         lambda: all(_held(home, "current.json")["sequence"] == newest for home in homes), 120, "the new release"
     )
     for home in homes:
-        assert deployment.json("device", "check", home) == {"faults": [], "mended": []}
+        checked = deployment.json("device", "check", home)
+        assert (checked["faults"], checked["mended"]) == ([], [])
+        assert [lost["sequence"] for lost in checked["superseded"]] == [head["sequence"]]
         assert deployment.json("device", "privacy", home)["answers"]["update"] == 3  # round 2 stays charged

@@ -90,4 +90,4 @@ def test_a_federation_goes_on_whatever_ends(federated: Federated) -> None:
     home = deployment.device(UPGRADED)
     receipt = Receipt.decode((home / "receipt.json").read_bytes())
     assert receipt.answers["update"][0] >= 1  # asked for before each round, so all but the last round's
-    assert deployment.json("device", "check", home) == {"faults": [], "mended": []}
+    assert deployment.json("device", "check", home) == {"faults": [], "mended": [], "superseded": []}

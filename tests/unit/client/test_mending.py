@@ -1,5 +1,6 @@
 """Mending a device: what was lost is charged again, and no mend ever gives budget back."""
 
+import json
 import shutil
 from collections import Counter
 
@@ -13,6 +14,7 @@ from client.file_record import device_record
 from client.home import create_home
 from client.mending import check_device, mend_device
 from client.privacy_report import spent_privacy
+from client.releases import ChainPast, Superseded
 from client.wall_clock import kept_seconds
 from shared.enrolment import sign_receipt
 from shared.errors import Misconfigured, Refused
@@ -200,4 +202,20 @@ def test_the_command_says_what_is_wrong_and_mends_it(home):
     mended = run(app, ["check", str(home.directory), "--mend"])
     assert mended.exit_code == 0
     assert "mended; answers charged again: update 1" in mended.stdout
-    assert run(app, ["check", str(home.directory), "--json"]).stdout == '{"faults": [], "mended": []}\n'
+    assert run(app, ["check", str(home.directory), "--json"]).stdout == (
+        '{"faults": [], "mended": [], "superseded": []}\n'
+    )
+
+
+def test_the_command_names_what_the_server_replaced_and_a_damaged_past(home):
+    run = CliRunner().invoke
+    lost = Superseded(sequence=500, digest="ab" * 32, by_sequence=501, by_digest="cd" * 32)
+    ChainPast(superseded=(lost,)).save(home.past)
+    said = run(app, ["check", str(home.directory)])
+    assert said.exit_code == 0  # it may be right
+    assert "publication 500 (abababababab) was superseded by publication 501 (cdcdcdcdcdcd)" in said.stdout
+    assert json.loads(run(app, ["check", str(home.directory), "--json"]).stdout)["superseded"] == [lost.model_dump()]
+    home.past.write_bytes(b"{")
+    damaged = run(app, ["check", str(home.directory)])
+    assert damaged.exit_code == 2
+    assert "past.json: expected what this device keeps" in damaged.stdout

@@ -1,13 +1,14 @@
 """Releases from an operator who is honest, and from one who is not: what a device takes, and what it goes on with."""
 
 import hashlib
+import logging
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from client.membership import Membership
-from client.releases import LARGEST_BYTES, Releases
+from client.releases import LARGEST_BYTES, ChainPast, Releases
 from shared.enrolment import parse_authorization
 from shared.errors import Corrupt, HushrecError, Misconfigured, NotYet, Refused
 from shared.federation import read_federation
@@ -283,6 +284,8 @@ def restored(publisher, gateway, links, superseding=True):
         held = Publication.decode(asked.body)
         held.verify(publisher.operator.operator.public_key().public_bytes_raw())
         if superseding:
+            while len(publisher.links) < held.sequence - 1:
+                publisher.publish(b"one")
             publisher.publish(b"one", supersedes=held.digest())
         return Reply(b"{}")
 
@@ -324,10 +327,73 @@ def test_a_chain_that_does_not_name_what_is_held_is_not_gone_on_with(home, relea
     publisher.publish(b"fork", supersedes=first.digest())
     before = everything(home)
     for thoroughly in (False, True):
-        with pytest.raises(Corrupt, match="publication 2: expected a chain that has it, or a link in its place"):
+        with pytest.raises(Corrupt, match="publication 2: expected a chain that has it, or a link of"):
             releases.update(thoroughly=True) if thoroughly else releases.find("ab" * 32)
     assert everything(home) == before
     assert releases.current() == second
+
+
+def test_a_short_chain_does_not_take_the_place_of_a_long_one(home, releases, publisher, gateway):
+    for number in range(5):
+        fifth = publisher.publish(b"%d" % number)
+    releases.update()
+    restored(publisher, gateway, 1, superseding=False)
+    for number in (2, 3, 4):  # one link that supersedes is signed by the operator; its number is smaller
+        assert publisher.publish(b"fork", supersedes=fifth.digest()).sequence == number
+        with pytest.raises(Corrupt, match="publication 5: expected a chain that has it, or a link of no smaller"):
+            releases.update(thoroughly=True)
+        assert releases.current() == fifth
+    taken = publisher.publish(b"fork", supersedes=fifth.digest())
+    assert releases.update(thoroughly=True) == taken
+    assert taken.sequence == fifth.sequence
+
+
+def test_what_was_superseded_is_warned_of_and_kept(home, releases, publisher, gateway, caplog):
+    first, second = publisher.publish(b"one"), publisher.publish(b"two")
+    releases.update()
+    assert ChainPast.load(home.past) == ChainPast(first=first.digest())
+    restored(publisher, gateway, 1)
+    with caplog.at_level(logging.WARNING):
+        taken = releases.update(thoroughly=True)
+    (kept,) = ChainPast.load(home.past).superseded
+    assert (kept.sequence, kept.digest) == (2, second.digest())
+    assert (kept.by_sequence, kept.by_digest) == (2, taken.digest())
+    assert "publication 2: superseded by publication 2" in caplog.text
+    publisher.publish(b"three")
+    releases.update()
+    assert ChainPast.load(home.past).superseded == (kept,)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["which it knows", "which it does not know"])
+def test_a_chain_that_begins_otherwise_does_not_take_the_place_of_one(releases, publisher, gateway, home, known):
+    first = publisher.publish(b"one")
+    second = publisher.publish(b"two")
+    releases.update()
+    if not known:  # as a device that took its releases before beginnings were kept
+        home.past.unlink()
+    other = Publication.after(None, first.release, first.federation, first.files, 1, "another").sign(
+        publisher.operator.operator
+    )
+    publisher.links = [other]
+    gateway.answers["/v1/held/publication"] = lambda _: Reply(b"{}")
+    taken = publisher.publish(b"one", supersedes=second.digest())
+    if not known:
+        assert releases.update(thoroughly=True) == taken
+        assert ChainPast.load(home.past).first == other.digest()
+        return
+    before = everything(home)
+    with pytest.raises(Corrupt, match="publication 1: expected the one that this chain began with"):
+        releases.update(thoroughly=True)
+    assert everything(home) == before
+    assert releases.current() == second
+
+
+def test_a_past_that_somebody_changed_is_not_believed(home, releases, publisher):
+    publisher.publish(b"one")
+    releases.update()
+    home.past.write_bytes(b'{"first":"x"}')
+    with pytest.raises(Corrupt, match=r"past\.json: expected what this device keeps"):
+        releases.update()
 
 
 def test_a_link_that_supersedes_counts_only_under_the_operators_signature(releases, publisher, gateway):

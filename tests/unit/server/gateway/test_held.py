@@ -45,6 +45,22 @@ def test_the_chain_goes_on_in_the_place_of_a_publication_that_is_lost(house: Hou
     assert get(house, member, "/v1/releases/chain", b"after=2").body == last.encode() + b"\n"
 
 
+def test_each_number_that_is_lost_is_published_again_so_that_none_falls(house: House, member: Person) -> None:
+    *kept, lost, last = publish(house, 5)
+    kept = kept[:2]  # 3, 4 and 5 are lost
+    house.home.chain.write_bytes(b"".join(link.encode() + b"\n" for link in kept))
+    (house.home.releases / "newest.json").unlink(missing_ok=True)
+    assert give(house, member, "publication", last.encode()).status == 200
+    after = chain(house)[2:]
+    assert [(link.sequence, link.supersedes) for link in after] == [(3, ""), (4, ""), (5, last.digest())]
+    assert {link.release for link in after} == {kept[-1].release}
+    assert [link.why.split(",")[0] for link in after] == [
+        f"restored: in place of publication {number}" for number in (3, 4, 5)
+    ]
+    assert give(house, member, "publication", lost.encode()).status == 200
+    assert [(link.sequence, link.supersedes) for link in chain(house)[5:]] == [(6, lost.digest())]
+
+
 def _named(link: Publication, release: str) -> dict[str, object]:
     entry = link.files["manifest.json"].model_copy(update={"sha256": release})
     return {**link.files, "manifest.json": entry}

@@ -65,6 +65,18 @@ def test_what_a_link_supersedes_is_signed_and_part_of_its_digest():
             changed.verify(OPERATOR)
 
 
+def test_a_chain_goes_on_for_whoever_holds_a_link_by_it_or_by_one_of_no_smaller_number_that_supersedes_it():
+    first = publication()
+    second = publication(first, b"second")
+    third = publication(second, b"third")
+    assert second.continues(second)
+    assert not third.continues(second)
+    for previous, goes_on in ((None, False), (first, True), (second, True)):
+        link = Publication.after(previous, first.release, "f" * 64, first.files, 5, "restored", second.digest())
+        assert link.continues(second) is goes_on
+        assert not link.continues(first)
+
+
 def test_each_follows_the_one_before_it_alone():
     first = publication()
     second = publication(first, b"second")
