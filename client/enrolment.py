@@ -74,7 +74,10 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] | None
         )
     policy = home.policy()
     if (latest_seconds(home.clock) if now_seconds is None else now_seconds()) >= invited.expires_seconds:
-        raise Refused("invitation: it has expired; ask the operator for another", code="invitation-expired")
+        raise Refused(
+            "invitation: it has expired, or its end is missing; copy it whole, or ask the operator for another",
+            code="invitation-expired",
+        )
     authority, operator = _authority(invited)
     with GatewayClient(invited.url, authority) as gateway:
         asked = OfferRequest(code=invited.code).encode()

@@ -192,4 +192,6 @@ def pin(path: Path, *, operator: bytes, registry: bytes, model_sha256: str, toke
 
 
 def _refuse(rule: str, allows: object, got: str) -> NoReturn:
-    raise Refused(f"policy: {rule}: allows {allows}, got {got}", code="policy")
+    raise Refused(
+        f"policy: {rule}: allows {allows}, got {got}; who agrees to that changes {rule} in policy.toml", code="policy"
+    )

@@ -42,7 +42,7 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
         "parts": parts,
         "rounds": read_progress(home).round,
         "rounds_ordered": None if order is None else order.until,
-        "schedule": _schedule(home) if home.settings.schedule.every_hours else None,
+        "schedule": _schedule(home, running) if home.settings.schedule.every_hours else None,
         "waiting": None if process is None else read_waiting(home, process),
         "phase": None if process is None else read_phase(home, process),
         "why": (read_status(home) or {}).get("why", "") if running else "",
@@ -89,9 +89,11 @@ def _processes(home: Home) -> tuple[list[dict[str, Any]], int | None]:
         ) from None
 
 
-def _schedule(home: Home) -> dict[str, Any]:
+def _schedule(home: Home, running: bool) -> dict[str, Any]:
     state = read_schedule(home)
-    waits_for = state.waits_for or "a server that is up"
+    waits_for = (state.waits_for or "its first look, in some seconds") if running else "a server that is up"
+    if home.schedule_pause.exists():
+        waits_for = f"`hushrec-server resume {home.directory}`"
     return {
         "every_hours": home.settings.schedule.every_hours,
         "paused": home.schedule_pause.exists(),

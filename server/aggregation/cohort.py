@@ -14,6 +14,7 @@ from flwr.serverapp import Grid
 from server.aggregation.exchange import POLL_SECONDS, Clock, Exchange
 from server.logs import log_line
 
+_AGAIN_SECONDS = 15.0
 _SILENT_SECONDS = 30.0  # a device that is there says who it is far sooner
 _DEVICE_ID = re.compile(r"[0-9a-f]{8,128}")
 
@@ -75,7 +76,7 @@ class NodeDirectory:
         """
         self._tell = tell
         self._devices: dict[int, str] = {}
-        self._mute: set[int] = set()
+        self._mute: dict[int, float] = {}  # nodes whose answer named no device, and when that came
         self._asked: list[Exchange] = []
 
     def __repr__(self) -> str:
@@ -96,6 +97,8 @@ class NodeDirectory:
         try:
             while True:
                 self._tell(len(members), minimum)
+                earliest = clock.now() - _AGAIN_SECONDS  # one that was just going away may be back since
+                self._mute = {node: came for node, came in self._mute.items() if came > earliest}
                 there = self.refresh(grid, deadline_seconds, clock)
                 members = [member for member in there if member.device not in revoked]
                 if len(members) >= minimum or clock.now() >= end:
@@ -114,20 +117,20 @@ class NodeDirectory:
         """Ask the nodes not asked before and return the devices now available, by id.
 
         A node that says nothing for as long as a short answer takes is not waited for again; if its answer does come,
-        it counts from then on. One that answered without an id is asked again in another round, not before.
+        it counts from then on. One that answered without an id is asked again in another round, or after a while.
         """
         for exchange in self._asked:
-            self._listen(exchange, 0.0, 0.0)
+            self._listen(exchange, 0.0, 0.0, clock)
         self._asked = [exchange for exchange in self._asked if exchange.open_nodes]
         nodes = list(grid.get_node_ids())
         waited_for = {node for exchange in self._asked for node in exchange.open_nodes}
-        known = self._devices.keys() | self._mute | waited_for
+        known = self._devices.keys() | self._mute.keys() | waited_for
         strangers = [node for node in nodes if node not in known]
         if strangers:
             content = RecordDict({"hello": ConfigRecord({"version": 1})})
             questions = [Message(content, node, "query.hello", group_id="hello") for node in strangers]
             exchange = Exchange(grid, questions, clock)
-            self._listen(exchange, deadline_seconds, _SILENT_SECONDS)
+            self._listen(exchange, deadline_seconds, _SILENT_SECONDS, clock)
             if exchange.open_nodes:
                 self._asked.append(exchange)
         there = set(nodes)
@@ -140,11 +143,11 @@ class NodeDirectory:
             log_line("roster", nodes=len(nodes), devices=len(first), doubles=doubles)
         return sorted(KnownMember(device, node) for device, node in first.items())
 
-    def _listen(self, exchange: Exchange, seconds: float, silent_seconds: float) -> None:
+    def _listen(self, exchange: Exchange, seconds: float, silent_seconds: float, clock: Clock) -> None:
         for node, reply in exchange.replies(seconds, silent_seconds):
             device = None if reply.has_error() else _device_id(reply.content)
             if device is None:
-                self._mute.add(node)
+                self._mute[node] = clock.now()
                 log_line("hello-without-id", logging.WARNING, node=node, failed=reply.has_error())
             else:
                 self._devices[node] = device

@@ -25,7 +25,10 @@ def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> 
         write_atomically(home.schedule_pause, b"")
         if as_json:
             return print_json({"directory": str(home.directory), "paused": True})
-        print(f"{directory}: the schedule is paused; hushrec-server resume {directory} lets it go on")
+        if home.settings.schedule.every_hours:
+            print(f"{directory}: the schedule is paused; hushrec-server resume {directory} lets it go on")
+        else:
+            print(f"{directory}: no schedule: schedule.every_hours is 0; one that is set later is paused")
 
 
 @app.command()

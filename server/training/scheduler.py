@@ -132,7 +132,8 @@ class Scheduler:
             return f"`hushrec-server resume {self._home.directory}`"
         due = ordered[-1] + self._hours_after(self._state.fruitless) * _HOUR_SECONDS if ordered else now
         if now < due:
-            after = f" (the last {self._state.fruitless} had no sum)" if self._state.fruitless else ""
+            rounds = self._state.fruitless
+            after = f", later than usual after {rounds} scheduled without a sum" if rounds else ""
             return f"{_moment(due)}{after}"
         today = [then for then in ordered if now - then < _DAY_SECONDS]
         if plan.rounds_per_day and len(today) >= plan.rounds_per_day:

@@ -1,8 +1,9 @@
 """Reading a federation file: the shipped default, then a file of one's own, then single settings."""
 
+import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,8 @@ def _validate(content: dict[str, Any]) -> FederationFile:
             said = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
             expected = said.format(**problem.get("ctx", {})) if problem["type"] in _EXPECTED else said
             got = "" if problem["type"] in ("missing", "value_error") else f", got {problem['input']!r}"
+            if problem["type"] == "extra_forbidden":
+                got = f", got another{_nearest([str(part) for part in problem['loc']])}"
             lines.append(f"federation file: {key}: expected {expected}{got}".replace("expected expected", "expected"))
         raise Misconfigured("\n".join(lines)) from None
 
@@ -130,3 +133,18 @@ def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {_toml(entry)}" for key, entry in value.items()) + "}"
     return repr(value)
+
+
+def _nearest(names: Sequence[str]) -> str:
+    """The known keys that look most like an unknown one, as the end of a message."""
+    known: dict[str, Any] = FederationFile.model_validate(tomllib.loads(default_federation_text())).model_dump()
+    for name in names[:-1]:
+        known = known[name] if isinstance(known.get(name), dict) else {}
+    found = difflib.get_close_matches(names[-1], list(known), n=2) or sorted(known)
+    return (
+        f"; its keys here are {', '.join(found)}"
+        if len(found) > 2
+        else f"; did you mean {' or '.join(found)}?"
+        if found
+        else ""
+    )

@@ -40,7 +40,7 @@ def run(
         typer.Option(metavar="SPEC", help=f"{SPECS}  [default: {DEFAULT_DATA}]"),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help=f"A first look in half a minute: {QUICK_DATA} instead of the default.")
+        bool, typer.Option("--quick", help=f"A first look in 40 seconds: {QUICK_DATA} instead of the default.")
     ] = False,
     federation: Federation = None,
     settings: Settings = None,
@@ -100,7 +100,9 @@ def run(
         if resume and out is None:
             raise Misconfigured("--resume: expected --out DIR of the unfinished run, got none; name the folder")
         if quick and data is not None:
-            raise Misconfigured(f"--quick: expected no --data beside it, as it means {QUICK_DATA}, got both")
+            raise Misconfigured(
+                f"--quick: expected no --data beside it, as it means {QUICK_DATA}, got both; leave one of them out"
+            )
         data = QUICK_DATA if quick else data or DEFAULT_DATA
         refuse_missing_data(data)
         folder = out or fresh_folder(data)

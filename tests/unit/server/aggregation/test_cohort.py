@@ -115,3 +115,11 @@ def test_a_node_that_says_no_id_is_asked_once_a_round(toy):
     for rounds in (1, 2):
         assert roster.wait_for(grid, 2, 5.0, clock) == []
         assert len(asked) == 2 * rounds
+
+
+def test_a_node_that_was_going_away_is_asked_again_while_a_round_waits(toy):
+    """After a restart Flower still takes nodes for present that are gone; they come back under the same numbers."""
+    clock, grid = simulated_clock(), InProcessGrid(toy.client_app(), 3)
+    grid._fate = lambda question: Fate.UNAVAILABLE if clock.now() < 40.0 else Fate.ANSWERS
+    assert len(NodeDirectory().wait_for(grid, 3, 600.0, clock)) == 3
+    assert 40.0 <= clock.now() < 60.0

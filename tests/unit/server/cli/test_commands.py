@@ -230,7 +230,8 @@ def test_a_schedule_is_paused_goes_on_and_shows_in_the_status(home):
     assert "schedule: every 6 h; the next round waits for a server that is up" in call("status", home.directory).stdout
     assert answer("pause", home.directory)["paused"] is True
     assert answer("status", home.directory)["schedule"] == {
-        "every_hours": 6.0, "paused": True, "last_seconds": None, "fruitless": 0, "waits_for": "a server that is up",
+        "every_hours": 6.0, "paused": True, "last_seconds": None, "fruitless": 0,
+        "waits_for": f"`hushrec-server resume {home.directory}`",
     }  # fmt: skip
     assert "a round every 6 h" in call("resume", home.directory).stdout
     assert answer("status", home.directory)["schedule"]["paused"] is False

@@ -135,7 +135,7 @@ def test_rounds_that_bring_nothing_come_ever_later_and_one_that_does_ends_that(m
     day.brings = False
     day.pass_hours(40)
     assert day.hours == [0, 4, 12, 28]  # 2 x 2, 4 x 2, 8 x 2; then 24 at most
-    assert "(the last 4 had no sum)" in day.waits_for
+    assert "after 4 scheduled without a sum" in day.waits_for
     day.brings = True
     day.pass_hours(20)
     assert day.hours[4:] == [52, 54, 56, 58]
