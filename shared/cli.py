@@ -4,6 +4,7 @@ import errno
 import importlib.metadata
 import json
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import typer
 
 from shared.errors import HushrecError, Misconfigured, kind_and_place
 
+_SECONDS_BETWEEN_LINES = 10.0
 _NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -52,9 +54,12 @@ def print_json(facts: Mapping[str, Any]) -> None:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error where a person is looking, else nothing; called with how many are done of how many."""
+    """A bar on standard error where a person is looking, else a line there now and then.
+
+    Called with how many are done of how many.
+    """
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield _Lines(what)
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -62,6 +67,22 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=Console(stderr=True)) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+class _Lines:
+    """The first and the last count, and one in ten seconds between them: for logs. Nothing of what is done at once."""
+
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._clock = what, clock
+        self._due, self._begun = clock(), False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Write a line, if it is time for one."""
+        now = self._clock()
+        if self._begun if done >= total else now >= self._due:
+            self._begun = True
+            self._due = now + _SECONDS_BETWEEN_LINES
+            print(f"{self._what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
 
 
 @contextmanager
