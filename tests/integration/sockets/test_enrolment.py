@@ -182,7 +182,7 @@ def test_an_invitation_that_has_expired_stays_so_when_the_clock_is_set_back(home
 
 def test_an_invitation_that_has_expired_is_not_taken_anywhere(home, operator, gateway):
     late = replace(Invitation.decode(operator.invitation(gateway)), expires_seconds=NOW).encode()
-    with pytest.raises(Refused, match="expired; ask the operator"):
+    with pytest.raises(Refused, match="expired, or its end is missing"):
         prepare(home, late, lambda: NOW)
     assert gateway.asked == []
 
