@@ -8,27 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-# First words of the names that Unicode gives to the characters of scripts without blanks between words; they never
-# change. "TAI" and "NEW" are Tai Le, Tai Tham, Tai Viet and New Tai Lue.
-_WITHOUT_BLANKS = frozenset(
-    (
-        *(
-            "CJK",
-            "HIRAGANA",
-            "KATAKANA",
-            "KATAKANA-HIRAGANA",
-            "IDEOGRAPHIC",
-            "BOPOMOFO",
-            "HANGUL",
-            "HENTAIGANA",
-            "KHITAN",
-            "YI",
-            "NUSHU",
-            "TANGUT",
-        ),
-        *("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "TAI", "NEW", "BALINESE", "JAVANESE"),
-    )
-)
+from shared.words import unspaced_characters
+
 # Marks where a line may break, or where a reader should not see any: they stand in the midst of words.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 
@@ -72,4 +53,4 @@ def _spelt_with_blanks(character: str) -> bool:
     """Whether it is a letter, mark or digit of a script that sets blanks between words."""
     if unicodedata.category(character)[0] not in "LMN":
         return character == "_"
-    return unicodedata.name(character, "").partition(" ")[0] not in _WITHOUT_BLANKS
+    return not unspaced_characters(character)

@@ -2,10 +2,10 @@
 
 import os
 
-from server.cli import commands, publishing, watching
+from server.cli import commands, publishing, watching  # noqa: F401 - they add their commands to `app`
 from server.cli.options import app
 
-__all__ = ["app", "commands", "main", "publishing", "watching"]
+__all__ = ["app", "main"]
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import typer
 from server.cli import terminal
 from server.cli.options import PROGRAM, Directory, app, log_to_terminal
 from server.home import Home
+from server.training import pause_schedule, resume_schedule
 from shared.cli import Debug, Json, exit_on_error, print_json
-from shared.files import write_atomically
 from shared.service_unit import write_unit
 
 
@@ -22,7 +22,7 @@ def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> 
     """Let the schedule order no further rounds; one that is ordered goes on."""
     with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
-        write_atomically(home.schedule_pause, b"")
+        pause_schedule(home)
         if as_json:
             return print_json({"directory": str(home.directory), "paused": True})
         if home.settings.schedule.every_hours:
@@ -36,7 +36,7 @@ def resume(directory: Directory, as_json: Json = False, debug: Debug = False) ->
     """Let a paused schedule go on."""
     with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
-        home.schedule_pause.unlink(missing_ok=True)
+        resume_schedule(home)
         if as_json:
             return print_json({"directory": str(home.directory), "paused": False})
         every = home.settings.schedule.every_hours

@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from server.home import Home
 from server.logs import log_line
 from server.releases import Releases
-from server.training import submit_job
+from server.training import pause_schedule, resume_schedule, submit_job
 from shared.errors import Misconfigured
-from shared.files import write_atomically
 
 
 class _Arguments(BaseModel):
@@ -39,12 +38,12 @@ def _rounds(home: Home, asked: Any) -> dict[str, Any]:
 
 
 def _pause(home: Home, asked: Any) -> dict[str, Any]:
-    write_atomically(home.schedule_pause, b"")
+    pause_schedule(home)
     return {"paused": True}
 
 
 def _resume(home: Home, asked: Any) -> dict[str, Any]:
-    home.schedule_pause.unlink(missing_ok=True)
+    resume_schedule(home)
     return {"paused": False}
 
 

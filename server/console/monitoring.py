@@ -1,5 +1,6 @@
 """What other people's monitors need to know of a server: a scrape, alert rules and a dashboard."""
 
+import json
 from importlib import resources
 from pathlib import Path
 
@@ -29,9 +30,10 @@ def write_monitoring(home: Home, out: Path) -> list[Path]:
     there = [out / name for name in _NAMES if (out / name).exists()]
     if there:
         raise Misconfigured(f"{there[0]}: expected no such file yet, got one; choose another folder, or remove it")
+    token_file = json.dumps(str(home.console_tokens["reader"]))  # which YAML reads as it is, whatever the path holds
     written = []
     for name in _NAMES:
         text = resources.files("server.console").joinpath("templates", name).read_text(encoding="utf-8")
-        write_atomically(out / name, text.replace("TOKEN_FILE", str(home.console_tokens["reader"])).encode())
+        write_atomically(out / name, text.replace("TOKEN_FILE", token_file).encode())
         written.append(out / name)
     return written

@@ -25,7 +25,7 @@ from shared.enrolment import (
     sign_receipt,
 )
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
-from shared.secure_sum import device_id
+from shared.secure_sum import Certificate, device_id
 from shared.tasks import Task
 
 Request = TypeVar("Request")
@@ -88,18 +88,12 @@ class Enrolment:
         except Corrupt:
             raise HttpError(400) from None
         days = self._home.settings.certificate_days
-        try:
-            self._check_not_revoked(device)
-            certificate = self._registry.join(
+        return self._admit(
+            device,
+            lambda: self._registry.join(
                 request.code, request.device_key, request.node_key, self._clock(), days, self._home.certify
-            )
-            self._check_not_revoked(device)  # a list that came in meanwhile may name it
-            self._connect(device.hex())
-        except Refused:
-            raise HttpError(403) from None
-        except NotYet:
-            raise HttpError(503) from None
-        return JoinAnswer(certificate=certificate.encode()).encode()
+            ),
+        )
 
     def rejoin(self, body: bytes) -> bytes:
         """A certificate for a device that this server's registry certified and has lost: its node may connect again.
@@ -116,18 +110,16 @@ class Enrolment:
         days = self._home.settings.certificate_days
         try:
             request.verify_certified(self._home.registry_key().public_key().public_bytes_raw())
-            self._check_not_revoked(device)
-            certificate = self._registry.rejoin(
-                request.device_key, request.node_key, self._clock(), days, self._home.certify
-            )
-            self._check_not_revoked(device)
-            self._connect(device.hex())
-        except (Corrupt, Refused):
+        except Corrupt:
             raise HttpError(403) from None
-        except NotYet:
-            raise HttpError(503) from None
+        answer = self._admit(
+            device,
+            lambda: self._registry.rejoin(
+                request.device_key, request.node_key, self._clock(), days, self._home.certify
+            ),
+        )
         log_line("rejoined", device=device.hex())
-        return JoinAnswer(certificate=certificate.encode()).encode()
+        return answer
 
     def renew(self, member: DeviceRow) -> bytes:
         """A member's next certificate.
@@ -183,6 +175,23 @@ class Enrolment:
             self._registry.take_answers(member.device, held.answers)
             log_line("answers-taken-back", device=member.device, answers=held.total)
         return self.receipt(member)
+
+    def _admit(self, device: bytes, enter: Callable[[], Certificate]) -> bytes:
+        """Make a member of a device, and let its node connect; the answer with its certificate.
+
+        Raises:
+            HttpError: 403 for who is refused or on the list, 503 while Flower cannot take the node.
+        """
+        try:
+            self._check_not_revoked(device)
+            certificate = enter()
+            self._check_not_revoked(device)  # a list that came in meanwhile may name it
+            self._connect(device.hex())
+        except Refused:
+            raise HttpError(403) from None
+        except NotYet:
+            raise HttpError(503) from None
+        return JoinAnswer(certificate=certificate.encode()).encode()
 
     def _check_not_revoked(self, device: bytes) -> None:
         """Refuse a device that is on the list, even one that the registry of a restored server has never known.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from server.training.progress import Row, read_phase, read_rounds, read_waiting
     from server.training.round import RoundReport, TrainingState, advance, request_for
     from server.training.runner import SUMS, run_training
-    from server.training.scheduler import Scheduler, ScheduleState, read_schedule
+    from server.training.scheduler import Scheduler, ScheduleState, pause_schedule, read_schedule, resume_schedule
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -33,7 +33,13 @@ __getattr__, __dir__ = lazy_exports(
         "server.training.progress": ("Row", "read_phase", "read_rounds", "read_waiting"),
         "server.training.round": ("RoundReport", "TrainingState", "advance", "request_for"),
         "server.training.runner": ("SUMS", "run_training"),
-        "server.training.scheduler": ("ScheduleState", "Scheduler", "read_schedule"),
+        "server.training.scheduler": (
+            "ScheduleState",
+            "Scheduler",
+            "pause_schedule",
+            "read_schedule",
+            "resume_schedule",
+        ),
     },
 )
 
@@ -54,6 +60,7 @@ __all__ = [
     "explained_rows",
     "figures_of",
     "optimizer_for",
+    "pause_schedule",
     "pending_job",
     "read_phase",
     "read_progress",
@@ -62,6 +69,7 @@ __all__ = [
     "read_waiting",
     "reasons_of",
     "request_for",
+    "resume_schedule",
     "run_training",
     "submit_job",
     "wait_for_job",

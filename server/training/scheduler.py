@@ -39,6 +39,20 @@ class ScheduleState(BaseModel):
     waits_for: str = ""
 
 
+def pause_schedule(home: Home) -> None:
+    """Let the schedule order no further rounds; one that is ordered goes on.
+
+    Raises:
+        Misconfigured: that cannot be written down.
+    """
+    write_atomically(home.schedule_pause, b"")
+
+
+def resume_schedule(home: Home) -> None:
+    """Let a paused schedule go on; once more changes nothing."""
+    home.schedule_pause.unlink(missing_ok=True)
+
+
 def read_schedule(home: Home) -> ScheduleState:
     """What the schedule has ordered so far.
 

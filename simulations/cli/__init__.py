@@ -2,10 +2,10 @@
 
 import os
 
-from simulations.cli import federations, measurements
+from simulations.cli import federations, measurements  # noqa: F401 - they add their commands to `app`
 from simulations.cli.options import app
 
-__all__ = ["app", "federations", "main", "measurements"]
+__all__ = ["app", "main"]
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ def blocks(word: str, text: str) -> bool:
         (" art ", "art"),
         ("ｆｕｌｌ", "full"),
         ("कला", "आधुनिक कला"),
+        ("𗀁", "𗀀𗀁𗀂"),  # Tangut, whose characters Python gives no names
         ("искусство", "Искусство и жизнь"),
         ("战争", "关于战争的新闻"),
         ("戰爭", "一場戰爭片"),
@@ -63,6 +64,7 @@ def test_a_word_blocks_what_holds_it(word: str, text: str) -> None:
         ("е", "искусство не"),
         ("战争", "战后的竞争"),
         ("สงคราม", "ข่าววันนี้"),
+        ("๑", "๒๑"),  # another number
         ("T恤", "关于NT恤的"),  # its first letter is of a script with blanks, and stands in another word
         ("e", "e\u0302x"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.aggregation import Phase
@@ -290,6 +291,13 @@ def test_rules_and_dashboard_ask_for_metrics_that_there_are(busy, tmp_path):
     assert Access(console_tokens(busy.home)).role(f"Bearer {token.read_text()}") == "reader"
     with pytest.raises(Misconfigured, match="expected no such file yet"):
         write_monitoring(busy.home, tmp_path / "monitoring")
+
+
+def test_a_scrape_names_the_file_of_the_token_wherever_the_folder_lies(tmp_path):
+    home = create_server(tmp_path / 'two "words" \\ 目录')
+    (scrape, *_) = write_monitoring(home, tmp_path / "monitoring")
+    (job,) = yaml.safe_load(scrape.read_text())
+    assert job["authorization"]["credentials_file"] == str(home.console_tokens["reader"])
 
 
 def test_tokens_are_made_once_kept_private_and_differ(console):
