@@ -82,7 +82,7 @@ class PageGuard:
 
 
 def file_routes(package: str, files: Mapping[str, str]) -> list[Route]:
-    """Routes of a page's files, which are the same for everybody.
+    """Routes of a page's files, and of the script that pages have in common; they are the same for everybody.
 
     Args:
         package: whose folder `templates` holds them, such as "server.console".
@@ -93,7 +93,11 @@ def file_routes(package: str, files: Mapping[str, str]) -> list[Route]:
         name = files[request.url.path]
         return Response(_template(package, name), media_type=_MEDIA_TYPES[name.rpartition(".")[2]])
 
-    return [Route(path, answer, methods=["GET"]) for path in files]
+    async def common(request: Request) -> Response:
+        del request
+        return Response(_template("shared", "page.js"), media_type=_MEDIA_TYPES["js"])
+
+    return [Route("/page.js", common, methods=["GET"]), *(Route(path, answer, methods=["GET"]) for path in files)]
 
 
 def serve_page(make: Callable[[Set[str]], ASGIApp], port: int, ready: Callable[[str], None]) -> None:

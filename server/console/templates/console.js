@@ -3,18 +3,7 @@
 const PHASES = ["train.join", "query.share", "query.mask", "query.agree", "query.unmask"];
 const AGAIN_MILLISECONDS = 3000;
 const DEVICES_SHOWN = 200;
-let words = {}, language = "en", token = "", shot = null, attempt = 0;
-
-const element = (id) => document.getElementById(id);
-const say = (key, facts = {}) =>
-  (words[language]?.[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => facts[name] ?? "–");
-
-function make(tag, text = "", attributes = {}) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
+let token = "", shot = null, attempt = 0;
 
 const moment = (seconds) =>
   seconds == null ? "–" : new Date(1000 * seconds).toISOString().slice(0, 16).replace("T", " ") + " UTC";
@@ -49,9 +38,7 @@ function card(key, value) {
 }
 
 function draw() {
-  document.documentElement.lang = language;
-  for (const one of document.querySelectorAll("[data-word]")) one.textContent = say(one.dataset.word);
-  element("language").textContent = language === "en" ? "中文" : "English";
+  drawWords();
   if (shot === null) return;
   const acting = shot.role === "operator";
   document.title = shot.name;
@@ -196,14 +183,8 @@ function enter(given) {
 }
 
 async function start() {
-  words = await (await fetch("/words.json")).json();
   const said = new URLSearchParams(location.hash.slice(1));
-  language = said.get("language") ?? localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
-  element("language").addEventListener("click", () => {
-    language = language === "en" ? "zh" : "en";
-    localStorage.setItem("language", language);
-    draw();
-  });
+  await chooseLanguage(said.get("language"), draw);
   element("enter").addEventListener("submit", (event) => { event.preventDefault(); enter(element("token").value.trim()); });
   element("order").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -1,16 +1,6 @@
 "use strict";
 
-let words = {}, language = "en", deeds = [], answer = null, asked = 0;
-
-const element = (id) => document.getElementById(id);
-const say = (key, facts = {}) => (words[language]?.[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => facts[name] ?? "");
-
-function make(tag, text = "", attributes = {}) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
+let deeds = [], answer = null, asked = 0;
 
 function button(text, act) {
   const made = make("button", text, { type: "button" });
@@ -19,9 +9,7 @@ function button(text, act) {
 }
 
 function draw() {
-  document.documentElement.lang = language;
-  for (const one of document.querySelectorAll("[data-word]")) one.textContent = say(one.dataset.word);
-  element("language").textContent = language === "en" ? "中文" : "English";
+  drawWords();
   element("nothing").hidden = deeds.length > 0;
   element("again").hidden = deeds.length === 0;
   element("deeds").replaceChildren(...deeds.map((deed, place) => {
@@ -86,14 +74,8 @@ async function find() {
 }
 
 async function start() {
-  words = await (await fetch("/words.json")).json();
   const said = new URLSearchParams(location.hash.slice(1));
-  language = said.get("language") ?? localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
-  element("language").addEventListener("click", () => {
-    language = language === "en" ? "zh" : "en";
-    localStorage.setItem("language", language);
-    draw();
-  });
+  await chooseLanguage(said.get("language"), draw);
   element("say").addEventListener("submit", (event) => {
     event.preventDefault();
     add("search", { text: element("words").value });

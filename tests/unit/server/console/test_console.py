@@ -314,8 +314,8 @@ def test_tokens_are_made_once_kept_private_and_differ(console):
         console_tokens(console.home)
 
 
-def template(name: str) -> str:
-    return resources.files("server.console").joinpath("templates", name).read_text(encoding="utf-8")
+def template(name: str, package: str = "server.console") -> str:
+    return resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def test_every_language_has_the_same_words_with_the_same_places_to_fill():
@@ -329,7 +329,10 @@ def test_every_language_has_the_same_words_with_the_same_places_to_fill():
 
 def test_the_page_says_nothing_that_it_has_no_words_for(busy):
     words = json.loads(template("words.json"))["en"]
-    page, script = template("console.html"), template("console.js")
+    page, script = (
+        template("console.html"),
+        template("console.js") + template("page.js", "shared"),
+    )
     asked = set(re.findall(r'data-word="(\w+)"', page)) | set(re.findall(r'\bsay\("([\w.]+)"', script))
     asked |= {f"alert_{code}" for code in CODES} | set(re.findall(r'"((?:train|query)\.\w+)"', script))
     asked |= {key for row in re.findall(r'table\("\w+", \[([^\]]*)\]', script) for key in re.findall(r'"(\w+)"', row)}

@@ -111,12 +111,16 @@ def test_the_page_gets_its_answers(visitor):
     assert ask(visitor, "POST", "/v1/offers", content=b" " * 2**20).status_code == 413
 
 
-def template(name: str) -> str:
-    return resources.files("simulations.tryout").joinpath("templates", name).read_text(encoding="utf-8")
+def template(name: str, package: str = "simulations.tryout") -> str:
+    return resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def test_the_page_has_words_for_all_it_says_in_each_language():
-    words, page, script = json.loads(template("words.json")), template("try.html"), template("try.js")
+    words, page, script = (
+        json.loads(template("words.json")),
+        template("try.html"),
+        template("try.js") + template("page.js", "shared"),
+    )
     asked = set(re.findall(r'data-word="(\w+)"', page)) | set(re.findall(r'\bsay\("(\w+)"', script))
     asked |= {"click", "search", "dismissal", "up", "down"}
     for texts in words.values():
