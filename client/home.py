@@ -129,6 +129,11 @@ class Home:
         return self.directory / "left.json"
 
     @property
+    def offered_terms(self) -> Path:
+        """Terms that the operator offers and the person has not accepted; absent where there are none."""
+        return self.directory / "terms-offered.json"
+
+    @property
     def paused(self) -> Path:
         """There, and empty, while the person has paused all answers."""
         return self.directory / "paused"

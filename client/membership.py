@@ -1,38 +1,25 @@
 """What joining pinned: whom this device trusts, who it is there, and the terms its person agreed to. All is public."""
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from client.gateway import GatewayClient
 from client.secagg import Credentials as Member
-from shared.charges import adds_local_noise
+from shared.amendment import changes_to_accept
 from shared.enrolment import Revocations, fingerprint, fingerprint_text
 from shared.errors import Corrupt, Misconfigured, Refused
 from shared.federation import FederationFile, read_federation
 from shared.files import read_bounded, write_atomically
+from shared.locks import exclusive
 from shared.secure_sum import Certificate, Identity, verify_certificate
 from shared.tasks import Task
 
 _LARGEST_BYTES = 131_072
 _LARGEST_REVOCATIONS = Revocations.largest_bytes
-
-# What a server may change without asking: its own step, and whom it asks when.
-_FREE = {
-    "evaluation.clients",
-    "evaluation.every_rounds",
-    "evaluation.patience",
-    "optimizer",
-    "round.deadline_seconds",
-    "round.minimum_answers",
-    "round.over_selection",
-    "round.straggler_seconds",
-    "training.clients_per_round",
-    "training.rounds",
-}
+_LOCK_SECONDS = 5.0
 
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -102,6 +89,20 @@ class Membership(BaseModel):
         """Write membership.json, whole or not at all."""
         write_atomically(path, self.model_dump_json(indent=1).encode() + b"\n")
 
+    @classmethod
+    def change(cls, path: Path, **values: str) -> Self:
+        """Write other values into membership.json, one process at a time; everything else stays as it is there.
+
+        Raises:
+            Misconfigured, Corrupt: as `load`.
+            NotYet: another process is at it.
+        """
+        busy = f"{path}: another process of this device is changing it; try again"
+        with exclusive(path.parent / "run" / "membership.lock", busy, _LOCK_SECONDS):
+            changed = cls.load(path).model_copy(update=values)
+            changed.save(path)
+        return changed
+
     @property
     def expiry_seconds(self) -> int:
         """End of the certificate, since 1970 UTC."""
@@ -116,27 +117,17 @@ class Membership(BaseModel):
         return parse_terms(self.terms)
 
     def check_terms(self, offered: FederationFile) -> None:
-        """See that other terms promise what was agreed to.
-
-        What a device computes, sends and is charged may not change without the person, nor in what company: every key
-        counts, but for those of the server's own step and of when and how often it asks. A sum may come to hide the
-        person among more people than was agreed, never among fewer.
+        """See that other terms promise what was agreed to: see `changes_to_accept`.
 
         Raises:
-            Refused: naming the key that differs.
+            Refused: naming the first key that differs.
         """
-        agreed = self.agreed()
-        least = agreed.round.minimum_answers
-        if offered.round.minimum_answers < least:
-            raise _changed("round.minimum_answers", f"{least} and more", offered.round.minimum_answers)
-        wanted, got = _flat(agreed.model_dump(mode="json")), _flat(offered.model_dump(mode="json"))
-        for key in sorted(wanted.keys() | got.keys()):
-            if key not in _FREE and wanted.get(key) != got.get(key):
-                raise _changed(key, wanted.get(key), got.get(key))
-        own = adds_local_noise(agreed)  # which "auto" makes of cohorts that are free
-        if adds_local_noise(offered) != own:
-            with_or_without = ("without noise of the device's own", "with noise of the device's own")
-            raise _changed("privacy.local_noise", with_or_without[own], with_or_without[not own])
+        for change in changes_to_accept(self.agreed(), offered):
+            raise Refused(
+                f"terms: {change.key}: expected {change.before}, as was agreed to, got {change.after}; the device goes "
+                "on with the release it has: read what would change, and accept it or not, with: hushrec-device terms",
+                code="terms-changed",
+            )
 
     def check_certificate(self, certificate: Certificate, identity: Identity, now_seconds: float) -> None:
         """See that the pinned registry certified this device, for some time to come.
@@ -172,25 +163,6 @@ class Membership(BaseModel):
     def gateway(self, identity: Identity) -> GatewayClient:
         """The server, asked as this device."""
         return GatewayClient(self.url, self.authority, identity)
-
-
-def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a federation file as they are written in it; the server's own step is one."""
-    flat: dict[str, Any] = {}
-    for section, values in content.items():
-        if isinstance(values, dict) and section != "optimizer":
-            flat |= {f"{section}.{key}": value for key, value in values.items()}
-        else:
-            flat[section] = values
-    return flat
-
-
-def _changed(key: str, agreed: object, got: object) -> Refused:
-    return Refused(
-        f"terms: {key}: expected {agreed}, as was agreed to on joining, got {got}; the device goes on with the release "
-        "it has: tell the operator to go back to the terms that were agreed to",
-        code="terms-changed",
-    )
 
 
 def parse_terms(text: str) -> FederationFile:

@@ -47,6 +47,7 @@ class Policy(SettingsFile):
     tasks: Annotated[tuple[Task, ...], Field(strict=False)]
     smallest_dropout_share: Share
     smallest_corrupt_share: Share
+    accept_changed_terms: bool
     pins: Pins
 
     @classmethod

@@ -3,12 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from client.home import Home
 from client.ledger_check import Known, answers_in, faults
 from client.ledger_heads import head_places
 from client.wall_clock import latest_seconds
+from shared.amendment import TermChange
 from shared.charges import adds_local_noise, epsilon_alone
 from shared.errors import HushrecError
 from shared.privacy import LEVELS, Ledger, LedgerBudget, ReadLedger, day_of, read_ledger
@@ -24,7 +26,8 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
         {"epsilon", "epsilon_per_round", "epsilon_alone", "delta", "cohort", "tasks"}; "spent": {"user", "event",
         "local"}, epsilons at the promised deltas, else at the allowed one; "spent_in_period": {"user", "event"} within
         the newest period or None; "answers": {task: how many were paid for}; "faults": what speaks against the ledger
-        being whole, one sentence each; "paused": whether the person has paused all answers}. The levels are those of
+        being whole, one sentence each; "paused": whether the person has paused all answers; "offered_terms": [{"key",
+        "before", "after"}], what terms that the person has not accepted would change}. The levels are those of
         `shared.privacy.Level`.
 
     Raises:
@@ -66,6 +69,7 @@ def spent_privacy(home: Home, now_seconds: Callable[[], float] = time.time) -> d
         "answers": {task: answered[task] for task in TASKS},
         "faults": found,
         "paused": home.paused.exists(),
+        "offered_terms": [asdict(change) for change in _offered(home)],
     }
 
 
@@ -90,6 +94,14 @@ def _promised(home: Home) -> dict[str, Any] | None:
         else None,
         "epsilon_alone": epsilon_alone(federation),
     }
+
+
+def _offered(home: Home) -> tuple[TermChange, ...]:
+    if not home.offered_terms.exists():
+        return ()
+    from client.terms import offered_changes  # here, as above
+
+    return offered_changes(home)
 
 
 def _known(home: Home) -> Known:

@@ -37,7 +37,7 @@ REFUSALS: Mapping[str, str] = MappingProxyType(
         "round-answered": "this round, or a later one, of this task has been answered already",
         "server-refuses": "the server does not know the device, or no longer",
         "sum-mode": "another kind of sum was asked for than the federation promises or a person's device takes part in",
-        "terms-changed": "the federation's terms are not those that were agreed to on joining",
+        "terms-changed": "the federation's terms are not those that were agreed to",
         "too-late": "a message of a private sum came after its time",
     }
 )

@@ -69,6 +69,10 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
     answered = ", ".join(f"{task} {count}" for task, count in answer["answers"].items())
     lines = (
         *(["paused: no round is answered until: hushrec-device resume"] if answer["paused"] else ()),
+        *(
+            ["the server offers other terms, and waits for your word: hushrec-device terms"]
+            * bool(answer["offered_terms"])
+        ),
         f"answered: {answered}",
         f"your policy allows: {', '.join(allowed['tasks']) or 'no task'}; epsilon {allowed['epsilon']:g} in life and "
         f"{allowed['epsilon_per_round']:g} in a round, at delta {allowed['delta']:g}; sums of {allowed['cohort']} "
@@ -84,6 +88,12 @@ def print_privacy(answer: Mapping[str, Any]) -> None:
         )
     for line in lines:
         _console().print(Text(plain(line)))
+
+
+def print_terms(changes: Iterable[Mapping[str, Any]]) -> None:
+    """What other terms would change, key by key."""
+    rows = [(one["key"], one["before"], one["after"], one["meaning"]) for one in changes]
+    _print("terms that the server offers", ("key", "agreed to", "offered", "meaning"), rows)
 
 
 def unknown_items(items: Sequence[str]) -> str:

@@ -1,12 +1,17 @@
-"""`hushrec-device pause`, `resume` and `leave`: whether the device answers its federation. Ranking goes on anyway."""
+"""Whether a device answers its federation, and on what terms: `pause`, `resume`, `leave`, `terms`."""
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from client.cli.checking import Directory
-from client.cli.tables import plain
+from client.cli.tables import plain, print_terms
 from client.cli.terminal import Yes, ask
 from client.home import Home
 from shared.cli import Debug, Json, exit_on_error, print_json
+from shared.errors import HushrecError, NotYet
 
 
 def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
@@ -36,6 +41,53 @@ def leave(directory: Directory, yes: Yes = False, as_json: Json = False, debug: 
         print(f"the server was not told; its operator can revoke device {membership.device}")
 
 
+def terms(
+    directory: Directory,
+    accept: Annotated[bool, typer.Option("--accept", help="Go on under them, after a yes.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what terms that the server offers would change of those that were agreed to, and accept them or not."""
+    with exit_on_error("hushrec-device", debug):
+        from client.terms import accept_offered_terms, offered_changes
+        from shared.federation import meanings_of_keys
+
+        home = Home.open(directory)
+        changes = offered_changes(home)
+        if accept and not changes:
+            raise NotYet("terms: expected other terms on offer, got none: those that were agreed to go on to count")
+        meanings = meanings_of_keys()
+        rows = [asdict(change) | {"meaning": meanings.get(change.key, "")} for change in changes]
+        if not as_json and rows:
+            print_terms(rows)
+        if accept:
+            ask("Go on under these terms?", yes, "the device goes on under the terms that were agreed to")
+            accept_offered_terms(home, changes)
+            _look_for_release(home)
+        if as_json:
+            return print_json({"changes": rows, "accepted": accept})
+        if accept:
+            print("accepted: the device takes part under these terms from its next look at the server on")
+        elif not rows:
+            print("the terms that were agreed to count; the server offers no others")
+        else:
+            print(f"until you accept them, the device goes on as before: hushrec-device terms {directory} --accept")
+
+
+def _look_for_release(home: Home) -> None:
+    """Take the release that came under the terms now, where the server can be reached."""
+    from client.membership import Membership
+    from client.releases import Releases
+
+    membership = Membership.load(home.membership)
+    with membership.gateway(home.keys.identity()) as gateway:
+        try:
+            Releases(home, membership, gateway).update()
+        except HushrecError as reason:  # the yes stands; the device looks again by itself
+            print(f"the release is fetched later: {plain(str(reason))}", file=sys.stderr)
+
+
 def _set_paused(directory: Directory, paused: bool, as_json: bool, debug: bool) -> None:
     with exit_on_error("hushrec-device", debug):
         from client import participation
@@ -49,6 +101,6 @@ def _set_paused(directory: Directory, paused: bool, as_json: bool, debug: bool) 
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the three commands to `hushrec-device`."""
-    for command in (pause, resume, leave):
+    """Add the commands to `hushrec-device`."""
+    for command in (pause, resume, leave, terms):
         app.command()(command)

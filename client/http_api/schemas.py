@@ -157,11 +157,19 @@ class SpentInPeriod(BaseModel):
     event: float
 
 
+class OfferedChange(BaseModel):
+    """A key of the federation's terms, as it was agreed to and as the operator offers it now."""
+
+    key: str
+    before: Any
+    after: Any
+
+
 class PrivacyResponse(BaseModel):
     """What was promised, allowed and spent; `promised` is null before joining. `answers` counts them by task.
 
     `faults` are what speaks against the ledger being whole, one sentence each; `paused`: no round is answered until the
-    person resumes.
+    person resumes; `offered_terms`: what would change under terms that the person has not accepted.
     """
 
     promised: Promised | None
@@ -171,6 +179,7 @@ class PrivacyResponse(BaseModel):
     answers: dict[str, int]
     faults: list[str]
     paused: bool
+    offered_terms: list[OfferedChange]
 
 
 class Deleted(BaseModel):

@@ -128,8 +128,7 @@ class MaintenanceLoop:
         self._membership.check_certificate(certificate, self._identity, self._now_seconds())
         if certificate.expiry_seconds <= self._membership.expiry_seconds:
             return
-        self._membership = self._membership.model_copy(update={"certificate": certificate.encode().hex()})
-        self._membership.save(self._home.membership)
+        self._membership = Membership.change(self._home.membership, certificate=certificate.encode().hex())
         _LOGGER.info("certificate: renewed for %.0f days", (certificate.expiry_seconds - self._now_seconds()) / 86_400)
 
     def _try(self, what: str, look: Callable[[], object]) -> None:

@@ -19,6 +19,7 @@ from client.releases.chain import Found, OtherPast, newest_publication
 from client.releases.fetching import check_space, fetch, reuse_file, verify_files
 from client.releases.past import ChainPast
 from client.releases.trial import try_loading
+from client.terms import settle_terms
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import read_federation
 from shared.files import read_bounded, write_atomically
@@ -98,7 +99,7 @@ class Releases:
 
         Raises:
             Corrupt: the chain, a size or a digest does not hold, or the release cannot be loaded.
-            Refused: its terms are weaker than what was agreed to, or the policy forbids them.
+            Refused: its terms are others than were agreed to, or the policy forbids them.
             NotYet: the server cannot be reached, the disk is full, or another process is at it.
             Misconfigured: the folder cannot be written. In all cases the release before goes on to count.
         """
@@ -172,8 +173,8 @@ class Releases:
                 f"publication {publication.sequence}: expected federation {publication.federation[:12]}, got "
                 f"{federation.digest()[:12]}; update Hushrec"
             )
-        self._membership.check_terms(federation)
-        reading(self._home.policy).check_federation(federation)
+        for change in settle_terms(self._home, reading(self._home.policy), federation, publication.sequence):
+            _LOGGER.info("terms: %s: accepted, as policy.toml says: %s -> %s", change.key, change.before, change.after)
 
     def _tidy(self, kept: set[str]) -> None:
         """Remove what neither counts nor counted before it."""

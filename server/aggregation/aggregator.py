@@ -26,6 +26,7 @@ class SumRequest:
 
     Attributes:
         task: what the sum is for.
+        federation: digest of the terms that it is asked under.
         round_number: names the round in messages and logs.
         content: what each member receives.
         terms: of the round, as every member derives them too.
@@ -37,6 +38,7 @@ class SumRequest:
     """
 
     task: Task
+    federation: str
     round_number: int
     content: RecordDict
     terms: RoundParameters

@@ -39,6 +39,7 @@ class RecordedSum:
         task, round_number: what it was for.
         question: see `request_digest`.
         configuration: digest of the configuration that devices signed, in hexadecimal.
+        federation: digest of the terms that it was asked under, in hexadecimal.
         total: float64 [length].
         tally: what became of the cohort.
         noise_variance: of one coordinate of the total.
@@ -48,6 +49,7 @@ class RecordedSum:
     round_number: int
     question: str
     configuration: str
+    federation: str
     total: NDArray[np.float64]
     tally: CohortCounts
     noise_variance: float
@@ -98,8 +100,17 @@ class RecordingAggregator:
             path.unlink()
         result = self._aggregator.sum(grid, cohort, request, clock)
         if result.total is not None:
-            names = request.task, request.round_number, question, configuration.digest().hex()
-            save_sum(path, RecordedSum(*names, result.total, result.tally, result.noise_variance))
+            recorded = RecordedSum(
+                request.task,
+                request.round_number,
+                question,
+                configuration.digest().hex(),
+                request.federation,
+                result.total,
+                result.tally,
+                result.noise_variance,
+            )
+            save_sum(path, recorded)
         return result
 
 
@@ -120,6 +131,7 @@ def save_sum(path: Path, recorded: RecordedSum) -> None:
         "round": recorded.round_number,
         "question": recorded.question,
         "configuration": recorded.configuration,
+        "federation": recorded.federation,
         "tally": asdict(recorded.tally) | {"failed": {str(code): n for code, n in recorded.tally.failed.items()}},
         "noise_variance": recorded.noise_variance,
     }
@@ -150,6 +162,7 @@ def read_sum(path: Path) -> RecordedSum:
             content["round"],
             content["question"],
             content["configuration"],
+            content["federation"],
             total,
             CohortCounts(**{**tally, "failed": failed}),
             float(content["noise_variance"]),

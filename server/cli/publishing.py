@@ -95,6 +95,43 @@ def rollback(directory: Directory, release: ReleaseName, as_json: Json = False, 
         _republish(directory, release, "rollback", as_json)
 
 
+@app.command()
+def amend(
+    directory: Directory,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="A change of federation.toml; may be repeated."),
+    ] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="Make it count; else it is only shown.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Change the terms of a federation that lives: federation.toml as it stands there now, with `--set` over it.
+
+    Of what people are asked about, each device goes on under the old terms until its person accepts the new ones.
+    """
+    with exit_on_error(PROGRAM, debug):
+        from server.releases import prepare_amendment, publish_amendment
+
+        home = Home.open(directory)
+        amendment = prepare_amendment(home, settings or ())
+        asked = {change.key for change in amendment.asked}
+        rows = [(one.key, one.before, one.after, "yes" if one.key in asked else "no") for one in amendment.changes]
+        number = publish_amendment(home, amendment) if publish and rows else None
+        if as_json:
+            names = ("key", "before", "after")
+            changes = [dict(zip(names, row, strict=False)) | {"asked": row[3] == "yes"} for row in rows]
+            return print_json({"changes": changes, "sequence": number})
+        if not rows:
+            print("federation.toml holds the terms that count: nothing to publish")
+            return
+        terminal.print_table(("key", "counts now", "then", "people are asked"), rows)
+        if number is None:
+            terminal.advise("nothing was published: add --publish")
+        else:
+            print(f"the terms count from now on, as publication {number}")
+
+
 def _republish(directory: Path, release: str, how: Literal["promote", "rollback"], as_json: bool) -> None:
     """Publish a release that is there once more, and say so."""
     home = Home.open(directory)

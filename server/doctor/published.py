@@ -98,7 +98,8 @@ def _federation(home: Home, head: Publication) -> Iterator[Problem]:
     if digest != head.federation:
         yield Problem(
             "federation.toml",
-            "what devices agreed to, as in the current release",
+            "the terms of the current release",
             "a changed file",
-            f"put {home.releases / head.release / 'federation.toml'} back in its place",
+            f"publish it with `hushrec-server amend {home.directory} --publish`, or put "
+            f"{home.releases / head.release / 'federation.toml'} back in its place",
         )

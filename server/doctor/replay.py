@@ -1,15 +1,18 @@
 """Whether a release is what the recorded sums give: training done again from release zero, without any device."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from server.aggregation import read_sum, request_digest, sum_file_name
 from server.home import Home
 from server.releases import Releases
-from server.training import SUMS, TrainingState, advance, optimizer_for
+from server.training import SUMS, TrainingState, advance, continue_under, optimizer_for
 from shared.errors import Corrupt
+from shared.federation import FederationFile, read_federation
 from shared.model import Layout, Vector, build_model
 from shared.release import Release
 from shared.round_parameters import derive_round_parameters
@@ -30,23 +33,30 @@ class Replayed:
     sums: int
 
 
-def replay(start: Release, training: Path, rounds: int | None = None, layout: Layout | None = None) -> Replayed:
-    """Take every optimiser step again.
+def replay(
+    start: Release,
+    training: Path,
+    rounds: int | None = None,
+    layout: Layout | None = None,
+    amended: Mapping[str, FederationFile] = MappingProxyType({}),
+) -> Replayed:
+    """Take every optimiser step again, each under the terms of its sum.
 
     Args:
         start: release zero.
         training: folder of a training, with its recorded sums.
         rounds: how many; a round without a recorded sum was skipped. None for all up to the last recorded one.
         layout: of the parameters, where it is at hand.
+        amended: federation files by digest, beside that of release zero.
 
     Raises:
         Corrupt: a sum is damaged, or was over other parameters than the sums before it give.
     """
-    federation = start.federation
+    known = {start.federation.digest(): start.federation, **amended}
     if layout is None:
-        layout = build_model(federation, light=True).layout
-    optimizer = optimizer_for(federation)
-    state = TrainingState(0, start.vector, optimizer.init(layout), federation.clipping.update_norm)
+        layout = build_model(start.federation, light=True).layout
+    first = optimizer_for(start.federation).init(layout)
+    state = TrainingState(0, start.vector, first, start.federation.clipping.update_norm)
     last = _last_recorded(training / SUMS) if rounds is None else rounds
     sums = 0
     while state.round_number < last:
@@ -56,6 +66,13 @@ def replay(start: Release, training: Path, rounds: int | None = None, layout: La
             state = TrainingState(number, state.vector, state.optimizer, state.clip_norm)
             continue
         recorded = read_sum(path)
+        federation = known.get(recorded.federation)
+        if federation is None:
+            raise Corrupt(
+                f"{path}: expected a sum under terms that were published, got {recorded.federation[:12]}; it is of "
+                "another training"
+            )
+        optimizer, state = optimizer_for(federation), continue_under(federation, state)
         dimension = layout.select(federation.trained_groups).size
         terms = derive_round_parameters(federation, "update", number, dimension, bytes(32), b"", state.clip_norm)
         if recorded.question != request_digest(terms.configuration, state.vector.tobytes()):
@@ -80,13 +97,19 @@ def check_replay(home: Home) -> str:
     link = releases.head()
     head = start if link is None else releases.load(link.release)
     try:
-        replayed = replay(start, home.training, head.round_number)
+        replayed = replay(start, home.training, head.round_number, amended=_terms(home, releases))
     except Corrupt as reason:
         return str(reason)
     if replayed.vector.tobytes() != head.vector.tobytes():
         differing = int(np.sum(replayed.vector != head.vector))
         return f"{differing} of {len(head.vector)} parameters differ from what the recorded sums give"
     return ""
+
+
+def _terms(home: Home, releases: Releases) -> dict[str, FederationFile]:
+    """All federation files that were published, by digest."""
+    places = {link.federation: home.releases / link.release / "federation.toml" for link in releases.all()}
+    return {digest: read_federation(place) for digest, place in places.items()}
 
 
 def _last_recorded(folder: Path) -> int:

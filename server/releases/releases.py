@@ -89,13 +89,14 @@ class Releases:
 
         return Release.load(self._folder / digest)
 
-    def publish(self, release: "Release", why: str, after: int) -> Publication:
+    def publish(self, release: "Release", why: str, after: int, again: bool = False) -> Publication:
         """Make a release the one that counts, unless it was published before: then nothing is changed.
 
         Args:
             release: to be written beside the earlier ones.
             why: it was made, in words for whoever reads the chain.
             after: number of the publication that it was made from, which must still count; 0 for release zero.
+            again: whether one that was published before, and does not count now, is published once more.
 
         Returns:
             the publication of this release.
@@ -108,7 +109,8 @@ class Releases:
         files = release.files()
         entries = {name: FileEntry.of(content) for name, content in files.items()}
         digest = hashlib.sha256(files["manifest.json"]).hexdigest()
-        published = _latest(self.all(), digest)
+        links = self.all()
+        published = _latest(links[-1:] if again else links, digest)
         if published is not None:
             return published
         for name, content in files.items():
@@ -116,7 +118,7 @@ class Releases:
         federation = release.federation.digest()
 
         def following(links: Links) -> Publication | None:
-            if _latest(links, digest):
+            if _latest(links[-1:] if again else links, digest):
                 return None
             if len(links) != after:
                 raise NotYet(
@@ -140,7 +142,7 @@ class Releases:
             name: digest of the release, or its first digits, at least 8.
 
         Raises:
-            Misconfigured: no such release, or it is the one that counts.
+            Misconfigured: no such release, it is the one that counts, or it came under other terms.
             Corrupt: the chain or a file of the release is damaged.
         """
         return self._republish(name, "rolled back")
@@ -190,6 +192,12 @@ class Releases:
             chosen = _named(links, name)
             if chosen.release == links[-1].release:
                 raise Misconfigured(f"release {name}: expected another than the one that counts, got that one")
+            if chosen.federation != links[-1].federation:
+                raise Misconfigured(
+                    f"release {name}: expected one under the terms that count, got one of the terms before; publish "
+                    f"its terms first: copy {self._folder / chosen.release / 'federation.toml'} over federation.toml, "
+                    "then `hushrec-server amend DIR --publish`"
+                )
             _check_files(self._folder / chosen.release, chosen)
             why = f"{how}: {chosen.why.rpartition(': ')[2]}"
             return self._link(links, chosen.release, chosen.federation, chosen.files, why)

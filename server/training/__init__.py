@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from server.training.optimizer import optimizer_for
     from server.training.outcomes import COUNT_NAMES, explained_rows, figures_of, reasons_of
     from server.training.progress import Row, read_phase, read_rounds, read_waiting
-    from server.training.round import RoundReport, TrainingState, advance, request_for
+    from server.training.round import RoundReport, TrainingState, advance, continue_under, request_for
     from server.training.runner import SUMS, run_training
     from server.training.scheduler import Scheduler, ScheduleState, pause_schedule, read_schedule, resume_schedule
 
@@ -31,7 +31,7 @@ __getattr__, __dir__ = lazy_exports(
         "server.training.optimizer": ("optimizer_for",),
         "server.training.outcomes": ("COUNT_NAMES", "explained_rows", "figures_of", "reasons_of"),
         "server.training.progress": ("Row", "read_phase", "read_rounds", "read_waiting"),
-        "server.training.round": ("RoundReport", "TrainingState", "advance", "request_for"),
+        "server.training.round": ("RoundReport", "TrainingState", "advance", "continue_under", "request_for"),
         "server.training.runner": ("SUMS", "run_training"),
         "server.training.scheduler": (
             "ScheduleState",
@@ -57,6 +57,7 @@ __all__ = [
     "TrainingState",
     "advance",
     "complete_job",
+    "continue_under",
     "explained_rows",
     "figures_of",
     "optimizer_for",

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_atomically(path, save_tensors(tensors, metadata=metadata))
 
 
-def load_checkpoint(path: Path, identity: TrainingId) -> Checkpoint:
+def load_checkpoint(path: Path, identity: TrainingId, earlier_terms: Collection[str] = ()) -> Checkpoint:
     """Read a checkpoint of the training that `identity` names.
+
+    Args:
+        path: of the file.
+        identity: of the training, under the terms that count now; the checkpoint that is given back has it.
+        earlier_terms: digests of federation files under which the same training went on before.
 
     Raises:
         Misconfigured: it belongs to another training.
@@ -125,8 +131,10 @@ def load_checkpoint(path: Path, identity: TrainingId) -> Checkpoint:
         raise Corrupt(
             f"checkpoint {path}: expected {_FORMAT}, got a damaged file ({error}); remove it and start anew"
         ) from None
+    if found.federation in earlier_terms:
+        found = replace(found, federation=identity.federation)
     _check(path, found, identity)
-    return checkpoint
+    return replace(checkpoint, identity=identity)
 
 
 def _check(path: Path, found: TrainingId, expected: TrainingId) -> None:

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -36,6 +36,7 @@ from server.training.round import (
     RoundReport,
     TrainingState,
     advance,
+    continue_under,
     joined_sums,
     report_of,
     request_for,
@@ -95,6 +96,7 @@ class Federation:
         registry: bytes = bytes(32),
         clock: Clock | None = None,
         line: str | None = None,
+        earlier_terms: Collection[str] = (),
         revoked: Callable[[], frozenset[str]] = frozenset,
         answered: Answered = forget_answered,
         on_phase: OnPhase = forget_phase,
@@ -120,6 +122,7 @@ class Federation:
             clock: in which deadlines are measured.
             line: digest of the release that the training started from, where `publish` may give a later one; else it is
                 the first that `publish` gives.
+            earlier_terms: digests of federation files under which this training went on before.
             revoked: ids of devices that take no part, asked for again whenever it matters.
             answered: is told which devices are in a private sum (see `SecureSum`).
             on_phase: is told how far a private sum is (see `SecureSum`).
@@ -161,7 +164,8 @@ class Federation:
             start = TrainingState(0, vector.copy(), self._optimizer.init(layout), file.clipping.update_norm)
             self._at = Checkpoint(identity, start)
         elif resume:
-            self._at = load_checkpoint(self._path, identity)
+            at = load_checkpoint(self._path, identity, earlier_terms)
+            self._at = replace(at, state=continue_under(file, at.state))
             if self._at.statistics is not None:
                 self._release = publish(self._at.statistics)
             log_line("resumed", round=self.round_number, federation=identity.federation[:12])

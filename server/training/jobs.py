@@ -84,8 +84,8 @@ def submit_job(home: Home, count: int) -> TrainingJob:
     if done + count > allowed:
         raise Misconfigured(
             f"rounds: expected at most {max(allowed - done, 0)} more, as {done} are done or ordered and "
-            f"training.rounds is {allowed}, got {count}; order fewer. Devices have agreed to training.rounds: to raise "
-            "it, make a new server with `hushrec-server init --set training.rounds=N`"
+            f"training.rounds is {allowed}, got {count}; order fewer, or raise it: hushrec-server amend "
+            f"{home.directory} --set training.rounds={done + count} --publish"
         )
     order = TrainingJob(until=done + count, ordered_seconds=time.time())
     write_atomically(home.training / _ORDER, order.model_dump_json().encode())

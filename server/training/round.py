@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -128,6 +128,7 @@ def request_for(
         content["model"] = ArrayRecord({"vector": Array(vector)})
     return SumRequest(
         task,
+        federation.digest(),
         round_number,
         content,
         derive_round_parameters(federation, task, round_number, dimension, subject, registry, clip_norm),
@@ -138,6 +139,13 @@ def request_for(
         # A device counts from its own answer: the first to answer must still hold what the next phase needs.
         federation.sum.phase_seconds / 2,
     )
+
+
+def continue_under(federation: FederationFile, state: TrainingState) -> TrainingState:
+    """The state as a training goes on from it under these terms, which may be others than those before it."""
+    if federation.clipping.adaptive_quantile:
+        return state
+    return replace(state, clip_norm=federation.clipping.update_norm)
 
 
 def advance(

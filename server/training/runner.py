@@ -66,6 +66,7 @@ class _TrainingRunner:
             registry=home.registry_key().public_key().public_bytes_raw(),
             clock=clock,
             line=releases.start(),
+            earlier_terms={link.federation for link in releases.all()},
             revoked=_revoked(registry),
             answered=registry.count_answers,
             on_phase=PhaseReport(home),
@@ -129,7 +130,7 @@ def _revoked(registry: Registry) -> Callable[[], frozenset[str]]:
 def _check_federation(home: Home, head: Release) -> None:
     if home.federation().digest() != head.federation.digest():
         raise Misconfigured(
-            f"{home.federation_path}: expected what devices agreed to, as in the release that counts, got a changed "
-            f"file; put {home.releases / head.digest() / 'federation.toml'} back in its place, or found a new server "
-            "for other terms"
+            f"{home.federation_path}: expected the terms of the release that counts, got a changed file; publish it "
+            f"with `hushrec-server amend {home.directory} --publish`, or put "
+            f"{home.releases / head.digest() / 'federation.toml'} back in its place"
         )

@@ -74,6 +74,12 @@ def federation_reference() -> str:
     return settings_reference("The federation file", FederationFile, default_federation_text(), START_HERE)
 
 
+def meanings_of_keys() -> dict[str, str]:
+    """What each key of the federation file means, by "section.key" as `shared.amendment` names it."""
+    keys = documented_keys(FederationFile, default_federation_text())
+    return {entry.key: entry.meaning for entry in keys} | {"optimizer": "the server's own step"}
+
+
 def documented_keys(model: type[BaseModel], text: str) -> tuple[DocumentedKey, ...]:
     """Every key of a settings file, section by section.
 

@@ -7,6 +7,7 @@ from shared.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from shared.release.making import (
         adapter_change,
+        amended_release,
         candidate_release,
         first_release,
         model_of,
@@ -21,6 +22,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         "shared.release.making": (
             "adapter_change",
+            "amended_release",
             "candidate_release",
             "first_release",
             "model_of",
@@ -33,6 +35,6 @@ __getattr__, __dir__ = lazy_exports(
 )
 
 __all__ = [
-    "LARGEST_BYTES", "MANIFEST", "FileEntry", "Publication", "Release", "adapter_change", "candidate_release",
-    "first_release", "model_of", "next_release", "with_items",
+    "LARGEST_BYTES", "MANIFEST", "FileEntry", "Publication", "Release", "adapter_change", "amended_release",
+    "candidate_release", "first_release", "model_of", "next_release", "with_items",
 ]  # fmt: skip

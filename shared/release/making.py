@@ -131,6 +131,11 @@ def candidate_release(release: Release, model: GlobalModel, vector: Vector) -> R
     return replace(following, index=index, whitening=replace(whitening, mean=mean))
 
 
+def amended_release(release: Release, federation: FederationFile) -> Release:
+    """The same release under other terms, which have to leave the shape of its parameters as it is."""
+    return with_card(replace(release, federation=federation))
+
+
 def adapter_change(release: Release, model: GlobalModel, vector: Vector) -> Vector:
     """By how much the adapter's B differs from the release's under other parameters, float32 [width * rank]."""
     adapters = ["adapters"] if release.adapter is not None else []

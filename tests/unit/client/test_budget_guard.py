@@ -165,6 +165,7 @@ def test_what_is_spent_is_told_beside_what_the_policy_allows(tmp_path):
         "answers": {"update": 0, "statistics": 0, "evaluation": 0},
         "faults": [],
         "paused": False,
+        "offered_terms": [],
     }
     promises = BudgetGuard(device_record(home))
     pay(promises, federation(), "update", 1)

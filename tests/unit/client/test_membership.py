@@ -47,7 +47,7 @@ def check(*settings, agreed=()):
 def test_what_changes_what_is_sent_or_charged_is_refused_and_named(setting):
     key = setting.partition("=")[0]
     section = ".".join(key.split(".")[:2])
-    with pytest.raises(Refused, match=f"^terms: {section}: expected .* agreed to on joining, got ") as refused:
+    with pytest.raises(Refused, match=f"^terms: {section}: expected .* agreed to, got ") as refused:
         check(setting)
     assert refused.value.code == "terms-changed"
     assert "another device" not in str(refused.value)
@@ -72,7 +72,7 @@ def test_the_servers_own_step_and_whom_it_asks_when_may_change(setting):
 
 
 def test_fewer_people_in_a_sum_are_refused():
-    with pytest.raises(Refused, match=r"round.minimum_answers: expected 50 and more"):
+    with pytest.raises(Refused, match=r"round.minimum_answers: expected 50, as was agreed to, got 49"):
         check("round.minimum_answers=49")
 
 
@@ -88,8 +88,9 @@ def test_cohorts_that_make_a_device_add_noise_of_its_own_or_no_more_are_refused(
 
 def test_every_key_of_the_file_is_agreed_to_or_named_as_free():
     """A key that comes is bound unless somebody says otherwise."""
-    from client.membership import _FREE, _flat
+    from shared.amendment import FIXED, FREE, _flat
 
     keys = _flat(json.loads(offered().canonical_bytes()))
-    assert keys.keys() >= _FREE
-    assert len(keys) - len(_FREE) > 60
+    assert keys.keys() >= FREE
+    assert len(keys) - len(FREE) > 60
+    assert {*keys, *(key.partition(".")[0] for key in keys)} >= set(FIXED)

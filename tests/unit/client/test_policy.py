@@ -72,6 +72,7 @@ def test_the_shipped_policy_takes_the_shipped_federation_with_fifty_people(path)
         "tasks": ("update", "statistics", "evaluation"),
         "smallest_dropout_share": 0.05,
         "smallest_corrupt_share": 0.05,
+        "accept_changed_terms": False,
         "pins": {"operator": "", "registry": "", "model_sha256": "", "tokenizer_sha256": ""},
     }
 

@@ -88,12 +88,16 @@ def items_file(folder, items):
     return path
 
 
+def operate(tiny, folder, *settings):
+    file = tiny.file("model.popularity=true", "privacy.level=none", f"training.rounds={ROUNDS}", *settings)
+    home = create_server(folder / "server", federation=write_toml(file))
+    add_catalogue(home, items_file(folder, catalogue()))
+    return Operated(home, tiny.model().layout, file, [])
+
+
 @pytest.fixture
 def operated(tiny, tmp_path):
-    file = tiny.file("model.popularity=true", "privacy.level=none", f"training.rounds={ROUNDS}")
-    home = create_server(tmp_path / "server", federation=write_toml(file))
-    add_catalogue(home, items_file(tmp_path, catalogue()))
-    return Operated(home, tiny.model().layout, file, [])
+    return operate(tiny, tmp_path)
 
 
 def vector_of(operated, link):

@@ -171,6 +171,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "answers": {"update": 3, "statistics": 1},
         "faults": ["expected the ledger"],
         "paused": True,
+        "offered_terms": [{"key": "privacy.user_epsilon", "before": 8.0, "after": 9.0}],
     }
     monkeypatch.setattr("client.facade.device_facade.spent_privacy", lambda home: answer)
     said = run("privacy", home.directory).stdout
@@ -185,6 +186,7 @@ def test_privacy_sets_what_is_spent_beside_what_was_promised(run, home, monkeypa
         "epsilon 0.75",
         "fault: expected the ledger",
         "paused: no round is answered",
+        "the server offers other terms, and waits for your word",
     ):
         assert words in said
 
