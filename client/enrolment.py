@@ -70,7 +70,7 @@ def prepare(home: Home, invitation: str, now_seconds: Callable[[], float] | None
     if home.left.exists():
         raise Misconfigured(
             f"{home.left}: expected a device that has joined nothing, this one has left a federation for good; make a "
-            "new device for another, or come back to the same one by renaming this file to membership.json"
+            "new device, for another or for the same one"
         )
     policy = home.policy()
     if (latest_seconds(home.clock) if now_seconds is None else now_seconds()) >= invited.expires_seconds:

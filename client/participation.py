@@ -7,9 +7,11 @@ import os
 
 from client.home import Home
 from client.membership import Membership
-from shared.errors import StorageFailed
+from shared.errors import Refused, StorageFailed
 from shared.files import write_atomically
 from shared.locks import exclusive
+
+_LARGEST_ANSWER = 64
 
 
 def pause_answers(home: Home) -> None:
@@ -36,7 +38,7 @@ def resume_answers(home: Home) -> None:
 
 
 def leave_federation(home: Home) -> Membership:
-    """Put the membership aside, so that the device answers nobody any more; what was left.
+    """Put the membership aside, so that the device answers nobody any more; what was left, now or before.
 
     Raises:
         Misconfigured: the device has joined nothing.
@@ -45,6 +47,8 @@ def leave_federation(home: Home) -> Membership:
         StorageFailed: the folder cannot be written, so the device is a member still.
     """
     with exclusive(home.up_lock, f"{home.directory}: this device is up; stop it first, then leave"):
+        if home.left.exists() and not home.membership.exists():
+            return Membership.load(home.left)
         membership = Membership.load(home.membership)
         try:
             os.replace(home.membership, home.left)
@@ -53,3 +57,17 @@ def leave_federation(home: Home) -> Membership:
                 f"{home.membership}: could not be put aside ({error.strerror}); mend who may write there"
             ) from None
     return membership
+
+
+def tell_server(home: Home, membership: Membership) -> None:
+    """Have the server end the part of a device that has left, so that nobody waits for it or takes it for a member.
+
+    Raises:
+        NotYet: the server cannot be reached; it can be told later.
+        Corrupt: its answer is none.
+    """
+    with membership.gateway(home.keys.identity()) as gateway:
+        try:
+            gateway.post("/v1/leave", b"", _LARGEST_ANSWER)
+        except Refused:
+            return  # it does not take this device for a member any more

@@ -11,7 +11,7 @@ from client.cli.tables import plain, print_terms
 from client.cli.terminal import Yes, ask
 from client.home import Home
 from shared.cli import Debug, Json, exit_on_error, print_json
-from shared.errors import HushrecError, NotYet
+from shared.errors import Corrupt, HushrecError, NotYet
 
 
 def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
@@ -28,17 +28,27 @@ def leave(directory: Directory, yes: Yes = False, as_json: Json = False, debug: 
     """Leave the federation for good: no more answers. The device has to be stopped first."""
     with exit_on_error("hushrec-device", debug):
         from client.membership import Membership
-        from client.participation import leave_federation
+        from client.participation import leave_federation, tell_server
 
         home = Home.open(directory)
-        federation = plain(Membership.load(home.membership).federation)
+        again = home.left.exists() and not home.membership.exists()
+        federation = plain(Membership.load(home.left if again else home.membership).federation)
         ask(f"Leave {federation} for good?", yes, "nothing was left")
-        membership = leave_federation(home)
+        membership, untold = leave_federation(home), ""
+        try:
+            tell_server(home, membership)
+        except (NotYet, Corrupt) as reason:
+            untold = plain(str(reason))
         if as_json:
-            return print_json({"federation": membership.federation, "device": membership.device})
+            facts = {"federation": membership.federation, "device": membership.device, "told": not untold}
+            return print_json(facts)
         print(f"left {federation}: this device answers no round any more; it goes on ranking by the release it has")
         print("what stays: its part in released models, what it has spent, and your events, until you forget them")
-        print(f"the server was not told; its operator can revoke device {membership.device}")
+        if untold:
+            print(f"the server could not be told: {untold}; say leave again, or ask its operator to revoke the device")
+            print(f"device {membership.device}")
+        else:
+            print("the server was told: it takes this device for a member no more, and you join again as a new one")
 
 
 def terms(

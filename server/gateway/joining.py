@@ -1,4 +1,4 @@
-"""Joining, renewing, revocations, receipts over HTTP, and what is taken back: decodes, asks the registry, encodes.
+"""Joining, leaving, renewing, revocations and receipts over HTTP, and what is taken back: decodes, asks, encodes.
 
 It keeps no private key.
 """
@@ -50,17 +50,9 @@ class Enrolment:
             Misconfigured, Corrupt: a key or the federation file cannot be read.
         """
         self._home, self._registry, self._control, self._clock = home, registry, control, clock
-        operator_key = home.operator_key()
-        offer = Offer(
-            federation=home.federation_path.read_text(encoding="utf-8"),
-            registry=home.registry_key().public_key().public_bytes_raw(),
-            operator=operator_key.public_key().public_bytes_raw(),
-            certificate_days=home.settings.certificate_days,
-            server=home.settings.name,
-        )
-        self.authority = sign_authority(operator_key, home.authority_path.read_text(encoding="ascii")).encode()
-        self._offer = sign_offer(operator_key, offer).encode()
+        self.authority = sign_authority(home.operator_key(), home.authority_path.read_text(encoding="ascii")).encode()
         self._joining = threading.Lock()
+        self._offered = self._sign_offer()
         self._revocations = home.revocation_list(registry)
 
     def offer(self, body: bytes) -> bytes:
@@ -72,7 +64,10 @@ class Enrolment:
         request = _decoded(OfferRequest.decode, body)
         if not self._registry.offerable(request.code, self._clock()):
             raise HttpError(403)
-        return self._offer
+        with self._joining:
+            if self._offered[0] != self._terms():  # the operator has changed them since
+                self._offered = self._sign_offer()
+            return self._offered[1]
 
     def join(self, body: bytes) -> bytes:
         """A certificate for a device that proves its keys and has an invitation; its node may connect from now on.
@@ -135,6 +130,12 @@ class Enrolment:
         log_line("renewed", device=member.device)
         return JoinAnswer(certificate=certificate.encode()).encode()
 
+    def leave(self, member: DeviceRow) -> bytes:
+        """End a member's part, at its own wish: its certificate counts no more, as if the operator had revoked it."""
+        self._revocations.revoke(member.device)
+        log_line("left", device=member.device)
+        return b"{}"
+
     def revocations(self) -> bytes:
         """All revoked devices, signed; signed anew when there is one more."""
         return self._revocations.current().encode()
@@ -175,6 +176,21 @@ class Enrolment:
             self._registry.take_answers(member.device, held.answers)
             log_line("answers-taken-back", device=member.device, answers=held.total)
         return self.receipt(member)
+
+    def _terms(self) -> str:
+        return self._home.federation_path.read_text(encoding="utf-8")
+
+    def _sign_offer(self) -> tuple[str, bytes]:
+        """The terms as they stand in the federation file now, and what is offered to those who join."""
+        terms, operator_key = self._terms(), self._home.operator_key()
+        offer = Offer(
+            federation=terms,
+            registry=self._home.registry_key().public_key().public_bytes_raw(),
+            operator=operator_key.public_key().public_bytes_raw(),
+            certificate_days=self._home.settings.certificate_days,
+            server=self._home.settings.name,
+        )
+        return terms, sign_offer(operator_key, offer).encode()
 
     def _admit(self, device: bytes, enter: Callable[[], Certificate]) -> bytes:
         """Make a member of a device, and let its node connect; the answer with its certificate.

@@ -78,6 +78,7 @@ class Gateway:
             (re.compile(r"/v1/join"), "POST", self._join),
             (re.compile(r"/v1/rejoin"), "POST", self._rejoin),
             (re.compile(r"/v1/renew"), "POST", self._renew),
+            (re.compile(r"/v1/leave"), "POST", self._leave),
             (re.compile(r"/v1/revocations"), "GET", self._revocations),
             (re.compile(r"/v1/receipt"), "GET", self._receipt),
             (re.compile(r"/v1/held/(publication|revocations|receipt)"), "POST", self._held),
@@ -146,6 +147,10 @@ class Gateway:
     async def _renew(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         member = await self._member(scope)
         await json_response(await run_sync(self._enrolment.renew, member))(scope, receive, send)
+
+    async def _leave(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
+        member = await self._member(scope)
+        await json_response(await run_sync(self._enrolment.leave, member))(scope, receive, send)
 
     async def _revocations(self, scope: Scope, receive: Receive, send: Send, words: tuple[str, ...]) -> None:
         await self._member(scope)

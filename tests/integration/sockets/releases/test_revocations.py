@@ -4,9 +4,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.membership import Membership
+from client.participation import leave_federation, tell_server
 from client.releases import update_revocations
-from shared.enrolment import Revocations, sign_revocations
-from shared.errors import Corrupt
+from shared.enrolment import Revocations, parse_authorization, sign_revocations
+from shared.errors import Corrupt, NotYet
 from tests.support.gateways import Reply
 
 ONE, TWO = b"\x01" * 16, b"\x02" * 16
@@ -100,3 +101,19 @@ def test_a_list_that_was_changed_on_disk_lets_no_roster_through_until_a_good_one
         membership.member(home.keys.identity(), home.revocations).revoked()
     update(1, [ONE])
     assert membership.member(home.keys.identity(), home.revocations).revoked() == {ONE}
+
+
+def test_a_device_that_leaves_tells_its_server_and_takes_a_refusal_for_an_answer(home, gateway):
+    answers = iter([Reply(b"{}"), Reply(b"", status=403), Reply(b"", status=503)])
+    gateway.answers["/v1/leave"] = lambda asked: next(answers)
+    left = leave_federation(home)
+    assert leave_federation(home) == left == Membership.load(home.left)
+    tell_server(home, left)
+    tell_server(home, left)  # it does not know this device any more
+    with pytest.raises(NotYet, match="cannot answer this now"):
+        tell_server(home, left)
+    (asked, *_) = gateway.asked
+    headers = {name.lower(): value for name, value in asked.headers.items()}
+    parse_authorization(headers["authorization"]).verify(
+        home.keys.identity().public_key, "POST", "/v1/leave", parse_authorization(headers["authorization"]).seconds
+    )

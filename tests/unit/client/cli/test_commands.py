@@ -278,7 +278,15 @@ def test_a_pause_is_told_and_ends_with_resume(run, home):
     assert last(run("privacy", home.directory, "--json"))["paused"] is False
 
 
-def test_leaving_asks_first_says_what_stays_and_is_for_good(run, home):
+def test_leaving_asks_first_says_what_stays_and_is_for_good(run, home, monkeypatch):
+    told = []
+
+    def tell_server(home, membership):
+        told.append(membership.device)
+        if len(told) == 1:
+            raise NotYet("the server sleeps")
+
+    monkeypatch.setattr("client.participation.tell_server", tell_server)
     membership(read_federation()).save(home.membership)
     assert "nothing was left" in run("leave", home.directory, typed="n\n", status=3).stderr
     assert "--yes" in run("leave", home.directory, typed="", status=2).stderr
@@ -286,10 +294,14 @@ def test_leaving_asks_first_says_what_stays_and_is_for_good(run, home):
         assert "stop it first" in run("leave", home.directory, "--yes", status=4).stderr
     assert home.membership.exists()
     said = run("leave", home.directory, "--yes").stdout
-    for words in ("released models", "has spent", "your events", "was not told"):
+    for words in ("released models", "has spent", "your events", "could not be told: the server sleeps"):
         assert words in said
+    assert told[0] in said
     assert "joined no federation" in run("up", home.directory, status=2).stderr
-    assert "joined no federation" in run("leave", home.directory, "--yes", status=2).stderr
+    assert last(run("leave", home.directory, "--yes", "--json")) == {
+        "federation": "hushrec", "device": told[0], "told": True,
+    }  # fmt: skip
+    assert told == [told[0]] * 2
     assert "has left a federation for good" in run("join", home.directory, INVITATION, status=2).stderr
     assert last(run("privacy", home.directory, "--json"))["promised"] is None
 

@@ -130,6 +130,30 @@ def test_a_member_renews_and_a_stranger_does_not(house: House, member: Person) -
     assert ask(house.app, "POST", "/v1/renew", [member.signed("POST", "/v1/renew")]) == stranger
 
 
+def test_a_member_leaves_at_its_own_wish_and_a_stranger_makes_nobody_leave(house: House, member: Person) -> None:
+    other = house.joined()
+    assert ask(house.app, "POST", "/v1/leave", [Person().signed("POST", "/v1/leave")]).status == 403
+    assert ask(house.app, "POST", "/v1/leave", [member.signed("POST", "/v1/renew")]).status == 403
+    assert ask(house.app, "POST", "/v1/leave").status in (401, 403)
+    assert house.registry.revocations()[1] == frozenset()
+    assert ask(house.app, "POST", "/v1/leave", [member.signed("POST", "/v1/leave")]).status == 200
+    assert ask(house.app, "POST", "/v1/leave", [member.signed("POST", "/v1/leave")]).status == 403
+    listed = Revocations.decode(ask(house.app, "GET", "/v1/revocations", [other.signed("GET", "/v1/revocations")]).body)
+    listed.verify(registry_key(house))
+    assert listed.devices == {member.identity.device}
+
+
+def test_whoever_joins_after_an_amendment_is_offered_the_new_terms(house: House) -> None:
+    key = house.home.operator_key().public_key().public_bytes_raw()
+
+    def terms() -> str:
+        return SignedOffer.decode(offered(house, house.code()).body).verify(key).federation
+
+    before = terms()
+    house.home.federation_path.write_text(before.replace("minimum_answers = 50", "minimum_answers = 60"))
+    assert terms() == house.home.federation_path.read_text() != before
+
+
 def test_a_member_has_the_operators_word_on_its_answers_and_a_stranger_has_not(house: House, member: Person) -> None:
     def fetched() -> Receipt:
         answer = ask(house.app, "GET", "/v1/receipt", [member.signed("GET", "/v1/receipt")])
