@@ -31,6 +31,8 @@ from shared.privacy import ReadLedger, composed_epsilon, epsilon_text, people_sh
 from shared.secure_sum import Certificate, verify_certificate
 from shared.tasks import TASK_ROWS, Task
 
+_LEAST_TOLD = 1e-4
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PendingEnrolment:
@@ -159,7 +161,7 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
     privacy = federation.privacy
     span = privacy.span.replace("a device's", "this device's")
     leaves = [
-        f"  {task}: {TASK_ROWS[task].sends}; at most {privacy.most_answers(task)} times in {span}, "
+        f"  {task}: {TASK_ROWS[task].sends}; {_times(privacy.most_answers(task))} in {span}, "
         f"epsilon {_epsilon_each(federation, task):.3g} each time"
         for task in privacy.tasks
         if task in policy.tasks
@@ -184,7 +186,7 @@ def _in_words(offer: Offer, federation: FederationFile, policy: Policy) -> tuple
         "  Against everybody who reads a model or a sum, and a server that colludes with at most "
         f"{100 * federation.sum.corrupt_share:g} % of a round's devices.",
         "  That share is the operator's word, and no more than "
-        f"{100 * people_share(federation.round.minimum_answers, federation.sum.corrupt_share):.2g} % of all people, if "
+        f"{_percent(people_share(federation.round.minimum_answers, federation.sum.corrupt_share))} of all people, if "
         f"{federation.round.minimum_answers} are drawn at random. Were everybody else in a sum in league with the "
         f"server, it would be epsilon {epsilon_text(epsilon_alone(federation) or 0.0)}.",
         *(event if privacy.event else ()),
@@ -213,6 +215,15 @@ def _period_in_words(federation: FederationFile) -> list[str]:
         )
     lines.append("  When that much is spent, the device waits until its older answers lie further back.")
     return lines
+
+
+def _times(most: int) -> str:
+    return "once" if most == 1 else f"at most {most} times"
+
+
+def _percent(share: float) -> str:
+    """A share; the least of them are told as a bound, since 0 % would say that there is none."""
+    return f"{100 * share:.2g} %" if share >= _LEAST_TOLD else f"{100 * _LEAST_TOLD:g} %"
 
 
 def _epsilon_each(federation: FederationFile, task: Task) -> float:

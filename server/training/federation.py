@@ -267,19 +267,20 @@ class Federation:
         number = state.round_number + 1
         groups = self.file.trained_groups
         wanted = self.file.cohort_of("update")
-        asked, kept, evaluated = TASK_ROWS["evaluation"].rounds(self.file), self._at.kept, []
+        asked, kept, reports = TASK_ROWS["evaluation"].rounds(self.file), self._at.kept, []
         if number == 1 and 0 in asked:
-            evaluated.append(self._evaluate(grid, 0, state.vector))
-            kept = weigh(kept, state.vector, 0, evaluated[-1].metrics)
+            reports.append(self._evaluate(grid, 0, state.vector))
+            kept = weigh(kept, state.vector, 0, reports[-1].metrics)
+        before = sum(report.selected for report in reports)
         request = self._request("update", number, self._layout.select(groups).size, wanted, state.vector)
         result = self._sum(grid, self._cohort(grid, "update", wanted), request)
         following, norm = advance(self.file, self._layout, self._optimizer, state, result)
         report = report_of(request, groups, result, time.perf_counter() - started, norm)
+        reports.append(report)
         if number in asked:
-            before = sum(report.selected for report in evaluated)
-            evaluated.append(self._evaluate(grid, number, following.vector, before))
-            kept = weigh(kept, following.vector, number, evaluated[-1].metrics)
-        self._close([report, *evaluated], following, self._at.statistics, observers, kept)
+            reports.append(self._evaluate(grid, number, following.vector, before))
+            kept = weigh(kept, following.vector, number, reports[-1].metrics)
+        self._close(reports, following, self._at.statistics, observers, kept)
         return report
 
     def _evaluate(self, grid: Grid, number: int, vector: Vector, asked: int = 0) -> RoundReport:
@@ -332,12 +333,13 @@ class Federation:
         observers: Sequence[RoundObserver],
         kept: Kept | None,
     ) -> None:
-        """Log, tell the observers of the first, then let the round count by writing its checkpoint."""
+        """Log, tell the observers of what was no evaluation, then let the round count by writing its checkpoint."""
         for report in reports:
             level = logging.WARNING if report.skipped else logging.INFO
             log_line("round-skipped" if report.skipped else "round", level, **report.to_row())
+        told = next(report for report in reports if report.task != "evaluation")
         for observer in observers:
-            observer.on_round(reports[0], state.vector)
+            observer.on_round(told, state.vector)
         closed = Checkpoint(self._at.identity, state, (*self._at.reports, *reports), True, statistics, kept)
         save_checkpoint(self._path, closed)
         self._at = closed

@@ -417,8 +417,11 @@ EVALUATING = ("evaluation.every_rounds=2", "evaluation.clients=4")
 
 def test_it_is_evaluated_before_the_first_round_and_after_the_last(toy):
     measured = _Measured([0.3] * 5)
-    train(toy, *EVALUATING, "training.rounds=5", aggregator=measured)
-    assert measured.asked == [0, 2, 4, 5]
+    federation, _ = train(toy, *EVALUATING, "training.rounds=3", aggregator=measured)
+    assert measured.asked == [0, 2, 3]
+    assert [(report.task, report.number) for report in federation.reports] == [
+        ("evaluation", 0), ("update", 1), ("update", 2), ("evaluation", 2), ("update", 3), ("evaluation", 3),
+    ]  # fmt: skip
 
 
 def test_parameters_that_evaluations_call_worse_are_not_released(toy):
