@@ -1,4 +1,4 @@
-"""The promises, ways of adding, engines, accelerators and sets of baselines that a run may name."""
+"""What a run may name (promises, ways of adding, engines, accelerators, baselines), and the forms of an export."""
 
 from typing import Literal
 
@@ -7,6 +7,7 @@ Aggregation = Literal["checked", "secure", "ideal", "plain"]
 Engine = Literal["local", "ray"]
 AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
 Which = Literal["fast", "all", "none"]
+ReleaseForm = Literal["peft", "sentence-transformers"]
 
 DEFAULT_DATA = "demo?people=1000"  # of a run: enough people to teach a small model, and masked in a minute
 QUICK_DATA = "demo?people=200"  # of a first look: too few to learn much from, through all the same steps

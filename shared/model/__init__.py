@@ -6,7 +6,7 @@ from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from shared.model.adapter import AdapterInputs
-    from shared.model.backbone_files import encoder_width
+    from shared.model.backbone_files import Pooling, TextReading, encoder_width, find_backbone, text_reading
     from shared.model.concept_graph import ConceptGraph, read_graph
     from shared.model.concept_labels import name_concepts, read_names, rename
     from shared.model.concept_model import ConceptModel, Concepts, EventSequence, Forgetting, Scales, Windows, age_ranks
@@ -26,7 +26,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "shared.model.adapter": ("AdapterInputs",),
-        "shared.model.backbone_files": ("encoder_width",),
+        "shared.model.backbone_files": ("Pooling", "TextReading", "encoder_width", "find_backbone", "text_reading"),
         "shared.model.concept_graph": ("ConceptGraph", "read_graph"),
         "shared.model.concept_labels": ("name_concepts", "read_names", "rename"),
         "shared.model.concept_model": (
@@ -75,10 +75,12 @@ __all__ = [
     "GlobalModel",
     "HourPoint",
     "Layout",
+    "Pooling",
     "Progress",
     "Readings",
     "Scales",
     "State",
+    "TextReading",
     "Vector",
     "Whitening",
     "Windows",
@@ -88,6 +90,7 @@ __all__ = [
     "check_readable",
     "encode_context",
     "encoder_width",
+    "find_backbone",
     "find_concepts",
     "hour_point",
     "hour_similarity",
@@ -98,4 +101,5 @@ __all__ = [
     "read_graph",
     "read_names",
     "rename",
+    "text_reading",
 ]

@@ -30,7 +30,7 @@ class Encoder:
     """A backbone with an adapter on its top layer, where the federation trains one.
 
     `adapters` holds the trainable B by name, float32 [width, rank], zero at the start; it is empty without an adapter.
-    `name` is what the federation file calls the backbone.
+    `name` is what the federation file calls the backbone, `pooling` what of the tokens' states is an embedding.
 
     Example:
         >>> readings = encoder.read_catalogue(["a red rose", "a drum"])
@@ -45,7 +45,7 @@ class Encoder:
         layers_of(backbone.model)
         self.width = int(backbone.model.config.hidden_size)
         self.rank = federation.adapter_rank
-        self.name, self.digest = federation.backbone.name, backbone.digest
+        self.name, self.digest, self.pooling = federation.backbone.name, backbone.digest, backbone.pooling
         self._seed = federation.model.seed
         self._max_tokens = federation.backbone.max_tokens
         self._tokenizer = backbone.tokenizer

@@ -2,7 +2,7 @@
 
 import os
 
-from simulations.cli import federations, measurements  # noqa: F401 - they add their commands to `app`
+from simulations.cli import exchanging, federations, measurements  # noqa: F401 - they add their commands to `app`
 from simulations.cli.options import app
 
 __all__ = ["app", "main"]

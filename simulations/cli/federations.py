@@ -1,4 +1,4 @@
-"""Commands about one federation: train it, plan it, draw it, try it, run it for real, write its data."""
+"""Commands about one federation: train it, plan it, draw it, try it, run it for real."""
 
 import json
 import sys
@@ -15,7 +15,6 @@ from simulations.cli.options import (
     PROGRAM,
     SPECS,
     Clients,
-    Data,
     Engine,
     Federation,
     List,
@@ -238,24 +237,3 @@ def deployment(
 
         with Progress.on_terminal() as progress:
             show_federation(folder, devices, rounds, progress, ready)
-
-
-@app.command("export")
-def export_data(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
-    data: Data = "demo",
-    people: Annotated[int | None, typer.Option(min=1, help="Those with most events only; all when left out.")] = None,
-    columns: Annotated[
-        bool, typer.Option("--columns", help="All events as people.parquet, which events:DIR opens at once.")
-    ] = False,
-    seed: Seed = 0,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Write a data set as files that servers (items) and devices (one person's events) read, to try them out with."""
-    with exit_on_error(PROGRAM, debug):
-        from simulations.datasets import export_dataset, load
-
-        counts = export_dataset(load(data, seed), directory, people, columns)
-        said = ", ".join(f"{count} {name}" for name, count in counts.items())
-        print(json.dumps({"folder": str(directory), **counts}) if as_json else f"{directory}: {said}")

@@ -12,6 +12,7 @@ COMMANDS = (
     "server/cli/commands.py",
     "server/cli/publishing.py",
     "server/cli/watching.py",
+    "simulations/cli/exchanging.py",
     "simulations/cli/federations.py",
     "simulations/cli/measurements.py",
 )  # named after what is typed

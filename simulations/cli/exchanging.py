@@ -1,0 +1,66 @@
+"""Commands that write what there is in the forms of others: a data set as files, a release for other tools."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli import Debug, Json, exit_on_error, print_json
+from simulations.cli.options import PROGRAM, Data, Seed, app
+from simulations.options import ReleaseForm
+
+
+@app.command("export")
+def export_data(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    data: Data = "demo",
+    people: Annotated[int | None, typer.Option(min=1, help="Those with most events only; all when left out.")] = None,
+    columns: Annotated[
+        bool, typer.Option("--columns", help="All events as people.parquet, which events:DIR opens at once.")
+    ] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a data set as files that servers (items) and devices (one person's events) read, to try them out with."""
+    with exit_on_error(PROGRAM, debug):
+        from simulations.datasets import export_dataset, load
+
+        counts = export_dataset(load(data, seed), directory, people, columns)
+        said = ", ".join(f"{count} {name}" for name, count in counts.items())
+        print(json.dumps({"folder": str(directory), **counts}) if as_json else f"{directory}: {said}")
+
+
+@app.command("export-release")
+def export_model(
+    release: Annotated[Path, typer.Argument(metavar="RELEASE", help="Folder of a finished run, or of a release.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    form: Annotated[
+        ReleaseForm,
+        typer.Option(
+            "--format",
+            help="sentence-transformers: a whole model that gives the dense view of texts. peft: the adapter alone, "
+            "for PeftModel.from_pretrained(encoder, DIR).",
+        ),
+    ] = "sentence-transformers",
+    licence: Annotated[str, typer.Option("--license", metavar="ID", help="For the card, such as apache-2.0.")] = "",
+    languages: Annotated[
+        list[str] | None, typer.Option("--language", metavar="CODE", help="For the card; may be repeated.")
+    ] = None,
+    datasets: Annotated[
+        list[str] | None, typer.Option("--dataset", metavar="NAME", help="For the card; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a release as PEFT or sentence-transformers load it, with a model card for a hub."""
+    with exit_on_error(PROGRAM, debug):
+        from simulations.exchange import HubFacts, export_release
+
+        facts = HubFacts(licence, tuple(languages or ()), tuple(datasets or ()))
+        names = export_release(release, directory, form, facts)
+        if as_json:
+            print_json({"folder": str(directory), "format": form, "files": names})
+        else:
+            print(f"{directory}: {', '.join(names)}")
