@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from shared.arguments import described
 from shared.errors import Misconfigured
 from simulations.options import AcceleratorName, Aggregation, Engine, Privacy, Which
+from simulations.tracking import check_trackers
 
 
 def check_arguments(
@@ -23,6 +24,7 @@ def check_arguments(
     resume: bool = False,
     out: object = None,
     processes: int | None = None,
+    track: Sequence[str] = (),
 ) -> None:
     """See that each argument is one there is.
 
@@ -55,5 +57,8 @@ def check_arguments(
             continue
         if not isinstance(number, int) or isinstance(number, bool) or number < least:  # not numpy's: seeds are printed
             raise Misconfigured(f"{name}: expected a whole number of at least {least}, got {described(number)}")
+    check_trackers(track)
+    if track and out is None:
+        raise Misconfigured("track: expected a folder of the run as out, where it is kept, got none; name the folder")
     if resume and out is None:
         raise Misconfigured("resume: expected the folder of an unfinished run as out, got none; name the folder")

@@ -24,11 +24,13 @@ from simulations.arguments import check_arguments
 from simulations.datasets import Dataset, load, spec_of
 from simulations.engine import Prior, RunFolder, Trained, train_federation
 from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
+from simulations.notes import notes_on
 from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Engine, Privacy, Which
 from simulations.processors import processors
 from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
 from simulations.settings import facts_of, resolve
 from simulations.studies import cold_start_curve, measure_baselines
+from simulations.tracking import Tracking
 
 _EXAMPLES = 3
 _ON_DEVICE = 500  # people at most
@@ -55,6 +57,7 @@ def simulate(
     baselines: Which = "fast",
     concept_graph: PathArgument | None = None,
     concept_names: PathArgument | None = None,
+    track: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RunResult:
     """Run one whole federation and measure it.
@@ -82,6 +85,7 @@ def simulate(
         baselines: fast (popularity, zero-shot, neighbours), all, or none.
         concept_graph: JSON of concepts known beforehand, see `shared.model.ConceptGraph`.
         concept_names: JSON of {number or name of a concept: new name}.
+        track: tensorboard, mlflow, wandb: what keeps track of the rounds while they go on, in `tracking` of `out`.
         progress: where stages are shown.
 
     Raises:
@@ -98,7 +102,7 @@ def simulate(
     check_arguments(
         settings=set, rounds=rounds, clients_per_round=clients_per_round, engine=engine, privacy=privacy,
         aggregation=aggregation, seed=seed, baselines=baselines, resume=resume, out=out, processes=processes,
-        device=device,
+        device=device, track=track,
     )  # fmt: skip
     accelerator = find_accelerator(device)
     out, federation = path_or_none("out", out), path_or_none("federation", federation)
@@ -127,25 +131,28 @@ def simulate(
     first_only = aggregation == "checked" and settings.sum.mode == "secure"
     if processes is None and engine == "local":
         processes = _processes(len(world.members), settings.sum.mode == "secure")
-    trained = train_federation(
-        world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes, accelerator
-    )
-    result = _measured(world, trained, spec, baselines, seed, shown, first_only)
-    if compare:
-        openly = resolve(spec, facts, federation, set, rounds, clients_per_round, "none", "plain")
-        without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior, accelerator)
-        result = replace(result, without_privacy=without)
-    with shown.stage("writing the report"):
-        trained.release.save(folder.release)
-        result = replace(
-            result,
-            accelerator=accelerator.type,
-            cost={"seconds": time.perf_counter() - started, **result.cost},
-            federation_toml=write_toml(settings),
-            out=folder.root,
-        )
-        write_report(result, folder.root)
-        folder.finish()
+    with Tracking(track, folder.root, folder.root.name, settings, {"data": spec, "seed": seed}) as tracking:
+        trained = train_federation(
+            world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes, accelerator,
+            on_curve=tracking.on_curve, observers=[tracking],
+        )  # fmt: skip
+        result = _measured(world, trained, spec, baselines, seed, shown, first_only)
+        if compare:
+            openly = resolve(spec, facts, federation, set, rounds, clients_per_round, "none", "plain")
+            without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior, accelerator)
+            result = replace(result, without_privacy=without)
+        with shown.stage("writing the report"):
+            trained.release.save(folder.release)
+            result = replace(
+                result,
+                accelerator=accelerator.type,
+                cost={"seconds": time.perf_counter() - started, **result.cost},
+                federation_toml=write_toml(settings),
+                out=folder.root,
+            )
+            write_report(result, folder.root)
+            folder.finish()
+        tracking.finish(result.to_record())
     return result
 
 
@@ -210,7 +217,7 @@ def _measured(
         rounds_table=[report.to_row() for report in trained.reports],
         load_losses=dataset.report.losses,
         examples=examples,
-        notes=_notes(world, trained, first_only),
+        notes=notes_on(world, trained, first_only),
     )
 
 
@@ -310,49 +317,3 @@ def _examples(world: World, trained: Trained, recommender: Recommender, seed: in
         describe_people(recommender, trained.release, logs[int(person)], f"Person {number}")
         for number, person in enumerate(drawn, start=1)
     ]
-
-
-_HOW_ADDED = {
-    "checked": "The first sum of each task was masked end to end (FEDREC-SA/1) with every device that was asked, and "
-    "equalled the sum of what they had masked, word for word; later ones added the same noised words without masks.",
-    "secure": "Summands were masked end to end (FEDREC-SA/1): the server could read their sums, and nothing less.",
-    "ideal": "Summands were added without masks, as a study of the secure sum, which gives the same figures.",
-    "plain": "Aggregation is the plain sum: the server sees each device's summand.",
-}
-
-
-def _notes(world: World, trained: Trained, first_only: bool) -> list[str]:
-    settings = trained.release.federation
-    notes = [
-        _HOW_ADDED["checked" if first_only else settings.sum.mode],
-        f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
-        *trained.uncomputed,
-    ]
-    done = max((report.number for report in trained.reports if report.task == "update"), default=0)
-    if done < settings.training.rounds:
-        notes.append(
-            f"Training ended after round {done} of {settings.training.rounds}: {settings.evaluation.patience} "
-            "evaluations in a row were clearly worse than the best before, which is what is released."
-        )
-    notes += _data_notes(world)
-    skipped = sum(report.skipped for report in trained.reports)
-    if skipped:
-        notes.append(f"{skipped} rounds were skipped because too few devices answered.")
-    if settings.privacy.level == "event":
-        notes.append(
-            "Item counts do not leave a device without user-level privacy: the popularity prior is flat in this run."
-        )
-    return notes
-
-
-def _data_notes(world: World) -> list[str]:
-    """What a reader must know of the data as it was read."""
-    notes = list(world.dataset.report.notes)
-    if world.split.repeats:
-        notes.append(
-            f"{world.split.repeats:.1%} of all choices are of an item met before. Devices offer nothing that was met, "
-            "so the last choices of new items are asked for; what follows them is neither learnt from nor asked."
-        )
-    if not world.dataset.dated:
-        notes.append("Times are positions in a sequence: no rule in seconds (bursts, slips, sessions) applies.")
-    return notes

@@ -21,6 +21,7 @@ from simulations.cli.options import (
     Rounds,
     Seed,
     Settings,
+    Track,
     app,
     fresh_folder,
     print_names,
@@ -90,6 +91,7 @@ def run(
         bool,
         typer.Option("--compare", help="Train the same people without privacy too, to show what the promise costs."),
     ] = False,
+    track: Track = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -128,6 +130,7 @@ def run(
                     baselines=baselines,
                     concept_graph=concept_graph,
                     concept_names=concept_names,
+                    track=tuple(track or ()),
                     progress=progress,
                 )
         if as_json:

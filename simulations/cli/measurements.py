@@ -19,6 +19,7 @@ from simulations.cli.options import (
     Rounds,
     Seed,
     Settings,
+    Track,
     app,
     chosen_names,
     fresh_folder,
@@ -115,6 +116,7 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the sweep, gone on with if it is there.")
     ] = None,
+    track: Track = None,
     list_only: List = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -140,6 +142,7 @@ def sweep(
                 rounds=rounds,
                 privacy=privacy,
                 seed=seed,
+                track=tuple(track or ()),
                 progress=progress,
             )
         print_records("sweeps", {"sweep": record}, as_json)

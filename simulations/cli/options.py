@@ -31,6 +31,13 @@ Engine = Annotated[
     typer.Option(help="local: processes of this machine. ray: all processors of a Ray cluster; no figure moves."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[tensorboard|mlflow|wandb]",
+        help="Keep track of the rounds with this tool, in tracking/ of the folder, and send nothing; may be repeated.",
+    ),
+]
 List = Annotated[bool, typer.Option("--list", help="Print the names there are, and stop.")]
 
 

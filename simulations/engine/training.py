@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from server import Federation, RoundReport, make_server_app
+from server import Federation, RoundObserver, RoundReport, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
 from shared.files import write_atomically
@@ -97,6 +97,7 @@ def train_federation(
     accelerator: torch.device = CPU,
     words_read: MutableMapping[str, NDArray[np.float32]] | None = None,
     on_curve: Callable[[CurvePoint], None] = lambda point: None,
+    observers: Sequence[RoundObserver] = (),
 ) -> Trained:
     """Run the federation of `settings` over the people of a world, to its last round, from prior knowledge if any.
 
@@ -115,8 +116,8 @@ def train_federation(
         accelerator: encodes texts, and computes what devices of the local engine do together.
         words_read: what earlier trainings read of these people's own words, by state of the encoder; this one reads
             them there, or adds them.
-        on_curve: told each point of the curve on the validation part as it is measured; what it raises ends the
-            training.
+        on_curve: told each point of the validation part's curve as it is measured; what it raises ends the training.
+        observers: told every private sum, as the operator sees it.
     """
     prior = prior or Prior()
     model = build_model(settings)
@@ -176,7 +177,7 @@ def train_federation(
         curve = _Curve(world, settings, scorer, model, releases, kept, federation.round_number, stage, on_curve)
         if not folder.resumed:
             curve.add(0)
-        server_app = make_server_app(lambda _: federation, [journal, curve])
+        server_app = make_server_app(lambda _: federation, [journal, curve, *observers])
         with one_thread(), devices.pool:
             devices.run(server_app)
             milliseconds = devices.milliseconds(

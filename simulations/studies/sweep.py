@@ -26,6 +26,7 @@ from simulations.settings import facts_of, resolve
 from simulations.studies.paired import judged_by, share_kept
 from simulations.studies.search_space import Dimension, read_space
 from simulations.studies.study_runs import StudyRuns
+from simulations.tracking import Tracking
 
 _FIRST_WITHOUT_PRUNING = 4
 STUDY_NAME = "study.sqlite"
@@ -43,6 +44,7 @@ def run_sweep(
     privacy: Privacy = "both",
     aggregation: Aggregation = "ideal",
     seed: int = 0,
+    track: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Search until so many trials are done, those of an earlier sweep in the same folder included.
@@ -58,6 +60,7 @@ def run_sweep(
         privacy: what each training promises.
         aggregation: how updates are added.
         seed: of people's split, of trainings and of what is drawn.
+        track: what keeps track of each trial, see `simulate`.
         progress: where stages are shown.
 
     Returns:
@@ -70,7 +73,7 @@ def run_sweep(
     optuna = _optuna()
     check_arguments(
         settings=set, rounds=rounds, clients_per_round=None, engine="local", privacy=privacy, aggregation=aggregation,
-        seed=seed, baselines="none",
+        seed=seed, baselines="none", out=out, track=track,
     )  # fmt: skip
     space, folder, shown = read_space(tune), path_of("out", out), progress or Progress()
     spec = spec_of(data)
@@ -87,13 +90,18 @@ def run_sweep(
         wishes = [dimension.setting(trial) for dimension in space]
 
         def on_curve(point: CurvePoint) -> None:
+            tracking.on_curve(point)
             if point.round in trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values:
                 return  # the count before training has the number of the start
             trial.report(_value(point), point.round)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        return _value(train(wishes, on_curve).curve[-1])
+        facts = {"data": spec, "seed": seed, **trial.params}
+        with Tracking(track, folder, f"trial-{trial.number + 1}", settings, facts) as tracking:
+            value = _value(train(wishes, on_curve).curve[-1])
+            tracking.finish({"validation": value})
+        return value
 
     done = sum(trial.state.is_finished() for trial in study.trials)
     with shown.stage("trials", total=trials) as stage:

@@ -63,6 +63,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "baselines": "fast",
         "concept_graph": None,
         "concept_names": None,
+        "track": (),
     }
 
 
@@ -92,7 +93,8 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
         "--engine ray --processes 3 --device cpu --privacy none --aggregation plain --seed 3 --out o --resume "
-        "--compare --baselines all --concept-graph g.json --concept-names n.json"
+        "--compare --baselines all --concept-graph g.json --concept-names n.json "
+        "--track tensorboard --track wandb"
     )
     Path("x/ml-100k").mkdir(parents=True)
     assert call(*line.split()).exit_code == 0
@@ -116,6 +118,7 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
         "baselines": "all",
         "concept_graph": Path("g.json"),
         "concept_names": Path("n.json"),
+        "track": ("tensorboard", "wandb"),
     }
 
 

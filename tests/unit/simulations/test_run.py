@@ -17,7 +17,7 @@ def test_processes_are_started_where_masks_are_worth_them(
     class Started(Exception):
         """Stops the run where training begins."""
 
-    def train(*arguments):
+    def train(*arguments, **_):
         raise Started(arguments[-2])
 
     monkeypatch.setattr(run, "train_federation", train)

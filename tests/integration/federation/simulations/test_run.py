@@ -47,7 +47,9 @@ def usual(world: Path, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         federation = write_federation(tiny, folder)
-        return simulate(f"events:{world}", federation=federation, out=folder / "run", baselines="fast")
+        return simulate(
+            f"events:{world}", federation=federation, out=folder / "run", baselines="fast", track=("tensorboard",)
+        )
 
 
 def test_a_run_gives_every_figure_of_the_contract_and_every_file(usual: RunResult) -> None:
@@ -66,6 +68,23 @@ def test_a_run_gives_every_figure_of_the_contract_and_every_file(usual: RunResul
     assert not (folder / "work").exists()
     assert len(result.examples) == 3
     assert all(len(person.recommendations) == 10 for person in result.examples)
+
+
+def test_tensorboard_reads_the_rounds_and_the_final_figures_of_a_run(usual: RunResult) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert usual.out is not None
+    events = EventAccumulator(str(usual.out / "tracking" / "tensorboard" / "run")).Reload()
+    answered = {event.step: event.value for event in events.Scalars("update/answered")}
+    assert answered == {row["number"]: row["answered"] for row in usual.rounds_table if row["task"] == "update"}
+    curve = {event.step: event.value for event in events.Scalars("validation/sampled ndcg@10")}
+    assert curve == pytest.approx({point.round: point.metrics["sampled ndcg@10"] for point in usual.curve})
+    final = {
+        "metrics/full/ndcg@10": usual.metrics["full"]["ndcg@10"],
+        "privacy/event/epsilon": usual.privacy["event"]["epsilon"],
+    }  # type: ignore[index]
+    for name, value in final.items():
+        assert events.Scalars(f"final/{name}")[0].value == pytest.approx(value)
 
 
 def test_the_adapter_moves_and_the_index_follows_it(usual: RunResult) -> None:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from shared.errors import Misconfigured
 from shared.federation import read_federation
@@ -97,7 +98,12 @@ def test_the_best_on_the_validation_part_is_tested_beside_the_recipe(trainings, 
 
 def test_a_training_that_is_behind_ends_early_and_the_first_ones_never_do(trainings, tmp_path):
     begun, _ = trainings
-    rows = run_sweep(tune=TUNE, trials=12, out=tmp_path)["rows"]
+    rows = run_sweep(tune=TUNE, trials=12, out=tmp_path, track=("tensorboard",))["rows"]
+    tracked = [
+        EventAccumulator(str(tmp_path / "tracking" / "tensorboard" / f"trial-{row['trial']}")).Reload() for row in rows
+    ]
+    seen = [max(event.step for event in one.Scalars("validation/sampled ndcg@10")) for one in tracked]
+    assert seen == [row["rounds"] for row in rows]
     ended = [row for row in rows if row["state"] == "pruned"]
     assert ended
     assert all(row["trial"] > 4 and row["rounds"] < ROUNDS for row in ended)
