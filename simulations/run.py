@@ -177,7 +177,7 @@ def _measured(
     """Every figure of a finished training; the test part is looked at here and nowhere else."""
     dataset = world.dataset
     with progress.stage("evaluating"):
-        evaluation = evaluate(trained.scorer, world.split.test)
+        evaluation = evaluate(trained.scorer, world.split.test, keep_offered=True)
     others = measure_baselines(world, trained, baselines, progress)
     recommender = Recommender(trained.release, model_of(trained.release))
     with progress.stage("ranking as devices do"):
@@ -209,6 +209,7 @@ def _measured(
         learnt=_learnt(evaluation, trained.untrained),
         moved=_moved(trained),
         plan=_plan(world, trained),
+        top_k=evaluation.top_k(),
         masked_rounds=_masked_rounds(trained, first_only),
         impressions=figures.get("impressions"),
         curve=trained.curve,

@@ -15,6 +15,7 @@ from shared.metrics.bootstrap import bootstrap_interval
 from shared.metrics.federated import MEASURES, MEASURES_NORM, decode_metrics, encode_metrics
 from shared.metrics.off_policy import doubly_robust, inverse_propensity, self_normalised
 from shared.metrics.ranking import RankResult, list_metrics, rank_result
+from shared.metrics.top_k import grouped_auc, top_k_of_list, top_k_of_one
 
 __all__ = [
     "MEASURES",
@@ -29,6 +30,7 @@ __all__ = [
     "doubly_robust",
     "encode_metrics",
     "gini",
+    "grouped_auc",
     "intra_list_diversity",
     "inverse_propensity",
     "list_metrics",
@@ -37,4 +39,6 @@ __all__ = [
     "quality_gap",
     "rank_result",
     "self_normalised",
+    "top_k_of_list",
+    "top_k_of_one",
 ]  # fmt: skip

@@ -42,9 +42,10 @@ class RankResult:
         """Mean of 1 / log2(place + 1) over places up to k, 0 beyond: the ideal gain of a single wanted item is 1."""
         return self._mean_gain(discounts(k))
 
-    def reciprocal_rank(self) -> F64Array:
-        """Mean of 1 / place."""
-        return self._mean_gain(1.0 / np.arange(1, self.others.max(initial=0) + 2))
+    def reciprocal_rank(self, k: int | None = None) -> F64Array:
+        """Mean of 1 / place, 0 beyond place k; all places count when it is left out."""
+        places = self.others.max(initial=0) + 1 if k is None else k
+        return self._mean_gain(1.0 / np.arange(1, places + 1))
 
     def auc(self) -> F64Array:
         """Share of the others that score less, ties half; NaN without others."""

@@ -102,6 +102,8 @@ class RunResult:
             with its paired 95 % bootstrap interval over people.
         moved: parameter group -> L2 norm of its change by training.
         plan: what was expected of each parameter group, see `shared.recipe.GroupPlan`.
+        top_k: recall, precision, F1, MAP, GAUC and coverage of `metrics`' rankings, as RecBole and LensKit define them,
+            see `shared.metrics`; of shown lists too, where the data has them.
         masked_rounds: how many of the private sums in `rounds_table` were carried out under masks.
         accelerator: "cpu", "cuda" or "mps": what encoded texts and computed people's devices together.
         without_privacy: as `metrics`, of a second training of the same people without any promise; None without one.
@@ -144,6 +146,7 @@ class RunResult:
     learnt: Mapping[str, Figures] = field(default_factory=dict)
     moved: Mapping[str, float] = field(default_factory=dict)
     plan: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    top_k: Mapping[str, Figures] = field(default_factory=dict)
     masked_rounds: int = 0
     accelerator: str = "cpu"
     without_privacy: Mapping[str, Figures | None] | None = None
@@ -187,6 +190,7 @@ class RunResult:
             },
             "moved": dict(self.moved),
             "plan": [dict(row) for row in self.plan],
+            "top_k": {way: dict(figures) for way, figures in self.top_k.items()},
             "masked_rounds": self.masked_rounds,
             "accelerator": self.accelerator,
         }

@@ -62,6 +62,8 @@ def test_a_run_gives_every_figure_of_the_contract_and_every_file(usual: RunResul
     assert record["items"] == 24
     assert record["rounds"] == 4
     assert 0 < record["metrics"]["sampled"]["ndcg@10"] <= 1
+    assert record["top_k"]["full"]["recall@10"] == pytest.approx(record["metrics"]["full"]["hr@10"])
+    assert 0 < record["top_k"]["full"]["coverage@10"] <= 1
     assert record["baselines"].keys() == {"popularity", "zero-shot", "item-knn"}
     for name in ("report.html", "metrics.json", "rounds.csv", "curve.png", "federation.toml", "release/manifest.json"):
         assert (folder / name).stat().st_size > 0

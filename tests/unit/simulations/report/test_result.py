@@ -15,7 +15,7 @@ def test_the_json_has_exactly_the_keys_of_the_contract() -> None:
     record = json.loads(sample().to_json())
     assert list(record) == [
         "data", "users", "items", "events", "rounds", "dimension", "metrics", "baselines", "cold_start", "privacy",
-        "cost", "seed", "untrained", "learnt", "moved", "plan", "masked_rounds", "accelerator",
+        "cost", "seed", "untrained", "learnt", "moved", "plan", "top_k", "masked_rounds", "accelerator",
     ]  # fmt: skip
     assert record["untrained"].keys() == {"sampled", "full"}
     assert record["learnt"].keys() == {"sampled", "full"}
