@@ -7,6 +7,7 @@ Aggregation = Literal["checked", "secure", "ideal", "plain"]
 Engine = Literal["local", "ray"]
 AcceleratorName = Literal["auto", "cpu", "cuda", "mps"]
 Which = Literal["fast", "all", "none"]
+DataForm = Literal["events", "columns", "recbole"]
 ReleaseForm = Literal["peft", "sentence-transformers"]
 
 DEFAULT_DATA = "demo?people=1000"  # of a run: enough people to teach a small model, and masked in a minute

@@ -63,8 +63,8 @@ def simulate(
     """Run one whole federation and measure it.
 
     Args:
-        data: demo, demo-zh, pictures, movielens:DIR, mind:DIR, amazon:DIR or events:DIR; the path of a folder whose
-            files show which layout it is; or a `Dataset`, such as `Dataset.of` makes of one's own objects.
+        data: demo, demo-zh, pictures, movielens:DIR, mind:DIR, amazon:DIR, recbole:DIR or events:DIR; the path of a
+            folder whose files show which layout it is; or a `Dataset`, such as `Dataset.of` makes of one's own objects.
         federation: file to use instead of the shipped default and what the recipe makes of it.
         set: single settings, "section.key=value".
         rounds: instead of the federation file's.

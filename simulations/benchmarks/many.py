@@ -37,7 +37,7 @@ def benchmark_many(progress: Progress) -> dict[str, Any]:
             folder = Path(place) / str(people)
             with progress.stage(f"writing {people:,} people"):
                 base = load(f"demo?people={2 * PEOPLE_AT_ONCE}", SEED)
-                export_dataset(base, folder, people=1, columns=True)
+                export_dataset(base, folder, people=1, form="columns")
                 write_repeated(folder / PEOPLE_FILE, base.people, people)
             size = (folder / PEOPLE_FILE).stat().st_size
             with (

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from shared.cli import Debug, Json, exit_on_error, print_json
+from shared.errors import Misconfigured
 from simulations.cli.options import PROGRAM, Data, Seed, app
-from simulations.options import ReleaseForm
+from simulations.options import DataForm, ReleaseForm
 
 
 @app.command("export")
@@ -19,15 +20,21 @@ def export_data(
     columns: Annotated[
         bool, typer.Option("--columns", help="All events as people.parquet, which events:DIR opens at once.")
     ] = False,
+    form: Annotated[
+        DataForm | None,
+        typer.Option("--format", help="events (default); columns, as --columns; recbole: atomic files of RecBole."),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write a data set as files that servers (items) and devices (one person's events) read, to try them out with."""
     with exit_on_error(PROGRAM, debug):
+        if columns and form not in (None, "columns"):
+            raise Misconfigured(f"--columns: expected no other --format beside it, got {form}; leave one of them out")
         from simulations.datasets import export_dataset, load
 
-        counts = export_dataset(load(data, seed), directory, people, columns)
+        counts = export_dataset(load(data, seed), directory, people, form or ("columns" if columns else "events"))
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         print(json.dumps({"folder": str(directory), **counts}) if as_json else f"{directory}: {said}")
 

@@ -11,15 +11,17 @@ from shared.catalogue import Catalogue
 from shared.errors import Misconfigured
 from shared.files import write_atomically
 from simulations.datasets.dataset import Dataset
+from simulations.datasets.recbole import recbole_files
+from simulations.options import DataForm
 from simulations.people import PEOPLE_FILE, Person, write_people
 
 ITEMS, EVENTS, PEOPLE = "items.jsonl", "events.jsonl", "people"
 
 
 def export_dataset(
-    dataset: Dataset, folder: PathArgument, people: int | None = None, columns: bool = False
+    dataset: Dataset, folder: PathArgument, people: int | None = None, form: DataForm = "events"
 ) -> dict[str, int]:
-    """Write `items.jsonl`, `events.jsonl` (what `events:DIR` reads) and `people/1.jsonl` and so on.
+    """Write a data set as files.
 
     Features of items are left out: the layout has none.
 
@@ -27,11 +29,12 @@ def export_dataset(
         dataset: what is written.
         folder: new or empty.
         people: how many, those with most events first; all when None.
-        columns: whether all events are written as `people.parquet`, which `events:DIR` opens at once, however large it
-            is, and nothing else.
+        form: "events": `items.jsonl`, `events.jsonl` (what `events:DIR` reads) and `people/1.jsonl` and so on.
+            "columns": `items.jsonl` and all events as `people.parquet`, which `events:DIR` opens at once, however large
+            it is. "recbole": RecBole's atomic files, named as the folder, see `recbole_files`.
 
     Returns:
-        {"items", "people", "events"}: how many were written.
+        {"items", "people", "events"}: how many were written; for RecBole also "events_left_out".
 
     Raises:
         Misconfigured: `folder` has something in it, or cannot be written.
@@ -41,9 +44,14 @@ def export_dataset(
         raise Misconfigured(f"export: expected {folder} to be new or empty, found files in it; choose another")
     lengths = dataset.people.lengths()
     order = np.argsort(-lengths, kind="stable")[:people].tolist()
+    if form == "recbole":
+        files, counts = recbole_files(dataset, order, folder.resolve().name)
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+        return counts
     counts = {"items": len(dataset.catalogue), "people": len(order), "events": int(lengths[order].sum())}
     write_atomically(folder / ITEMS, _lines(_items(dataset.catalogue)))
-    if columns:
+    if form == "columns":
         places = sorted(order)  # as they stand: a group of people is read at a time
         named = enumerate(places, start=1)
         write_people(folder / PEOPLE_FILE, (Person(f"person-{n}", dataset.people[at].events) for n, at in named))

@@ -15,9 +15,10 @@ from simulations.datasets.events import load_events
 from simulations.datasets.mind import load_mind
 from simulations.datasets.movielens import load_movielens
 from simulations.datasets.pictures import make_pictures
+from simulations.datasets.recbole import load_recbole
 
 _EXPECTED = (
-    "demo, demo-zh, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR or events:DIR (or "
+    "demo, demo-zh, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR, recbole:DIR or events:DIR (or "
     "demo?people=2000 for a larger world)"
 )
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {
@@ -25,6 +26,7 @@ _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "events": load_events,
     "mind": load_mind,
     "movielens": load_movielens,
+    "recbole": load_recbole,
 }
 _FEWEST_PEOPLE, _MOST_PEOPLE = 20, 1_000_000
 # A file of each layout by which a bare folder is known to be of it.
@@ -33,6 +35,7 @@ _SIGNS = {
     "events": ("events.jsonl", "events.csv", "people.parquet"),
     "mind": ("behaviors.tsv",),
     "movielens": ("u.data", "movies.dat", "movies.csv"),
+    "recbole": ("*.user",),
 }
 _MAKERS: dict[str, Callable[[int, int], Dataset]] = {
     "demo": make_demo,
@@ -88,8 +91,9 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
 
     Args:
         data: `demo`, `demo-zh` or `pictures`, worlds of 300 people or as many as `demo?people=2000` says; or a layout
-            and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `events:DIR`; `mind:DIR?language=zh` reads the
-            Mandarin titles. A `Path` of a directory is read by the layout that its files show.
+            and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `recbole:DIR`, `events:DIR`;
+            `mind:DIR?language=zh` reads the Mandarin titles. A `Path` of a directory is read by the layout that its
+            files show.
         seed: the world that is made; files are read the same for every seed.
 
     Raises:

@@ -42,7 +42,7 @@ def test_a_folder_that_holds_something_is_left_alone(demo: Dataset, tmp_path: Pa
 
 
 def test_columns_are_opened_as_they_were_written(demo: Dataset, tmp_path: Path) -> None:
-    counts = export_dataset(demo, tmp_path / "out", columns=True)
+    counts = export_dataset(demo, tmp_path / "out", form="columns")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["items.jsonl", "people.parquet"]
     again = load(tmp_path / "out")
     assert [person.events for person in again.people] == [person.events for person in demo.people]
@@ -50,7 +50,7 @@ def test_columns_are_opened_as_they_were_written(demo: Dataset, tmp_path: Path) 
 
 
 def test_columns_beside_other_events_or_items_are_refused(demo: Dataset, tmp_path: Path) -> None:
-    export_dataset(demo, tmp_path / "out", people=5, columns=True)
+    export_dataset(demo, tmp_path / "out", people=5, form="columns")
     items = tmp_path / "out" / "items.jsonl"
     lines = items.read_text().splitlines()
     items.write_text(lines[0])
