@@ -23,7 +23,16 @@ from simulations.accelerator import find_accelerator
 from simulations.arguments import check_arguments
 from simulations.datasets import Dataset, load, spec_of
 from simulations.engine import Prior, RunFolder, Trained, train_federation
-from simulations.evaluation import DeviceScorer, Evaluation, World, breadth, evaluate, sample_people
+from simulations.evaluation import (
+    PER_PERSON,
+    DeviceScorer,
+    Evaluation,
+    World,
+    breadth,
+    evaluate,
+    sample_people,
+    write_per_person,
+)
 from simulations.notes import notes_on
 from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Engine, Privacy, Which
 from simulations.processors import processors
@@ -136,7 +145,9 @@ def simulate(
             world, settings, folder, engine, seed, shown, prior, world.split.test, first_only, processes, accelerator,
             on_curve=tracking.on_curve, observers=[tracking],
         )  # fmt: skip
-        result = _measured(world, trained, spec, baselines, seed, shown, first_only)
+        with shown.stage("evaluating"):
+            evaluation = evaluate(trained.scorer, world.split.test, keep_offered=True)
+        result = _measured(world, trained, evaluation, spec, baselines, seed, shown, first_only)
         if compare:
             openly = resolve(spec, facts, federation, set, rounds, clients_per_round, "none", "plain")
             without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior, accelerator)
@@ -150,6 +161,8 @@ def simulate(
                 federation_toml=write_toml(settings),
                 out=folder.root,
             )
+            if trained.untrained is not None:
+                write_per_person(folder.root / PER_PERSON, world, evaluation, trained.untrained)
             write_report(result, folder.root)
             folder.finish()
         tracking.finish(result.to_record())
@@ -172,12 +185,17 @@ def _identity(
 
 
 def _measured(
-    world: World, trained: Trained, data: str, baselines: Which, seed: int, progress: Progress, first_only: bool
+    world: World,
+    trained: Trained,
+    evaluation: Evaluation,
+    data: str,
+    baselines: Which,
+    seed: int,
+    progress: Progress,
+    first_only: bool,
 ) -> RunResult:
-    """Every figure of a finished training; the test part is looked at here and nowhere else."""
+    """Every figure of a finished training, of which `evaluation` is what it makes of the test part."""
     dataset = world.dataset
-    with progress.stage("evaluating"):
-        evaluation = evaluate(trained.scorer, world.split.test, keep_offered=True)
     others = measure_baselines(world, trained, baselines, progress)
     recommender = Recommender(trained.release, model_of(trained.release))
     with progress.stage("ranking as devices do"):

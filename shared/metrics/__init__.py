@@ -12,7 +12,7 @@ from shared.metrics.beyond_accuracy import (
     quality_gap,
 )
 from shared.metrics.bootstrap import bootstrap_interval
-from shared.metrics.federated import MEASURES, MEASURES_NORM, decode_metrics, encode_metrics
+from shared.metrics.federated import MEASURES, MEASURES_NORM, decode_metrics, encode_metrics, metric_group
 from shared.metrics.off_policy import doubly_robust, inverse_propensity, self_normalised
 from shared.metrics.ranking import RankResult, list_metrics, rank_result
 from shared.metrics.top_k import grouped_auc, top_k_of_list, top_k_of_one
@@ -34,6 +34,7 @@ __all__ = [
     "intra_list_diversity",
     "inverse_propensity",
     "list_metrics",
+    "metric_group",
     "miscalibration",
     "novelty",
     "quality_gap",

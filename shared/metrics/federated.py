@@ -23,6 +23,11 @@ MEASURES = len(QUALITY) + len(BREADTH) + 2 * len(METRIC_GROUPS)
 MEASURES_NORM = math.sqrt(len(QUALITY) / 4 + _BESIDE**2 * (len(BREADTH) / 4 + 1 + 1 / 4))  # L2, at most
 
 
+def metric_group(events: int) -> str:
+    """Which third of `METRIC_GROUPS` somebody with so many events is in."""
+    return METRIC_GROUPS[sum(events >= least for least in _FROM)]
+
+
 def encode_metrics(figures: Mapping[str, float], events: int) -> NDArray[np.float32]:
     """One device's figures as numbers, float32 [13].
 
@@ -31,7 +36,7 @@ def encode_metrics(figures: Mapping[str, float], events: int) -> NDArray[np.floa
         events: how many the device ranks from.
     """
     marks = np.zeros((len(METRIC_GROUPS), 2))
-    marks[sum(events >= least for least in _FROM)] = 1.0, figures["ndcg@10"] - 0.5
+    marks[METRIC_GROUPS.index(metric_group(events))] = 1.0, figures["ndcg@10"] - 0.5
     beside = [figures[name] - 0.5 for name in BREADTH]
     quality = [figures[name] - 0.5 for name in QUALITY]
     return np.array([*quality, *(_BESIDE * value for value in [*beside, *marks.ravel()])], np.float32)

@@ -7,12 +7,13 @@ once, each with its file, line and field, and never with what a person's line ho
 
 from shared.records.events import EVENTS, PERSONAL_EVENTS, read_events
 from shared.records.fields import identity
-from shared.records.items import read_items
+from shared.records.items import ITEMS, read_items
 from shared.records.reading import Reading
 from shared.records.tables import Header, Unreadable, table_rows
 
 __all__ = [
     "EVENTS",
+    "ITEMS",
     "PERSONAL_EVENTS",
     "Header",
     "Reading",

@@ -26,11 +26,13 @@ ITEMS = RecordLayout(
 )
 
 
-def read_items(path: Path, lost: Callable[[int, str], None] | None = None) -> tuple[list[Item], tuple[str, ...]]:
+def read_items(
+    source: Path | Reading, lost: Callable[[int, str], None] | None = None
+) -> tuple[list[Item], tuple[str, ...]]:
     """The items of a file in its order, and notes on how they were read.
 
     Args:
-        path: of the file, named .jsonl or .csv.
+        source: path of the file, named .jsonl or .csv; or a reading of `ITEMS` that was begun elsewhere.
         lost: takes line and reason of what is no item but no fault either (a blank line, an item without id or title);
             when left out, blank lines are passed over and such an item is a fault.
 
@@ -38,9 +40,11 @@ def read_items(path: Path, lost: Callable[[int, str], None] | None = None) -> tu
         Misconfigured: there is no such file, or it is named neither .jsonl nor .csv.
         Corrupt: some lines are not items, or an id stands twice, the first twenty are named; or there is no item.
     """
-    if path.suffix.lower() not in (".jsonl", ".csv"):
-        raise Misconfigured(f"{path}: expected a file of items named .jsonl or .csv, got {path.suffix or 'neither'}")
-    reading = Reading(path, ITEMS)
+    if not isinstance(source, Reading) and source.suffix.lower() not in (".jsonl", ".csv"):
+        raise Misconfigured(
+            f"{source}: expected a file of items named .jsonl or .csv, got {source.suffix or 'neither'}"
+        )
+    reading = source if isinstance(source, Reading) else Reading(source, ITEMS)
     items: list[Item] = []
     lines: dict[str, int] = {}
     for line, fields in reading.rows():
@@ -60,7 +64,7 @@ def read_items(path: Path, lost: Callable[[int, str], None] | None = None) -> tu
             lines[fields["id"]] = line
             items.append(_item(fields))
     if not items:
-        raise Corrupt(f"{path}: expected at least one item, got none")
+        raise Corrupt(f"{reading.source}: expected at least one item, got none")
     return items, reading.notes
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -55,10 +55,18 @@ class Reading:
         self.source = "standard input" if source == "-" else str(source)
         self.csv = Path(source).suffix.lower() == ".csv"
         self._path = None if source == "-" else Path(source)
+        self._records: Iterable[Mapping[str, Any]] | None = None
         self._layout, self._header = layout, layout.header(self.csv)
         self._notes: Counter[str] = Counter()
         self._told: list[str] = []
         self._faults = 0
+
+    @classmethod
+    def of_records(cls, name: str, records: Iterable[Mapping[str, Any]], layout: RecordLayout) -> "Reading":
+        """Records that are in memory, such as the rows of a table: their lines are their places, counted from 1."""
+        reading = cls(name, layout)
+        reading._records = records
+        return reading
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -123,6 +131,10 @@ class Reading:
         return typed
 
     def _raw(self) -> Iterator[tuple[int, dict[str, Any] | str | None]]:
+        if self._records is not None:
+            for line, found in enumerate(self._records, start=1):
+                yield line, self._record(found, line)
+            return
         if self.csv:
             notes: list[str] = []
             for line, row in table_rows(self._lines(newline=""), self._header, notes):
@@ -144,6 +156,10 @@ class Reading:
             return "expected one whole JSON object a line, got a list; write each of its entries on a line of its own"
         if not isinstance(found, dict):
             return "expected one whole JSON object, got something else or a part of one"
+        return self._record(found, line)
+
+    def _record(self, found: Mapping[str, Any], line: int) -> dict[str, Any] | str:
+        """Its fields under the names of the layout, or what is wrong with a name."""
         record: dict[str, Any] = {}
         for name, value in found.items():
             known = self._header.known(name)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from simulations.datasets.dataset import Dataset, Impression, LoadReport, SkippedRows
     from simulations.datasets.demo_truth import DemoTruth, Habit
     from simulations.datasets.export import export_dataset
+    from simulations.datasets.frames import dataset_of_frames
     from simulations.datasets.loading import check_data, kind_of, load, spec_of
 
 __getattr__, __dir__ = lazy_exports(
@@ -16,6 +17,7 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.datasets.dataset": ("Dataset", "Impression", "LoadReport", "SkippedRows"),
         "simulations.datasets.demo_truth": ("DemoTruth", "Habit"),
         "simulations.datasets.export": ("export_dataset",),
+        "simulations.datasets.frames": ("dataset_of_frames",),
         "simulations.datasets.loading": ("check_data", "kind_of", "load", "spec_of"),
     },
 )
@@ -28,6 +30,7 @@ __all__ = [
     "LoadReport",
     "SkippedRows",
     "check_data",
+    "dataset_of_frames",
     "export_dataset",
     "kind_of",
     "load",

@@ -6,14 +6,14 @@ The layouts are those of servers and devices, see `shared.records`. An unknown n
 value that is needed makes the row a reported loss.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
-from shared.records import EVENTS, Reading, read_events, read_items
+from shared.records import EVENTS, ITEMS, Reading, read_events, read_items
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import DUPLICATE, UNKNOWN_ITEM, EventCollector
 from simulations.datasets.tally import LoadCounter
@@ -31,37 +31,54 @@ def load_events(folder: Path) -> Dataset:
     """
     items_path, events_path = _one_of(folder, ("items.jsonl", "items.csv")), _one_of(folder, _EVENT_FILES)
     tally = LoadCounter()
-    catalogue = _items(items_path, tally)
+    catalogue = _items(items_path, items_path, tally)
     files = {"items": items_path, "events": events_path}
     if events_path.name == PEOPLE_FILE:
         people = _in_columns(events_path, catalogue, tally)
-        return Dataset(f"events {folder.name}", catalogue, people, tally.report(), files=files)
+    else:
+        people = _people(Reading(events_path, EVENTS), events_path, catalogue, tally)
+    return Dataset(f"events {folder.name}", catalogue, people, tally.report(), files=files)
+
+
+def dataset_of_records(name: str, items: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> Dataset:
+    """A data set of records in memory, with the fields that lines of `items.jsonl` and `events.jsonl` have.
+
+    Raises:
+        Corrupt: a record is none; the first twenty are named, by their places counted from 1.
+    """
+    tally = LoadCounter()
+    catalogue = _items(Reading.of_records("items", items, ITEMS), Path("items"), tally)
+    people = _people(Reading.of_records("events", events, EVENTS), Path("events"), catalogue, tally)
+    return Dataset(name, catalogue, people, tally.report())
+
+
+def _people(reading: Reading, path: Path, catalogue: Catalogue, tally: LoadCounter) -> People:
+    """Everybody's events; `path` names their source in what is reported."""
     names = {item.id: item.id for item in catalogue}  # one string object per item, not one per event
     logbook = EventCollector(catalogue, tally)
     keys: set[tuple[str, str]] = set()
-    reading = Reading(events_path, EVENTS)
     for line, fields in read_events(reading):
         tally.read += 1
         if fields is None:
-            tally.skip("blank line", events_path, line)
+            tally.skip("blank line", path, line)
             continue
         if not fields.keys() >= set(EVENTS.needed) or not fields.keys() & {"item", "text"}:
-            tally.skip("missing value", events_path, line)
+            tally.skip("missing value", path, line)
             continue
         key = (fields["person"], fields.get("key", ""))
         if key[1] and key in keys:
-            tally.skip(DUPLICATE, events_path, line)
+            tally.skip(DUPLICATE, path, line)
             continue
         keys.update([key] if key[1] else [])
-        event = _event(fields, names, tally, events_path, line)
-        if logbook.add(fields["person"], event, events_path, line):
+        event = _event(fields, names, tally, path, line)
+        if logbook.add(fields["person"], event, path, line):
             tally.kept += len(event.shown)
         else:
-            tally.skip("shown with an event left out", events_path, line, len(event.shown))
-    people = logbook.people(events_path)
+            tally.skip("shown with an event left out", path, line, len(event.shown))
+    people = logbook.people(path)
     for said in reading.notes:
         tally.note(said)
-    return Dataset(f"events {folder.name}", catalogue, people, tally.report(), files=files)
+    return people
 
 
 def _one_of(folder: Path, names: Sequence[str]) -> Path:
@@ -88,12 +105,12 @@ def _in_columns(path: Path, catalogue: Catalogue, tally: LoadCounter) -> People:
     return people
 
 
-def _items(path: Path, tally: LoadCounter) -> Catalogue:
+def _items(source: Path | Reading, path: Path, tally: LoadCounter) -> Catalogue:
     def lost(line: int, reason: str) -> None:
         tally.read += 1
         tally.skip(reason, path, line)
 
-    items, notes = read_items(path, lost)
+    items, notes = read_items(source, lost)
     tally.read += len(items)
     tally.kept += len(items)
     for said in notes:

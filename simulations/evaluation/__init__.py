@@ -3,10 +3,11 @@
 from simulations.evaluation.concept_scorer import ConceptScorer
 from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample_people
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
+from simulations.evaluation.per_person import PER_PERSON, write_per_person
 from simulations.evaluation.split import Questions, Split, item_places, split
 from simulations.evaluation.world import World
 
 __all__ = [
-    "ConceptScorer", "DeviceScorer", "Evaluation", "Figures", "Questions", "Scorer", "Split", "World",
-    "breadth", "evaluate", "item_places", "sample_people", "split",
+    "PER_PERSON", "ConceptScorer", "DeviceScorer", "Evaluation", "Figures", "Questions", "Scorer", "Split", "World",
+    "breadth", "evaluate", "item_places", "sample_people", "split", "write_per_person",
 ]  # fmt: skip

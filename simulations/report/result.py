@@ -252,6 +252,27 @@ class RunResult:
             ) from None
         return pandas.DataFrame(self.table()).set_index("model")
 
+    def per_person_frame(self) -> Any:
+        """What came of each question of the test part as a pandas DataFrame, from the run's `per_person.parquet`.
+
+        See `simulations.evaluation.write_per_person` for its columns.
+
+        Raises:
+            Misconfigured: the run left no folder, or pandas is not installed.
+        """
+        if self.out is None or not (path := self.out / "per_person.parquet").is_file():
+            raise Misconfigured(
+                "per_person_frame: expected the folder of a finished run, got none; give `simulate` a folder as out"
+            )
+        from pyarrow.parquet import read_table
+
+        try:
+            return read_table(path).to_pandas()
+        except ImportError:
+            raise Misconfigured(
+                "per_person_frame: expected pandas to be installed, got none; `pip install pandas`"
+            ) from None
+
 
 def headline(metrics: Mapping[str, Any]) -> str:
     """The one metric that settings are chosen by and curves show: AUC of shown lists where there are any."""

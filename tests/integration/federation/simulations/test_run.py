@@ -22,7 +22,7 @@ from shared.files import write_atomically
 from shared.model import Encoder
 from shared.privacy import rho_for
 from shared.release import Release, model_of
-from simulations import simulate
+from simulations import load, simulate
 from simulations.accelerator import CPU, find_accelerator
 from simulations.cohort import CohortRound
 from simulations.devices import StateJournal
@@ -70,6 +70,23 @@ def test_a_run_gives_every_figure_of_the_contract_and_every_file(usual: RunResul
     assert not (folder / "work").exists()
     assert len(result.examples) == 3
     assert all(len(person.recommendations) == 10 for person in result.examples)
+
+
+def test_a_row_for_each_person_who_was_asked_tells_what_the_means_are_of(usual: RunResult, world: Path) -> None:
+    frame = usual.per_person_frame()
+    assert frame["person"].is_unique
+    data = load(f"events:{world}")
+    assert set(frame["person"]) <= {person.id for person in data.people}
+    for way, metrics in usual.metrics.items():
+        for name, mean in (metrics or {}).items():
+            assert frame[f"{way} {name}"].mean() == pytest.approx(mean)
+    assert (frame["full ndcg@10"] - frame["untrained full ndcg@10"]).mean() == pytest.approx(
+        usual.learnt["full"]["ndcg@10"]
+    )
+    assert (~frame["member"]).sum() == usual.cold_start["users"]["questions"]  # type: ignore[index]
+    last = {person.id: [event.item for event in person.events] for person in data.people}
+    assert all(item in last[person] for person, item in zip(frame["person"], frame["item"], strict=True))
+    assert frame["full rank"].between(1, 24).all()
 
 
 def test_tensorboard_reads_the_rounds_and_the_final_figures_of_a_run(usual: RunResult) -> None:
