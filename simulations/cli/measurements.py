@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shared.cli import Debug, Json, exit_on_error
+from shared.cli import Debug, Json, exit_on_error, print_json
 from shared.errors import Misconfigured
 from simulations.cli.options import (
     PROGRAM,
@@ -146,6 +146,39 @@ def sweep(
                 progress=progress,
             )
         print_records("sweeps", {"sweep": record}, as_json)
+
+
+@app.command("evaluate-log")
+def estimate_from_log(
+    release: Annotated[Path, typer.Argument(metavar="RELEASE", help="Folder of a finished run, or of a release.")],
+    data: Annotated[str, typer.Argument(metavar="SPEC", help="The log, such as events:DIR, with propensity.")],
+    top: Annotated[
+        int, typer.Option(min=1, help="The release's policy shows one item, drawn evenly from so many first ones.")
+    ] = 10,
+    most_weight: Annotated[
+        float | None, typer.Option(metavar="W", help="Cut weights here: less noise, more bias. Not at all if left out.")
+    ] = None,
+    most_events: Annotated[int, typer.Option(min=1, help="Of more, those of people drawn by the seed.")] = 20_000,
+    seed: Seed = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """What a release would have earned where another recommender showed items with known chances (off-policy)."""
+    with exit_on_error(PROGRAM, debug):
+        refuse_missing_data(data)
+        from simulations.report import Progress
+        from simulations.studies import evaluate_log
+
+        with Progress.on_terminal() as progress:
+            found = evaluate_log(
+                release, data, top=top, most_weight=most_weight, most_events=most_events, seed=seed, progress=progress
+            )
+        if as_json:
+            return print_json(found)
+        names = ("logged", "ips", "snips", "dr")
+        rows = [{"estimate": name, **found[name]} for name in names]
+        rest = {key: value for key, value in found.items() if key not in (*names, "left_out")}
+        print_records("logs", {"mean reward": {"rows": rows, **rest, **found["left_out"]}}, as_json=False)
 
 
 @app.command()

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from simulations.studies.baseline_comparison import measure_baselines
     from simulations.studies.cold_start import cold_start_curve
     from simulations.studies.compare import run_comparison
+    from simulations.studies.log_evaluation import evaluate_log
     from simulations.studies.search_space import DEFAULT_SPACE, Dimension, read_space
     from simulations.studies.sweep import run_sweep, spent_by_tuning
 
@@ -17,6 +18,7 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.studies.baseline_comparison": ("measure_baselines",),
         "simulations.studies.cold_start": ("cold_start_curve",),
         "simulations.studies.compare": ("run_comparison",),
+        "simulations.studies.log_evaluation": ("evaluate_log",),
         "simulations.studies.search_space": ("DEFAULT_SPACE", "Dimension", "read_space"),
         "simulations.studies.sweep": ("run_sweep", "spent_by_tuning"),
     },
@@ -26,6 +28,7 @@ __all__ = [
     "DEFAULT_SPACE",
     "Dimension",
     "cold_start_curve",
+    "evaluate_log",
     "measure_baselines",
     "read_space",
     "run_comparison",

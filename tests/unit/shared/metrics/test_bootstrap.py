@@ -44,3 +44,12 @@ def test_the_same_seed_gives_the_same_interval():
 
 def test_nobody_gives_no_interval():
     assert np.isnan(bootstrap_interval(np.zeros(0), seed=0)).all()
+
+
+def test_weights_make_it_the_interval_of_a_weighted_mean():
+    values = np.random.default_rng(0).normal(size=400)
+    weights = np.repeat([1.0, 0.0], 200)
+    low, high = bootstrap_interval(values, seed=0, weights=weights)
+    alone = bootstrap_interval(values[:200], seed=0)
+    assert low < values[:200].mean() < high
+    assert high - low == pytest.approx(alone[1] - alone[0], rel=0.15)
