@@ -33,12 +33,12 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an i
 
 
 def command_group(text: str) -> typer.Typer:
-    """A command whose sub-commands are added with `.command()`; it knows `--version`.
+    """A command whose sub-commands are added with `.command()`; it knows `--version` and completes itself in shells.
 
     Args:
         text: what `--help` says of it.
     """
-    app = typer.Typer(help=text, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(help=text, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback()
     def group(version: Version = False) -> None:

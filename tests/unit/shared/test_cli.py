@@ -1,6 +1,9 @@
 """What commands share: progress where nobody looks at a terminal."""
 
+import importlib
+
 import pytest
+from typer.testing import CliRunner
 
 from shared.cli import _Lines, progress_bar
 
@@ -31,3 +34,26 @@ def test_a_bar_that_nobody_sees_is_lines_on_standard_error(capsys: pytest.Captur
         progress(2_000, 2_000)
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "texts encoded: 0 of 2,000\ntexts encoded: 2,000 of 2,000\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "program", "typed", "offered"),
+    [
+        ("simulations.cli", "hushrec-simulate", "export", ["export", "export-release"]),
+        ("simulations.cli", "hushrec-simulate", "run --priv", ["--privacy"]),
+        ("simulations.cli", "hushrec-simulate", "run --privacy e", ["event"]),
+        ("server.cli", "hushrec-server", "cata", ["catalogue"]),
+        ("client.cli.commands", "hushrec-device", "recom", ["recommend"]),
+    ],
+)
+def test_a_shell_is_told_what_may_follow(module: str, program: str, typed: str, offered: list[str]) -> None:
+    """Asked as the script that `--install-completion` puts into bash asks."""
+    words = f"{program} {typed}"
+    asked = {
+        f"_{program.replace('-', '_').upper()}_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    app = importlib.import_module(module).app
+    answer = CliRunner().invoke(app, [], prog_name=program, env=asked)
+    assert answer.stdout.split() == offered
