@@ -1,5 +1,7 @@
 """Sentences that a reader needs to judge the figures of a run."""
 
+from shared.catalogue import Catalogue
+from shared.federation import FederationFile
 from simulations.engine import Trained
 from simulations.evaluation import World
 
@@ -32,7 +34,7 @@ def notes_on(world: World, trained: Trained, first_only: bool) -> list[str]:
             f"Training ended after round {done} of {settings.training.rounds}: {settings.evaluation.patience} "
             "evaluations in a row were clearly worse than the best before, which is what is released."
         )
-    notes += _data_notes(world)
+    notes += _data_notes(world) + unread_features(world.dataset.catalogue, settings)
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:
         notes.append(f"{skipped} rounds were skipped because too few devices answered.")
@@ -54,3 +56,14 @@ def _data_notes(world: World) -> list[str]:
     if not world.dataset.dated:
         notes.append("Times are positions in a sequence: no rule in seconds (bursts, slips, sessions) applies.")
     return notes
+
+
+def unread_features(catalogue: Catalogue, federation: FederationFile) -> list[str]:
+    """A sentence where items have features that the federation does not read, with what has it read them."""
+    unread = {name: block.width for name, block in catalogue.features.items() if name not in federation.model.blocks}
+    if not unread:
+        return []
+    widths = ", ".join(f"{name}={width}" for name, width in {**federation.model.blocks, **unread}.items())
+    return [
+        f"Items have features that are not read: {', '.join(unread)}; --set 'model.features={{{widths}}}' reads them."
+    ]

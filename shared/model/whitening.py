@@ -99,12 +99,22 @@ class Whitening:
         return np.asarray((embeddings - self.mean) @ self.matrix, np.float32)
 
     def apply_items(self, embeddings: F32Matrix, catalogue: Catalogue) -> F32Matrix:
-        """Float32 [items, feature columns + width]; the columns of a block that an item lacks are zero."""
+        """Float32 [items, feature columns + width]; the columns of a block that an item lacks are zero.
+
+        Raises:
+            Misconfigured: a block has another width than those it was fitted to.
+        """
         x = self.apply(embeddings)
         start = 0
         for name, whitening in self.blocks.items():
-            block, end = catalogue.features[name], start + len(whitening.mean)
-            x[block.present, start:end] = whitening.apply(block.values[block.present])
+            block, end = catalogue.features.get(name), start + len(whitening.mean)
+            if block is not None:
+                if block.width != len(whitening.mean):
+                    raise Misconfigured(
+                        f"features: {name}: expected {len(whitening.mean)} numbers, as items of the release have them, "
+                        f"got {block.width}"
+                    )
+                x[block.present, start:end] = whitening.apply(block.values[block.present])
             start = end
         return x
 

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from shared.behaviour import UNDATED_FROM_SECONDS, EventKind
 
 _LONGEST_ID, _LONGEST_TEXT = 256, 1_000_000
+_WIDEST, _LARGEST = 4096, 1e18  # of a block of features; the square of a number must be one in float32
+_BLOCK = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff"))  # deleted from ids
 _UNITS = ((1e17, "nanoseconds", "1,000,000,000"), (1e14, "microseconds", "1,000,000"), (0.0, "milliseconds", "1,000"))
@@ -87,6 +89,26 @@ def pairs(value: Any, source: Source) -> dict[str, str] | None:
     if not isinstance(value, dict) or not all(isinstance(word, str) for word in value.values()):
         raise Wrong('expected an object of words such as {"hour": "08"}, got something else')
     return value
+
+
+def vectors(value: Any, source: Source) -> dict[str, list[float]] | None:
+    """An object of numbers, or of lists of numbers, by the name of their block."""
+    if not isinstance(value, dict):
+        raise Wrong(f'expected an object such as {{"price": 9.5, "image": [0.1, 0.2]}}, got {_named(value)}')
+    read: dict[str, list[float]] = {}
+    for name, given in value.items():
+        if not _BLOCK.fullmatch(name):
+            raise Wrong("expected names of at most 32 small letters, digits and underscores, got another")
+        numbers = given if isinstance(given, list) else [given]
+        if not 0 < len(numbers) <= _WIDEST:
+            raise Wrong(f"{name}: expected 1 to {_WIDEST} numbers, got {len(numbers)}")
+        try:
+            read[name] = [number(one, source) for one in numbers]
+        except Wrong as error:
+            raise Wrong(f"{name}: {error}") from None
+        if any(abs(one) > _LARGEST for one in read[name]):
+            raise Wrong(f"{name}: expected numbers of at most {_LARGEST:.0e}, got a larger one; scale them down")
+    return read
 
 
 def number(value: Any, source: Source) -> float:

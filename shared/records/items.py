@@ -6,22 +6,33 @@
     text           what the encoder reads; optional, the title stands in
     categories     list of texts, broad to narrow; optional
     added_seconds  when it came into the catalogue, since 1970 UTC; optional
+    features       object of what is known besides the text, such as {"price": 9.5, "image": [0.1, 0.2]}: numbers, or
+                   lists that are as long for every item that has them; optional, JSON lines only
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shared.catalogue import Item
 from shared.errors import Corrupt, Misconfigured
-from shared.records.fields import identifier, labels, seconds, words
+from shared.records.fields import identifier, labels, seconds, vectors, words
 from shared.records.reading import Reading, RecordLayout
 
 ITEMS = RecordLayout(
     "item",
-    {"id": identifier, "title": words, "text": words, "categories": labels, "added_seconds": seconds},
+    {
+        "id": identifier,
+        "title": words,
+        "text": words,
+        "categories": labels,
+        "added_seconds": seconds,
+        "features": vectors,
+    },
     ("id", "title"),
-    frozenset(),
+    frozenset({"features"}),
     {},
 )
 
@@ -47,6 +58,7 @@ def read_items(
     reading = source if isinstance(source, Reading) else Reading(source, ITEMS)
     items: list[Item] = []
     lines: dict[str, int] = {}
+    widths: dict[str, tuple[int, int]] = {}
     for line, fields in reading.rows():
         missing = [name for name in ITEMS.needed if fields is not None and name not in fields]
         if fields is None:
@@ -60,6 +72,8 @@ def read_items(
             reading.fault(
                 line, f"id: expected another than on line {lines[fields['id']]}, got the same; ids are unique"
             )
+        elif unlike := _unlike(fields.get("features", {}), widths, line):
+            reading.fault(line, unlike)
         else:
             lines[fields["id"]] = line
             items.append(_item(fields))
@@ -70,6 +84,21 @@ def read_items(
 
 def _item(fields: dict[str, Any]) -> Item:
     title = fields["title"]
+    features = {name: np.asarray(numbers, np.float32) for name, numbers in fields.get("features", {}).items()}
     return Item(
-        fields["id"], title, fields.get("text", title), tuple(fields.get("categories", ())), fields.get("added_seconds")
+        fields["id"],
+        title,
+        fields.get("text", title),
+        tuple(fields.get("categories", ())),
+        fields.get("added_seconds"),
+        features,
     )
+
+
+def _unlike(features: dict[str, list[float]], widths: dict[str, tuple[int, int]], line: int) -> str:
+    """What is wrong with how long the blocks of an item are; `widths` holds each one's length and first line."""
+    for name, numbers in features.items():
+        width, first = widths.setdefault(name, (len(numbers), line))
+        if len(numbers) != width:
+            return f"features: {name}: expected {width} numbers as on line {first}, got {len(numbers)}"
+    return ""

@@ -23,8 +23,6 @@ def export_dataset(
 ) -> dict[str, int]:
     """Write a data set as files.
 
-    Features of items are left out: the layout has none.
-
     Args:
         dataset: what is written.
         folder: new or empty.
@@ -69,6 +67,7 @@ def _items(catalogue: Catalogue) -> list[dict[str, Any]]:
     return [
         {"id": item.id, "title": item.title, "text": item.text, "categories": list(item.categories)}
         | ({} if item.added_seconds is None else {"added_seconds": item.added_seconds})
+        | ({"features": {name: numbers.tolist() for name, numbers in item.features.items()}} if item.features else {})
         for item in catalogue
     ]
 

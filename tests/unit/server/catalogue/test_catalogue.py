@@ -13,6 +13,7 @@ from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt, Misconfigured, NotYet
 from shared.federation import write_toml
 from shared.model.encoder import Encoder
+from tests.support.featured import FEATURES, featured, featured_release
 from tests.support.tiny import catalogue
 
 
@@ -175,3 +176,36 @@ def test_items_that_make_a_catalogue_unreadable_are_not_added(home, write, encod
     with pytest.raises(Misconfigured, match="23% are unknown"):
         add_catalogue(home, write([*first, *strange]))
     assert len(encoded) == 6
+
+
+def test_features_go_into_the_index_that_devices_rank_by_and_later_items_may_lack_them(tiny, tmp_path, write):
+    home = create_server(tmp_path / "server", federation=write_toml(tiny.file(FEATURES)))
+    items = featured()
+
+    def lines(of):
+        told = [{name: values.tolist() for name, values in item.features.items()} for item in of]
+        return [record | {"features": features} for record, features in zip(records(of), told, strict=True)]
+
+    add_catalogue(home, write(lines(items)))
+    expected, _ = featured_release(tiny)
+    release = Releases(home).load(Releases(home).head().release)
+    assert np.array_equal(release.index, expected.index)
+    assert np.abs(release.index[:, :4]).max() > 0.1  # pictures and prices stand before the text
+
+    later = [{"id": "new", "title": "Spade", "text": "a spade for the garden"}]
+    known = {**later[0], "id": "newer", "text": "a spoon for the kitchen", "features": {"price": 9.0}}
+    add_catalogue(home, write([*lines(items), *later, known]))
+    grown = Releases(home).load(Releases(home).head().release)
+    assert not grown.index[-2, :4].any()
+    assert (grown.index[-1, :4] != 0).tolist() == [False, False, False, True]
+    with pytest.raises(
+        Misconfigured, match="features: price: expected 1 numbers, as items of the release have them, got 2"
+    ):
+        add_catalogue(home, write([{**later[0], "id": "newest", "features": {"price": [1, 2]}}]))
+
+
+def test_features_that_the_federation_file_names_and_no_item_has_are_missed(tiny, tmp_path, write):
+    home = create_server(tmp_path / "server", federation=write_toml(tiny.file(FEATURES)))
+    with pytest.raises(Misconfigured, match=r"model\.features\.image: expected a catalogue with 3 numbers"):
+        add_catalogue(home, write(records(catalogue())))
+    assert Releases(home).head() is None

@@ -118,3 +118,32 @@ def test_ids_that_look_the_same_are_the_same(write):
 def test_times_in_milliseconds_are_refused(write):
     with pytest.raises(Corrupt, match=r":1: added_seconds: expected seconds .* milliseconds; divide by 1,000"):
         read_items(write([{"id": "a", "title": "A", "added_seconds": 1700000000000}]))
+
+
+def test_features_are_numbers_or_lists_of_them_by_name(write):
+    lines = [
+        {"id": "a", "title": "A", "features": {"price": 9.5, "image": [1, 0.5]}},
+        {"id": "b", "title": "B", "features": {"image": [0, 2]}},
+        {"id": "c", "title": "C", "features": {}},
+    ]
+    read = [{name: values.tolist() for name, values in i.features.items()} for i in read_items(write(lines))[0]]
+    assert read == [{"price": [9.5], "image": [1.0, 0.5]}, {"image": [0.0, 2.0]}, {}]
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ([1, 2], "features: expected an object such as .*, got a list"),
+        ({"Image": 1}, "features: expected names of at most 32 small letters"),
+        ({"image": []}, "features: image: expected 1 to 4096 numbers, got 0"),
+        ({"image": [1, "x"]}, "features: image: expected a number, got a text"),
+        ({"image": [1e30, 1]}, "features: image: expected numbers of at most 1e.18"),
+        ({"image": [1, 2, 3]}, "features: image: expected 2 numbers as on line 1, got 3"),
+    ],
+)
+def test_features_that_are_none_are_named_with_their_line(write, features, message):
+    first = {"id": "a", "title": "A", "features": {"image": [1, 2]}}
+    with pytest.raises(Corrupt, match=rf"items\.jsonl:2: {message}"):
+        read_items(write([first, {"id": "b", "title": "B", "features": features}]))
+    with pytest.raises(Corrupt, match=r"items\.csv:1: .*features.* JSON lines only"):
+        read_items(write(b"id,title,features\na,A,1\n", "items.csv"))

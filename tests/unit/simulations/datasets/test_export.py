@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Corrupt, Misconfigured
+from shared.federation import read_federation
 from simulations.datasets import Dataset, export_dataset, load
+from simulations.notes import unread_features
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,14 @@ def test_columns_beside_other_events_or_items_are_refused(demo: Dataset, tmp_pat
     (tmp_path / "out" / "events.csv").write_text("person")
     with pytest.raises(Misconfigured, match="found 2 of them; keep one"):
         load(f"events:{tmp_path / 'out'}")
+
+
+def test_features_of_items_are_written_and_read_back(tmp_path: Path) -> None:
+    pictures = load("pictures?people=20", 0)
+    export_dataset(pictures, tmp_path / "out")
+    again = load(f"events:{tmp_path / 'out'}")
+    assert again.catalogue.features["image"].width == 28
+    assert again.catalogue.digest() == pictures.catalogue.digest()
+    (said,) = unread_features(again.catalogue, read_federation())
+    assert "--set 'model.features={image=28}' reads them" in said
+    assert unread_features(again.catalogue, read_federation(settings=["model.features={image=28}"])) == []
