@@ -1,4 +1,4 @@
-"""Commands that write what there is in the forms of others: a data set as files, a release for other tools."""
+"""Commands that write things in another form: a data set as files, pictures as numbers, a release for other tools."""
 
 import json
 from pathlib import Path
@@ -37,6 +37,35 @@ def export_data(
         counts = export_dataset(load(data, seed), directory, people, form or ("columns" if columns else "events"))
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         print(json.dumps({"folder": str(directory), **counts}) if as_json else f"{directory}: {said}")
+
+
+@app.command("describe-pictures")
+def describe_pictures(
+    items: Annotated[Path, typer.Argument(metavar="ITEMS", help="A file of items, .jsonl or .csv.")],
+    pictures: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder with pictures named ID.jpg, .png or .webp.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new file of items, .jsonl.")],
+    image_model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="A Hugging Face image model in safetensors; colours and edges when left out."
+        ),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write items with numbers that describe their pictures, for simulations and for a server's catalogue."""
+    with exit_on_error(PROGRAM, debug):
+        from simulations.datasets import add_pictures
+
+        found = add_pictures(items, pictures, out, image_model)
+        if as_json:
+            return print_json(found)
+        print(
+            f"{out}: {found['items']} items, {found['with_picture']} of them with a picture ({found['of_no_item']} "
+            f"pictures are of no item)\nto have them read: --set 'model.features={{image={found['width']}}}'"
+        )
 
 
 @app.command("export-release")

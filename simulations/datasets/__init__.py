@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simulations.datasets.export import export_dataset
     from simulations.datasets.frames import dataset_of_frames
     from simulations.datasets.loading import check_data, kind_of, load, spec_of
+    from simulations.datasets.picture_files import add_pictures
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -19,6 +20,7 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.datasets.export": ("export_dataset",),
         "simulations.datasets.frames": ("dataset_of_frames",),
         "simulations.datasets.loading": ("check_data", "kind_of", "load", "spec_of"),
+        "simulations.datasets.picture_files": ("add_pictures",),
     },
 )
 
@@ -29,6 +31,7 @@ __all__ = [
     "Impression",
     "LoadReport",
     "SkippedRows",
+    "add_pictures",
     "check_data",
     "dataset_of_frames",
     "export_dataset",

@@ -48,7 +48,7 @@ def export_dataset(
             write_atomically(folder / name, content)
         return counts
     counts = {"items": len(dataset.catalogue), "people": len(order), "events": int(lengths[order].sum())}
-    write_atomically(folder / ITEMS, _lines(_items(dataset.catalogue)))
+    write_atomically(folder / ITEMS, item_lines(dataset.catalogue))
     if form == "columns":
         places = sorted(order)  # as they stand: a group of people is read at a time
         named = enumerate(places, start=1)
@@ -63,13 +63,15 @@ def export_dataset(
     return counts
 
 
-def _items(catalogue: Catalogue) -> list[dict[str, Any]]:
-    return [
+def item_lines(catalogue: Catalogue) -> bytes:
+    """The items as `items.jsonl` holds them, with their features."""
+    records: list[dict[str, Any]] = [
         {"id": item.id, "title": item.title, "text": item.text, "categories": list(item.categories)}
         | ({} if item.added_seconds is None else {"added_seconds": item.added_seconds})
         | ({"features": {name: numbers.tolist() for name, numbers in item.features.items()}} if item.features else {})
         for item in catalogue
     ]
+    return _lines(records)
 
 
 def _lines(records: list[dict[str, Any]]) -> bytes:
