@@ -64,6 +64,7 @@ def terms(
         from shared.federation import meanings_of_keys
 
         home = Home.open(directory)
+        _look_at_server(home)
         changes = offered_changes(home)
         if accept and not changes:
             raise NotYet("terms: expected other terms on offer, got none: those that were agreed to go on to count")
@@ -74,7 +75,7 @@ def terms(
         if accept:
             ask("Go on under these terms?", yes, "the device goes on under the terms that were agreed to")
             accept_offered_terms(home, changes)
-            _look_for_release(home)
+            _look_at_server(home)
         if as_json:
             return print_json({"changes": rows, "accepted": accept})
         if accept:
@@ -85,8 +86,8 @@ def terms(
             print(f"until you accept them, the device goes on as before: hushrec-device terms {directory} --accept")
 
 
-def _look_for_release(home: Home) -> None:
-    """Take the release that came under the terms now, where the server can be reached."""
+def _look_at_server(home: Home) -> None:
+    """See what the server has published, and take what comes under terms that were accepted."""
     from client.membership import Membership
     from client.releases import Releases
 
@@ -94,8 +95,9 @@ def _look_for_release(home: Home) -> None:
     with membership.gateway(home.keys.identity()) as gateway:
         try:
             Releases(home, membership, gateway).update()
-        except HushrecError as reason:  # the yes stands; the device looks again by itself
-            print(f"the release is fetched later: {plain(str(reason))}", file=sys.stderr)
+        except HushrecError as reason:  # the device looks again by itself
+            if reason.code != "terms-changed":
+                print(f"the newest release was not taken: {plain(str(reason))}", file=sys.stderr)
 
 
 def _set_paused(directory: Directory, paused: bool, as_json: bool, debug: bool) -> None:

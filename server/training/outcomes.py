@@ -11,7 +11,8 @@ COUNT_NAMES = {
 }  # fmt: skip
 _WHY = {
     "not_yet": "the device is not set up to take part yet",
-    "refused": "the device's policy or budget says no, or it answered that round before; the server is not told which",
+    "refused": "the device's policy or budget says no, its person has not accepted the terms that count, or it has "
+    "answered that round before; the server is not told which",
     "failed": "an error instead of an answer, and the device's own log says which",
     "rejected": "the answer was not what it must be; run/logs/serverapp.log says in what",
     "late": "no answer in time, or an answer to a sum that too few others came through",
