@@ -10,7 +10,8 @@ from tests.support.house import House, make_house
 PATHS = [
     "/health", "/v1/authority", "/v1/join", "/v1/join/offer", "/v1/renew", "/v1/revocations", "/v1/releases/chain",
     f"/v1/releases/{'a' * 64}/manifest.json", "/v1/fleet/pull-messages", "/v1/fleet/push-object",
-    "/v1/control/start-run",
+    "/v1/control/start-run", "/v1/rejoin", "/v1/receipt", "/v1/held/publication", "/v1/held/revocations",
+    "/v1/held/receipt",
 ]  # fmt: skip
 NAMES = [
     b"authorization", b"content-length", b"content-type", b"transfer-encoding", b"flwr-public-key", b"flwr-signature",
