@@ -62,9 +62,9 @@ def server_status(home: Home, now_seconds: float) -> dict[str, Any]:
             for row, state in zip(devices, states, strict=True)
         ],
         "invitations": {
-            "open": sum(row.device is None and now_seconds < row.expires_seconds for row in invitations),
-            "used": sum(row.device is not None for row in invitations),
-            "expired": sum(row.device is None and now_seconds >= row.expires_seconds for row in invitations),
+            "open": sum(not row.is_used_up and now_seconds < row.expires_seconds for row in invitations),
+            "used": sum(row.is_used_up for row in invitations),
+            "expired": sum(not row.is_used_up and now_seconds >= row.expires_seconds for row in invitations),
         },
     }
 

@@ -147,6 +147,9 @@ def enrol(
     ] = None,
     note: Annotated[str, typer.Option(help="Your own words, for the list of invitations.")] = "",
     count: Annotated[int, typer.Option(min=1, max=100_000, help="Invite so many devices at once.")] = 1,
+    seats: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Devices that can join by one invitation, such as a group's.")
+    ] = 1,
     csv: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write them into a new CSV file, for its owner alone."),
@@ -157,14 +160,14 @@ def enrol(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Invite devices: prints invitations that each work once."""
+    """Invite devices: prints invitations that each work once, or for as many devices as `--seats` says."""
     with exit_on_error(PROGRAM, debug):
         home = Home.open(directory)
         from server.cli.inviting import check_new, invite, print_many, print_one
 
         if csv is not None:
             check_new(csv)
-        invited = invite(home, count, hours, note)
+        invited = invite(home, count, hours, note, seats)
         if csv is not None or count > 1:
             print_many(invited, csv, as_json)
         elif as_json:

@@ -16,16 +16,18 @@ from shared.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Invited:
-    """Invitations that were made, each for one device.
+    """Invitations that were made.
 
     Attributes:
-        invitations: as they are handed on, each good once.
+        invitations: as they are handed on.
+        seats: devices that each is for.
         url: where devices reach the server.
         operator: fingerprint of the operator's key.
         expires_seconds: until when they hold, since 1970 UTC.
     """
 
     invitations: tuple[str, ...]
+    seats: int
     url: str
     operator: bytes
     expires_seconds: int
@@ -40,10 +42,17 @@ class Invited:
             "operator": self.operator.hex(),
             "fingerprint": fingerprint_text(self.operator),
             "expires_seconds": self.expires_seconds,
+            "seats": self.seats,
         }
 
+    @property
+    def holds(self) -> str:
+        """For whom and until when, in words."""
+        who = "one device" if self.seats == 1 else f"{self.seats} devices"
+        return f"{terminal.moment(self.expires_seconds)}, for {who}"
 
-def invite(home: Home, count: int, hours: int | None, note: str) -> Invited:
+
+def invite(home: Home, count: int, hours: int | None, note: str, seats: int = 1) -> Invited:
     """Make so many invitations.
 
     Args:
@@ -51,6 +60,7 @@ def invite(home: Home, count: int, hours: int | None, note: str) -> Invited:
         count: devices to invite.
         hours: how long they hold; None for the setting.
         note: the operator's own words, for the list of invitations; several are numbered behind it.
+        seats: devices that can join by each.
 
     Raises:
         Misconfigured, Corrupt: a key or the registry cannot be read.
@@ -60,9 +70,9 @@ def invite(home: Home, count: int, hours: int | None, note: str) -> Invited:
     expires_seconds = int(now_seconds + hours * 3600)
     notes = [note] if count == 1 else [f"{note} {number}".strip() for number in range(1, count + 1)]
     with home.registry() as registry:
-        codes = registry.invite_many(now_seconds, hours, notes)
+        codes = registry.invite_many(now_seconds, hours, notes, seats)
     texts = tuple(Invitation(home.settings.url, operator, code, expires_seconds).encode() for code in codes)
-    return Invited(texts, home.settings.url, operator, expires_seconds)
+    return Invited(texts, seats, home.settings.url, operator, expires_seconds)
 
 
 def print_one(home: Home, invited: Invited, drawn: bool) -> None:
@@ -71,7 +81,7 @@ def print_one(home: Home, invited: Invited, drawn: bool) -> None:
     terminal.advise(
         f"server       {invited.url}",
         f"fingerprint  {fingerprint_text(invited.operator)}",
-        f"holds until  {terminal.moment(invited.expires_seconds)}, for one device",
+        f"holds until  {invited.holds}",
         "",
         "on the device: hushrec-device join DIR 'INVITATION', with the last line for INVITATION",
     )
@@ -104,7 +114,7 @@ def print_many(invited: Invited, csv_path: Path | None, as_json: bool) -> None:
     terminal.advise(
         f"server       {invited.url}",
         f"fingerprint  {fingerprint_text(invited.operator)}",
-        f"hold until   {terminal.moment(invited.expires_seconds)}, each for one device",
+        f"hold until   {invited.holds.replace('for ', 'each for ')}",
     )
     if csv_path is None:
         print("\n".join(invited.invitations))

@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.errors import Corrupt, Misconfigured
 from shared.sqlite import SqliteErrors, SqliteFile
 
-_VERSION = 2
+_VERSION = 3
 _PATIENCE_SECONDS = 30.0
 
 _SCHEMA = f"""
@@ -30,8 +30,13 @@ CREATE TABLE invitation (
     created_seconds INTEGER NOT NULL,
     expires_seconds INTEGER NOT NULL,
     note TEXT NOT NULL,
-    device BLOB UNIQUE REFERENCES device (id)
+    seats INTEGER NOT NULL CHECK (seats > 0)
 ) STRICT;
+CREATE TABLE seat (
+    device BLOB PRIMARY KEY REFERENCES device (id),
+    code_sha256 BLOB NOT NULL REFERENCES invitation (code_sha256)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX seat_by_code ON seat (code_sha256);
 CREATE TABLE answer (
     device BLOB NOT NULL REFERENCES device (id),
     task TEXT NOT NULL,

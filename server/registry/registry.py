@@ -1,11 +1,9 @@
-"""The registry: turns an invitation into a certificate once, renews, revokes, counts answers. It never knows a code.
+"""The registry: turns invitations into certificates, renews, revokes, counts answers. It never knows a code.
 
 Times are seconds since 1970 UTC. Devices are named by their ids, 32 hexadecimal digits.
 """
 
-import hashlib
 import re
-import secrets
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +11,15 @@ from types import TracebackType
 from typing import Self
 
 from server.registry.database import RegistryFile, create_registry
+from server.registry.invitations import (
+    add_invitations,
+    all_invitations,
+    end_invitations,
+    holder_of,
+    is_offerable,
+    take_seat,
+)
 from server.registry.rows import DeviceRow, InvitationRow, device_row
-from shared.enrolment import CODE_BYTES
 from shared.errors import Misconfigured, Refused
 from shared.secure_sum import Certificate, device_id
 from shared.tasks import Task
@@ -64,40 +69,24 @@ class Registry:
         """What is wrong with the file; empty when nothing is."""
         return self._database.damage()
 
-    def invite(self, now_seconds: float, hours: float, note: str = "") -> bytes:
-        """A new code of 16 random bytes, good for one device within so many hours."""
-        return self.invite_many(now_seconds, hours, [note])[0]
+    def invite(self, now_seconds: float, hours: float, note: str = "", seats: int = 1) -> bytes:
+        """A new code of 16 random bytes, good for so many devices within so many hours."""
+        return self.invite_many(now_seconds, hours, [note], seats)[0]
 
-    def invite_many(self, now_seconds: float, hours: float, notes: Sequence[str]) -> list[bytes]:
+    def invite_many(self, now_seconds: float, hours: float, notes: Sequence[str], seats: int = 1) -> list[bytes]:
         """A new code for each note, as `invite` makes them; all are written, or none."""
-        codes = [secrets.token_bytes(CODE_BYTES) for _ in notes]
-        made, expires = int(now_seconds), int(now_seconds + hours * 3600)
-        rows = [(_hash(code), made, expires, note) for code, note in zip(codes, notes, strict=True)]
         with self._database.writing() as connection:
-            connection.executemany("INSERT INTO invitation VALUES (?, ?, ?, ?, NULL)", rows)
-        return codes
+            return add_invitations(connection, int(now_seconds), int(now_seconds + hours * 3600), notes, seats)
 
     def expire_invitations(self) -> int:
-        """Let no invitation that has no device yet be used any more; how many there were."""
+        """Let no invitation that another device could use be used any more; how many there were."""
         with self._database.writing() as connection:
-            expired = connection.execute(
-                "UPDATE invitation SET expires_seconds = created_seconds "  # past by any clock that has gone on
-                "WHERE device IS NULL AND expires_seconds > created_seconds"
-            )
-            return max(expired.rowcount, 0)
+            return end_invitations(connection)
 
     def offerable(self, code: bytes, now_seconds: float) -> bool:
-        """Whether whoever has this code may read the offer.
-
-        A used code may until it expires, as long as its device is not revoked: its answer may have got lost.
-        """
+        """Whether whoever has this code may read the offer: see `is_offerable`."""
         with self._database.reading() as connection:
-            found = connection.execute(
-                "SELECT expires_seconds, revoked_seconds FROM invitation LEFT JOIN device ON device.id = device "
-                "WHERE code_sha256 = ?",
-                (_hash(code),),
-            ).fetchone()
-        return found is not None and now_seconds < found[0] and found[1] is None
+            return is_offerable(connection, code, now_seconds)
 
     def join(
         self, code: bytes, device_key: bytes, node_key: str, now_seconds: float, days: float, sign: Sign
@@ -107,32 +96,27 @@ class Registry:
         The same code with the same two keys gives the certificate again, so that a lost answer costs nothing.
 
         Raises:
-            Refused: the code is unknown, expired or used, or a key takes part already; always in the same words.
+            Refused: the code is unknown, expired or used up, or a key takes part already; always in the same words.
         """
         device = device_id(device_key)
         with self._database.writing() as connection:
-            invitation = connection.execute(
-                "SELECT expires_seconds, device FROM invitation WHERE code_sha256 = ?", (_hash(code),)
-            ).fetchone()
-            if invitation is None:
-                raise Refused(_NO_SUCH_INVITATION, code="invitation-unknown")
-            expires_seconds, user = invitation
-            if user is not None:
-                row = _device(connection, user)
+            refused = Refused(_NO_SUCH_INVITATION, code="invitation-unknown")
+            row = holder_of(connection, code, device, now_seconds, refused)
+            if row is not None:
                 if (row.public_key, row.node_key, row.revoked_seconds) != (device_key, node_key, None):
-                    raise Refused(_NO_SUCH_INVITATION, code="invitation-unknown")
+                    raise refused
                 return Certificate.decode(row.certificate)
             known = connection.execute(
                 "SELECT 1 FROM device WHERE public_key = ? OR node_key = ?", (device_key, node_key)
             ).fetchone()
-            if now_seconds >= expires_seconds or known is not None:
-                raise Refused(_NO_SUCH_INVITATION, code="invitation-unknown")
+            if known is not None:
+                raise refused
             certificate = sign(device_key, int(now_seconds + days * _DAY_SECONDS))
             connection.execute(
                 "INSERT INTO device VALUES (?, ?, ?, NULL, ?, ?, ?, NULL)",
                 (device, device_key, node_key, certificate.encode(), int(now_seconds), certificate.expiry_seconds),
             )
-            connection.execute("UPDATE invitation SET device = ? WHERE code_sha256 = ?", (device, _hash(code)))
+            take_seat(connection, code, device)
         return certificate
 
     def rejoin(self, device_key: bytes, node_key: str, now_seconds: float, days: float, sign: Sign) -> Certificate:
@@ -181,13 +165,7 @@ class Registry:
     def invitations(self) -> tuple[InvitationRow, ...]:
         """All invitations, oldest first."""
         with self._database.reading() as connection:
-            found = connection.execute(
-                "SELECT created_seconds, expires_seconds, note, device FROM invitation ORDER BY created_seconds, rowid"
-            ).fetchall()
-        return tuple(
-            InvitationRow(created, expires, note, device.hex() if device else None)
-            for created, expires, note, device in found
-        )
+            return all_invitations(connection)
 
     def set_node(self, device: str, node_id: int | None) -> None:
         """Remember Flower's number for a device, or that it has none any more.
@@ -307,10 +285,6 @@ class Registry:
         with self._database.reading() as connection:
             found = connection.execute("SELECT id FROM device WHERE revoked_seconds IS NOT NULL").fetchall()
         return len(found), frozenset(identity for (identity,) in found)
-
-
-def _hash(code: bytes) -> bytes:
-    return hashlib.sha256(b"hushrec invitation" + code).digest()
 
 
 def _is_id(device: str) -> bool:

@@ -38,13 +38,20 @@ class InvitationRow:
     Attributes:
         created_seconds, expires_seconds: since 1970 UTC.
         note: the operator's own words.
-        device: id of the device that used it, 32 hexadecimal digits, or None.
+        seats: devices that it is for.
+        devices: ids of those that used it, 32 hexadecimal digits each.
     """
 
     created_seconds: int
     expires_seconds: int
     note: str
-    device: str | None
+    seats: int
+    devices: tuple[str, ...]
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no further device can join by it."""
+        return len(self.devices) >= self.seats
 
 
 def device_row(found: tuple[bytes, bytes, str, str | None, bytes, int, int, int | None]) -> DeviceRow:

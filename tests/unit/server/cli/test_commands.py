@@ -212,6 +212,16 @@ def test_many_are_invited_at_once_each_by_a_code_of_its_own(home, tmp_path):
         assert [row.note for row in registry.invitations()] == ["kiosk 1", "kiosk 2", "kiosk 3", "1", "2"]
 
 
+def test_a_group_gets_one_invitation_for_so_many_devices(home):
+    said = call("enrol", home.directory, "--seats", 30)
+    assert Invitation.decode(said.stdout)
+    assert ", for 30 devices" in said.stderr
+    assert answer("enrol", home.directory, "--seats", 2)["seats"] == 2
+    assert ", each for 5 devices" in call("enrol", home.directory, "--seats", 5, "--count", 2).stderr
+    with home.registry() as registry:
+        assert [row.seats for row in registry.invitations()] == [30, 2, 5, 5]
+
+
 def test_a_list_of_invitations_overwrites_no_other_and_then_makes_none(home, tmp_path):
     path = tmp_path / "invitations.csv"
     path.write_text("mine")
@@ -258,7 +268,7 @@ def test_somebody_elses_server_is_no_fault_of_ours(home, stand_in):
 def test_an_invitation_holds_as_long_as_the_settings_say(home):
     home.settings_path.write_text(home.settings_path.read_text().replace("_hours = 72", "_hours = 5"))
     said = answer("enrol", home.directory)
-    assert set(said) == {"invitation", "url", "operator", "fingerprint", "expires_seconds"}
+    assert set(said) == {"invitation", "url", "operator", "fingerprint", "expires_seconds", "seats"}
     with home.registry() as registry:
         (row,) = registry.invitations()
     assert row.expires_seconds - row.created_seconds == 5 * 3600

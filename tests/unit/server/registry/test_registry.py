@@ -122,7 +122,7 @@ def test_a_failed_signature_uses_nothing_up(registry):
     with pytest.raises(Corrupt, match="no key"):
         registry.join(code, device_key(1).public_key, "node 1", NOW, 365, broken)
     assert registry.devices() == ()
-    assert registry.invitations()[0].device is None
+    assert registry.invitations()[0].devices == ()
     assert join(registry, code)
 
 
@@ -132,8 +132,42 @@ def test_invitations_are_listed_with_who_used_them_and_never_with_a_code(registr
     join(registry, code)
     first, second = registry.invitations()
     assert (first.note, first.created_seconds, first.expires_seconds) == ("first", NOW, NOW + HOUR)
-    assert first.device == device_key(1).device.hex()
-    assert (second.note, second.expires_seconds, second.device) == ("second", NOW + 1 + 9000, None)
+    assert (first.seats, first.devices) == (1, (device_key(1).device.hex(),))
+    assert (second.note, second.expires_seconds, second.devices) == ("second", NOW + 1 + 9000, ())
+
+
+def test_a_group_s_code_has_so_many_seats_and_nobody_takes_two(registry):
+    code = registry.invite(NOW, 72, "book club", seats=3)
+    first = join(registry, code, 1, "node 1")
+    assert join(registry, code, 1, "node 1") == first
+    for attempt in ((1, "node 2"), (2, "node 1")):  # a key of a member
+        with pytest.raises(Refused, match="invitation: expected one that is valid"):
+            join(registry, code, *attempt)
+    join(registry, code, 2, "node 2")
+    with pytest.raises(Refused, match="invitation: expected one that is valid"):
+        join(registry, code, 3, "node 3", NOW + 72 * HOUR)
+    join(registry, code, 3, "node 3")
+    with pytest.raises(Refused, match="invitation: expected one that is valid"):
+        join(registry, code, 4, "node 4")
+    (row,) = registry.invitations()
+    assert (row.note, row.seats, row.is_used_up) == ("book club", 3, True)
+    assert set(row.devices) == {device_key(number).device.hex() for number in (1, 2, 3)}
+    for number in (1, 2):
+        registry.revoke(device_key(number).device.hex(), NOW)
+        assert registry.offerable(code, NOW)  # the third one's answer may have got lost
+    registry.revoke(device_key(3).device.hex(), NOW)
+    assert not registry.offerable(code, NOW)
+    with pytest.raises(Refused, match="invitation: expected one that is valid"):
+        join(registry, code, 5, "node 5")  # a seat that was left is not free again
+
+
+def test_of_a_group_s_code_the_seats_that_are_left_end_with_it(registry):
+    code = registry.invite(NOW, 72, seats=2)
+    join(registry, code)
+    assert registry.expire_invitations() == 1
+    with pytest.raises(Refused, match="invitation: expected one that is valid"):
+        join(registry, code, 2, "node 2")
+    assert not registry.offerable(code, NOW)
 
 
 def test_a_renewed_certificate_takes_the_place_of_the_one_before_even_of_one_that_expired(registry):
@@ -249,7 +283,7 @@ def test_each_round_of_a_task_counts_once_for_a_device_however_often_it_is_told(
 
 def test_a_newer_registry_is_left_alone(path):
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute("PRAGMA user_version = 4")
     connection.close()
     before = path.read_bytes()
     with pytest.raises(Misconfigured, match="update Hushrec"):
