@@ -1,6 +1,6 @@
 """How long the parts take, side by side in one process, with fixed seeds."""
 
-from simulations.benchmarks.comparison import beside, machine_facts, read_earlier
+from simulations.benchmarks.comparison import beside, machine_facts, numbers_of, read_earlier
 from simulations.benchmarks.history import KeptFigures, read_history, write_history_page
 from simulations.benchmarks.registry import BENCHMARKS
 
@@ -9,6 +9,7 @@ __all__ = [
     "KeptFigures",
     "beside",
     "machine_facts",
+    "numbers_of",
     "read_earlier",
     "read_history",
     "write_history_page",

@@ -2,7 +2,12 @@
 
 import os
 
-from simulations.cli import exchanging, federations, measurements  # noqa: F401 - they add their commands to `app`
+from simulations.cli import (  # noqa: F401 - they add their commands to `app`
+    exchanging,
+    experiments,
+    federations,
+    measurements,
+)
 from simulations.cli.options import app
 
 __all__ = ["app", "main"]
