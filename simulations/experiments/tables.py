@@ -13,8 +13,10 @@ OTHER = "figures"
 ALL_SEEDS = "all"  # in place of a seed: a figure of all of them together
 # What a row is about; every other column is a figure.
 _ABOUT = frozenset(
-    ["data", "seed", "model", "sees", "variant", "settings", "epsilon", "events", "part", "item", "nearest", "what"]
-    + ["source", "beside ours"]
+    {
+        *("data", "seed", "model", "sees", "variant", "settings", "epsilon", "events", "part"),
+        *("item", "nearest", "what", "source", "beside ours"),
+    }
 )
 
 
