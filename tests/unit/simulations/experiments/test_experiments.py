@@ -19,7 +19,7 @@ from simulations.experiments.tables import PROTOCOLS, with_means
 RESULTS = Path(__file__).parents[4] / "simulations" / "RESULTS.md"
 COMMANDS = sorted({command.typed(): command for row in EXPERIMENTS.values() for command in row.commands}.items())
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
-_NAMED = re.compile(r"\*Re-made by\* `hushrec-simulate experiments ([\w -]+)`")
+_NAMED = re.compile(r"\*Re-made by\*\s`hushrec-simulate experiments ([\w -]+)`")
 _UNNAMED = re.compile(r"\*No experiment re-makes this table\*: \w")
 
 
