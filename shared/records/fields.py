@@ -7,6 +7,7 @@ nothing; it raises `Wrong`, which never quotes the value.
 import math
 import re
 import unicodedata
+from datetime import datetime
 from typing import Any, Protocol
 
 from shared.behaviour import UNDATED_FROM_SECONDS, EventKind
@@ -14,10 +15,13 @@ from shared.behaviour import UNDATED_FROM_SECONDS, EventKind
 _LONGEST_ID, _LONGEST_TEXT = 256, 1_000_000
 _WIDEST, _LARGEST = 4096, 1e18  # of a block of features; the square of a number must be one in float32
 _BLOCK = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200e\u200f\u2060\ufeff"))  # deleted from ids
+_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d", re.ASCII)
 _UNITS = ((1e17, "nanoseconds", "1,000,000,000"), (1e14, "microseconds", "1,000,000"), (0.0, "milliseconds", "1,000"))
 NUMERIC_IDS = "ids that are written as numbers are read as texts"
+WRITTEN_TIMES = "times that are written out (ISO 8601) are read as seconds since 1970-01-01 UTC"
 
 
 class Wrong(Exception):
@@ -44,6 +48,12 @@ def identity(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).translate(_UNSEEN).split())
 
 
+def whole(name: str) -> str:
+    """An id without the fraction that tables of numbers give it: "1.0" is "1"."""
+    match = _WHOLE.fullmatch(name) if "." in name else None
+    return match[1] if match else name
+
+
 def identifier(value: Any, source: Source) -> str | None:
     """An id: a text, or a whole number, which is read as one."""
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value == int(value):
@@ -52,6 +62,9 @@ def identifier(value: Any, source: Source) -> str | None:
     if not isinstance(value, str):
         raise Wrong(f"expected a text, got {_named(value)}")
     name = identity(value)
+    if source.csv and (numbered := whole(name)) != name:
+        source.note(NUMERIC_IDS)
+        name = numbered
     if len(name) > _LONGEST_ID:
         raise Wrong(f"expected at most {_LONGEST_ID} characters, got {len(name)}")
     return name or None
@@ -129,8 +142,10 @@ def number(value: Any, source: Source) -> float:
 
 
 def seconds(value: Any, source: Source) -> float:
-    """A number that is no count of milliseconds, microseconds or nanoseconds."""
-    read = number(value, source)
+    """A number that is no count of milliseconds, microseconds or nanoseconds; or a moment written out in ISO 8601."""
+    read = number(value, source) if (moment := _written_out(value)) is None else moment
+    if moment is not None:
+        source.note(WRITTEN_TIMES)
     if read >= UNDATED_FROM_SECONDS:
         unit, divisor = next((unit, divisor) for least, unit, divisor in _UNITS if read >= least)
         raise Wrong(f"expected seconds since 1970-01-01 UTC, got a number as large as {unit}; divide by {divisor}")
@@ -161,6 +176,22 @@ def kind(value: Any, source: Source) -> EventKind:
         return EventKind(value.strip().casefold())
     except (AttributeError, ValueError):
         raise Wrong(f"expected one of {', '.join(EventKind)}, got another") from None
+
+
+def _written_out(value: Any) -> float | None:
+    """Seconds since 1970 UTC of a moment such as 2023-11-14T22:13:20Z; None where it is another kind of value."""
+    if not isinstance(value, str) or not _DATE.match(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        raise Wrong(
+            "expected seconds since 1970-01-01 UTC, or a moment with its zone such as 2023-11-14T22:13:20Z, got one "
+            "without a zone; write Z behind it if it is UTC"
+        )
+    return moment.timestamp()
 
 
 def _named(value: Any) -> str:

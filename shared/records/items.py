@@ -19,6 +19,7 @@ import numpy as np
 from shared.catalogue import Item
 from shared.errors import Corrupt, Misconfigured
 from shared.records.fields import identifier, labels, seconds, vectors, words
+from shared.records.opening import plain_name
 from shared.records.reading import Reading, RecordLayout
 
 ITEMS = RecordLayout(
@@ -51,10 +52,10 @@ def read_items(
         Misconfigured: there is no such file, or it is named neither .jsonl nor .csv.
         Corrupt: some lines are not items, or an id stands twice, the first twenty are named; or there is no item.
     """
-    if not isinstance(source, Reading) and source.suffix.lower() not in (".jsonl", ".csv"):
-        raise Misconfigured(
-            f"{source}: expected a file of items named .jsonl or .csv, got {source.suffix or 'neither'}"
-        )
+    if not isinstance(source, Reading):
+        end = Path(plain_name(source)).suffix
+        if end.lower() not in (".jsonl", ".csv"):
+            raise Misconfigured(f"{source}: expected a file of items named .jsonl or .csv, got {end or 'neither'}")
     reading = source if isinstance(source, Reading) else Reading(source, ITEMS)
     items: list[Item] = []
     lines: dict[str, int] = {}

@@ -11,12 +11,11 @@ from typing import Any, BinaryIO
 
 from shared.errors import Corrupt, Misconfigured
 from shared.records.fields import Wrong
+from shared.records.opening import BROKEN_PACKAGE, open_unpacked, plain_name, text_of
 from shared.records.tables import FOLDED, Header, Unreadable, table_rows
 
 _MOST_TOLD = 20
-_BYTES_CHECKED = 65_536
 _EMPTY: tuple[object, ...] = (None, "", [], {})
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 Parse = Callable[[Any, "Reading"], Any]
 
@@ -51,9 +50,12 @@ class Reading:
     """One file being read."""
 
     def __init__(self, source: Path | str, layout: RecordLayout) -> None:
-        """Read from a path (CSV where it ends in .csv, else JSON lines), or JSON lines from standard input for "-"."""
+        """Read from a path (CSV where it ends in .csv, else JSON lines), or JSON lines from standard input for "-".
+
+        The file may be packed with gzip or zip; .csv.gz is CSV.
+        """
         self.source = "standard input" if source == "-" else str(source)
-        self.csv = Path(source).suffix.lower() == ".csv"
+        self.csv = Path(plain_name(source)).suffix.lower() == ".csv"
         self._path = None if source == "-" else Path(source)
         self._records: Iterable[Mapping[str, Any]] | None = None
         self._layout, self._header = layout, layout.header(self.csv)
@@ -90,7 +92,8 @@ class Reading:
 
         Raises:
             Misconfigured: there is no such file.
-            Corrupt: it is empty, binary or not UTF-8; or, after the last row, some lines were wrong.
+            Corrupt: it is empty, binary, a broken package, or neither UTF-8 nor marked as UTF-16; or, after the last
+                row, some lines were wrong.
         """
         try:
             for line, found in self._raw():
@@ -137,12 +140,12 @@ class Reading:
             return
         if self.csv:
             notes: list[str] = []
-            for line, row in table_rows(self._lines(newline=""), self._header, notes):
+            for line, row in table_rows(self._lines(""), self._header, notes):
                 yield line, row
             for said in notes:
                 self.note(said)
             return
-        for line, text in enumerate(self._lines(newline="\n"), start=1):
+        for line, text in enumerate(self._lines(None), start=1):
             yield line, self._object(text, line) if text.strip() else None
 
     def _object(self, text: str, line: int) -> dict[str, Any] | str:
@@ -172,35 +175,32 @@ class Reading:
             record[known] = value
         return record
 
-    def _lines(self, newline: str) -> Iterator[str]:
+    def _lines(self, newline: str | None) -> Iterator[str]:
         """Lines with their ends."""
-        empty = True
-        with self._opened() as stream:
-            start = stream.read(_BYTES_CHECKED)
-            stream.seek(0)
-            if start[:2] in _UTF16:
-                raise Corrupt(f"{self.source}: expected UTF-8 text, got UTF-16; save it as UTF-8")
-            if b"\0" in start:
-                raise Corrupt(f"{self.source}: expected text, got a binary file; choose another file")
-            text = io.TextIOWrapper(stream, "utf-8-sig", newline=newline)
-            try:
-                for line in text:
-                    empty = False
-                    yield line
-            except UnicodeDecodeError:
-                stream.seek(0)
-                number = next(place for place, raw in enumerate(stream, start=1) if not _is_text(raw))
-                raise Corrupt(
-                    f"{self.source}:{number}: expected UTF-8 text, got other bytes; save the file as UTF-8"
-                ) from None
-        if empty:
+        number = 0
+        try:
+            with self._opened() as stream:
+                text = text_of(self.source, stream, newline)
+                try:
+                    for line in text:
+                        number += 1
+                        yield line
+                except UnicodeDecodeError:
+                    stream.seek(0)
+                    place = next((at for at, raw in enumerate(stream, start=1) if not _is_text(raw)), number + 1)
+                    raise Corrupt(
+                        f"{self.source}:{place}: expected UTF-8 text, got other bytes; save the file as UTF-8"
+                    ) from None
+        except BROKEN_PACKAGE as error:
+            raise Corrupt(f"{self.source}: expected a whole gzip or zip file, got a part of one ({error})") from None
+        if not number:
             raise Corrupt(f"{self.source}: expected one {self._layout.record} a line, got an empty file")
 
     def _opened(self) -> BinaryIO:
         if self._path is None:
             return io.BytesIO(sys.stdin.buffer.read())
         try:
-            return self._path.open("rb")
+            return open_unpacked(self._path)
         except OSError as error:
             raise Misconfigured(f"{self.source}: expected a readable file ({error.strerror}); check the path") from None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 _SEPARATORS = ",;\t|"
 _NAME = re.compile(r"[^\W\d][\w .:/-]{0,39}")  # what may be quoted: a first line may be a person's data
 FOLDED = "names are read without regard to capitals and blanks"
+OTHER_COLUMNS = "{} columns of other names are passed over"
 OTHER_SEPARATOR = "fields are separated by {} and not by commas"
 
 
@@ -28,11 +29,13 @@ class Header:
         needed: without these it is none.
         optional: these may be there.
         advice: what to do about some other names.
+        open: columns of other names are passed over and noted, for what others publish and extend.
     """
 
     needed: Sequence[str]
     optional: Sequence[str] = ()
     advice: Mapping[str, str] = field(default_factory=dict)
+    open: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -43,8 +46,8 @@ class Header:
         """The column that a name means: itself, or the one it is but for capitals and blanks."""
         if name in self.names:
             return name
-        folded = re.sub(r"[\s-]+", "_", name.strip().casefold())
-        return next((one for one in self.names if one.casefold() == folded), None)
+        folded = folded_name(name)
+        return next((one for one in self.names if folded_name(one) == folded), None)
 
     def unknown(self, name: str, place: str) -> str:
         """What to say of a name that is no column's."""
@@ -75,6 +78,8 @@ class Header:
             if cell.strip() and name is None
         ]
         missing = [name for name in self.needed if name not in found]
+        passed_over = len(wrong) if self.open and not missing else 0
+        wrong = wrong[passed_over:]
         if missing:
             wrong.append(f"expected a column {' and '.join(missing)}, got {', '.join(found)} alone of those needed")
         wrong += [
@@ -85,16 +90,22 @@ class Header:
         if wrong:
             raise Unreadable(line, "; ".join(wrong))
         spelt = [cell for cell, name in zip(cells, names, strict=True) if name]
-        return names, [FOLDED] if spelt != found else []
+        notes = [FOLDED] if spelt != found else []
+        return names, notes + ([OTHER_COLUMNS.format(passed_over)] if passed_over else [])
+
+
+def folded_name(name: str) -> str:
+    """A column's name without regard to capitals and blanks."""
+    return re.sub(r"[\s-]+", "_", name.strip().casefold())
 
 
 def separator_of(line: str, names: Collection[str]) -> str:
     """The separator under which a first line names most of these columns; a comma where none names any."""
 
     def named(separator: str) -> int:
-        return sum(cell.strip().strip('"').strip().casefold() in folded for cell in line.split(separator))
+        return sum(folded_name(cell.strip().strip('"')) in folded for cell in line.split(separator))
 
-    folded = {name.casefold() for name in names}
+    folded = {folded_name(name) for name in names}
     return max(_SEPARATORS, key=named)
 
 
@@ -131,7 +142,7 @@ def table_rows(
         began = skipped + reader.line_num + 1
         for cells in reader:
             filled = [cell.strip() for cell in cells]
-            yield began, _row(names, filled, separator) if any(filled) else None
+            yield began, _row(names, filled, separator, header.open) if any(filled) else None
             began = skipped + reader.line_num + 1
     except csv.Error as error:
         raise Unreadable(
@@ -144,12 +155,12 @@ def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _row(names: Sequence[str | None], cells: Sequence[str], separator: str) -> dict[str, str] | str:
+def _row(names: Sequence[str | None], cells: Sequence[str], separator: str, is_open: bool) -> dict[str, str] | str:
     if len(cells) < len(names):
         return f"expected {len(names)} fields, got {len(cells)}; the line is cut short"
     if any(cells[len(names) :]):
         return f"expected {len(names)} fields, got {len(cells)}; put a text that holds {separator!r} in quotation marks"
     for place, (name, cell) in enumerate(zip(names, cells, strict=False), start=1):
-        if name is None and cell:
+        if name is None and cell and not is_open:
             return f"column {place}: expected nothing in a column without a name, got something; name the column"
     return {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}

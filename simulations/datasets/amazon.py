@@ -6,6 +6,7 @@ It never reads a reviewer's name into memory for longer than the line it stands 
 from pathlib import Path
 
 from shared.errors import Misconfigured
+from shared.records import plain_name
 from simulations.datasets.amazon_reviews import load_reviews, review_files
 from simulations.datasets.amazon_sequences import load_sequences
 from simulations.datasets.dataset import Dataset
@@ -18,7 +19,7 @@ def load_amazon(folder: Path) -> Dataset:
         Misconfigured: the files of neither are there.
         Corrupt: a file is not what its name claims.
     """
-    sequences = sorted(folder.glob("*.test.inter"))
+    sequences = sorted(path for path in folder.iterdir() if plain_name(path).endswith(".test.inter"))
     if len(sequences) == 1:
         return load_sequences(sequences[0])
     if review_files(folder) and not sequences:

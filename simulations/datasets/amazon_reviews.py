@@ -14,13 +14,15 @@ from pathlib import Path
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
+from shared.records import identity
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import EventCollector
 from simulations.datasets.review_texts import PublicReview, catalogue_from_reviews
-from simulations.datasets.rows import finite, objects
+from simulations.datasets.rows import finite, moment, objects
 from simulations.datasets.tally import LoadCounter
 
-_NAME = re.compile(r"(.+?)(?:_5)?\.jsonl?(?:\.gz)?")
+_NAME = re.compile(r"(.+?)(?:_5)?\.jsonl?(?:\.gz|\.zip)?")
+_NAMES = ("reviewerID", "asin", "unixReviewTime", "overall", "summary", "reviewText", "reviewerName")
 _META = "meta_"
 _HELD_BACK_PER_PERSON = 2
 _WORDS_DESCRIBED = 60
@@ -85,7 +87,7 @@ def load_reviews(folder: Path) -> Dataset:
 
 
 def _reviews(path: Path, tally: LoadCounter) -> Iterator[_Review]:
-    for line, record in objects(path, tally):
+    for line, record in objects(path, tally, _NAMES):
         name = record.pop("reviewerName", None)
         person, item, time = (record.get(name) for name in ("reviewerID", "asin", "unixReviewTime"))
         if not person or not item or time is None:
@@ -97,9 +99,9 @@ def _reviews(path: Path, tally: LoadCounter) -> Iterator[_Review]:
         yield _Review(
             path,
             line,
-            person,
-            item,
-            finite(time, path, line, "unixReviewTime"),
+            identity(person),
+            identity(item),
+            moment(time, path, line, "unixReviewTime"),
             None if stars is None else finite(stars, path, line, "overall"),
             "" if summary == name else (summary or "").strip(),  # some sign with their name there
             (words or "").strip(),

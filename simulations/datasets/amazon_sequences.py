@@ -4,9 +4,10 @@ from pathlib import Path
 
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Item
+from shared.records import plain_name, whole
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import EventCollector, unique_items
-from simulations.datasets.rows import read_table
+from simulations.datasets.rows import named_file, read_table
 from simulations.datasets.tally import LoadCounter
 
 _ITEMS_HEADER = "item_id:token\ttitle:token_seq"
@@ -20,7 +21,7 @@ def load_sequences(source: Path) -> Dataset:
         Corrupt: a file is not what its name claims.
     """
     tally = LoadCounter()
-    catalogue_path = source.with_name(source.name.removesuffix(".test.inter") + ".item")
+    catalogue_path = named_file(source.parent, plain_name(source).removesuffix(".test.inter") + ".item")
     items = []
     for line, (item, title) in read_table(catalogue_path, tally, separator="\t", columns=2, header=_ITEMS_HEADER):
         if item and title.strip():
@@ -38,7 +39,7 @@ def load_sequences(source: Path) -> Dataset:
             tally.read += 1
             tally.skip("person without purchases", source, line)
         for position, item in enumerate(bought):
-            logbook.add(person, Event(float(position), EventKind.PURCHASE, names.get(item, item)), source, line)
+            logbook.add(whole(person), Event(float(position), EventKind.PURCHASE, names.get(item, item)), source, line)
     people = logbook.people(source)
     files = {"items": catalogue_path, "events": source}
     return Dataset(f"amazon {source.parent.name}", catalogue, people, tally.report(), files=files)

@@ -13,30 +13,30 @@ from typing import Any
 from shared.behaviour import Event
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
-from shared.records import EVENTS, ITEMS, Reading, read_events, read_items
+from shared.records import EVENTS, ITEMS, Reading, find_file, find_parts, read_events, read_items
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import DUPLICATE, UNKNOWN_ITEM, EventCollector
 from simulations.datasets.tally import LoadCounter
 from simulations.people import PEOPLE_FILE, People
 
-_EVENT_FILES = ("events.jsonl", "events.csv", PEOPLE_FILE)
+_ITEM_FILES, _EVENT_FILES = ("items.jsonl", "items.csv"), ("events.jsonl", "events.csv")
 
 
 def load_events(folder: Path) -> Dataset:
-    """Load the one items file and the one events file of `folder`.
+    """Load the items file and the events of `folder`, which are one file or parts of one (`events-PART.csv`).
 
     Raises:
-        Misconfigured: a file is missing, or stands there as .jsonl and as .csv.
+        Misconfigured: a file is missing, or there twice: as .jsonl and as .csv, plain and packed, whole and in parts.
         Corrupt: lines are not what these layouts say.
     """
-    items_path, events_path = _one_of(folder, ("items.jsonl", "items.csv")), _one_of(folder, _EVENT_FILES)
+    items_path, events_paths = _one_of(folder, _ITEM_FILES, find_file(folder, *_ITEM_FILES)), _events_of(folder)
     tally = LoadCounter()
     catalogue = _items(items_path, items_path, tally)
-    files = {"items": items_path, "events": events_path}
-    if events_path.name == PEOPLE_FILE:
-        people = _in_columns(events_path, catalogue, tally)
+    files = {"items": items_path, "events": events_paths[0]}
+    if events_paths[0].name == PEOPLE_FILE:
+        people = _in_columns(events_paths[0], catalogue, tally)
     else:
-        people = _people(Reading(events_path, EVENTS), events_path, catalogue, tally)
+        people = _people([(Reading(path, EVENTS), path) for path in events_paths], catalogue, tally)
     return Dataset(f"events {folder.name}", catalogue, people, tally.report(), files=files)
 
 
@@ -48,44 +48,77 @@ def dataset_of_records(name: str, items: Iterable[Mapping[str, Any]], events: It
     """
     tally = LoadCounter()
     catalogue = _items(Reading.of_records("items", items, ITEMS), Path("items"), tally)
-    people = _people(Reading.of_records("events", events, EVENTS), Path("events"), catalogue, tally)
+    people = _people([(Reading.of_records("events", events, EVENTS), Path("events"))], catalogue, tally)
     return Dataset(name, catalogue, people, tally.report())
 
 
-def _people(reading: Reading, path: Path, catalogue: Catalogue, tally: LoadCounter) -> People:
-    """Everybody's events; `path` names their source in what is reported."""
-    names = {item.id: item.id for item in catalogue}  # one string object per item, not one per event
+def _people(readings: Sequence[tuple[Reading, Path]], catalogue: Catalogue, tally: LoadCounter) -> People:
+    """Everybody's events; the paths name their sources in what is reported."""
     logbook = EventCollector(catalogue, tally)
-    keys: set[tuple[str, str]] = set()
-    for line, fields in read_events(reading):
-        tally.read += 1
-        if fields is None:
-            tally.skip("blank line", path, line)
-            continue
-        if not fields.keys() >= set(EVENTS.needed) or not fields.keys() & {"item", "text"}:
-            tally.skip("missing value", path, line)
-            continue
-        key = (fields["person"], fields.get("key", ""))
-        if key[1] and key in keys:
+    taking = _Taking(logbook, catalogue, tally)
+    for reading, path in readings:
+        taking.take(reading, path)
+    return logbook.people(readings[0][1])
+
+
+class _Taking:
+    """Takes files of events one after the other; keys, and whether times are dates, are of all of them together."""
+
+    def __init__(self, logbook: EventCollector, catalogue: Catalogue, tally: LoadCounter) -> None:
+        self._logbook, self._tally = logbook, tally
+        self._names = {item.id: item.id for item in catalogue}  # one string object per item, not one per event
+        self._keys: set[tuple[str, str]] = set()
+        self._dated: tuple[Path, bool] | None = None
+
+    def take(self, reading: Reading, path: Path) -> None:
+        """All events of a file, or of records in memory.
+
+        Raises:
+            Corrupt: lines are no events, or its times are dates where those of a file before are positions.
+        """
+        for line, fields in read_events(reading):
+            self._tally.read += 1
+            if fields is None:
+                self._tally.skip("blank line", path, line)
+            elif not fields.keys() >= set(EVENTS.needed) or not fields.keys() & {"item", "text"}:
+                self._tally.skip("missing value", path, line)
+            else:
+                self._take(fields, path, line)
+        for said in reading.notes:
+            self._tally.note(said)
+
+    def _take(self, fields: Mapping[str, Any], path: Path, line: int) -> None:
+        tally, key = self._tally, (fields["person"], fields.get("key", ""))
+        if key[1] and key in self._keys:
             tally.skip(DUPLICATE, path, line)
-            continue
-        keys.update([key] if key[1] else [])
-        event = _event(fields, names, tally, path, line)
-        if logbook.add(fields["person"], event, path, line):
+            return
+        self._keys.update([key] if key[1] else [])
+        event = _event(fields, self._names, tally, path, line)
+        self._dated = self._dated or (path, event.dated)
+        if event.dated != self._dated[1]:
+            raise Corrupt(
+                f"{path}:{line}: time_seconds: expected {'dates' if self._dated[1] else 'positions in a sequence'} as "
+                f"in {self._dated[0].name}, got {'a date' if event.dated else 'a position'}; give all times one unit"
+            )
+        if self._logbook.add(fields["person"], event, path, line):
             tally.kept += len(event.shown)
         else:
             tally.skip("shown with an event left out", path, line, len(event.shown))
-    people = logbook.people(path)
-    for said in reading.notes:
-        tally.note(said)
-    return people
 
 
-def _one_of(folder: Path, names: Sequence[str]) -> Path:
-    found = [folder / name for name in names if (folder / name).exists()]
-    if len(found) != 1:
-        raise Misconfigured(f"{folder}: expected {' or '.join(names)}, found {len(found)} of them; keep one")
-    return found[0]
+def _events_of(folder: Path) -> list[Path]:
+    """The files of events, or the one of people in columns."""
+    columns = folder / PEOPLE_FILE
+    parts = find_parts(folder, *_EVENT_FILES)
+    if parts and columns.exists():
+        raise Misconfigured(f"{folder}: expected {parts[0].name} or {PEOPLE_FILE}, found 2 of them; keep one")
+    return [columns] if columns.exists() else parts or [_one_of(folder, (*_EVENT_FILES, PEOPLE_FILE), None)]
+
+
+def _one_of(folder: Path, names: Sequence[str], found: Path | None) -> Path:
+    if found is None:
+        raise Misconfigured(f"{folder}: expected {' or '.join(names)}, found 0 of them; keep one")
+    return found
 
 
 def _in_columns(path: Path, catalogue: Catalogue, tally: LoadCounter) -> People:

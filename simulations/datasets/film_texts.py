@@ -6,8 +6,9 @@ from pathlib import Path
 
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
+from shared.records import find_file
 from simulations.datasets.logbook import unique_items
-from simulations.datasets.rows import csv_records, encoding_of, read_table
+from simulations.datasets.rows import csv_records, encoding_of, named_file, read_table
 from simulations.datasets.tally import LoadCounter
 
 _GENRES_100K = (
@@ -17,7 +18,6 @@ _GENRES_100K = (
 _NO_GENRE = {"", "unknown", "(no genres listed)"}
 _YEAR = re.compile(r"\s*(\(\d{4}[^()]*\))$")
 _ARTICLE = re.compile(r"^(.+), (The|An?|Las?|Les?|Los|El|Il|Lo|L'|Der|Die|Das|Den|Det|Une?)$")
-_WHOLE = re.compile(r"\d+\.0+")
 _Film = tuple[int, str, str, tuple[str, ...]]  # line, id, title, genres
 
 
@@ -30,14 +30,9 @@ def natural_title(title: str) -> str:
     return f"{spoken} {year.group(1)}" if year else spoken
 
 
-def whole(number: str) -> str:
-    """An id without the fraction that tables of numbers give it: "1.0" is "1"."""
-    return number.partition(".")[0] if _WHOLE.fullmatch(number) else number
-
-
 def films_100k(folder: Path, tally: LoadCounter) -> Catalogue:
     """`u.item`, with the plots of `item_plots.tsv` where it exists."""
-    path = folder / "u.item"
+    path = named_file(folder, "u.item")
     films = []
     for line, fields in read_table(path, tally, separator="|", columns=24, encoding=encoding_of(path)):
         if set(fields[5:]) - {"0", "1"}:
@@ -45,8 +40,7 @@ def films_100k(folder: Path, tally: LoadCounter) -> Catalogue:
         genres = tuple(genre for genre, flag in zip(_GENRES_100K, fields[5:], strict=True) if flag == "1")
         films.append((line, fields[0], fields[1], genres))
     plots: dict[str, str] = {}
-    extra = folder / "item_plots.tsv"
-    if extra.exists():
+    if extra := find_file(folder, "item_plots.tsv"):
         known = {film[1] for film in films}
         header = "item_id\tml1m_MovieID\ttitle\tplot"
         for line, (film, _, _, plot) in read_table(extra, tally, separator="\t", columns=4, header=header):
@@ -56,7 +50,7 @@ def films_100k(folder: Path, tally: LoadCounter) -> Catalogue:
 
 def films_1m(folder: Path, tally: LoadCounter) -> Catalogue:
     """`movies.dat` (latin-1 in 1M, UTF-8 in 10M), with plot, director and actors of `movies_extrainfos.dat` if any."""
-    path = folder / "movies.dat"
+    path = named_file(folder, "movies.dat")
     films = [
         (line, film, title, tuple(genres.split("|")))
         for line, (film, title, genres) in read_table(
@@ -64,8 +58,7 @@ def films_1m(folder: Path, tally: LoadCounter) -> Catalogue:
         )
     ]
     texts: dict[str, str] = {}
-    extra = folder / "movies_extrainfos.dat"
-    if extra.exists():
+    if extra := find_file(folder, "movies_extrainfos.dat"):
         known = {film[1] for film in films}
         for line, fields in read_table(extra, tally, separator="::", columns=11):
             film, director, actors, plot = fields[0], fields[6], fields[8], fields[9]
@@ -76,9 +69,9 @@ def films_1m(folder: Path, tally: LoadCounter) -> Catalogue:
 
 def films_latest(folder: Path, tally: LoadCounter) -> Catalogue:
     """`movies.csv` (UTF-8, CSV quoting)."""
-    path = folder / "movies.csv"
+    path = named_file(folder, "movies.csv")
     films = [
-        (line, whole(film["movieId"]), film["title"], tuple(film["genres"].split("|")))
+        (line, film["movieId"], film["title"], tuple(film["genres"].split("|")))
         for line, film in csv_records(path, tally, required=("movieId", "title", "genres"))
     ]
     return _catalogue(path, films, {}, tally)

@@ -1,5 +1,6 @@
 """Turns a data set's specification ("movielens:DIR", say) into a loaded data set. It knows names, no file layout."""
 
+import fnmatch
 import re
 from collections.abc import Callable
 from os import PathLike
@@ -8,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from shared.arguments import whole_number
 from shared.errors import Misconfigured
+from shared.records import plain_name
 from simulations.datasets.amazon import load_amazon
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.demo import PEOPLE, make_chinese_demo, make_demo
@@ -31,8 +33,8 @@ _LOADERS: dict[str, Callable[[Path], Dataset]] = {
 _FEWEST_PEOPLE, _MOST_PEOPLE = 20, 1_000_000
 # A file of each layout by which a bare folder is known to be of it.
 _SIGNS = {
-    "amazon": ("*.test.inter", "*_5.json", "*_5.json.gz"),
-    "events": ("events.jsonl", "events.csv", "people.parquet"),
+    "amazon": ("*.test.inter", "*_5.json"),
+    "events": ("events.jsonl", "events.csv", "events-*.jsonl", "events-*.csv", "people.parquet"),
     "mind": ("behaviors.tsv",),
     "movielens": ("u.data", "movies.dat", "movies.csv"),
     "recbole": ("*.user",),
@@ -58,7 +60,8 @@ def spec_of(data: str | PathLike[str]) -> str:
     if not data.expanduser().is_dir():
         raise Misconfigured(f"data: expected {_EXPECTED}, or a path of an existing folder, got {str(data)!r}")
     folder = data.expanduser()
-    fitting = [name for name, signs in _SIGNS.items() if any(next(folder.glob(sign), None) for sign in signs)]
+    there = {plain_name(path) for path in folder.iterdir()}
+    fitting = [name for name, signs in _SIGNS.items() if any(fnmatch.filter(there, sign) for sign in signs)]
     if len(fitting) != 1:
         raise Misconfigured(
             f"data: expected {folder} to hold files of one layout, found those of {', '.join(fitting) or 'none'}; "

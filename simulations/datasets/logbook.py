@@ -16,6 +16,7 @@ import numpy as np
 from shared.behaviour import Event, EventKind, seconds_between
 from shared.catalogue import Catalogue, Item
 from shared.errors import Corrupt
+from shared.records import identity, whole
 from simulations.datasets.tally import LoadCounter
 from simulations.people import People, Person
 
@@ -51,11 +52,12 @@ class EventCollector:
             Whether the event was kept.
         """
         if event.item is not None and event.item not in self._catalogue:
+            event = replace(event, item=whole(identity(event.item)))
+        if event.item is not None and event.item not in self._catalogue:
             self._unknown += 1
             self._tally.skip(UNKNOWN_ITEM, path, line)
             return False
-        self.meet(person)
-        owner = self._people[person]
+        owner = self._people[self.meet(person)]
         self._counts[owner] += 1
         if event.shown or event.context or event.propensity is not None:
             self._beside[len(self._owners)] = event.shown, event.context, event.propensity
@@ -72,15 +74,19 @@ class EventCollector:
         self._tally.kept += 1
         return True
 
-    def meet(self, person: str) -> None:
-        """Make a person known who may never do anything."""
+    def meet(self, person: str) -> str:
+        """Make a person known who may never do anything, and give the id that they are known by."""
+        if person in self._people:
+            return person
+        person = identity(person)
         if person not in self._people:
             self._people[person] = len(self._people)
             self._counts.append(0)
+        return person
 
     def count(self, person: str) -> int:
         """Events kept of a person so far."""
-        return self._counts[self._people[person]]
+        return self._counts[self._people[self.meet(person)]]
 
     def people(self, source: Path) -> People:
         """Everybody in the order they came up, each with events by time, ties in file order.
@@ -155,13 +161,12 @@ def unique_items(items: Sequence[tuple[int, Item]], path: Path) -> Catalogue:
     Raises:
         Corrupt: an id stands twice, or there are no items.
     """
+    named = [(line, item, whole(identity(item.id))) for line, item in items]
     lines: dict[str, int] = {}
-    for line, item in items:
-        if item.id in lines:
-            raise Corrupt(
-                f"{path}:{line}: item id {item.id!r} stands already on line {lines[item.id]}; ids must be unique"
-            )
-        lines[item.id] = line
+    for line, _, name in named:
+        if name in lines:
+            raise Corrupt(f"{path}:{line}: item id {name!r} stands already on line {lines[name]}; ids must be unique")
+        lines[name] = line
     if not items:
         raise Corrupt(f"{path}: expected items, got none")
-    return Catalogue(item for _, item in items)
+    return Catalogue(item if item.id == name else replace(item, id=name) for _, item, name in named)

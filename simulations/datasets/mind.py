@@ -5,6 +5,7 @@ history only the order is known, of a list when it was shown. So the times of ev
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
 from shared.errors import Corrupt, Misconfigured
+from shared.records import identity
 from simulations.datasets.dataset import Dataset, Impression
 from simulations.datasets.logbook import UNKNOWN_ITEM, EventCollector
 from simulations.datasets.news_texts import read_news
-from simulations.datasets.rows import read_table
+from simulations.datasets.rows import named_file, read_table
 from simulations.datasets.tally import LoadCounter
 
 _TIME_FORMAT = "%m/%d/%Y %I:%M:%S %p"
@@ -45,7 +47,7 @@ def load_mind(folder: Path, language: str = "en") -> Dataset:
     """
     tally = LoadCounter()
     catalogue = read_news(folder, language, tally)
-    source = folder / "behaviors.tsv"
+    source = named_file(folder, "behaviors.tsv")
     rows = sorted(_rows(source, catalogue, tally), key=lambda row: row.time)
     if not rows:
         raise Corrupt(f"{source}: expected impressions, got none")
@@ -138,7 +140,7 @@ class _Reading:
 def _rows(source: Path, catalogue: Catalogue, tally: LoadCounter) -> Iterator[_Row]:
     names = {item.id: item.id for item in catalogue}  # one string object per news, not one per click
     for line, (_, person, time, history, candidates) in read_table(source, tally, separator="\t", columns=5):
-        before = tuple(names.get(item, item) for item in history.split())
+        before = tuple(names.get(item) or identity(item) for item in history.split())
         offered = [entry.rpartition("-") for entry in candidates.split()]
         if not all(item and click in ("0", "1") for item, _, click in offered):
             raise Corrupt(f"{source}:{line}: expected candidates as ID-0 or ID-1, got others; the line is damaged")
@@ -146,12 +148,12 @@ def _rows(source: Path, catalogue: Catalogue, tally: LoadCounter) -> Iterator[_R
             tally.skip("impression without a person or candidates", source, line)
             continue
         tally.read += len(before) + len(offered) - 1  # the records of this row are its entries
-        items = tuple(names.get(item, item) for item, _, _ in offered)
+        items = tuple(names.get(item) or identity(item) for item, _, _ in offered)
         yield _Row(line, person, _time(time, source, line), before, items, tuple(c == "1" for _, _, c in offered))
 
 
 def _time(text: str, source: Path, line: int) -> datetime:
-    try:
-        return datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        raise Corrupt(f"{source}:{line}: expected a time like 11/14/2019 7:05:00 PM, got something else") from None
+    for read in (lambda: datetime.strptime(text, _TIME_FORMAT), lambda: datetime.fromisoformat(text)):
+        with suppress(ValueError):
+            return read().replace(tzinfo=UTC)  # its zone is not told, and only the order and the day count
+    raise Corrupt(f"{source}:{line}: expected a time like 11/14/2019 7:05:00 PM, got something else")

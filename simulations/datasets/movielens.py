@@ -5,11 +5,12 @@ from pathlib import Path
 
 from shared.behaviour import Event, EventKind
 from shared.errors import Misconfigured
+from shared.records import find_file, whole
 from simulations.datasets.dataset import Dataset
-from simulations.datasets.film_texts import films_1m, films_100k, films_latest, whole
+from simulations.datasets.film_texts import films_1m, films_100k, films_latest
 from simulations.datasets.fixed_test import moved_last, read_negatives, read_test_items
 from simulations.datasets.logbook import EventCollector
-from simulations.datasets.rows import csv_records, encoding_of, finite, read_table
+from simulations.datasets.rows import csv_records, encoding_of, finite, moment, read_table
 from simulations.datasets.tally import LoadCounter
 
 _LAYOUTS = (
@@ -26,11 +27,11 @@ def load_movielens(folder: Path) -> Dataset:
         Misconfigured: the files of no layout are there.
         Corrupt: a file is not what its name claims.
     """
-    found = [name for name in _READERS if (folder / name).exists()]
-    if not found:
+    sources = {name: found for name in _READERS if (found := find_file(folder, name))}
+    if not sources:
         raise Misconfigured(f"{folder}: expected the files of a MovieLens layout: {_LAYOUTS}; found none of them")
-    source = folder / found[0]
-    read_ratings, read_films = _READERS[found[0]]
+    name, source = next(iter(sources.items()))
+    read_ratings, read_films = _READERS[name]
     tally = LoadCounter()
     catalogue = read_films(folder, tally)
     logbook = EventCollector(catalogue, tally)
@@ -70,15 +71,14 @@ def _ratings_ordered(path: Path, tally: LoadCounter) -> Iterator[_Rating]:
 
 def _ratings_latest(path: Path, tally: LoadCounter) -> Iterator[_Rating]:
     for line, row in csv_records(path, tally, required=("userId", "movieId", "rating", "timestamp")):
-        person, film = whole(row["userId"]), whole(row["movieId"])
-        yield from _rating(path, line, person, film, row["rating"], row["timestamp"], tally)
+        yield from _rating(path, line, row["userId"], row["movieId"], row["rating"], row["timestamp"], tally)
 
 
 def _rating(
     path: Path, line: int, person: str, film: str, value: str, time: str, tally: LoadCounter
 ) -> Iterator[_Rating]:
     if person and film and value and time:
-        yield line, person, film, finite(value, path, line, "rating"), finite(time, path, line, "time")
+        yield line, whole(person), whole(film), finite(value, path, line, "rating"), moment(time, path, line, "time")
     else:
         tally.skip("missing value", path, line)
 
@@ -86,6 +86,6 @@ def _rating(
 _READERS = {
     "u.data": (_ratings_100k, films_100k),
     "ratings.dat": (_ratings_1m, films_1m),
-    "ratings_time_ordered.tsv.gz": (_ratings_ordered, films_1m),
+    "ratings_time_ordered.tsv": (_ratings_ordered, films_1m),
     "ratings.csv": (_ratings_latest, films_latest),
 }

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from shared.catalogue import Catalogue, Item
 from shared.errors import Misconfigured
+from shared.records import find_file
 from simulations.datasets.logbook import unique_items
-from simulations.datasets.rows import csv_records, read_table
+from simulations.datasets.rows import csv_records, named_file, read_table
 from simulations.datasets.tally import LoadCounter
 
 _TITLES = "news_titles.tsv"
@@ -25,12 +26,9 @@ def read_news(folder: Path, language: str, tally: LoadCounter) -> Catalogue:
         Misconfigured: a file is missing.
         Corrupt: a file is not what its name claims.
     """
-    path = folder / _TITLES
-    if path.exists():
-        news = list(_titles(path, tally))
-    else:
-        path = folder / _STANDARD
-        news = list(_standard(path, tally))
+    titles = find_file(folder, _TITLES)
+    path = titles or named_file(folder, _STANDARD)
+    news = list(_titles(path, tally) if titles else _standard(path, tally))
     english = unique_items(news, path)
     if language == "en":
         tally.kept += len(english)

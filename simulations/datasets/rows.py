@@ -1,34 +1,57 @@
-"""Reads lines and tables from plain or gzipped files, and says file and line when one is not what it claims to be."""
+"""Reads lines and tables from files in any form, and says file and line when one is not what it claims to be.
+
+How a file was saved (packed, UTF-8 or UTF-16, line ends) is `shared.records`' to find out. Tables with a header are
+read by the names of their columns, in any order and letters, those without one by place; both with any usual separator.
+"""
 
 import codecs
-import gzip
+import csv
 import json
 import math
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shared.errors import Corrupt, Misconfigured
-from shared.records import Header, Unreadable, table_rows
+from shared.records import (
+    BROKEN_PACKAGE,
+    Header,
+    Unreadable,
+    Wrong,
+    find_file,
+    folded_name,
+    open_unpacked,
+    separator_of,
+    table_rows,
+    text_of,
+    time,
+)
 from simulations.datasets.tally import LoadCounter
 
 _BYTES_CHECKED = 65536
+_LONGEST_PLAIN = 12  # digits of a time; as many are milliseconds
+_SEPARATORS = ("\t", "::", ",", ";", "|")
+
+
+def named_file(folder: Path, name: str) -> Path:
+    """The file of that name, plain or packed; where there is none, its path, which whoever reads it will miss."""
+    return find_file(folder, name) or folder / name
 
 
 def encoding_of(path: Path) -> str:
     """UTF-8 where the whole file is UTF-8, else latin-1, which any file is: releases of one layout differ in it."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        with path.open("rb") as stream:
+        with open_unpacked(path) as stream:
             while block := stream.read(_BYTES_CHECKED):
                 decoder.decode(block)
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return "latin-1"
-    except OSError:
-        return "utf-8"  # whoever reads it will say what is wrong
-    return "utf-8"
+    except (OSError, *BROKEN_PACKAGE):
+        return "utf-8-sig"  # whoever reads it will say what is wrong
+    return "utf-8-sig"
 
 
 def lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
@@ -36,25 +59,23 @@ def lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
 
     Raises:
         Misconfigured: there is no such file.
-        Corrupt: the file is empty, binary, a broken gzip, or not in `encoding`.
+        Corrupt: the file is empty, binary, a broken gzip or zip, or not in `encoding`.
     """
     if not path.is_file():
         raise Misconfigured(f"{path}: expected a file, found none; check the directory of the data set")
-    opener: Any = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
-        with opener(path, "rb") as stream:
-            if b"\0" in stream.read(_BYTES_CHECKED):
-                raise Corrupt(f"{path}: expected text, got a binary file; fetch the file again")
-        with opener(path, "rt", encoding=encoding, newline="\n") as stream:
-            for number, line in enumerate(stream, start=1):
+        with open_unpacked(path) as stream:
+            for number, line in enumerate(text_of(path, stream, encoding=encoding), start=1):
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:
         raise Corrupt(
             f"{path}: expected {encoding.removesuffix('-sig')} text after line {number}, got other bytes"
         ) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Corrupt(f"{path}: expected a whole gzip file, it breaks off after line {number} ({error})") from None
+    except BROKEN_PACKAGE as error:
+        raise Corrupt(
+            f"{path}: expected a whole gzip file or zip, it breaks off after line {number} ({error})"
+        ) from None
     if number == 0:
         raise Corrupt(f"{path}: expected rows, got an empty file; fetch the file again")
 
@@ -65,44 +86,112 @@ def read_table(
     """Line numbers and the `columns` fields of each row; the last field keeps any further separators.
 
     Every row is counted as read; blank lines are reported to `tally` here, all others are the caller's to keep or
-    report.
+    report. A table with a header is read by the names of its columns; one without may have another separator, if its
+    first line has the right number of fields under that one alone, and its fields may all be in quotation marks.
+
+    Args:
+        path: of the file.
+        tally: counts.
+        separator: as published.
+        columns: how many.
+        encoding: of the file.
+        header: the first line as published; empty where there is none.
 
     Raises:
-        Corrupt: the header differs from `header`, or a row has too few fields.
+        Corrupt: a column of `header` is missing, or a row has too few fields.
     """
-    for number, line in lines(path, encoding):
-        if number == 1 and header:
-            if line != header:
-                raise Corrupt(f"{path}:1: expected the header {header!r}, got another first line")
-            continue
-        tally.read += 1
-        if not line.strip():
-            tally.skip("blank line", path, number)
-            continue
-        fields = line.split(separator, columns - 1)
-        if len(fields) != columns:
+    rows = lines(path, encoding)
+    first = next(((number, line) for number, line in rows if line.strip()), None)
+    if first is None:
+        return
+    names = header.split(separator) if header else []
+    found = _named_separator(first[1], separator, names) if header else _separator(first[1], separator, columns)
+    if found != separator:
+        tally.note(f"{path.name}: fields are separated by {found!r} and not by {separator!r}")
+    csv_quotes = found != separator or _all_quoted(first[1], found, columns)
+    places, width = list(range(columns)), columns
+    if header:
+        cells = _cells(first[1], found, -1, csv_quotes)
+        try:
+            read, notes = Header(names, open=True).read(cells, first[0])
+        except Unreadable as error:
+            raise Corrupt(f"{path}:{error.line}: expected the header {header!r}; {error}") from None
+        for said in notes:
+            tally.note(f"{path.name}: {said}")
+        places, width = [read.index(name) for name in names], len(cells)
+    for number, line in _filled(None if header else first, rows, path, tally):
+        fields = _cells(line, found, width - 1, csv_quotes)
+        if len(fields) != width:
             raise Corrupt(
-                f"{path}:{number}: expected {columns} fields separated by {separator!r}, got {len(fields)}; "
+                f"{path}:{number}: expected {width} fields separated by {found!r}, got {len(fields)}; "
                 "the line is cut short or the file is of another layout"
             )
-        yield number, fields
+        yield number, [fields[place] for place in places]
+
+
+def _filled(
+    first: tuple[int, str] | None, rest: Iterable[tuple[int, str]], path: Path, tally: LoadCounter
+) -> Iterator[tuple[int, str]]:
+    """Rows that are not blank; all are counted, blank ones reported, but for those above the first."""
+    if first is not None:
+        tally.read += 1
+        yield first
+    for number, line in rest:
+        tally.read += 1
+        if line.strip():
+            yield number, line
+        else:
+            tally.skip("blank line", path, number)
+
+
+def _separator(line: str, published: str, columns: int) -> str:
+    """The separator of a table without a header: as published, unless one other alone fits its first line."""
+    if line.count(published) >= columns - 1:
+        return published
+    fitting = [one for one in _SEPARATORS if one != published and line.count(one) == columns - 1]
+    return fitting[0] if len(fitting) == 1 else published
+
+
+def _named_separator(line: str, published: str, names: Sequence[str]) -> str:
+    """The separator of a table with a header: as published where all names stand between those."""
+    cells = {folded_name(cell.strip().strip('"')) for cell in line.split(published)}
+    return published if all(folded_name(name) in cells for name in names) else separator_of(line, names)
+
+
+def _all_quoted(line: str, separator: str, columns: int) -> bool:
+    fields = line.split(separator)
+    return len(fields) >= columns and all(field[:1] == field[-1:] == '"' and len(field) > 1 for field in fields)
+
+
+def _cells(line: str, separator: str, most: int, csv_quotes: bool) -> list[str]:
+    """The fields of a line; where quotation marks are none of a table's, the last field keeps further separators."""
+    if not csv_quotes:
+        return line.split(separator, most)
+    if len(separator) == 1:
+        return [field.strip() for field in next(csv.reader([line], delimiter=separator))]
+    return [field.strip().removeprefix('"').removesuffix('"').replace('""', '"') for field in line.split(separator)]
 
 
 def csv_records(
-    path: Path, tally: LoadCounter, *, required: Sequence[str], optional: Sequence[str] = ()
+    path: Path,
+    tally: LoadCounter,
+    *,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    encoding: str = "utf-8-sig",
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and fields by column name of a file with a header and CSV quoting, whatever its separator.
 
-    An empty field is an empty text. Counts and reports as `read_table`.
+    An empty field is an empty text, a column of another name is passed over and noted. Counts and reports as
+    `read_table`.
 
     Raises:
-        Corrupt: a required column is missing, an unknown one is there, a row has another number of fields, or a
-            quotation mark is never closed.
+        Corrupt: a required column is missing, a row has another number of fields, or a quotation mark is never closed.
     """
-    header = Header(required, optional)
+    header = Header(required, optional, open=True)
     notes: list[str] = []
     try:
-        for number, row in table_rows((f"{text}\n" for _, text in lines(path)), header, notes):
+        for number, row in table_rows((f"{text}\n" for _, text in lines(path, encoding)), header, notes):
             tally.read += 1
             if row is None:
                 tally.skip("blank line", path, number)
@@ -116,12 +205,15 @@ def csv_records(
         tally.note(f"{path.name}: {said}")
 
 
-def objects(path: Path, tally: LoadCounter) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects(path: Path, tally: LoadCounter, names: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and the JSON object on each line; counts and reports as `read_table` does.
+
+    Its `names` are found in whatever letters they are written in.
 
     Raises:
         Corrupt: a line is not a whole JSON object.
     """
+    folded, needed = Header(names), frozenset(names)
     for number, line in lines(path):
         tally.read += 1
         if not line.strip():
@@ -133,7 +225,33 @@ def objects(path: Path, tally: LoadCounter) -> Iterator[tuple[int, dict[str, Any
             record = None
         if not isinstance(record, dict):
             raise Corrupt(f"{path}:{number}: expected one whole JSON object, got something else or a cut line")
+        if not record.keys() >= needed:
+            record = {folded.known(name) or name: value for name, value in record.items()}
         yield number, record
+
+
+def moment(text: object, path: Path, line: int, what: str) -> float:
+    """A field as a time: seconds since 1970 UTC, a moment written out with its zone, or a position in a sequence.
+
+    Raises:
+        Corrupt: it is none of these, or counts milliseconds.
+    """
+    if isinstance(text, str) and len(text) < _LONGEST_PLAIN and text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        return time(text.strip() if isinstance(text, str) else text, _Field(isinstance(text, str)))
+    except Wrong as error:
+        raise Corrupt(f"{path}:{line}: {what}: {error}") from None
+
+
+@dataclass(slots=True)
+class _Field:
+    """Where a value stands, for `shared.records`; how it was read is nothing to note here."""
+
+    csv: bool
+
+    def note(self, said: str) -> None:
+        """Keep nothing."""
 
 
 def finite(text: object, path: Path, line: int, what: str) -> float:

@@ -90,7 +90,6 @@ def test_json_lines_of_an_editor_are_read(read):
             'person,time_seconds,kind,item,value\np1,1,click,i1,"4,5"\n',
             "value: expected a number, got one with a comma",
         ),
-        (b"\xff\xfep\x00", "got UTF-16; save it as UTF-8"),
         (b"person,kind\n\xff\xfe", "events.csv:2: expected UTF-8 text"),
         ("", "got an empty file"),
     ],

@@ -81,7 +81,7 @@ def test_of_many_wrong_lines_twenty_are_named(write):
         (b'id,title\na,"A\n', "closed quotation marks"),
         (b"id,title,added_seconds\na,A,soon\n", "2: added_seconds"),
         (b"id,title\n", "at least one item"),
-        (b"\xff\xfe", "UTF-8"),
+        (b"\xff\xfa", "UTF-8"),
     ],
 )
 def test_a_table_of_another_form_is_corrupt(write, content, message):
