@@ -18,7 +18,7 @@ from shared.records import identity
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import EventCollector
 from simulations.datasets.review_texts import PublicReview, catalogue_from_reviews
-from simulations.datasets.rows import finite, moment, objects
+from simulations.datasets.rows import event_time, finite, objects
 from simulations.datasets.tally import LoadCounter
 
 _NAME = re.compile(r"(.+?)(?:_5)?\.jsonl?(?:\.gz|\.zip)?")
@@ -69,7 +69,10 @@ def load_reviews(folder: Path) -> Dataset:
             categories.setdefault(review.item, category)
             reviews.append(review)
     if not reviews:
-        raise Corrupt(f"{folder}: expected reviews with reviewerID, asin and unixReviewTime, got none")
+        raise Corrupt(
+            f"{folder}: expected reviews with reviewerID, asin and unixReviewTime, got none; where they are those of "
+            "2023 (user_id, parent_asin), say amazon-2023:DIR"
+        )
     public = [PublicReview(review.item, review.summary, review.words) for review in _not_held_back(reviews)]
     described: dict[str, Item] = {}
     for path in _named(folder):
@@ -101,7 +104,7 @@ def _reviews(path: Path, tally: LoadCounter) -> Iterator[_Review]:
             line,
             identity(person),
             identity(item),
-            moment(time, path, line, "unixReviewTime"),
+            event_time(time, path, line, "unixReviewTime"),
             None if stars is None else finite(stars, path, line, "overall"),
             "" if summary == name else (summary or "").strip(),  # some sign with their name there
             (words or "").strip(),

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -17,11 +18,14 @@ from simulations.datasets.events import load_events
 from simulations.datasets.mind import load_mind
 from simulations.datasets.movielens import load_movielens
 from simulations.datasets.pictures import make_pictures
+from simulations.datasets.published import load_published
+from simulations.datasets.published_layouts import PUBLISHED_LAYOUTS
 from simulations.datasets.recbole import load_recbole
 
 _EXPECTED = (
-    "demo, demo-zh, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR, recbole:DIR or events:DIR (or "
-    "demo?people=2000 for a larger world)"
+    "demo, demo-zh, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR, "
+    f"{', '.join(f'{name}:DIR' for name in PUBLISHED_LAYOUTS)}, recbole:DIR or events:DIR (or demo?people=2000 for a "
+    "larger world)"
 )
 _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "amazon": load_amazon,
@@ -29,6 +33,7 @@ _LOADERS: dict[str, Callable[[Path], Dataset]] = {
     "mind": load_mind,
     "movielens": load_movielens,
     "recbole": load_recbole,
+    **{name: partial(load_published, name) for name in PUBLISHED_LAYOUTS},
 }
 _FEWEST_PEOPLE, _MOST_PEOPLE = 20, 1_000_000
 # A file of each layout by which a bare folder is known to be of it.
@@ -38,6 +43,7 @@ _SIGNS = {
     "mind": ("behaviors.tsv",),
     "movielens": ("u.data", "movies.dat", "movies.csv"),
     "recbole": ("*.user",),
+    **{name: (layout.items or layout.events).names for name, layout in PUBLISHED_LAYOUTS.items()},
 }
 _MAKERS: dict[str, Callable[[int, int], Dataset]] = {
     "demo": make_demo,
@@ -94,7 +100,7 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
 
     Args:
         data: `demo`, `demo-zh` or `pictures`, worlds of 300 people or as many as `demo?people=2000` says; or a layout
-            and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `recbole:DIR`, `events:DIR`;
+            and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `recbole:DIR`, `events:DIR` or one of `PUBLISHED_LAYOUTS`;
             `mind:DIR?language=zh` reads the Mandarin titles. A `Path` of a directory is read by the layout that its
             files show.
         seed: the world that is made; files are read the same for every seed.

@@ -10,7 +10,7 @@ from simulations.datasets.dataset import Dataset
 from simulations.datasets.film_texts import films_1m, films_100k, films_latest
 from simulations.datasets.fixed_test import moved_last, read_negatives, read_test_items
 from simulations.datasets.logbook import EventCollector
-from simulations.datasets.rows import csv_records, encoding_of, finite, moment, read_table
+from simulations.datasets.rows import csv_records, encoding_of, event_time, finite, read_table
 from simulations.datasets.tally import LoadCounter
 
 _LAYOUTS = (
@@ -78,7 +78,13 @@ def _rating(
     path: Path, line: int, person: str, film: str, value: str, time: str, tally: LoadCounter
 ) -> Iterator[_Rating]:
     if person and film and value and time:
-        yield line, whole(person), whole(film), finite(value, path, line, "rating"), moment(time, path, line, "time")
+        yield (
+            line,
+            whole(person),
+            whole(film),
+            finite(value, path, line, "rating"),
+            event_time(time, path, line, "time"),
+        )
     else:
         tally.skip("missing value", path, line)
 

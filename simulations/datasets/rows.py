@@ -230,7 +230,7 @@ def objects(path: Path, tally: LoadCounter, names: Sequence[str] = ()) -> Iterat
         yield number, record
 
 
-def moment(text: object, path: Path, line: int, what: str) -> float:
+def event_time(text: object, path: Path, line: int, what: str) -> float:
     """A field as a time: seconds since 1970 UTC, a moment written out with its zone, or a position in a sequence.
 
     Raises:
