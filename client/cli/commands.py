@@ -17,7 +17,7 @@ from client.cli.connection import connect
 from client.cli.event_files import read_events_file
 from client.cli.service import write_device_unit
 from client.cli.terminal import Yes, ask, checked, circumstance, parts, show
-from client.facade import EventRecord, RecommendRequest
+from client.facade import EventRecord, RecommendRequest, SearchRequest
 from client.home import Home
 from client.home import create_home as make_home
 from client.recommender import Strategy
@@ -206,6 +206,22 @@ def recommend(
         wish = checked(RecommendRequest, fields)
         with connect(Home.open(directory)) as facade:
             answer = facade.recommend(wish)
+        show(answer, tables.recommendations, as_json)
+
+
+@app.command()
+def search(
+    directory: Directory,
+    words: Annotated[str, typer.Argument(metavar="WORDS", help="What is looked for, in quotation marks.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=100, help="How many.")] = 10,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """The items that suit these words best, whoever typed them; nothing of it is written down."""
+    with exit_on_error(_PROGRAM, debug):
+        wanted = checked(SearchRequest, {"text": words, "n": count})
+        with connect(Home.open(directory)) as facade:
+            answer = facade.search(wanted)
         show(answer, tables.recommendations, as_json)
 
 

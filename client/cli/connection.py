@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from client.cli.remote import RemoteDesk
-from client.facade import Decision, EventRecord, RecommendRequest, open_facade
+from client.facade import Decision, EventRecord, RecommendRequest, SearchRequest, open_facade
 from client.home import Home
 from shared.arrays import JsonObject
 
@@ -20,6 +20,9 @@ class ConnectedDevice(Protocol):
 
     def recommend(self, wish: RecommendRequest) -> JsonObject:
         """Must return the best items under "recommendations", each with its reasons."""
+
+    def search(self, wanted: SearchRequest) -> JsonObject:
+        """Must return the items that suit a sentence best, as `recommend` does, and write nothing."""
 
     def explain(self, item: str) -> JsonObject:
         """Must return why the item of this id ranks where it does."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from client.facade import Decision, EventRecord, RecommendRequest
+from client.facade import Decision, EventRecord, RecommendRequest, SearchRequest
 from shared.arrays import JsonObject
 from shared.errors import Misconfigured, NotYet, Refused, StorageFailed
 
@@ -40,6 +40,10 @@ class RemoteDesk:
         """Ask for the best items; see `DeviceFacade.recommend`."""
         query = urlencode(wish.model_dump(mode="json", exclude_defaults=True), doseq=True)
         return self._ask("GET", f"/v1/recommendations?{query}")
+
+    def search(self, wanted: SearchRequest) -> JsonObject:
+        """Ask for the items that suit a sentence; see `DeviceFacade.search`."""
+        return self._ask("POST", "/v1/search", wanted.model_dump(mode="json"))
 
     def explain(self, item: str) -> JsonObject:
         """Ask why an item ranks where it does; see `DeviceFacade.explain`."""

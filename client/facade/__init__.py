@@ -11,6 +11,7 @@ from client.facade.records import (
     RecommendRequest,
     Record,
     RowId,
+    SearchRequest,
     Word,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "RecommendRequest",
     "Record",
     "RowId",
+    "SearchRequest",
     "Word",
     "open_facade",
     "record_of",

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Literal, Protocol
 
 from client.facade.impressions import ImpressionLog
-from client.facade.records import EventRecord, FeedbackRecord, InvalidFields, RecommendRequest
+from client.facade.records import EventRecord, FeedbackRecord, InvalidFields, RecommendRequest, SearchRequest
 from client.home import Home
 from client.privacy_report import spent_privacy
 from client.ranking import RankingClient
@@ -65,6 +65,9 @@ class RankingService(Protocol):
         now_seconds: float | None = None,
     ) -> list[dict[str, Any]]:
         """Must return the best items, at most `count`, each with its reasons and its chance to be shown."""
+
+    def rank_text(self, text: str, count: int) -> list[dict[str, Any]]:
+        """Must return the items that suit a sentence best, whoever typed it, as `recommend` does."""
 
     def explain(self, item: str) -> dict[str, Any]:
         """Must return why the item of this id ranks where it does."""
@@ -148,6 +151,16 @@ class DeviceFacade:
         """
         offers = self._ranking.recommend(wish.n, wish.wishes(), wish.circumstances(), self._now())
         return {"recommendations": offers}
+
+    def search(self, wanted: SearchRequest) -> JsonObject:
+        """{"recommendations"}: the items that suit a sentence best, whoever typed it, met ones too.
+
+        Nothing of it is written down: a search that is to count as interest is logged as an event.
+
+        Raises:
+            NotYet: no release is installed.
+        """
+        return {"recommendations": self._ranking.rank_text(wanted.text, wanted.n)}
 
     def explain(self, item: str) -> JsonObject:
         """Why an item ranks where it does, and without which events it would not.

@@ -127,6 +127,13 @@ class FeedbackRecord(Record):
         return self
 
 
+class SearchRequest(Record):
+    """A sentence that the catalogue is ranked for."""
+
+    text: Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S", description="What is looked for.")]
+    n: Annotated[int, Field(ge=1, le=MOST_OFFERS, description="How many.")] = 10
+
+
 class RecommendRequest(Record):
     """What is asked of a list of recommendations."""
 

@@ -24,6 +24,7 @@ from client.facade import (
     RecommendRequest,
     Record,
     RowId,
+    SearchRequest,
     Word,
 )
 from client.http_api import schemas
@@ -133,6 +134,11 @@ def _routes(facade: DeviceFacade) -> APIRouter:
         """The items that suit the person best, each with its reasons."""
         return facade.recommend(wish)
 
+    @guarded.post("/search", response_model=None, responses={200: {"model": schemas.Recommendations}})
+    def search(wanted: SearchRequest) -> JsonObject:
+        """The items that suit a sentence best, whoever typed it, met ones too. Nothing of it is written down."""
+        return facade.search(wanted)
+
     @guarded.post("/feedback", response_model=None, responses={200: {"model": schemas.Written}})
     def feedback(batch: FeedbackBatch) -> JsonObject:
         """Say what became of recommended items. The next recommendation already knows."""
@@ -217,6 +223,9 @@ def _place(location: Sequence[int | str]) -> str:
 
 _FIELDS = {
     name
-    for record in (EventBatch, FeedbackBatch, EventRecord, FeedbackRecord, RecommendRequest, DecisionRecord, Deletion)
+    for record in (
+        *(EventBatch, FeedbackBatch, EventRecord, FeedbackRecord),
+        *(RecommendRequest, SearchRequest, DecisionRecord, Deletion),
+    )
     for name in record.model_fields
 }

@@ -91,6 +91,22 @@ class FakeRanking:
             for item in best
         ]
 
+    def rank_text(self, text: str, count: int) -> list[dict[str, Any]]:
+        """Items whose concept stands in the text, first."""
+        self._ready()
+        best = sorted(ITEMS, key=lambda item: (ITEMS[item] not in text, item))[:count]
+        return [
+            {
+                "item": item,
+                "title": item.title(),
+                "score": float(ITEMS[item] in text),
+                "propensity": 1.0,
+                "reasons": [{"kind": "concept", "name": ITEMS[item], "part": float(ITEMS[item] in text)}],
+                "because": f"your interest in {ITEMS[item]}",
+            }
+            for item in best
+        ]
+
     def explain(self, item: str) -> dict[str, Any]:
         self._ready()
         if item not in ITEMS:

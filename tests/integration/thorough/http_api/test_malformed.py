@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
 from client.facade import DeviceFacade
-from client.facade.records import EventRecord, FeedbackRecord, RecommendRequest
+from client.facade.records import EventRecord, FeedbackRecord, RecommendRequest, SearchRequest
 from client.http_api import make_api
 from client.http_api.errors import MEANING, STATUS
 from client.store import Store
@@ -27,7 +27,7 @@ from tests.support.fakes import FakeRanking
 
 IN_STORE, SENT = "zebra-crossing-in-the-store", "violet-umbrella-that-was-sent"
 FIELDS = {"events", "feedback", "action", "ids", "request", *(
-    name for record in (EventRecord, FeedbackRecord, RecommendRequest) for name in record.model_fields
+    name for record in (EventRecord, FeedbackRecord, RecommendRequest, SearchRequest) for name in record.model_fields
 )}  # fmt: skip
 QUIET = {"database": None, "deadline": None, "derandomize": True, "phases": (Phase.generate,)}
 NO_CHECKS = list(HealthCheck)

@@ -135,6 +135,14 @@ def test_recommendations_follow_what_was_logged_muted_and_forgotten(run, home):
     assert first() == "garden-0"
 
 
+def test_a_search_ranks_for_words_and_writes_nothing(run, home):
+    found = last(run("search", home.directory, "a guitar for the music", "-n", 2, "--json"))["recommendations"]
+    assert [one["item"] for one in found] == ["music-0", "music-1"]
+    assert "Music-0" in run("search", home.directory, "music").stdout
+    run("search", home.directory, " ", status=2)
+    assert stored(home) == []
+
+
 def test_tables_show_items_reasons_and_decisions(run, home):
     run("log", home.directory, "--item", "kitchen-0")
     table = run("recommend", home.directory, "-n", 2).stdout

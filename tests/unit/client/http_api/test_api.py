@@ -184,6 +184,26 @@ def test_an_item_id_may_hold_a_slash(api, ranking):
     assert asked == ["a/b c"]
 
 
+def test_a_search_ranks_for_a_sentence_and_leaves_nothing_behind(api, store):
+    write(api, {"kind": "click", "item": "kitchen-0"})
+    answer = api.ask("POST", "/v1/search", {"text": "a guitar for the music", "n": 2}).json()["recommendations"]
+    assert [one["item"] for one in answer] == ["music-0", "music-1"]
+    kitchen = api.ask("POST", "/v1/search", {"text": "a kitchen"}).json()["recommendations"]
+    assert kitchen[0]["item"] == "kitchen-0"  # met, and found all the same
+    assert len(store.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [({"text": ""}, "text"), ({"text": " \n"}, "text"), ({"n": 3}, "text"), ({"text": "x", "n": 0}, "n"),
+     ({"text": "x" * 1001}, "text"), ({"text": "x", "n": 101}, "n")],
+)  # fmt: skip
+def test_a_search_for_nothing_or_too_much_names_the_field(api, content, field):
+    answer = api.ask("POST", "/v1/search", content)
+    assert answer.status == 422
+    assert [one["field"] for one in answer.json()["fields"]] == [field]
+
+
 def test_privacy_and_export_answer(api):
     write(api, {"kind": "search", "text": "old trains", "time_seconds": 5})
     assert api.ask("GET", "/v1/privacy").json() == {"user": {"epsilon": 1.5}}
@@ -196,6 +216,7 @@ def test_without_a_release_everything_but_ranking_works(api, ranking):
     assert write(api, {"kind": "click", "item": "kitchen-0"}) == [1]
     for method, target, content in [
         ("GET", "/v1/recommendations", b""),
+        ("POST", "/v1/search", {"text": "a rose"}),
         ("GET", "/v1/interests", b""),
         ("GET", "/v1/items/a/explanation", b""),
         ("POST", "/v1/interests/a", {"action": "mute"}),
@@ -227,6 +248,7 @@ def test_the_openapi_document_lists_the_contract_and_is_public(api):
         ("POST", "/v1/events"),
         ("DELETE", "/v1/events"),
         ("GET", "/v1/recommendations"),
+        ("POST", "/v1/search"),
         ("POST", "/v1/feedback"),
         ("GET", "/v1/items/{item}/explanation"),
         ("GET", "/v1/interests"),

@@ -14,6 +14,7 @@ GUARDED = [
     ("POST", "/v1/events"),
     ("DELETE", "/v1/events"),
     ("GET", "/v1/recommendations"),
+    ("POST", "/v1/search"),
     ("POST", "/v1/feedback"),
     ("GET", "/v1/items/a/explanation"),
     ("GET", "/v1/interests"),
