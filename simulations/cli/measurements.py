@@ -35,10 +35,12 @@ COMPARISONS = {
     "adapters": "heads only, adapter only and both: quality, its interval, and what a device pays",
     "ablations": "what each part of the model, and of what a device makes of its log, is worth",
     "changes": "people whose interests change or go by the hour (demo only)",
+    "clicks": "chances of a click: AUC, log loss and calibration on shown lists (--data adverts or mind:DIR)",
     "cold-start": "items and people that no training saw: new items beside warm ones, the first events of new people",
     "interests": "whether devices find their people's hidden interests, and concepts the hidden subtopics (demo only)",
     "neighbours": "whether the encoder reads the texts: of ten items the nearest by text, of all how often it is alike",
     "privacy": "how much of the quality without a promise is kept at each --epsilon, over --seeds",
+    "repeats": "where people choose what they know: the next choice among all items, met ones too (--data music)",
     "recipe": "the recipe at --epsilon, beside --tries settings drawn at random, the best by the validation part",
 }
 

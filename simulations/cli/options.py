@@ -16,8 +16,8 @@ PROGRAM = "hushrec-simulate"
 app = command_group("Whole federations on one machine, and every figure claimed about them.")
 
 SPECS = (
-    "demo, demo-zh (Chinese), pictures, movielens:DIR, mind:DIR, amazon:DIR, amazon-2023:DIR, goodreads:DIR, "
-    "lastfm:DIR, steam:DIR, yelp:DIR, recbole:DIR or events:DIR."
+    "demo, demo-zh (Chinese), music, adverts, pictures, movielens:DIR, mind:DIR, amazon:DIR, amazon-2023:DIR, "
+    "goodreads:DIR, lastfm:DIR, steam:DIR, yelp:DIR, recbole:DIR or events:DIR."
 )
 Data = Annotated[str, typer.Option(metavar="SPEC", help=SPECS)]
 Federation = Annotated[

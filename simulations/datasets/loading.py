@@ -11,19 +11,21 @@ from urllib.parse import parse_qsl
 from shared.arguments import whole_number
 from shared.errors import Misconfigured
 from shared.records import plain_name
+from simulations.datasets.adverts import make_adverts
 from simulations.datasets.amazon import load_amazon
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.demo import PEOPLE, make_chinese_demo, make_demo
 from simulations.datasets.events import load_events
 from simulations.datasets.mind import load_mind
 from simulations.datasets.movielens import load_movielens
+from simulations.datasets.music import make_music
 from simulations.datasets.pictures import make_pictures
 from simulations.datasets.published import load_published
 from simulations.datasets.published_layouts import PUBLISHED_LAYOUTS
 from simulations.datasets.recbole import load_recbole
 
 _EXPECTED = (
-    "demo, demo-zh, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR, "
+    "demo, demo-zh, music, adverts, pictures, movielens:DIR, mind:DIR, mind:DIR?language=zh, amazon:DIR, "
     f"{', '.join(f'{name}:DIR' for name in PUBLISHED_LAYOUTS)}, recbole:DIR or events:DIR (or demo?people=2000 for a "
     "larger world)"
 )
@@ -48,6 +50,8 @@ _SIGNS = {
 _MAKERS: dict[str, Callable[[int, int], Dataset]] = {
     "demo": make_demo,
     "demo-zh": make_chinese_demo,
+    "adverts": make_adverts,
+    "music": make_music,
     "pictures": make_pictures,
 }
 
@@ -99,10 +103,10 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
     """Load or make the data set that `data` names.
 
     Args:
-        data: `demo`, `demo-zh` or `pictures`, worlds of 300 people or as many as `demo?people=2000` says; or a layout
-            and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`, `recbole:DIR`, `events:DIR` or one of `PUBLISHED_LAYOUTS`;
-            `mind:DIR?language=zh` reads the Mandarin titles. A `Path` of a directory is read by the layout that its
-            files show.
+        data: a made world of 300 people (`demo`, `demo-zh`, `music`, `adverts`, `pictures`), or of as many as
+            `demo?people=2000` says; or a layout and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`,
+            `recbole:DIR`, `events:DIR` or one of `PUBLISHED_LAYOUTS`; `mind:DIR?language=zh` reads the Mandarin titles. A
+            `Path` of a directory is read by the layout that its files show.
         seed: the world that is made; files are read the same for every seed.
 
     Raises:

@@ -174,6 +174,17 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 ),
             ),
         ),
+        "music": Experiment(
+            "people who hear tracks again: the next play among all tracks, met ones too, three seeds",
+            "minutes",
+            tuple(Command("compare", "repeats", "music", seed=seed) for seed in SEEDS),
+        ),
+        "adverts": Experiment(
+            "chances of a click on shown lists: AUC, log loss and calibration, three seeds",
+            "minutes",
+            tuple(Command("compare", "clicks", "adverts", seed=seed) for seed in SEEDS),
+        ),
+        "clicks-mind": Experiment("chances of a click on MIND's shown lists", "an hour", _compare("clicks", _NEWS)),
         "neighbours": Experiment(
             "the nearest neighbours of the demo's items by their texts",
             "seconds",

@@ -8,6 +8,7 @@ PROTOCOLS = {
     "sampled": "sampled: the item among 99 others",
     "full": "full: the item among all that the person has not met",
     "impressions": "shown lists: the candidates as they were shown",
+    "repeats": "repeats: the next choice among all items, met ones too",
 }
 OTHER = "figures"
 ALL_SEEDS = "all"  # in place of a seed: a figure of all of them together

@@ -16,12 +16,14 @@ from simulations.options import Engine
 from simulations.report import Progress
 from simulations.studies.ablations import measure_ablations
 from simulations.studies.baseline_comparison import measure_baselines
+from simulations.studies.clicks import measure_clicks
 from simulations.studies.cold_start import measure_cold_start
 from simulations.studies.drift import measure_changes
 from simulations.studies.paired import measure_of
 from simulations.studies.privacy_cost import measure_privacy_cost
 from simulations.studies.recipe_trials import measure_recipe
 from simulations.studies.recovery import measure_recovered
+from simulations.studies.repeats import measure_repeats
 from simulations.studies.study_runs import StudyRuns
 from simulations.studies.title_neighbours import measure_neighbours
 
@@ -115,9 +117,11 @@ _COMPARISONS: dict[str, Callable[[StudyRuns], list[dict[str, Any]]]] = {
     "adapters": _adapters,
     "ablations": measure_ablations,
     "changes": measure_changes,
+    "clicks": measure_clicks,
     "cold-start": measure_cold_start,
     "interests": measure_recovered,
     "neighbours": measure_neighbours,
+    "repeats": measure_repeats,
 }
 
 

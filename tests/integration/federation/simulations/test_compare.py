@@ -1,11 +1,13 @@
 """Comparisons: every model answers the same questions, and the rows say what sets the models apart."""
 
+import json
 import math
 from pathlib import Path
 
 import optuna
 import pytest
 
+from shared.errors import Misconfigured
 from shared.model import Encoder
 from simulations.datasets import load
 from simulations.evaluation import World
@@ -13,6 +15,7 @@ from simulations.report import Progress
 from simulations.studies import run_sweep
 from simulations.studies.compare import run_comparison
 from simulations.studies.study_runs import StudyRuns
+from tests.support.tiny import catalogue
 
 FIGURES = ("sampled hr@10", "sampled ndcg@10", "full ndcg@10")
 
@@ -101,3 +104,54 @@ def test_a_sweep_trains_for_real_and_leaves_a_study_that_optuna_reads(
     assert [sorted(trial.intermediate_values) for trial in study.trials] == [[0, 1, 2]] * 2
     assert [row["validation"] for row in found["rows"]] == [trial.value for trial in study.trials]
     assert found["spent"] is None
+
+
+def test_repeats_are_asked_for_among_all_items_with_ones_own_plays_beside_the_model(
+    world: Path, federation: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (world / "events.jsonl").read_text().splitlines()]
+    again = [row | {"time_seconds": row["time_seconds"] + 1e6} for row in rows]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows + again))
+    (tmp_path / "items.jsonl").write_text((world / "items.jsonl").read_text())
+    record = run_comparison("repeats", data=f"events:{tmp_path}", federation=federation, rounds=1)
+    models = {row["model"].split(" by ")[0]: row for row in record["rows"]}
+    assert list(models) == ["hushrec", "hushrec and own plays", "own plays", "popularity", "item-knn"]
+    assert models["own plays"]["repeats of a met item"] > models["popularity"]["repeats of a met item"]
+    assert models["own plays"]["repeats of a new item"] is None  # all last choices are of something met
+    assert models["hushrec"]["repeats over hushrec"].startswith("+0.0000")
+
+
+def test_repeats_are_refused_where_nobody_repeats(federation: Path) -> None:
+    with pytest.raises(
+        Misconfigured, match=r"compare repeats: expected people who choose what they know, demo.* music"
+    ):
+        run_comparison("repeats", data="demo?people=20", federation=federation, rounds=1)
+
+
+def test_chances_of_a_click_are_judged_on_other_people_than_they_were_fitted_on(
+    federation: Path, tmp_path: Path
+) -> None:
+    items = list(catalogue())
+    news = "".join(f"{item.id}\tthings\t{item.title}\n" for item in items)
+    (tmp_path / "news_titles.tsv").write_text("news_id\tcategory\ttitle\n" + news)
+    kind = items[0].id.partition("-")[0]
+    lists = [
+        f"{row}\tU{row % 20}\t11/{day}/2019 {1 + row % 11}:00:00 AM\t{items[row % 9].id} {items[(row + 1) % 9].id}\t"
+        + " ".join(f"{item.id}-{int(item.id.startswith(kind))}" for item in items[row % 5 :: 4])
+        for day in (11, 12, 13)
+        for row in range(40)
+    ]
+    (tmp_path / "behaviors.tsv").write_text("\n".join(lists) + "\n")
+    record = run_comparison("clicks", data=f"mind:{tmp_path}", federation=federation, rounds=1)
+    rows = {row["model"]: row for row in record["rows"]}
+    assert list(rows) == ["hushrec", "frozen texts", "popularity", "the same chance for every offer"]
+    same = rows["the same chance for every offer"]
+    assert same["impressions auc of all offers"] == 0.5
+    assert len({row["offers"] for row in rows.values()}) == 1
+    assert rows["popularity"]["impressions auc of all offers"] > 0.9  # only one kind is ever clicked
+    assert rows["popularity"]["impressions log loss"] < same["impressions log loss"]
+
+
+def test_chances_of_a_click_need_lists_that_were_shown(world: Path, federation: Path) -> None:
+    with pytest.raises(Misconfigured, match="compare clicks: expected data with lists that were shown"):
+        run_comparison("clicks", data=f"events:{world}", federation=federation, rounds=1)
