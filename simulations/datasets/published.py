@@ -7,7 +7,7 @@ catalogue and counted, as most of these publish millions of them.
 import ast
 import html
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,7 +20,7 @@ from shared.records import identity, plain_name
 from simulations.datasets.dataset import Dataset
 from simulations.datasets.logbook import EventCollector, unique_items
 from simulations.datasets.published_layouts import PUBLISHED_LAYOUTS, EventFiles, ItemFiles, TimeForm
-from simulations.datasets.rows import finite, lines, objects, read_table
+from simulations.datasets.rows import finite, lines, objects, read_table, with_names
 from simulations.datasets.tally import LoadCounter
 
 _GOODREADS = "%a %b %d %H:%M:%S %z %Y"  # Fri Apr 21 08:36:52 -0700 2017
@@ -84,15 +84,15 @@ def _named(folder: Path, patterns: tuple[str, ...], title: str) -> list[Path]:
 def _rows(path: Path, files: EventFiles | ItemFiles, tally: LoadCounter) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Rows as objects, whatever form they have; each is counted as read."""
     if files.form == "objects":
-        yield from objects(path, tally)
+        yield from objects(path, tally, files.names_read)
     elif files.form == "literals":
-        yield from _literals(path, tally)
+        yield from _literals(path, tally, files.names_read)
     elif isinstance(files, EventFiles):
         for line, cells in read_table(path, tally, separator="\t", columns=len(files.columns)):
             yield line, dict(zip(files.columns, cells, strict=True))
 
 
-def _literals(path: Path, tally: LoadCounter) -> Iterator[tuple[int, dict[str, Any]]]:
+def _literals(path: Path, tally: LoadCounter, names: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Objects as Python prints them, one a line: {u'id': u'761140'}. Nothing of them is run."""
     for line, text in lines(path):
         tally.read += 1
@@ -108,7 +108,7 @@ def _literals(path: Path, tally: LoadCounter) -> Iterator[tuple[int, dict[str, A
                 f"{path}:{line}: expected one whole object as Python prints it, got something else or a cut line; "
                 "fetch the file again"
             )
-        yield line, record
+        yield line, with_names(record, names)
 
 
 def _items_met(paths: list[Path], files: EventFiles) -> dict[str, str]:

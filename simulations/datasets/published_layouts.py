@@ -43,6 +43,11 @@ class EventFiles:
     item_titles: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
+    @property
+    def names_read(self) -> tuple[str, ...]:
+        """All columns that are read."""
+        return (self.person, self.item, self.time, *self.text, *([self.value] if self.value else []))
+
 
 @dataclass(frozen=True, slots=True)
 class ItemFiles:
@@ -62,6 +67,11 @@ class ItemFiles:
     titles: tuple[str, ...]
     categories: str = ""
     text: tuple[str, ...] = ()
+
+    @property
+    def names_read(self) -> tuple[str, ...]:
+        """All columns that are read."""
+        return (self.item, *self.titles, *([self.categories] if self.categories else []), *self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,6 @@ def objects(path: Path, tally: LoadCounter, names: Sequence[str] = ()) -> Iterat
     Raises:
         Corrupt: a line is not a whole JSON object.
     """
-    folded, needed = Header(names), frozenset(names)
     for number, line in lines(path):
         tally.read += 1
         if not line.strip():
@@ -225,9 +224,18 @@ def objects(path: Path, tally: LoadCounter, names: Sequence[str] = ()) -> Iterat
             record = None
         if not isinstance(record, dict):
             raise Corrupt(f"{path}:{number}: expected one whole JSON object, got something else or a cut line")
-        if not record.keys() >= needed:
-            record = {folded.known(name) or name: value for name, value in record.items()}
-        yield number, record
+        yield number, with_names(record, names)
+
+
+def with_names(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The record, its names written as in `names` where they differ by capitals and blanks alone.
+
+    A record that has the first of them as it stands is taken to have them all so.
+    """
+    if not names or names[0] in record:
+        return record
+    known = Header(names)
+    return {known.known(name) or name: value for name, value in record.items()}
 
 
 def event_time(text: object, path: Path, line: int, what: str) -> float:

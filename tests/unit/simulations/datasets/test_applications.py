@@ -1,5 +1,7 @@
 """The made worlds of applications: the contract of every data set, and what sets each apart."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,15 @@ from simulations.evaluation import split
 from tests.unit.simulations.datasets.test_loader_contract import DatasetContract
 
 
+@cache
+def made(spec: str) -> Dataset:
+    return load(spec)
+
+
 class TestMusic(DatasetContract):
     @pytest.fixture
     def dataset(self) -> Dataset:
-        return load("music?people=60")
+        return made("music?people=60")
 
     def test_four_plays_in_ten_are_of_a_track_met_before(self, dataset: Dataset) -> None:
         assert split(dataset, 0).repeats == pytest.approx(0.4, abs=0.04)
@@ -29,7 +36,7 @@ class TestMusic(DatasetContract):
 class TestAdverts(DatasetContract):
     @pytest.fixture
     def dataset(self) -> Dataset:
-        return load("adverts?people=60")
+        return made("adverts?people=60")
 
     def test_each_list_of_the_test_has_six_offers_some_clicked_and_some_not(self, dataset: Dataset) -> None:
         assert len(dataset.impressions) > 50

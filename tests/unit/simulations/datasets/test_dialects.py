@@ -81,10 +81,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Objects:
-    """JSON lines. `kinds` as of a table, by name."""
+    """JSON lines, or objects as Python prints them. `kinds` as of a table, by name; x stays as it is."""
 
     kinds: Mapping[str, str]
     rows: Sequence[Mapping[str, Any]]
+    literal: bool = False
 
     def write(self, form: Form, rows: Sequence[Mapping[str, Any]]) -> str:
         def value(name: str, held: Any) -> Any:
@@ -104,7 +105,7 @@ class Objects:
             if form.shuffled:
                 random.Random(3).shuffle(names)
             record = {form.header(name): value(name, row[name]) for name in names}
-            written.append(json.dumps(record, ensure_ascii=False) + form.end)
+            written.append((repr(record) if self.literal else json.dumps(record, ensure_ascii=False)) + form.end)
         return "".join(written)
 
 
@@ -271,6 +272,83 @@ WORLDS = {
         },
         "events.jsonl",
         True,
+    ),
+}  # fmt: skip
+REVIEW_2023 = {"user_id": "i", "parent_asin": "i", "timestamp": "x", "rating": "n", "title": "w", "text": "w"}
+SHELVED = {"user_id": "i", "book_id": "i", "date_added": "w", "rating": "n"}
+PLAYED = {"username": "i", "product_id": "i", "date": "w", "text": "w"}
+VISITED = {"user_id": "i", "business_id": "i", "date": "w", "stars": "n", "text": "w"}
+
+
+def _objects(kinds: Mapping[str, str], *rows: Sequence[Any], literal: bool = False) -> Objects:
+    return Objects(kinds, [dict(zip(kinds, row, strict=True)) for row in rows], literal)
+
+
+WORLDS |= {
+    "amazon-2023": World(
+        "amazon-2023",
+        {
+            "Cups.jsonl": _objects(
+                REVIEW_2023, ("A", "i2", 1588687728000, 4, "A Café thing", "Nice."),
+                ("A", "i1", 1588615855000, 5, "Pot", "It holds."), ("B", "i1", 1589665266000, 2, "No", "Too small."),
+            ),
+            "meta_Cups.jsonl": _objects(
+                {"parent_asin": "i", "title": "w", "categories": "x"},
+                ("i1", "Café pot", ["Kitchen"]), ("i2", "Cup", []),
+            ),
+        },
+        "Cups.jsonl",
+    ),
+    "goodreads": World(
+        "goodreads",
+        {
+            "goodreads_interactions.json": _objects(
+                SHELVED, ("A", "11", "Fri Apr 21 08:36:52 -0700 2017", 5),
+                ("A", "12", "Sat Dec 10 08:36:52 -0800 2011", 0), ("B", "11", "Tue Dec 04 09:00:03 -0800 2012", 3),
+            ),
+            "goodreads_books.json": _objects({"book_id": "i", "title": "w"}, ("11", "Café poems"), ("12", "Odes")),
+        },
+        "goodreads_interactions.json",
+    ),
+    "lastfm": World(
+        "lastfm",
+        {
+            "userid-timestamp-artid-artname-traid-traname.tsv": Table(
+                ("userid", "timestamp", "artid", "artname", "traid", "traname"), "iwwwiw",
+                [("u1", "2009-04-08T01:57:47Z", "m1", "The Dogs", "t1", "Fall, again"),
+                 ("u1", "2009-04-08T01:53:56Z", "m1", "The Dogs", "t2", "Wait"),
+                 ("u2", "2009-04-09T01:53:56Z", "m2", "Café Tacvba", "t3", "Ingrata")], "\t", False,
+            )
+        },
+        "userid-timestamp-artid-artname-traid-traname.tsv",
+    ),
+    "steam": World(
+        "steam",
+        {
+            "steam_reviews.json": _objects(
+                PLAYED, ("ann", "20", "2017-12-24", "It's \"fun\""), ("ann", "10", "2017-12-17", "Good."),
+                ("bob", "10", "2017-12-18", "Café!"), literal=True,
+            ),
+            "steam_games.json": _objects(
+                {"id": "i", "title": "w", "genres": "x"},
+                ("10", "Café Tycoon", ["Indie"]), ("20", "Chess", []), literal=True,
+            ),
+        },
+        "steam_reviews.json",
+    ),
+    "yelp": World(
+        "yelp",
+        {
+            "review.json": _objects(
+                VISITED, ("A", "g", "2016-03-09 10:11:12", 4, "Good."), ("A", "h", "2016-03-08", 5, "Café!"),
+                ("B", "g", "2016-03-09 10:11:12", 1, "No."),
+            ),
+            "business.json": _objects(
+                {"business_id": "i", "name": "w", "categories": "w"},
+                ("g", "Café Garaje", "Mexican, Burgers"), ("h", "Taco", ""),
+            ),
+        },
+        "review.json",
     ),
 }  # fmt: skip
 WORLDS["events-jsonl"] = replace(

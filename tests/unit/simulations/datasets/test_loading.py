@@ -11,7 +11,7 @@ from simulations.datasets.tally import LoadCounter
 
 @pytest.mark.parametrize("spec", ["", "demos", "demo:", "netflix:/tmp", "movielens", "movielens:"])
 def test_an_unknown_specification_names_the_known_ones(spec: str) -> None:
-    with pytest.raises(Misconfigured, match="demo, demo-zh, pictures, movielens:DIR, mind:DIR"):
+    with pytest.raises(Misconfigured, match="demo, demo-zh, music, adverts, pictures, movielens:DIR, mind:DIR"):
         load(spec)
 
 
