@@ -45,9 +45,25 @@ COMPARISONS = {
 }
 
 
+# Kinds of data without which these have nothing to ask; any of one's own may have it too, for those who name them.
+_DATA_OF = {
+    "changes": ("demo", "demo-zh"),
+    "clicks": ("adverts", "mind"),
+    "interests": ("demo", "demo-zh"),
+    "repeats": ("music", "lastfm"),
+}
+
+
+def fits(name: str, data: str) -> bool:
+    """Whether a comparison is among those that are made of this data when none is named."""
+    return name not in _DATA_OF or re.split("[:?]", data, maxsplit=1)[0] in _DATA_OF[name]
+
+
 @app.command()
 def compare(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All of them when left out.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="All that fit the data when left out.")
+    ] = None,
     data: Data = "demo",
     federation: Federation = None,
     settings: Settings = None,
@@ -74,7 +90,9 @@ def compare(
             return print_names(COMPARISONS, as_json)
         numbers = [name for name in names or () if epsilon and re.fullmatch(r"[0-9]+(\.[0-9]*)?", name)]
         epsilons = (*(epsilon or (8.0,)), *map(float, numbers))
-        chosen = chosen_names([name for name in names or () if name not in numbers], COMPARISONS)
+        fitting = {name: said for name, said in COMPARISONS.items() if fits(name, data)}
+        named = [name for name in names or () if name not in numbers]
+        chosen = chosen_names(named, COMPARISONS if named else fitting)
         refuse_missing_data(data)
         from simulations.report import Progress
         from simulations.studies import run_comparison as measure

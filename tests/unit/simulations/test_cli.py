@@ -204,6 +204,21 @@ def test_a_wrong_option_is_status_two(simulated: list[dict[str, Any]], options: 
     assert simulated == []
 
 
+@pytest.mark.parametrize(
+    ("data", "left_out"),
+    [("demo?people=60", {"clicks", "repeats"}), ("music", {"changes", "clicks", "interests"}),
+     ("adverts", {"changes", "interests", "repeats"})],
+)  # fmt: skip
+def test_compare_without_a_name_makes_those_that_the_data_can_answer(
+    monkeypatch: pytest.MonkeyPatch, data: str, left_out: set[str]
+) -> None:
+    made: list[str] = []
+    _stand_in(monkeypatch, "simulations.studies", run_comparison=lambda name, **_: made.append(name) or {"rows": []})
+    known = json.loads(call("compare", "--list", "--json").stdout).keys()
+    assert call("compare", "--data", data).exit_code == 0
+    assert set(made) == known - left_out
+
+
 def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, dict[str, Any]]] = []
 
@@ -213,8 +228,8 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
 
     _stand_in(monkeypatch, "simulations.studies", run_comparison=compare)
     assert json.loads(call("compare", "--list", "--json").stdout).keys() == {
-        "ablations", "adapters", "baselines", "changes", "cold-start", "interests", "neighbours", "privacy",
-        "recipe",
+        "ablations", "adapters", "baselines", "changes", "clicks", "cold-start", "interests", "neighbours", "privacy",
+        "recipe", "repeats",
     }  # fmt: skip
     answer = call("compare", "adapters", "--data", "demo", "--seed", "4", "--json")
     assert json.loads(answer.stdout) == {
@@ -231,8 +246,8 @@ def test_compare_lists_its_names_and_measures_the_ones_asked_for(monkeypatch: py
     unknown = call("compare", "adaptors")
     assert unknown.exit_code == 2
     assert (
-        "expected some of baselines, adapters, ablations, changes, cold-start, interests, neighbours, privacy, recipe, "
-        "got adaptors" in unknown.stderr
+        "expected some of baselines, adapters, ablations, changes, clicks, cold-start, interests, neighbours, privacy, "
+        "repeats, recipe, got adaptors" in unknown.stderr
     )
 
 
