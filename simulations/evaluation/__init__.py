@@ -1,5 +1,6 @@
 """Leave-one-out evaluation: the split, sampled and full metrics, and the scorers that are measured."""
 
+from simulations.evaluation.choices import choices_of
 from simulations.evaluation.concept_scorer import ConceptScorer
 from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample_people
 from simulations.evaluation.evaluate import Evaluation, Figures, Scorer, evaluate
@@ -9,5 +10,5 @@ from simulations.evaluation.world import World
 
 __all__ = [
     "PER_PERSON", "ConceptScorer", "DeviceScorer", "Evaluation", "Figures", "Questions", "Scorer", "Split", "World",
-    "breadth", "evaluate", "item_places", "sample_people", "split", "write_per_person",
+    "breadth", "choices_of", "evaluate", "item_places", "sample_people", "split", "write_per_person",
 ]  # fmt: skip

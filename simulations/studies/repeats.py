@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from shared.errors import Misconfigured
 from shared.metrics import bootstrap_interval, rank_result
 from simulations.baselines import ItemKnn, Popularity
-from simulations.evaluation import Scorer, World
-from simulations.evaluation.choices import choices_of
+from simulations.evaluation import Scorer, World, choices_of
 from simulations.people import Rows
 from simulations.studies.study_runs import StudyRuns
 
