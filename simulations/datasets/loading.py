@@ -105,8 +105,8 @@ def load(data: str | PathLike[str], seed: int = 0) -> Dataset:
     Args:
         data: a made world of 300 people (`demo`, `demo-zh`, `music`, `adverts`, `pictures`), or of as many as
             `demo?people=2000` says; or a layout and a directory: `movielens:DIR`, `mind:DIR`, `amazon:DIR`,
-            `recbole:DIR`, `events:DIR` or one of `PUBLISHED_LAYOUTS`; `mind:DIR?language=zh` reads the Mandarin titles. A
-            `Path` of a directory is read by the layout that its files show.
+            `recbole:DIR`, `events:DIR` or one of `PUBLISHED_LAYOUTS`; `mind:DIR?language=zh` reads the Mandarin
+            titles. A `Path` of a directory is read by the layout that its files show.
         seed: the world that is made; files are read the same for every seed.
 
     Raises:
