@@ -4,17 +4,10 @@ from shared.catalogue import Catalogue
 from shared.federation import FederationFile
 from simulations.engine import Trained
 from simulations.evaluation import World
-
-_HOW_ADDED = {
-    "checked": "The first sum of each task was masked end to end (FEDREC-SA/1) with every device that was asked, and "
-    "equalled the sum of what they had masked, word for word; later ones added the same noised words without masks.",
-    "secure": "Summands were masked end to end (FEDREC-SA/1): the server could read their sums, and nothing less.",
-    "ideal": "Summands were added without masks, as a study of the secure sum, which gives the same figures.",
-    "plain": "Aggregation is the plain sum: the server sees each device's summand.",
-}
+from simulations.report import Note
 
 
-def notes_on(world: World, trained: Trained, first_only: bool) -> list[str]:
+def notes_on(world: World, trained: Trained, first_only: bool) -> list[Note]:
     """How sums were added, who had no device, how training ended, and what is odd about the data.
 
     Args:
@@ -24,46 +17,37 @@ def notes_on(world: World, trained: Trained, first_only: bool) -> list[str]:
     """
     settings = trained.release.federation
     notes = [
-        _HOW_ADDED["checked" if first_only else settings.sum.mode],
-        f"{int(world.strangers.sum())} people have no device in the federation; cold_start.users is measured on them.",
-        *trained.uncomputed,
+        Note(f"added_{'checked' if first_only else settings.sum.mode}"),
+        Note("strangers", {"people": int(world.strangers.sum())}),
+        *map(Note.told, trained.uncomputed),
     ]
     done = max((report.number for report in trained.reports if report.task == "update"), default=0)
-    if done < settings.training.rounds:
-        notes.append(
-            f"Training ended after round {done} of {settings.training.rounds}: {settings.evaluation.patience} "
-            "evaluations in a row were clearly worse than the best before, which is what is released."
-        )
+    planned, patience = settings.training.rounds, settings.evaluation.patience
+    if done < planned:
+        notes.append(Note("ended", {"done": done, "planned": planned, "patience": patience}))
     notes += _data_notes(world) + unread_features(world.dataset.catalogue, settings)
     skipped = sum(report.skipped for report in trained.reports)
     if skipped:
-        notes.append(f"{skipped} rounds were skipped because too few devices answered.")
+        notes.append(Note("skipped", {"rounds": skipped}))
     if settings.privacy.level == "event":
-        notes.append(
-            "Item counts do not leave a device without user-level privacy: the popularity prior is flat in this run."
-        )
+        notes.append(Note("flat"))
     return notes
 
 
-def _data_notes(world: World) -> list[str]:
+def _data_notes(world: World) -> list[Note]:
     """What a reader must know of the data as it was read."""
-    notes = list(world.dataset.report.notes)
+    notes = [*map(Note.told, world.dataset.report.notes)]
     if world.split.repeats:
-        notes.append(
-            f"{world.split.repeats:.1%} of all choices are of an item met before. Devices offer nothing that was met, "
-            "so the last choices of new items are asked for; what follows them is neither learnt from nor asked."
-        )
+        notes.append(Note("repeats", {"share": f"{world.split.repeats:.1%}"}))
     if not world.dataset.dated:
-        notes.append("Times are positions in a sequence: no rule in seconds (bursts, slips, sessions) applies.")
+        notes.append(Note("positions"))
     return notes
 
 
-def unread_features(catalogue: Catalogue, federation: FederationFile) -> list[str]:
+def unread_features(catalogue: Catalogue, federation: FederationFile) -> list[Note]:
     """A sentence where items have features that the federation does not read, with what has it read them."""
     unread = {name: block.width for name, block in catalogue.features.items() if name not in federation.model.blocks}
     if not unread:
         return []
     widths = ", ".join(f"{name}={width}" for name, width in {**federation.model.blocks, **unread}.items())
-    return [
-        f"Items have features that are not read: {', '.join(unread)}; --set 'model.features={{{widths}}}' reads them."
-    ]
+    return [Note("unread", {"names": ", ".join(unread), "widths": widths})]

@@ -4,46 +4,26 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
-from client import Recommender
 from shared.arguments import PathArgument, path_or_none
 from shared.federation import FederationFile, write_toml
-from shared.metrics import bootstrap_interval
-from shared.model import build_model
-from shared.recipe import plan_groups
-from shared.release import model_of
-from shared.tasks import TASK_ROWS
 from simulations.accelerator import find_accelerator
 from simulations.arguments import check_arguments
 from simulations.datasets import Dataset, load, spec_of
-from simulations.engine import Prior, RunFolder, Trained, train_federation
-from simulations.evaluation import (
-    PER_PERSON,
-    DeviceScorer,
-    Evaluation,
-    World,
-    breadth,
-    evaluate,
-    sample_people,
-    write_per_person,
-)
-from simulations.notes import notes_on
-from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Engine, Privacy, Which
+from simulations.engine import Prior, RunFolder, train_federation
+from simulations.evaluation import PER_PERSON, Evaluation, World, evaluate, write_per_person
+from simulations.machine import machine_facts
+from simulations.measuring import beside_openly, measure_run
+from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Engine, Language, Privacy, Which
 from simulations.processors import processors
-from simulations.report import ExamplePerson, Progress, RunResult, describe_people, write_report
+from simulations.report import Progress, RunResult, write_report
 from simulations.settings import facts_of, resolve
-from simulations.studies import cold_start_curve, measure_baselines
 from simulations.tracking import Tracking
 
-_EXAMPLES = 3
-_ON_DEVICE = 500  # people at most
-_EXAMPLE_EVENTS = 5
 _WORTH_A_PROCESS, _WORTH_ONE_MASKED = 1500, 400  # devices; each process takes half a gigabyte
 
 
@@ -67,6 +47,7 @@ def simulate(
     concept_graph: PathArgument | None = None,
     concept_names: PathArgument | None = None,
     track: Sequence[str] = (),
+    language: Language | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run one whole federation and measure it.
@@ -95,6 +76,7 @@ def simulate(
         concept_graph: JSON of concepts known beforehand, see `shared.model.ConceptGraph`.
         concept_names: JSON of {number or name of a concept: new name}.
         track: tensorboard, mlflow, wandb: what keeps track of the rounds while they go on, in `tracking` of `out`.
+        language: of the report: en, or zh (Chinese). Left out, that of the data where it is known, else English.
         progress: where stages are shown.
 
     Raises:
@@ -124,7 +106,7 @@ def simulate(
                 engine=engine, processes=processes, device=device, privacy=privacy, aggregation=aggregation, seed=seed,
                 out=Path(place) / "run",
                 compare=compare, baselines=baselines, concept_graph=concept_graph, concept_names=concept_names,
-                progress=progress,
+                track=track, language=language, progress=progress,
             )  # fmt: skip
             return replace(result, out=None)
     started = time.perf_counter()
@@ -147,11 +129,11 @@ def simulate(
         )  # fmt: skip
         with shown.stage("evaluating"):
             evaluation = evaluate(trained.scorer, world.split.test, keep_offered=True)
-        result = _measured(world, trained, evaluation, spec, baselines, seed, shown, first_only)
+        result = measure_run(world, trained, evaluation, spec, baselines, seed, shown, first_only)
         if compare:
             openly = resolve(spec, facts, federation, set, rounds, clients_per_round, "none", "plain")
             without = _without_privacy(world, openly, folder, engine, processes, seed, shown, prior, accelerator)
-            result = replace(result, without_privacy=without)
+            result = beside_openly(result, evaluation, without)
         with shown.stage("writing the report"):
             trained.release.save(folder.release)
             result = replace(
@@ -159,6 +141,8 @@ def simulate(
                 accelerator=accelerator.type,
                 cost={"seconds": time.perf_counter() - started, **result.cost},
                 federation_toml=write_toml(settings),
+                versions=machine_facts(),
+                language=language or _language_of(spec),
                 out=folder.root,
             )
             if trained.untrained is not None:
@@ -184,84 +168,9 @@ def _identity(
     }
 
 
-def _measured(
-    world: World,
-    trained: Trained,
-    evaluation: Evaluation,
-    data: str,
-    baselines: Which,
-    seed: int,
-    progress: Progress,
-    first_only: bool,
-) -> RunResult:
-    """Every figure of a finished training, of which `evaluation` is what it makes of the test part."""
-    dataset = world.dataset
-    others = measure_baselines(world, trained, baselines, progress)
-    recommender = Recommender(trained.release, model_of(trained.release))
-    with progress.stage("ranking as devices do"):
-        device = _on_device(world, trained, recommender, seed)
-    with progress.stage("finding examples"):
-        examples = _examples(world, trained, recommender, seed)
-    updates = [report for report in trained.reports if report.task == "update"]
-    answered = sum(report.answered for report in updates)
-    figures = evaluation.figures()
-    if trained.untrained is None:
-        raise RuntimeError("run: expected what the untrained model makes of the test, got none")
-    return RunResult(
-        data=data,
-        users=len(dataset.people),
-        items=len(dataset.catalogue),
-        events=world.events,
-        rounds=len(updates),
-        dimension=len(trained.release.vector),
-        metrics={part: figures[part] for part in ("sampled", "full")},
-        baselines=others,
-        cold_start=_cold_start(world, evaluation),
-        privacy={"user": trained.spent.user, "event": trained.spent.event},
-        cost={
-            "client_milliseconds": trained.mean_milliseconds(),
-            "upload_bytes_per_client": sum(report.upload_bytes for report in updates) / max(answered, 1),
-        },
-        seed=seed,
-        untrained=trained.untrained.figures(),
-        learnt=_learnt(evaluation, trained.untrained),
-        moved=_moved(trained),
-        plan=_plan(world, trained),
-        top_k=evaluation.top_k(),
-        masked_rounds=_masked_rounds(trained, first_only),
-        impressions=figures.get("impressions"),
-        curve=trained.curve,
-        device=device,
-        cold_start_curve=cold_start_curve(world, trained),
-        rounds_table=[report.to_row() for report in trained.reports],
-        load_losses=dataset.report.losses,
-        examples=examples,
-        notes=notes_on(world, trained, first_only),
-    )
-
-
-def _learnt(trained: Evaluation, untrained: Evaluation) -> dict[str, dict[str, float]]:
-    """What training brought, question by question, with its paired 95 % bootstrap interval over people."""
-    learnt = {}
-    for way in ("sampled", "full"):
-        gains = trained.values[way]["ndcg@10"] - untrained.values[way]["ndcg@10"]
-        low, high = bootstrap_interval(gains, 0, people=trained.questions.people)
-        learnt[way] = {"ndcg@10": float(gains.mean()), "low": low, "high": high}
-    return learnt
-
-
-def _moved(trained: Trained) -> dict[str, float]:
-    """L2 norm of the change of each group that was trained."""
-    federation, change = trained.release.federation, trained.release.vector - trained.start.vector
-    layout = build_model(federation, light=True).layout
-    return {group: float(np.linalg.norm(layout.extract(change, [group]))) for group in federation.trained_groups}
-
-
-def _plan(world: World, trained: Trained) -> list[dict[str, Any]]:
-    """What was expected of each parameter group before anybody was asked."""
-    width = len(trained.release.whitening.mean)
-    facts = facts_of(world)
-    return [asdict(row) for row in plan_groups(trained.release.federation, facts.people, width, facts.events)]
+def _language_of(spec: str) -> Language:
+    """The language of a data set that says which it is in."""
+    return "zh" if spec.startswith("demo-zh") or spec.endswith("language=zh") else "en"
 
 
 def _processes(devices: int, masked: bool) -> int:
@@ -279,8 +188,8 @@ def _without_privacy(
     shown: Progress,
     prior: Prior,
     accelerator: torch.device,
-) -> dict[str, Any]:
-    """Figures of the same people's model when every device answers in the open, as `RunResult.metrics` has them."""
+) -> Evaluation:
+    """What the same people's model makes of the test when every device answers in the open."""
     place = folder.work / "without-privacy"
     shutil.rmtree(place, ignore_errors=True)  # of a run that was broken off
     with shown.stage("again, without privacy"):
@@ -288,51 +197,4 @@ def _without_privacy(
         trained = train_federation(
             world, settings, run, engine, seed, Progress(), prior, processes=processes, accelerator=accelerator
         )
-        return dict(evaluate(trained.scorer, world.split.test).figures())
-
-
-def _masked_rounds(trained: Trained, first_only: bool) -> int:
-    """How many of the sums were carried out under masks."""
-    federation = trained.release.federation
-    if federation.sum.mode != "secure":
-        return 0
-    return sum(
-        not first_only or report.number == TASK_ROWS[report.task].rounds(federation)[0] for report in trained.reports
-    )
-
-
-def _cold_start(world: World, evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    """Figures of people who never took part, and of wanted items that nobody's training holds."""
-    asked = evaluation.questions
-    unknown = world.split.counts()[asked.targets] == 0
-    subsets = {"users": world.strangers[asked.people], "items": unknown}
-    return {name: {"questions": int(among.sum()), **evaluation.figures(among)} for name, among in subsets.items()}
-
-
-def _on_device(world: World, trained: Trained, recommender: Recommender, seed: int) -> dict[str, Any] | None:
-    """What some people's own devices would offer, beside the bare model for the same people."""
-    questions = sample_people(world.split.test, _ON_DEVICE, seed)
-    if not len(questions):
-        return None
-    scorer = DeviceScorer(recommender, trained.release.catalogue, world.logs)
-    recommender.read_ahead([event for person in questions.people for event in world.logs[person]])
-    evaluation, bare = evaluate(scorer, questions), evaluate(trained.scorer, questions)
-    figures, beside = evaluation.figures(), bare.figures()
-    named = {f"{way} {name}": (figures[way][name], beside[way][name]) for way in figures for name in figures[way]}
-    return {
-        "people": len(questions),
-        **{name: own for name, (own, _) in named.items()},
-        **{f"bare model, {name}": other for name, (_, other) in named.items() if name.endswith("ndcg@10")},
-        **breadth(scorer, questions, evaluation.values["sampled"]["ndcg@10"], world.split.counts()),
-    }
-
-
-def _examples(world: World, trained: Trained, recommender: Recommender, seed: int) -> list[ExamplePerson]:
-    """A few people with some history, drawn by the seed."""
-    logs = world.logs
-    eligible = [person for person, log in enumerate(logs) if len(log) >= _EXAMPLE_EVENTS]
-    drawn = np.random.default_rng([seed, 7]).permutation(eligible)[:_EXAMPLES]
-    return [
-        describe_people(recommender, trained.release, logs[int(person)], f"Person {number}")
-        for number, person in enumerate(drawn, start=1)
-    ]
+        return evaluate(trained.scorer, world.split.test)

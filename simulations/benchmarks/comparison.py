@@ -1,27 +1,11 @@
 """What a benchmark's figures are beside those of an earlier run: its JSON, kept in a file."""
 
 import json
-import platform
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from shared.errors import Corrupt, Misconfigured
-from simulations.processors import processors
-
-
-def machine_facts() -> dict[str, Any]:
-    """What figures of time depend on besides the code, and when they were taken (UTC)."""
-    return {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processor": _processor(),
-        "cores": processors(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{package: metadata.version(package) for package in ("torch", "numpy", "flwr", "cryptography")},
-    }
 
 
 def read_earlier(path: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -70,11 +54,3 @@ def numbers_of(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
         for place, part in enumerate(value):
             known = next((text for text in part.values() if isinstance(text, str)), str(place)) if part else str(place)
             yield from numbers_of(part, known)
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

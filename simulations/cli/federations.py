@@ -17,6 +17,7 @@ from simulations.cli.options import (
     Clients,
     Engine,
     Federation,
+    Language,
     List,
     Rounds,
     Seed,
@@ -92,6 +93,7 @@ def run(
         typer.Option("--compare", help="Train the same people without privacy too, to show what the promise costs."),
     ] = False,
     track: Track = None,
+    language: Language = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -131,6 +133,7 @@ def run(
                     concept_graph=concept_graph,
                     concept_names=concept_names,
                     track=tuple(track or ()),
+                    language=language,
                     progress=progress,
                 )
         if as_json:
@@ -173,21 +176,34 @@ def plan(
 
 @app.command()
 def report(
-    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder of a finished run.")] = None,
+    directories: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR...", help="Folders of finished runs; several are compared.")
+    ] = None,
+    language: Language = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page that compares; comparison.html when left out.")
+    ] = None,
     list_only: List = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw report.html and curve.png of a finished run again."""
+    """Draw report.html and curve.png of a finished run again; of several runs, one page that compares them."""
     with exit_on_error(PROGRAM, debug):
-        from simulations.report import WRITTEN, redraw
+        from simulations.report import WRITTEN, redraw, write_comparison
 
         if list_only:
             return print_names(WRITTEN, as_json)
-        if directory is None:
+        if not directories:
             raise Misconfigured("report: expected DIR, the folder of a finished run, got none; name the folder")
-        page = redraw(directory)
-        print(json.dumps({"report": str(page), "curve": str(directory / "curve.png")}) if as_json else page)
+        if len(directories) == 1:
+            if out is not None:
+                raise Misconfigured("--out: expected with several runs, got one, whose report lies in its folder")
+            page = redraw(directories[0], language)
+            print(json.dumps({"report": str(page), "curve": str(directories[0] / "curve.png")}) if as_json else page)
+            return
+        compared = out or Path("comparison.html")
+        write_comparison(directories, compared, language)
+        print(json.dumps({"report": str(compared)}) if as_json else compared)
 
 
 @app.command("try")

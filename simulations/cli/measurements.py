@@ -231,7 +231,8 @@ def bench(
             write_history_page(read_history(history), page)
             print(json.dumps({"page": str(page)}) if as_json else page)
             return
-        from simulations.benchmarks import beside, machine_facts, read_earlier
+        from simulations.benchmarks import beside, read_earlier
+        from simulations.machine import machine_facts
         from simulations.report import Progress
 
         earlier, chosen = {} if against is None else read_earlier(against), chosen_names(names, BENCHMARKS)

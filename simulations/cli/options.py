@@ -33,6 +33,10 @@ Engine = Annotated[
     Literal["local", "ray"],
     typer.Option(help="local: processes of this machine. ray: all processors of a Ray cluster; no figure moves."),
 ]
+Language = Annotated[
+    Literal["en", "zh"] | None,
+    typer.Option(help="Of the report: English or Chinese. When left out, that of the data where known, else English."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
 Track = Annotated[
     list[str] | None,

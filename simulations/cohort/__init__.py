@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulations.cohort.shard import COLUMNS, RoundWork, ShardWorker
     from simulations.cohort.shard_pool import ShardPool
     from simulations.cohort.updates import CohortRound, has_closed_form
+    from simulations.cohort.watched import WatchedAnswer, WatchedAnswers, WatchedGrid
     from simulations.cohort.window_columns import WindowColumns, write_windows
 
 __getattr__, __dir__ = lazy_exports(
@@ -32,12 +33,14 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.cohort.shard": ("COLUMNS", "RoundWork", "ShardWorker"),
         "simulations.cohort.shard_pool": ("ShardPool",),
         "simulations.cohort.updates": ("CohortRound", "has_closed_form"),
+        "simulations.cohort.watched": ("WatchedAnswer", "WatchedAnswers", "WatchedGrid"),
         "simulations.cohort.window_columns": ("WindowColumns", "write_windows"),
     },
 )
 
 __all__ = [
     "COLUMNS", "CohortRound", "CohortSum", "FirstMasked", "Helper", "Helpers", "MaskedCohort", "Processes",
-    "RayActors", "RoundWork", "ShardPool", "ShardWorker", "WindowColumns", "draw_windows", "has_closed_form", "indexed",
-    "read_own_words", "round_request", "words_of_counts", "write_own_words", "write_windows",
+    "RayActors", "RoundWork", "ShardPool", "ShardWorker", "WatchedAnswer", "WatchedAnswers", "WatchedGrid",
+    "WindowColumns", "draw_windows", "has_closed_form", "indexed", "read_own_words", "round_request", "words_of_counts",
+    "write_own_words", "write_windows",
 ]  # fmt: skip

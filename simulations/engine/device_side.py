@@ -20,6 +20,7 @@ from simulations.cohort import (
     RoundWork,
     ShardPool,
     ShardWorker,
+    WatchedAnswers,
     round_request,
 )
 from simulations.devices import (
@@ -44,6 +45,7 @@ class DeviceSide:
         aggregator: adds up their answers.
         directory: of the devices.
         pool: of those who work for them.
+        answers: what one of them sent under masks, task by task.
     """
 
     def __init__(
@@ -71,13 +73,14 @@ class DeviceSide:
         """
         self.directory = SimulatedDirectory(seed, devices)
         self.pool = ShardPool(home, seed, helpers, accelerator)
+        self.answers = WatchedAnswers(home / "answers")
         self._settings, self._home, self._seed = settings, home, seed
         self._states, self._devices = states, devices
         self._prepared: dict[int, PreparedContribution] = {}
         self._masks = always
         registry = registry_key(seed).public_key().public_bytes_raw()
         ideal: Aggregator = CohortSum(settings, states, self.pool)
-        masked: Aggregator = MaskedCohort(SecureSum(registry), self.pool, self._prepared)
+        masked: Aggregator = MaskedCohort(SecureSum(registry), self.pool, self._prepared, self.answers)
         self.aggregator = masked if settings.sum.mode == "secure" else ideal
         if mask_first_only:
             first = FirstMasked(settings, states, masked, ideal)

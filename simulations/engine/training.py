@@ -1,10 +1,8 @@
 """The federated training of a simulation: puts the unmodified ServerApp and ClientApp together and watches them."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,14 +11,13 @@ from numpy.typing import NDArray
 from server import Federation, RoundObserver, RoundReport, make_server_app
 from shared.errors import Misconfigured
 from shared.federation import FederationFile
-from shared.files import write_atomically
 from shared.item_statistics import ItemStatistics
-from shared.model import GlobalModel, Layout, Vector, build_model
-from shared.release import Release, candidate_release, first_release, next_release
+from shared.model import Layout, Vector, build_model
+from shared.release import Release, first_release, next_release
 from shared.round_parameters import window_epsilon
 from shared.tasks import TASK_ROWS
 from simulations.accelerator import CPU, encoder_precision
-from simulations.cohort import COLUMNS, Processes, RayActors, write_own_words, write_windows
+from simulations.cohort import COLUMNS, Processes, RayActors, WatchedAnswer, write_own_words, write_windows
 from simulations.devices import (
     DeviceStates,
     Population,
@@ -33,17 +30,14 @@ from simulations.devices import (
 )
 from simulations.engine.device_side import DeviceSide
 from simulations.engine.embedding_cache import read_catalogue
+from simulations.engine.learning_curve import LearningCurve
 from simulations.engine.local_engine import simulated_clock
 from simulations.engine.prior_knowledge import Prior
 from simulations.engine.run_folder import RunFolder
 from simulations.engine.spending import Spending, spending
 from simulations.evaluation import ConceptScorer, Evaluation, Questions, World, evaluate
 from simulations.options import Engine
-from simulations.report import CurvePoint, Progress, Stage, headline
-
-_CURVE_POINTS = 12
-_CURVES = ("hr@10", "ndcg@10", "auc")
-_SHOWN = ("sampled ndcg@10", "impressions auc")
+from simulations.report import CurvePoint, Progress
 
 # Groups that stay as they were only if something is broken.
 _MUST_MOVE = ("dense", "concepts", "transitions", "bias", "adapters")
@@ -64,6 +58,7 @@ class Trained:
         spent: what the device that took part most has spent, at each level that is promised.
         device_milliseconds: one device's own work in a round, measured one by one, by the groups it trains.
         uncomputed: what some devices could not compute, in sentences.
+        answers: what one device sent under masks, one answer to each task; none where nothing was masked.
     """
 
     start: Release
@@ -75,6 +70,7 @@ class Trained:
     device_milliseconds: Mapping[tuple[str, ...], float]
     untrained: Evaluation | None = None
     uncomputed: tuple[str, ...] = ()
+    answers: tuple[WatchedAnswer, ...] = ()
 
     def mean_milliseconds(self, group: str | None = None) -> float:
         """One device's own work in a round, over all rounds of training, or those that train a group; 0 for none."""
@@ -174,7 +170,7 @@ def train_federation(
     with progress.stage("training rounds", total=settings.training.rounds) as stage:
         stage.advance(federation.round_number)
         kept = folder.work / "curve.json"
-        curve = _Curve(world, settings, scorer, model, releases, kept, federation.round_number, stage, on_curve)
+        curve = LearningCurve(world, settings, scorer, model, releases, kept, federation.round_number, stage, on_curve)
         if not folder.resumed:
             curve.add(0)
         server_app = make_server_app(lambda _: federation, [journal, curve, *observers])
@@ -202,10 +198,11 @@ def train_federation(
     scorer.install(release)
     curve.add(number)
     spent = spending(settings, states, federation.reports, mask_first_only)
-    points = sorted([*curve.points, *_federated(federation.reports)], key=lambda point: point.round)
+    points = sorted([*curve.points, *curve.federated(federation.reports)], key=lambda point: point.round)
     return Trained(
-        start, release, scorer, federation.reports, tuple(points), spent, milliseconds, untrained, tuple(told(counted))
-    )
+        start, release, scorer, federation.reports, tuple(points), spent, milliseconds, untrained, tuple(told(counted)),
+        devices.answers.all(),
+    )  # fmt: skip
 
 
 def _check_windows(settings: FederationFile, dimension: int) -> None:
@@ -235,15 +232,6 @@ def check_moved(layout: Layout, start: Vector, federation: Federation) -> None:
         raise RuntimeError(f"training: group {', '.join(still)} took no gradient in any of {len(done)} rounds")
 
 
-def _federated(reports: Sequence[RoundReport]) -> list[CurvePoint]:
-    """The curve as an operator sees it: sums over devices that rank what they kept aside, noise and all."""
-    return [
-        CurvePoint(report.number, {f"federated {name}": report.metrics[name] for name in _CURVES})
-        for report in reports
-        if report.metrics
-    ]
-
-
 @contextmanager
 def one_thread() -> Iterator[None]:
     """A device's work is many small steps: more threads slow it down, and another order of sums changes last digits."""
@@ -253,53 +241,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-class _Curve:
-    """Observer of rounds: validation metrics of a part of the people, now and then."""
-
-    def __init__(
-        self,
-        world: World,
-        settings: FederationFile,
-        scorer: ConceptScorer,
-        model: GlobalModel,
-        releases: Sequence[Release],
-        path: Path,
-        resumed_at: int,
-        stage: Stage,
-        on_curve: Callable[[CurvePoint], None],
-    ) -> None:
-        self._settings, self._scorer, self._model = settings, scorer, model
-        self._on_curve = on_curve
-        self._releases, self._path, self._stage = releases, path, stage
-        self._questions = world.split.validation.of(world.curve_people)
-        self._every = max(1, settings.training.rounds // _CURVE_POINTS)
-        self._detail = ""
-        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        self._points = [CurvePoint.from_json(point) for point in kept if point["round"] <= resumed_at]
-
-    @property
-    def points(self) -> tuple[CurvePoint, ...]:
-        return tuple(self._points)
-
-    def on_round(self, report: RoundReport, vector: Vector) -> None:
-        """See `RoundObserver`."""
-        if report.number % self._every == 0 and report.number < self._settings.training.rounds:
-            release = candidate_release(self._releases[0], self._model, vector.copy())
-            self._scorer.install(replace(release, round_number=report.number))
-            self.add(report.number)
-        self._stage.advance(1 if report.number else 0, self._detail)
-
-    def add(self, number: int) -> None:
-        """Measure what the scorer has installed."""
-        evaluation = evaluate(self._scorer, self._questions)
-        measured = evaluation.figures()
-        figures = {
-            f"{way} {name}": metrics[name] for way, metrics in measured.items() for name in _CURVES if name in metrics
-        }
-        way, _, name = headline(figures).partition(" ")
-        self._points.append(CurvePoint(number, figures, evaluation.interval(way, name)))
-        self._detail = " ".join(f"{name} {value:.3f}" for name, value in figures.items() if name in _SHOWN)
-        write_atomically(self._path, json.dumps([asdict(point) for point in self._points]).encode())
-        self._on_curve(self._points[-1])

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,34 @@ from numpy.typing import NDArray
 from client import Profile, Recommender, RecommendOptions
 from shared.behaviour import Event, EventKind
 from shared.catalogue import Catalogue
-from shared.metrics import by_terciles, coverage, gini, intra_list_diversity, miscalibration, novelty, quality_gap
+from shared.metrics import (
+    bootstrap_interval,
+    by_terciles,
+    coverage,
+    gini,
+    intra_list_diversity,
+    miscalibration,
+    novelty,
+    quality_gap,
+)
 from shared.model import Context
 from simulations.evaluation.split import Questions, item_places
 from simulations.people import Rows
 
 _LIST = 10
+_GROUPS = ("few events", "some events", "many events")
 _EVENTS = 40_000  # read at most, all asked people together
+
+
+class FairnessRow(NamedTuple):
+    """People with about as many events: how many people, their fewest and most events, their mean and its interval."""
+
+    name: str
+    people: int
+    fewest: int
+    most: int
+    mean: float | None
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +125,7 @@ def breadth(
     views = scorer.ranker.views
     lengths = np.array([len(history) for history in questions.histories], np.float64)
     asked = ~np.isnan(quality)
-    groups = by_terciles(lengths, ("few events", "some events", "many events"))
+    groups = by_terciles(lengths, _GROUPS)
     gap = quality_gap(quality[asked], groups[asked])
     concepts = [shares for shares in own if shares is not None]
     return {
@@ -117,3 +139,29 @@ def breadth(
         "gap low": gap.interval[0] if gap.interval else None,
         "gap high": gap.interval[1] if gap.interval else None,
     }
+
+
+def fairness(questions: Questions, quality: NDArray[np.float64]) -> list[FairnessRow]:
+    """How well people with few, some and many events before the question fare; groups as in `breadth`.
+
+    Args:
+        questions: m of them.
+        quality: float64 [m], a figure of each, NaN where it was not asked.
+
+    Returns:
+        A row for each group that there is, fewest events first; mean and interval are None where `quality_gap` does not
+        speak of so few people.
+    """
+    lengths = np.array([len(history) for history in questions.histories], np.float64)
+    asked, groups = ~np.isnan(quality), by_terciles(lengths, _GROUPS)
+    means = quality_gap(quality[asked], groups[asked]).means
+    rows = []
+    for name in _GROUPS:
+        members = asked & (groups == name)
+        if members.any():
+            mean, of = means[name], lengths[members]
+            around = None
+            if mean is not None:
+                around = bootstrap_interval(quality[members], 0, people=questions.people[members])
+            rows.append(FairnessRow(name, int(members.sum()), int(of.min()), int(of.max()), mean, around))
+    return rows

@@ -86,6 +86,11 @@ class Evaluation:
             result["impressions"] = {**means, "gauc": gauc}
         return result
 
+    def among(self, chosen: NDArray[np.bool_]) -> "Evaluation":
+        """What came of some of the questions, bool [m]."""
+        values = {way: {name: of[chosen] for name, of in metrics.items()} for way, metrics in self.values.items()}
+        return Evaluation(self.questions.at(np.flatnonzero(chosen)), values)
+
     @property
     def headline(self) -> float:
         """The one figure settings are chosen by: AUC of shown lists where there are any, else sampled nDCG@10."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from shared.errors import Misconfigured
 from shared.files import write_atomically
-from simulations.benchmarks import machine_facts, numbers_of
+from simulations.benchmarks import numbers_of
+from simulations.machine import machine_facts
 from simulations.experiments.commands import DATA_VARIABLE, Command, check_folder
 from simulations.experiments.frontier import draw_frontier
 from simulations.experiments.published import published_figures

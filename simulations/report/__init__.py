@@ -5,54 +5,45 @@ from typing import TYPE_CHECKING
 from shared.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from simulations.report.archive import WRITTEN, read_result, redraw, write_report
-    from simulations.report.example_people import describe_people
-    from simulations.report.progress import Progress, Stage
-    from simulations.report.result import (
+    from simulations.report.archive import WRITTEN, read_result, redraw, write_comparison, write_report
+    from simulations.report.concept_places import map_concepts
+    from simulations.report.example_people import describe_people, follow_person
+    from simulations.report.notes import Note
+    from simulations.report.parts import (
+        ConceptMap,
+        ConceptPlace,
         CurvePoint,
         ExampleEvent,
         ExamplePerson,
+        ExampleReason,
         ExampleRecommendation,
-        RunResult,
-        headline,
-        plain_values,
+        FairnessGroup,
+        Journey,
     )
+    from simulations.report.progress import Progress, Stage
+    from simulations.report.result import RunResult, headline, plain_values
     from simulations.report.terminal import print_record, print_result
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "simulations.report.archive": ("WRITTEN", "read_result", "redraw", "write_report"),
-        "simulations.report.example_people": ("describe_people",),
-        "simulations.report.progress": ("Progress", "Stage"),
-        "simulations.report.result": (
-            "CurvePoint",
-            "ExampleEvent",
-            "ExamplePerson",
-            "ExampleRecommendation",
-            "RunResult",
-            "headline",
-            "plain_values",
+        "simulations.report.archive": ("WRITTEN", "read_result", "redraw", "write_comparison", "write_report"),
+        "simulations.report.concept_places": ("map_concepts",),
+        "simulations.report.example_people": ("describe_people", "follow_person"),
+        "simulations.report.notes": ("Note",),
+        "simulations.report.parts": (
+            "ConceptMap", "ConceptPlace", "CurvePoint", "ExampleEvent", "ExamplePerson", "ExampleReason",
+            "ExampleRecommendation", "FairnessGroup", "Journey",
         ),
+        "simulations.report.progress": ("Progress", "Stage"),
+        "simulations.report.result": ("RunResult", "headline", "plain_values"),
         "simulations.report.terminal": ("print_record", "print_result"),
     },
-)
+)  # fmt: skip
 
 __all__ = [
-    "WRITTEN",
-    "CurvePoint",
-    "ExampleEvent",
-    "ExamplePerson",
-    "ExampleRecommendation",
-    "Progress",
-    "RunResult",
-    "Stage",
-    "describe_people",
-    "headline",
-    "plain_values",
-    "print_record",
-    "print_result",
-    "read_result",
-    "redraw",
-    "write_report",
+    "WRITTEN", "ConceptMap", "ConceptPlace", "CurvePoint", "ExampleEvent", "ExamplePerson", "ExampleReason",
+    "ExampleRecommendation", "FairnessGroup", "Journey", "Note", "Progress", "RunResult", "Stage", "describe_people",
+    "follow_person", "headline", "map_concepts", "plain_values", "print_record", "print_result", "read_result",
+    "redraw", "write_comparison", "write_report",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,23 @@ from typing import Any
 from shared.errors import Corrupt, Misconfigured
 from shared.files import write_atomically
 from simulations.datasets import SkippedRows
+from simulations.options import Language
+from simulations.report.comparison import render_comparison
 from simulations.report.curve import of_headline, picture
+from simulations.report.notes import Note
 from simulations.report.page import render
-from simulations.report.result import (
-    CurvePoint,
-    ExampleEvent,
-    ExamplePerson,
-    ExampleRecommendation,
-    RunResult,
-    plain_values,
-)
+from simulations.report.parts import ConceptMap, CurvePoint, ExamplePerson, FairnessGroup, Journey
+from simulations.report.result import RunResult, plain_values
 
+_AUDITS = "audits.json"
+_AUDIT_KEYS = {"pass", "control_caught", "statistic", "interval", "bar", "sentence"}
 WRITTEN = {
     "report.html": "the report, one self-contained page",
     "curve.png": "the learning curve",
     "metrics.json": "the figures, as `run --json` prints them",
     "rounds.csv": "one row per round",
     "federation.toml": "the federation file as resolved",
-    "details.json": "curves, example people, unused data and notes, to draw the report again",
+    "details.json": "curves, intervals, example people, concepts, unused data and notes, to draw the report again",
 }
 
 
@@ -43,8 +42,17 @@ def write_report(result: RunResult, directory: Path) -> Path:
         "curve": [asdict(point) for point in result.curve],
         "cold_start_curve": list(result.cold_start_curve),
         "examples": [asdict(person) for person in result.examples],
+        "journey": None if result.journey is None else asdict(result.journey),
+        "concept_map": None if result.concept_map is None else asdict(result.concept_map),
+        "fairness": [asdict(group) for group in result.fairness],
+        "intervals": result.intervals,
+        "kept": result.kept,
+        "rules": result.rules,
+        "answers": list(result.answers),
+        "versions": result.versions,
+        "language": result.language,
         "load_losses": [asdict(loss) for loss in result.load_losses],
-        "notes": list(result.notes),
+        "notes": [asdict(note) for note in result.notes],
     }
     files = _drawn(result) | {
         "metrics.json": figures.encode(),
@@ -55,14 +63,37 @@ def write_report(result: RunResult, directory: Path) -> Path:
     return _write(files, directory)
 
 
-def redraw(directory: Path) -> Path:
+def redraw(directory: Path, language: Language | None = None) -> Path:
     """Write report.html and curve.png again from the other files of a run; returns the path of report.html.
+
+    Args:
+        directory: of the run; where `audits.json` lies in it, as `audit --json` prints it, the report shows it.
+        language: of the report; that of the run when left out.
 
     Raises:
         Misconfigured: the folder is not the folder of a finished run.
         Corrupt: a file in it is not what the run wrote.
     """
-    return _write(_drawn(read_result(directory)), directory)
+    return _write(_drawn(read_result(directory), _read_audits(directory), language), directory)
+
+
+def write_comparison(directories: Sequence[Path], path: Path, language: Language | None = None) -> None:
+    """Write one page that sets several finished runs beside each other.
+
+    Args:
+        directories: of the runs, two or more.
+        path: of the page.
+        language: of the page; that of the first run when left out.
+
+    Raises:
+        Misconfigured: a folder is not that of a finished run, stands there twice, or the page cannot be written.
+        Corrupt: a file of a run is not what the run wrote.
+    """
+    twice = [str(directory) for number, directory in enumerate(directories) if directory in directories[:number]]
+    if twice:
+        raise Misconfigured(f"report: expected different folders to compare, got {twice[0]} twice; name each once")
+    results = [read_result(directory) for directory in directories]
+    write_atomically(path, render_comparison(results, language).encode())
 
 
 def read_result(directory: Path) -> RunResult:
@@ -84,9 +115,18 @@ def read_result(directory: Path) -> RunResult:
             load_losses=[
                 SkippedRows(**loss | {"examples": tuple(loss["examples"])}) for loss in details["load_losses"]
             ],
-            examples=[_person(person) for person in details["examples"]],
+            examples=[ExamplePerson.from_json(person) for person in details["examples"]],
+            journey=None if details["journey"] is None else Journey(**details["journey"]),
+            concept_map=None if details["concept_map"] is None else ConceptMap.from_json(details["concept_map"]),
+            fairness=[FairnessGroup.from_json(group) for group in details["fairness"]],
+            intervals=details["intervals"],
+            kept=details["kept"],
+            rules=details["rules"],
+            answers=details["answers"],
+            versions=details["versions"],
+            language=details["language"],
             federation_toml=_read(directory, "federation.toml"),
-            notes=details["notes"],
+            notes=[Note(**note) for note in details["notes"]],
             out=directory,
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -96,9 +136,30 @@ def read_result(directory: Path) -> RunResult:
         ) from None
 
 
-def _drawn(result: RunResult) -> dict[str, bytes]:
+def _drawn(
+    result: RunResult, audits: Mapping[str, Any] | None = None, language: Language | None = None
+) -> dict[str, bytes]:
     title = f"{result.data}: validation by round"
-    return {"report.html": render(result).encode(), "curve.png": picture(of_headline(result.curve), title)}
+    page = render(result, audits, language)
+    return {"report.html": page.encode(), "curve.png": picture(of_headline(result.curve), title)}
+
+
+def _read_audits(directory: Path) -> Mapping[str, Any] | None:
+    """What `audit --json` found, where somebody put it into the folder of a run."""
+    path = directory / _AUDITS
+    if not path.exists():
+        return None
+    try:
+        audits = json.loads(path.read_text(encoding="utf-8").strip().splitlines()[-1])["audits"]
+        if not all(isinstance(found, dict) and found.keys() >= _AUDIT_KEYS for found in audits.values()):
+            raise TypeError("no outcomes of audits")
+    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise Corrupt(
+            f'{path}: expected {{"audits": {{NAME: outcome}}}} as the last line ({type(error).__name__}); write it '
+            "with `audit --json`, or remove it"
+        ) from None
+    found: Mapping[str, Any] = audits
+    return found
 
 
 def _write(files: Mapping[str, bytes], directory: Path) -> Path:
@@ -151,15 +212,3 @@ def _value(cell: str | None) -> Any:
         except ValueError:
             continue
     return cell
-
-
-def _person(record: dict[str, Any]) -> ExamplePerson:
-    return ExamplePerson(
-        record["title"],
-        [ExampleEvent(**event) for event in record["latest"]],
-        [(name, share) for name, share in record["concepts"]],
-        [
-            ExampleRecommendation(r["title"], r["score"], [(words, share) for words, share in r["reasons"]])
-            for r in record["recommendations"]
-        ],
-    )

@@ -53,8 +53,12 @@ def epsilon(value: float | None) -> str:
     """A privacy loss to two decimals, rounded up; one that rules nothing out says so."""
     if value is None:
         return DASH
-    rounded = f"{math.ceil(round(value * 100, 6)) / 100:.2f}"
-    return rounded if value <= LARGEST_PROMISE else f"{rounded}, no promise"
+    return rounded_up(value) if value <= LARGEST_PROMISE else f"{rounded_up(value)}, no promise"
+
+
+def rounded_up(value: float) -> str:
+    """A privacy loss to two decimals, never less than it is."""
+    return f"{math.ceil(round(value * 100, 6)) / 100:.2f}"
 
 
 def privacy_in_short(promise: Mapping[str, Any]) -> str:
@@ -64,33 +68,11 @@ def privacy_in_short(promise: Mapping[str, Any]) -> str:
     return f"epsilon {epsilon(promise['epsilon'])} at delta {promise['delta']:.0e}"
 
 
-def in_sentences(record: Mapping[str, Any]) -> list[str]:
-    """What the run amounts to, in sentences made of its figures alone."""
-    learnt, ndcg = record["learnt"]["sampled"], record["metrics"]["sampled"]["ndcg@10"]
-    sentences = []
-    if learnt["ndcg@10"] is not None:
-        gain, low, high = (f"{learnt[name]:+.3f}" for name in ("ndcg@10", "low", "high"))
-        sure = learnt["low"] > 0
-        sentences.append(
-            f"Training on {record['users']:,} people's devices brought {gain} nDCG@10 among 99 negatives over the "
-            f"untrained model (95 % interval {low} to {high})"
-            + ("." if sure else ": that is not surely more than nothing.")
-        )
-    others = record.get("without_privacy", {}).get("sampled", {}).get("ndcg@10")
-    if others and ndcg is not None:
-        sentences.append(
-            f"Without any promise the same people teach a model that reaches {others:.3f}; this one keeps "
-            f"{100 * ndcg / others:.0f} % of it."
-        )
-    promised = [
-        f"epsilon {epsilon(promise['epsilon'])} for {unit}"
-        for promise, unit in (
-            (record["privacy"]["user"], "each person"),
-            (record["privacy"]["event"], "each window of events"),
-        )
-        if promise["epsilon"] is not None
-    ]
-    sentences.append(
-        f"Privacy spent: {' and '.join(promised)}." if promised else "Nothing is promised to anybody in this run."
-    )
-    return sentences
+def percent(share: float) -> str:
+    """A share, as a percentage."""
+    return f"{100 * share:.0f} %"
+
+
+def signed(value: float | None) -> str:
+    """A difference, with its sign."""
+    return DASH if value is None else f"{value:+.3f}"

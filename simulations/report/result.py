@@ -9,6 +9,9 @@ from typing import Any
 
 from shared.errors import Misconfigured
 from simulations.datasets import SkippedRows
+from simulations.options import Language
+from simulations.report.notes import Note
+from simulations.report.parts import ConceptMap, CurvePoint, ExamplePerson, FairnessGroup, Journey
 
 SAMPLED = ("hr@10", "ndcg@10", "auc", "mrr")
 FULL = ("hr@10", "ndcg@10", "mrr")
@@ -26,61 +29,6 @@ SEES = {
 }
 
 Figures = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """Validation metrics after a round; round 0 is before any.
-
-    Attributes:
-        interval: 95 % bootstrap of the metric that `headline` names, over people; None where nobody computed it.
-    """
-
-    round: int
-    metrics: Mapping[str, float | None]
-    interval: tuple[float, float] | None = None
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "CurvePoint":
-        """The point whose fields were written as JSON."""
-        ends = record["interval"]
-        return cls(record["round"], record["metrics"], None if ends is None else (ends[0], ends[1]))
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleEvent:
-    """One event of an example person, in words."""
-
-    when: str
-    what: str
-
-    def __repr__(self) -> str:
-        return f"ExampleEvent({len(self.what)} characters)"
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleRecommendation:
-    """One recommended item and why: each reason with its share of the score, between -1 and 1."""
-
-    title: str
-    score: float
-    reasons: Sequence[tuple[str, float]] = ()
-
-    def __repr__(self) -> str:
-        return f"ExampleRecommendation({len(self.reasons)} reasons)"
-
-
-@dataclass(frozen=True, slots=True)
-class ExamplePerson:
-    """One person of the data set as the report shows them; simulated or public data only."""
-
-    title: str
-    latest: Sequence[ExampleEvent]
-    concepts: Sequence[tuple[str, float]]
-    recommendations: Sequence[ExampleRecommendation]
-
-    def __repr__(self) -> str:
-        return f"ExamplePerson({len(self.latest)} events, {len(self.recommendations)} recommendations)"
 
 
 @dataclass(frozen=True)
@@ -113,10 +61,19 @@ class RunResult:
         cold_start_curve: a row per number of first events of a new person and model; see
             `simulations.studies.cold_start`.
         rounds_table: one row per private sum, as `server.RoundReport.to_row` gives it.
+        intervals: 95 % intervals over people, of each model of `table` and of "device", by figure: "sampled ndcg@10".
+        kept: of the quality of a training without privacy, the share that is kept: mean, low, high; None without one.
+        rules: what other models make of the validation part on which the curve is measured, by name.
+        answers: what one simulated device sent under masks, see `simulations.cohort.WatchedAnswer`.
+        concept_map: where the concepts lie, and which follows which; None without the concept view.
+        journey: one person through time; None where nobody has a long enough log.
+        fairness: how well people with few, some and many events fare on their own devices.
+        versions: machine and packages, see `simulations.machine.machine_facts`.
+        language: of the report, "en" or "zh".
         load_losses: rows of the data that were not used, and why.
         examples: a few people, shown in the report.
         federation_toml: the federation file as resolved.
-        notes: sentences a reader needs to judge the figures.
+        notes: sentences a reader needs to judge the figures; `str` of each is English.
         out: folder of the run; None where nothing was written.
 
     Example:
@@ -155,10 +112,19 @@ class RunResult:
     curve: Sequence[CurvePoint] = field(default=(), repr=False)
     cold_start_curve: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     rounds_table: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    intervals: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict, repr=False)
+    kept: Mapping[str, float] | None = None
+    rules: Mapping[str, float] = field(default_factory=dict, repr=False)
+    answers: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    concept_map: ConceptMap | None = field(default=None, repr=False)
+    journey: Journey | None = field(default=None, repr=False)
+    fairness: Sequence[FairnessGroup] = field(default=(), repr=False)
+    versions: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    language: Language = "en"
     load_losses: Sequence[SkippedRows] = field(default=(), repr=False)
     examples: Sequence[ExamplePerson] = field(default=(), repr=False)
     federation_toml: str = field(default="", repr=False)
-    notes: Sequence[str] = field(default=(), repr=False)
+    notes: Sequence[Note] = field(default=(), repr=False)
     out: Path | None = None
 
     @property

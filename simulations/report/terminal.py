@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simulations.report.formatting import cell, format_spent, in_sentences, milliseconds, privacy_in_short, size
+from simulations.report.formatting import cell, format_spent, milliseconds, privacy_in_short, size
+from simulations.report.language import Words
 from simulations.report.result import RunResult
+from simulations.report.sentences import in_sentences
 
 
 def print_result(result: RunResult, console: Console) -> None:
@@ -19,7 +21,7 @@ def print_result(result: RunResult, console: Console) -> None:
     if record.get("device"):
         rows = [{"on the device": name, "value": value} for name, value in record["device"].items()]
         print_rows("", rows, console)
-    for sentence in in_sentences(record):
+    for sentence in in_sentences(result, Words("en")):
         console.print(sentence, markup=False)
     for level in ("user", "event"):
         console.print(f"privacy, {level} level: {privacy_in_short(record['privacy'][level])}", markup=False)

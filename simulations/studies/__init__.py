@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from simulations.studies.cold_start import cold_start_curve
     from simulations.studies.compare import run_comparison
     from simulations.studies.log_evaluation import evaluate_log
+    from simulations.studies.paired import share_kept
     from simulations.studies.search_space import DEFAULT_SPACE, Dimension, read_space
     from simulations.studies.sweep import run_sweep, spent_by_tuning
 
@@ -19,6 +20,7 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.studies.cold_start": ("cold_start_curve",),
         "simulations.studies.compare": ("run_comparison",),
         "simulations.studies.log_evaluation": ("evaluate_log",),
+        "simulations.studies.paired": ("share_kept",),
         "simulations.studies.search_space": ("DEFAULT_SPACE", "Dimension", "read_space"),
         "simulations.studies.sweep": ("run_sweep", "spent_by_tuning"),
     },
@@ -33,5 +35,6 @@ __all__ = [
     "read_space",
     "run_comparison",
     "run_sweep",
+    "share_kept",
     "spent_by_tuning",
 ]

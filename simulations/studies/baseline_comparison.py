@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from shared.model import Vector
 from shared.release import Release, candidate_release, model_of
 from simulations.baselines import Bpr, Ease, IAls, ItemKnn, Popularity, ZeroShot, train_alone, train_centrally
 from simulations.engine import Trained
-from simulations.evaluation import ConceptScorer, Evaluation, Figures, Scorer, World, evaluate
+from simulations.evaluation import ConceptScorer, Evaluation, Scorer, World, evaluate
 from simulations.options import Which
 from simulations.people import Rows
 from simulations.report import Progress
@@ -20,8 +21,15 @@ _ALONE_PEOPLE = 50
 _FORGETTING = (0.0, 0.5, 1.0)
 
 
-def measure_baselines(world: World, trained: Trained, which: Which, progress: Progress) -> dict[str, Figures]:
-    """Test figures by name. `fast`: popularity, zero-shot, neighbours; `all`: all those this module knows."""
+class Measured(NamedTuple):
+    """What a baseline makes of the test, and its headline figure on the part that the learning curve is measured on."""
+
+    test: Evaluation
+    validation: float | None
+
+
+def measure_baselines(world: World, trained: Trained, which: Which, progress: Progress) -> dict[str, Measured]:
+    """Baselines by name. `fast`: popularity, zero-shot, neighbours; `all`: all those this module knows."""
     if which == "none":
         return {}
     split = world.split
@@ -37,17 +45,19 @@ def measure_baselines(world: World, trained: Trained, which: Which, progress: Pr
             "bpr": lambda: Bpr(split.training, split.items),
             "central": lambda: central(world, trained, progress),
         }
-    figures = {}
+    found, validation = {}, split.validation.of(world.curve_people)
     with progress.stage("baselines", total=len(builders) + (which == "all")) as stage:
         for name, build in builders.items():
             stage.advance(0, name)
-            figures[name] = evaluate(build(), split.test).figures()
+            scorer = build()
+            judged = evaluate(scorer, validation).headline if len(validation) else None
+            found[name] = Measured(evaluate(scorer, split.test), judged)
             stage.advance()
         if which == "all":
             stage.advance(0, "local only")
-            figures["local-only"] = alone(world, trained).figures()
+            found["local-only"] = Measured(alone(world, trained), None)
             stage.advance()
-    return figures
+    return found
 
 
 def best_zero_shot(world: World, trained: Trained) -> ZeroShot:

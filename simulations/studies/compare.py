@@ -85,8 +85,8 @@ def _baselines(trials: StudyRuns) -> list[dict[str, Any]]:
     trained = trials.train()
     evaluation = evaluate(trained.scorer, trials.world.split.test)
     rows = [_row("hushrec", evaluation) | _cost(trained)]
-    figures = measure_baselines(trials.world, trained, "all", trials.progress)
-    return rows + [{"model": model} | _flat(values) for model, values in figures.items()]
+    others = measure_baselines(trials.world, trained, "all", trials.progress)
+    return rows + [{"model": model} | _flat(measured.test.figures()) for model, measured in others.items()]
 
 
 def _adapters(trials: StudyRuns) -> list[dict[str, Any]]:

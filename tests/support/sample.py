@@ -6,7 +6,19 @@ from typing import Any
 from server import RoundReport
 from shared.tasks import Task
 from simulations.datasets import SkippedRows
-from simulations.report import CurvePoint, ExampleEvent, ExamplePerson, ExampleRecommendation, RunResult
+from simulations.report import (
+    ConceptMap,
+    ConceptPlace,
+    CurvePoint,
+    ExampleEvent,
+    ExamplePerson,
+    ExampleReason,
+    ExampleRecommendation,
+    FairnessGroup,
+    Journey,
+    Note,
+    RunResult,
+)
 
 TITLE = 'Men & <script>alert("x")</script> http://example.org/film'
 
@@ -59,7 +71,7 @@ def sample(**changes: Any) -> RunResult:
         "curve": [
             CurvePoint(0, {"sampled ndcg@10": 0.05, "sampled hr@10": 0.10}, (0.03, 0.07)),
             CurvePoint(2, {"sampled ndcg@10": 0.08, "sampled hr@10": None}, (0.06, 0.1)),
-            CurvePoint(2, {"federated ndcg@10": 0.085}),
+            CurvePoint(2, {"federated ndcg@10": 0.085}, (0.065, 0.105)),
             CurvePoint(3, {"sampled ndcg@10": 0.09, "sampled hr@10": 0.18}, (0.07, 0.11)),
         ],
         "cold_start_curve": [
@@ -78,14 +90,67 @@ def sample(**changes: Any) -> RunResult:
         "load_losses": [SkippedRows("a line without a time", 12, ("events.csv:4", "events.csv:9"))],
         "examples": [
             ExamplePerson(
-                "Person 12",
-                [ExampleEvent("2 May, 09:00", f"rated {TITLE}")],
+                12,
+                [ExampleEvent("2 May, 09:00", "rating", TITLE)],
                 [("war & drama", 0.625), ("comedy", 0.125)],
-                [ExampleRecommendation(TITLE, 4.25, [("like your latest events", 0.7), ("often chosen", 0.3)])],
+                [
+                    ExampleRecommendation(
+                        TITLE,
+                        4.25,
+                        [ExampleReason("concept", "war & drama", 0.7), ExampleReason("popularity", "", 0.3)],
+                    )
+                ],
             )
         ],
-        "federation_toml": '[training]\nrounds = 3\nname = "<b>"\n',
-        "notes": ["The catalogue holds 12 items without a plot."],
+        "journey": Journey(
+            12,
+            4,
+            [1, 2, 4],
+            ["2 May", "3 May", "5 May"],
+            ["war & drama"],
+            [[0.1, 0.4, 0.625]],
+            2,
+            [TITLE, "b"],
+            ["b", "c"],
+        ),
+        "concept_map": ConceptMap(
+            [ConceptPlace("war & drama", 0.0, 1.0, 0.75), ConceptPlace("comedy", 1.0, 0.0, 0.25)], [(0, 1, 0.5)], 3
+        ),
+        "fairness": [
+            FairnessGroup("few events", 10, 2, 9, 0.31, (0.21, 0.41)),
+            FairnessGroup("many events", 2, 10, 30, None, None),
+        ],
+        "device": {
+            "people": 12,
+            "coverage": 0.9,
+            "ndcg@10, few events": 0.31,
+            "gap": None,
+            "gap low": None,
+            "gap high": None,
+        },
+        "intervals": {
+            "hushrec": {"sampled ndcg@10": [0.39, 0.45], "full ndcg@10": [0.08, 0.11]},
+            "untrained": {"sampled ndcg@10": [0.28, 0.34], "full ndcg@10": [0.05, 0.09]},
+            "popularity": {"sampled ndcg@10": [0.2, 0.25], "full ndcg@10": [0.03, 0.06]},
+            "new users": {"full ndcg@10": [0.04, 0.14]},
+        },
+        "rules": {"popularity": 0.04, "item-knn": 0.07, "ease": 0.075},
+        "answers": [
+            {
+                "task": "statistics",
+                "round_number": 0,
+                "members": 100,
+                "dimension": 400,
+                "first": 8,
+                "plain": [0.0, 1.0, 0.0],
+                "noised": [-2.5, 1.5, 0.5],
+                "masked": [0.25, 0.5, 0.75],
+                "messages": [["train.join", 280], ["query.share", 3000], ["query.mask", 1664]],
+            }
+        ],
+        "versions": {"when": "2026-05-02T09:00:00+00:00", "torch": "2.13.0"},
+        "federation_toml": '[training]\nrounds = 3\n[sum]\nmode = "secure"\ncorrupt_share = 0.1\n[x]\nname = "<b>"',
+        "notes": [Note.told("The catalogue holds 12 items without a plot."), Note("skipped", {"rounds": 1})],
         "out": Path("runs/demo-1"),
     }
     return RunResult(**fields | changes)

@@ -64,6 +64,7 @@ def test_run_calls_simulate_with_the_defaults_and_a_fresh_folder(simulated: list
         "concept_graph": None,
         "concept_names": None,
         "track": (),
+        "language": None,
     }
 
 
@@ -93,7 +94,7 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
     line = (
         "run --data movielens:x/ml-100k --federation f.toml --set a.b=1 --set c.d=[2] --rounds 5 --clients-per-round 9 "
         "--engine ray --processes 3 --device cpu --privacy none --aggregation plain --seed 3 --out o --resume "
-        "--compare --baselines all --concept-graph g.json --concept-names n.json "
+        "--compare --baselines all --concept-graph g.json --concept-names n.json --language zh "
         "--track tensorboard --track wandb"
     )
     Path("x/ml-100k").mkdir(parents=True)
@@ -119,6 +120,7 @@ def test_every_option_of_run_reaches_simulate(simulated: list[dict[str, Any]]) -
         "concept_graph": Path("g.json"),
         "concept_names": Path("n.json"),
         "track": ("tensorboard", "wandb"),
+        "language": "zh",
     }
 
 
@@ -283,6 +285,18 @@ def test_report_draws_the_page_again(tmp_path: Path) -> None:
     }
     assert (tmp_path / "report.html").exists()
     assert "rounds.csv" in call("report", "--list").stdout
+
+
+def test_report_of_several_runs_is_one_page_and_of_any_in_the_language_asked_for(tmp_path: Path) -> None:
+    folders = [str(write_report(sample(seed=seed), tmp_path / str(seed)).parent) for seed in (1, 2)]
+    page = tmp_path / "both.html"
+    answer = call("report", *folders, "--out", str(page), "--language", "zh", "--json")
+    assert json.loads(answer.stdout) == {"report": str(page)}
+    assert "2 次运行的比较" in page.read_text(encoding="utf-8")
+    assert call("report", folders[0], "--language", "zh").exit_code == 0
+    assert 'lang="zh-Hans"' in (tmp_path / "1" / "report.html").read_text(encoding="utf-8")
+    refused = call("report", folders[0], "--out", str(page))
+    assert (refused.exit_code, "--out: expected with several runs" in refused.stderr) == (2, True)
 
 
 def test_report_without_a_run_is_status_two(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from simulations.cohort import (
     MaskedCohort,
     Processes,
     ShardPool,
+    WatchedAnswers,
+    WatchedGrid,
 )
 from simulations.devices import (
     DeviceStates,
@@ -140,6 +142,54 @@ def test_the_masked_sum_of_prepared_contributions_is_the_ideal_one_word_for_word
         assert [phase.name for phase in phases] == [name for name in names for _ in ("begins", "is over")]
         assert {(phase.task, phase.asked, phase.through) for phase in phases[::2]} == {(task, DEVICES, None)}
         assert {phase.through for phase in phases[1::2]} == {DEVICES}
+
+
+class Watching:
+    """An aggregator of which the messages of one node are noted."""
+
+    def __init__(self, aggregator: Aggregator, place: int) -> None:
+        self.aggregator, self.place = aggregator, place
+        self.messages: dict[str, bytes] = {}
+
+    def sum(self, grid, cohort, request, clock) -> SumResult:
+        watched = WatchedGrid(grid, cohort[self.place].node)
+        result = self.aggregator.sum(watched, cohort, request, clock)
+        self.messages = dict(watched.messages)
+        return result
+
+
+def test_what_a_watched_device_sent_is_what_it_would_send_without_masks_under_a_mask(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    world = CohortWorld(tiny, tmp_path, "privacy.level=user", "sum.mode=secure")
+    prepared: Prepared = {}
+    states, pool, answers = DeviceStates(), world.pool(), WatchedAnswers(tmp_path / "answers")
+    masked = MaskedCohort(SecureSum(REGISTRY), pool, prepared, answers)
+    request = world.request("statistics", 0)
+    before = states.snapshot()
+    summed(world, masked, states, request, prepared=prepared, masking=True)
+    (answer,) = answers.all()
+    # The first device itself, asked for its words by the ideal sum's messages.
+    states.restore(before)
+    alone = Watching(IdealSum(), 0)
+    summed(world, alone, states, request)
+    words = np.frombuffer(alone.messages["query.reveal"], "<u4")
+    configuration = request.terms.configuration
+    unit = configuration.clip_norm / configuration.for_cohort(DEVICES, request.terms.local_noise_over_clip).scale
+    kept = slice(answer.first, answer.first + len(answer.plain))
+    assert answer.noised == pytest.approx(words[kept].view(np.int32) * unit)
+    assert min(answer.plain) == 0.0
+    assert any(answer.plain)
+    assert (answer.members, answer.dimension) == (DEVICES, len(words))
+    hidden = np.rint(np.asarray(answer.masked) * 2.0**32).astype(np.int64)
+    assert not (hidden == words[kept]).any()
+    sizes = dict(answer.messages)
+    assert list(sizes) == ["train.join", "query.share", "query.mask", "query.agree", "query.unmask"]
+    assert (sizes["train.join"], sizes["query.mask"], sizes["query.agree"]) == (280, 4 * len(words) + 64, 64)
+    states.restore(before)
+    kept_file = (tmp_path / "answers" / "statistics.json").read_bytes()
+    summed(world, masked, states, request, prepared=prepared, masking=True)
+    assert (tmp_path / "answers" / "statistics.json").read_bytes() == kept_file
 
 
 def test_a_masked_sum_that_is_another_is_a_fault(tiny: Tiny, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_run_says_which_answers_were_zeros(world: Path, federation: Path, tmp_
     result = run(
         world, federation, tmp_path / "run", privacy="none", aggregation="plain", set=["windows.minimum_events=8"]
     )
-    (said,) = [line for line in result.notes if line.startswith("update ")]
+    (said,) = [line for line in map(str, result.notes) if line.startswith("update ")]
     assert said.startswith("update dense concepts transitions forgetting bias scales adapters: ")
     assert "answers were zeros, as the device could compute nothing (" in said
     assert "NotYet at local_training.py" in said

@@ -106,6 +106,32 @@ def test_tensorboard_reads_the_rounds_and_the_final_figures_of_a_run(usual: RunR
         assert events.Scalars(f"final/{name}")[0].value == pytest.approx(value)
 
 
+def test_a_run_measures_what_its_report_draws(usual: RunResult) -> None:
+    record = usual.to_record()
+    models = {"hushrec": record["metrics"], "untrained": record["untrained"], **record["baselines"]}
+    for name, figures in models.items():
+        for way in ("sampled", "full"):
+            low, high = usual.intervals[name][f"{way} ndcg@10"]
+            assert low <= figures[way]["ndcg@10"] <= high
+    assert usual.rules.keys() == record["baselines"].keys()
+    assert {answer["task"] for answer in usual.answers} == {"update", "statistics"}, (
+        "no evaluation, as of so few people"
+    )
+    for answer in usual.answers:
+        assert len(answer["plain"]) == len(answer["noised"]) == len(answer["masked"])
+        assert dict(answer["messages"])["query.mask"] == 4 * answer["dimension"] + 64
+    assert usual.concept_map is not None
+    assert sum(place.share for place in usual.concept_map.places) == pytest.approx(1.0, abs=1e-4)
+    assert all(0 <= place.x <= 1 and 0 <= place.y <= 1 for place in usual.concept_map.places)
+    journey = usual.journey
+    assert journey is not None
+    assert (journey.moments[-1], journey.early) == (journey.events, journey.events // 2)
+    assert [len(row) for row in journey.shares] == [len(journey.moments)] * len(journey.concepts)
+    assert journey.after == [offer.title for offer in usual.examples[journey.number - 1].recommendations]
+    assert all(point.interval is not None for point in usual.curve if "sampled ndcg@10" in point.metrics)
+    assert usual.versions["torch"] == torch.__version__
+
+
 def test_the_adapter_moves_and_the_index_follows_it(usual: RunResult) -> None:
     assert usual.release is not None
     release = Release.load(usual.release)
@@ -445,7 +471,7 @@ def test_a_run_says_how_its_summands_were_added(world: Path, federation: Path, t
     words = {"secure": "masked end to end", "ideal": "without masks", "plain": "sees each device's summand"}
     for aggregation, said in words.items():
         result = run(world, federation, tmp_path / aggregation, privacy="none", aggregation=aggregation)
-        assert sum(said in note for note in result.notes) == 1
+        assert sum(said in str(note) for note in result.notes) == 1
 
 
 class Pretended:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Corrupt, Misconfigured
-from simulations.benchmarks import beside, machine_facts, read_earlier
+from simulations.benchmarks import beside, read_earlier
+from simulations.machine import machine_facts
 
 BEFORE = {"devices": 100, "rows": [{"path": "ours", "ms": 4.0}, {"path": "theirs", "ms": 8.0}], "ratio": 2.0, "of": "x"}
 

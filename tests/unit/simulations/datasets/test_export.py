@@ -69,6 +69,6 @@ def test_features_of_items_are_written_and_read_back(tmp_path: Path) -> None:
     again = load(f"events:{tmp_path / 'out'}")
     assert again.catalogue.features["image"].width == 28
     assert again.catalogue.digest() == pictures.catalogue.digest()
-    (said,) = unread_features(again.catalogue, read_federation())
+    (said,) = map(str, unread_features(again.catalogue, read_federation()))
     assert "--set 'model.features={image=28}' reads them" in said
     assert unread_features(again.catalogue, read_federation(settings=["model.features={image=28}"])) == []

@@ -1,5 +1,6 @@
 """Evaluation on the device's own terms: the events before the question and no others, and lists counted right."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from client import Levels, Recommender
 from simulations.datasets import load
 from simulations.evaluation import evaluate
 from simulations.evaluation.concept_scorer import ConceptScorer
-from simulations.evaluation.device_scorer import DeviceScorer, breadth, sample_people
+from simulations.evaluation.device_scorer import DeviceScorer, breadth, fairness, sample_people
 from simulations.evaluation.world import World
 from tests.support.tiny import Tiny
 
@@ -82,3 +83,22 @@ def test_breadth_is_that_of_the_ten_best_items_not_met(ready) -> None:
     assert 0.0 <= found["intra-list diversity"] <= 2.0
     assert found["miscalibration"] >= 0.0
     assert found["ndcg@10, few events"] is None or 0.0 <= found["ndcg@10, few events"] <= 1.0
+
+
+def test_fairness_speaks_of_three_groups_each_with_its_people_and_interval(whole: World) -> None:
+    questions = whole.split.test.at(np.repeat(np.arange(len(whole.split.test)), 5))  # enough to be spoken of
+    quality = np.linspace(0.0, 1.0, len(questions))
+    quality[0] = np.nan
+    rows = fairness(questions, quality)
+    assert [row.name for row in rows] == [f"{name} events" for name in ("few", "some", "many")][: len(rows)]
+    assert sum(row.people for row in rows) == len(questions) - 1
+    lengths = np.array([len(history) for history in questions.histories])
+    for row in rows:
+        members = (lengths >= row.fewest) & (lengths <= row.most) & ~np.isnan(quality)
+        assert members.sum() == row.people
+        if row.mean is not None and row.interval is not None:
+            assert row.mean == pytest.approx(quality[members].mean())
+            assert row.interval[0] < row.mean < row.interval[1]
+    assert any(row.interval is not None for row in rows)
+    for before, after in itertools.pairwise(rows):
+        assert before.most < after.fewest

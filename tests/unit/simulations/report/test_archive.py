@@ -29,7 +29,24 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     again = read_result(tmp_path)
     assert again.to_json() == sample().to_json()
     assert again.out == tmp_path
-    for name in ("curve", "cold_start_curve", "rounds_table", "load_losses", "examples", "federation_toml", "notes"):
+    for name in (
+        "curve",
+        "cold_start_curve",
+        "rounds_table",
+        "load_losses",
+        "examples",
+        "federation_toml",
+        "notes",
+        "intervals",
+        "kept",
+        "rules",
+        "answers",
+        "concept_map",
+        "journey",
+        "fairness",
+        "versions",
+        "language",
+    ):
         assert getattr(again, name) == getattr(sample(), name)
 
 
@@ -83,3 +100,27 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.write_text("a file where the folder should be")
     with pytest.raises(Misconfigured, match="could not be written"):
         write_report(sample(), tmp_path)
+
+
+AUDITS = '{"audits": {"membership": {"pass": true, "control_caught": true, "statistic": 0.1, "bar": 0.2, "interval": [0.0, 0.15], "sentence": "Held.", "seconds": 3.0}}}'  # fmt: skip  # noqa: E501
+
+
+def test_audits_that_lie_in_the_folder_are_shown(tmp_path: Path) -> None:
+    write_report(sample(), tmp_path)
+    (tmp_path / "audits.json").write_text(f"progress\n{AUDITS}\n")
+    assert "Held." in redraw(tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"audits": {"membership": {"pass": true}}}', '{"audits": []}'])
+def test_something_else_than_audits_is_refused(tmp_path: Path, content: str) -> None:
+    write_report(sample(), tmp_path)
+    (tmp_path / "audits.json").write_text(content)
+    with pytest.raises(Corrupt, match=r"audits.json: expected .*write it with `audit --json`, or remove it"):
+        redraw(tmp_path)
+
+
+def test_a_report_is_drawn_again_in_another_language(tmp_path: Path) -> None:
+    write_report(sample(language="zh"), tmp_path)
+    assert 'lang="zh-Hans"' in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'lang="en"' in redraw(tmp_path, "en").read_text(encoding="utf-8")
+    assert 'lang="zh-Hans"' in redraw(tmp_path).read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ def test_the_json_has_exactly_the_keys_of_the_contract() -> None:
     assert list(record) == [
         "data", "users", "items", "events", "rounds", "dimension", "metrics", "baselines", "cold_start", "privacy",
         "cost", "seed", "untrained", "learnt", "moved", "plan", "top_k", "masked_rounds", "accelerator",
+        "device",
     ]  # fmt: skip
     assert record["untrained"].keys() == {"sampled", "full"}
     assert record["learnt"].keys() == {"sampled", "full"}
@@ -84,7 +85,7 @@ def test_no_text_of_a_person_stands_in_a_repr() -> None:
     for value in (result, person, person.latest[0], person.recommendations[0]):
         assert "alert" not in repr(value)
         assert "war" not in repr(value)
-    assert TITLE in person.latest[0].what
+    assert TITLE in person.latest[0].words
 
 
 def test_the_release_lies_in_the_folder_of_the_run() -> None:
