@@ -14,12 +14,12 @@ from typing import Any
 from shared.errors import Misconfigured
 from shared.files import write_atomically
 from simulations.benchmarks import numbers_of
-from simulations.machine import machine_facts
 from simulations.experiments.commands import DATA_VARIABLE, Command, check_folder
 from simulations.experiments.frontier import draw_frontier
 from simulations.experiments.published import published_figures
 from simulations.experiments.registry import Experiment
 from simulations.experiments.tables import ALL_SEEDS, OTHER, PROTOCOLS, markdown, tables_by_protocol, with_means
+from simulations.machine import machine_facts
 from simulations.report import Progress, plain_values
 
 _PACKAGES = ("torch", "numpy", "transformers", "opacus", "peft", "flwr", "scipy", "dp-accounting", "cryptography")
