@@ -21,14 +21,14 @@ _ALONE_PEOPLE = 50
 _FORGETTING = (0.0, 0.5, 1.0)
 
 
-class Measured(NamedTuple):
+class MeasuredBaseline(NamedTuple):
     """What a baseline makes of the test, and its headline figure on the part that the learning curve is measured on."""
 
     test: Evaluation
     validation: float | None
 
 
-def measure_baselines(world: World, trained: Trained, which: Which, progress: Progress) -> dict[str, Measured]:
+def measure_baselines(world: World, trained: Trained, which: Which, progress: Progress) -> dict[str, MeasuredBaseline]:
     """Baselines by name. `fast`: popularity, zero-shot, neighbours; `all`: all those this module knows."""
     if which == "none":
         return {}
@@ -51,11 +51,11 @@ def measure_baselines(world: World, trained: Trained, which: Which, progress: Pr
             stage.advance(0, name)
             scorer = build()
             judged = evaluate(scorer, validation).headline if len(validation) else None
-            found[name] = Measured(evaluate(scorer, split.test), judged)
+            found[name] = MeasuredBaseline(evaluate(scorer, split.test), judged)
             stage.advance()
         if which == "all":
             stage.advance(0, "local only")
-            found["local-only"] = Measured(alone(world, trained), None)
+            found["local-only"] = MeasuredBaseline(alone(world, trained), None)
             stage.advance()
     return found
 
