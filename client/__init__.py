@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from client.counting import Counted, count_met
     from client.device import Device
     from client.enrolment import enroll, prepare
-    from client.file_record import FileRecord
+    from client.file_record import FileRecord, device_record
     from client.home import Home, create_home
     from client.interest import Controls, Interest, Levels, Profile
     from client.ledger_heads import KeyringHead, SealedHead
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from client.recommender import Reason, Recommendation, Recommender, RecommendOptions, Strategy, reasons_in_words
     from client.secagg import Credentials, RoundRequest
     from client.supernode import in_slot, run_node
+    from client.wall_clock import WallClock
     from shared.behaviour import BehaviourLog
 
 __getattr__, __dir__ = lazy_exports(
@@ -37,7 +38,7 @@ __getattr__, __dir__ = lazy_exports(
         "client.interest": ("Controls", "Interest", "Levels", "Profile"),
         "shared.behaviour": ("BehaviourLog",),
         "client.budget_guard": ("LEDGER", "BudgetGuard", "budget"),
-        "client.file_record": ("FileRecord",),
+        "client.file_record": ("FileRecord", "device_record"),
         "client.home": ("Home", "create_home"),
         "client.ledger_heads": ("KeyringHead", "SealedHead"),
         "client.membership": ("Membership",),
@@ -54,6 +55,7 @@ __getattr__, __dir__ = lazy_exports(
         ),
         "client.secagg": ("Credentials", "RoundRequest"),
         "client.supernode": ("in_slot", "run_node"),
+        "client.wall_clock": ("WallClock",),
     },
 )
 
@@ -84,9 +86,11 @@ __all__ = [
     "RoundRequest",
     "SealedHead",
     "Strategy",
+    "WallClock",
     "budget",
     "count_met",
     "create_home",
+    "device_record",
     "enroll",
     "in_slot",
     "load_release",

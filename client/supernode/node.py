@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from flwr.app import Context, Message, RecordDict
 from flwr.app.error import Error
@@ -16,7 +17,6 @@ from flwr.common.constant import ErrorCode
 
 from client.supernode.fleet import HEARTBEAT_SECONDS, FleetClient, Incoming
 from client.supernode.mail import Mailbox
-from client.supernode.round_proxy import RoundProxy
 from shared.errors import Corrupt, HushrecError, NotYet, Refused
 
 _LOGGER = logging.getLogger("client.supernode")
@@ -28,6 +28,19 @@ _STRANGER_WAIT_SECONDS = 60.0
 _TRIES_TO_REPLY = 5
 
 
+class RoundKeeper(Protocol):
+    """What knows of the round under way: see `RoundProxy`."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a round waits for its next message."""
+        ...
+
+    def expire(self) -> None:
+        """Give a round up whose next message is too late."""
+        ...
+
+
 class Node:
     """Runs until it is told to stop."""
 
@@ -36,7 +49,7 @@ class Node:
         fleet: FleetClient,
         app: ClientApp,
         bundle: str,
-        rounds: RoundProxy,
+        rounds: "RoundKeeper",
         mailbox: Mailbox,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

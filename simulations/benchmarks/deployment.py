@@ -1,15 +1,14 @@
 """What a device costs its owner, and how quickly phases follow each other, in a real deployment on this machine."""
 
 import os
-import re
 import tempfile
 import threading
 import time
-from collections import defaultdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from simulations.benchmarks.phases import phase_seconds
 from simulations.deployment import Deployment
 from simulations.federation_of_processes import start_federation
 from simulations.report import Progress
@@ -26,7 +25,6 @@ _SETTINGS = (
 _IDLE_SECONDS = 20.0
 _SAMPLE_SECONDS = 1.0
 _MEBIBYTE = 2**20
-_PHASE = re.compile(r"\bphase round=(\d+) task=(\w+) name=([\w.]+) asked=(\d+) through=(\d+) seconds=([\d.e+-]+)")
 
 
 def deployment(progress: Progress) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def deployment(progress: Progress) -> dict[str, Any]:
             done = there.json("server", "rounds", there.server, "--count", _ROUNDS)
         there.json("device", "recommend", homes[0], "-n", 10)
         ranking = there.resident_bytes(parts[0])
-        phases = _phases(there, 1)
+        phases = phase_seconds(there.server, lambda number: number > 1)
     return {
         "devices": _DEVICES,
         "rounds": done["rounds"],
@@ -57,16 +55,6 @@ def deployment(progress: Progress) -> dict[str, Any]:
             {"what": "device in training, MiB", "largest": peak.bytes / _MEBIBYTE},
         ],
     }
-
-
-def _phases(there: Deployment, after: int) -> dict[str, list[float]]:
-    """Seconds by phase name, of the rounds after this one; training is in `train.join`."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for file in sorted((there.server / "run" / "logs").glob("*.log")):
-        for match in _PHASE.finditer(file.read_text(errors="replace")):
-            if int(match[1]) > after:
-                found[match[3]].append(float(match[6]))
-    return dict(found)
 
 
 class _Peak:

@@ -1,36 +1,47 @@
-"""What idle devices cost a server and their network: real TLS, keys and signatures on this machine, and no training.
+"""What devices cost a server and their network, idle and in a round: all real on this machine but for the training.
 
-The devices are threads of this process, each with a folder of its own; what is measured are the server's processes.
+The devices are threads of this process, each with a folder of its own; what is measured are the server's processes, and
+how long a sum takes in all.
 """
 
 import logging
 import os
 import sqlite3
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from client import Home as DeviceHome
-from client import Membership, create_home, enroll, prepare, run_node
-from client.maintenance import MaintenanceLoop
-from server.home import Home, Limits, ServerSettings, create_server
-from shared.enrolment import Invitation, fingerprint
+from server.home import Home, Limits, ServerSettings, create_server, federation_text
 from shared.errors import Misconfigured
 from simulations.benchmarks.counted_link import CountedLink
+from simulations.benchmarks.light_devices import join_light, running
+from simulations.benchmarks.phases import phase_seconds
+from simulations.datasets import export_dataset, load
 from simulations.deployment import Deployment, Unexpected, free_port
 from simulations.report import Progress
 
-DEVICES = 100
+DEVICES = 300
+_FIRST = 8
+_SMALLEST_COHORT = 4
+_SETTINGS = (
+    f"round.minimum_answers={_SMALLEST_COHORT}",
+    "round.answer_seconds.update=1.0",
+    "training.rounds=20",
+    'training.groups=["dense"]',
+    "model.dense_width=148",
+    "model.popularity=false",
+    "evaluation.every_rounds=0",
+    "sum.dropout_share=0.3",
+    "sum.phase_seconds=600.0",
+)
+_FEW_ROUNDS = 3  # of eight devices; the first is not counted
 _ALONE_SECONDS = 10.0
 _SETTLING_SECONDS = 120.0  # a device looks after itself twice when it begins, and asks more often
 _MEASURED_SECONDS = 90.0
-_BETWEEN_STARTS_SECONDS = 0.05
 _STARTING_SECONDS = 120.0
-_INVITATION_HOURS = 24.0
 _DAY_SECONDS = 86_400.0
 _SCALE = 1000
 _MEGABYTE = 10**6
@@ -40,7 +51,7 @@ _PARTS |= {"gateway": "server.gateway"}
 
 
 def benchmark_server(progress: Progress, devices: int = DEVICES) -> dict[str, Any]:
-    """Processor time, memory and traffic that idle devices cost, and what a server runs out of first."""
+    """What idle devices cost, what a server runs out of first, and how long a sum over all of them takes."""
     if devices < 1:
         raise Misconfigured(f"devices: expected at least 1, got {devices}")
     logging.getLogger("client").setLevel(logging.CRITICAL)
@@ -48,20 +59,29 @@ def benchmark_server(progress: Progress, devices: int = DEVICES) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="hushrec-bench-") as place, Deployment(Path(place)) as there:
         link = CountedLink(there.port)
         with progress.stage("starting a server"), link:
-            home = _start(there, link.port)
+            home = _start(there, link.port, devices)
             alone = Costs.of(there, link, _ALONE_SECONDS)
+            homes = []
             with progress.stage("joining", total=devices) as stage:
-                homes = [
-                    _joined(home, Path(place) / "devices" / str(number), stage.advance) for number in range(devices)
-                ]
-            with _running(homes), progress.stage("measuring"):
-                there.wait(lambda: _online(home) >= devices, _STARTING_SECONDS, "devices to connect")
-                time.sleep(_SETTLING_SECONDS)
-                idle = Costs.of(there, link, _MEASURED_SECONDS)
-                online = _online(home)
+                for number in range(devices):
+                    homes.append(join_light(home, Path(place) / "devices" / str(number), _SMALLEST_COHORT))
+                    stage.advance()
+            few = min(_FIRST, devices)
+            with running(homes[:few]), progress.stage(f"rounds of {few}"):
+                _sums(there, home, few, _FEW_ROUNDS)
+                with running(homes[few:]):
+                    with progress.stage("measuring idle devices"):
+                        there.wait(lambda: _online(home) >= devices, _STARTING_SECONDS, "devices to connect")
+                        time.sleep(_SETTLING_SECONDS)
+                        idle = Costs.of(there, link, _MEASURED_SECONDS)
+                        online = _online(home)
+                    with progress.stage(f"a round of {devices}"):
+                        (sum_of_all,) = _sums(there, home, devices, 1)
+            by_few = phase_seconds(there.server, lambda number: 1 < number <= _FEW_ROUNDS)
+            by_all = phase_seconds(there.server, lambda number: number > _FEW_ROUNDS)
     if online < devices:
         raise Unexpected(f"expected {devices} devices online all the time, got {online}: this machine is too slow")
-    return figures(devices, alone, idle)
+    return figures(devices, alone, idle) | round_figures(devices, sum_of_all, by_few, by_all)
 
 
 class Costs:
@@ -88,7 +108,7 @@ class Costs:
         return cls(shares, (link.total_bytes() - carried) / wall, megabytes)
 
 
-def _start(there: Deployment, link_port: int) -> Home:
+def _start(there: Deployment, link_port: int, devices: int) -> Home:
     """A server that devices reach through the link, with room for all of them at one address."""
     settings = ServerSettings(
         port=there.port,
@@ -96,43 +116,23 @@ def _start(there: Deployment, link_port: int) -> Home:
         public_url=f"https://127.0.0.1:{link_port}",
         limits=Limits(requests_per_minute=10**6, joins_per_minute=10**6, connections_per_address=4096),
     )
-    home = create_server(there.server, settings)
+    federation = federation_text(settings=(*_SETTINGS, f"training.clients_per_round={devices}"))
+    home = create_server(there.server, settings, federation)
+    export_dataset(load("demo"), there.folder / "data", 1)
+    there.call("server", "catalogue", there.server, there.folder / "data" / "items.jsonl")
     there.start("server", "server", "up", home.directory)
     there.call("server", "status", home.directory, "--wait", int(_STARTING_SECONDS))
     return home
 
 
-def _joined(server: Home, folder: Path, advance: Any) -> DeviceHome:
-    """A device that has joined as every device does, but for the person's yes."""
-    device = create_home(folder, keyring=False)
-    now = time.time()
-    with server.registry() as registry:
-        code = registry.invite(now, _INVITATION_HOURS)
-    key = server.operator_key().public_key().public_bytes_raw()
-    expires = int(now + 3600 * _INVITATION_HOURS)
-    enroll(device, prepare(device, Invitation(server.settings.url, fingerprint(key), code, expires).encode()))
-    advance()
-    return device
-
-
-@contextmanager
-def _running(homes: list[DeviceHome]) -> Iterator[None]:
-    """Every device answers its server and is looked after, as under `hushrec-device up`."""
-    stop = threading.Event()
-    for home in homes:
-        time.sleep(_BETWEEN_STARTS_SECONDS)  # what a thousand cost that come at once is another question
-        for part in (run_node, _look_after):
-            threading.Thread(target=part, args=(home, stop), daemon=True).start()
-    try:
-        yield
-    finally:
-        stop.set()
-
-
-def _look_after(home: DeviceHome, stop: threading.Event) -> None:
-    identity, membership = home.keys.identity(), Membership.load(home.membership)
-    with membership.gateway(identity) as gateway:
-        MaintenanceLoop(home, identity, membership, gateway).run(stop)
+def _sums(there: Deployment, home: Home, devices: int, rounds: int) -> list[dict[str, Any]]:
+    """Rounds with so many devices, and what became of their sums."""
+    there.wait(lambda: _online(home) >= devices, _STARTING_SECONDS, "devices to connect")
+    done = there.json("server", "rounds", there.server, "--count", rounds)["sums"][-rounds:]
+    short = [row for row in done if row["answered"] < devices]
+    if short:
+        raise Unexpected(f"expected sums of {devices} devices, got one of {short[0]['answered']}\n{there.logs()}")
+    return list(done)
 
 
 def _online(home: Home) -> int:
@@ -189,6 +189,33 @@ def figures(devices: int, alone: Costs, idle: Costs) -> dict[str, Any]:
                 "MB": idle.megabytes[part],
             }
             for part in _PARTS
+        ],
+    }
+
+
+def round_figures(
+    devices: int, row: Mapping[str, Any], by_few: Mapping[str, Sequence[float]], by_all: Mapping[str, Sequence[float]]
+) -> dict[str, Any]:
+    """How long sums took.
+
+    Args:
+        devices: in the sum of all.
+        row: what became of it.
+        by_few: seconds of each phase in sums of eight devices.
+        by_all: the same of the sum of all.
+    """
+    later = [seconds for name, taken in by_few.items() if not name.endswith(".join") for seconds in taken]
+    return {
+        "round_seconds": row["seconds"],
+        "round_300_seconds": row["seconds"] if devices == DEVICES else None,
+        "phase_8_seconds": median(later) if later else None,
+        "phases": [
+            {
+                "phase": name,
+                f"seconds, {_FIRST} devices": median(by_few[name]) if name in by_few else None,
+                f"seconds, {devices} devices": max(taken),
+            }
+            for name, taken in by_all.items()
         ],
     }
 

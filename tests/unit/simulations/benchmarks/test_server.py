@@ -4,7 +4,8 @@ import pytest
 
 from shared.errors import Misconfigured
 from simulations.benchmarks import BENCHMARKS
-from simulations.benchmarks.server import Costs, figures
+from simulations.benchmarks.phases import phase_seconds
+from simulations.benchmarks.server import Costs, figures, round_figures
 from simulations.report import Progress
 
 PARTS = ("up", "superlink", "superexec", "gateway")
@@ -41,3 +42,22 @@ def test_what_ends_first_is_named() -> None:
 def test_without_devices_there_is_nothing_to_measure() -> None:
     with pytest.raises(Misconfigured, match="devices: expected at least 1, got 0"):
         BENCHMARKS["server"].measure(Progress(), 0)
+
+
+def test_phases_after_the_work_are_told_apart_from_it_and_the_round_of_300_by_its_name() -> None:
+    few = {"train.join": [9.0, 9.0], "query.share": [1.0, 3.0], "query.mask": [2.0, 2.0]}
+    every = {"train.join": [20.0], "query.share": [30.0]}
+    found = round_figures(300, {"seconds": 70.5}, few, every)
+    assert (found["round_300_seconds"], found["round_seconds"], found["phase_8_seconds"]) == (70.5, 70.5, 2.0)
+    assert found["phases"][1] == {"phase": "query.share", "seconds, 8 devices": 2.0, "seconds, 300 devices": 30.0}
+    assert round_figures(20, {"seconds": 5.0}, {}, every)["round_300_seconds"] is None
+    assert round_figures(20, {"seconds": 5.0}, {}, every)["phase_8_seconds"] is None
+
+
+def test_phases_are_read_from_the_logs_round_by_round(tmp_path) -> None:
+    logs = tmp_path / "run" / "logs"
+    logs.mkdir(parents=True)
+    line = "INFO phase round={} task=update name={} asked=8 through=8 seconds={}\n"
+    rows = ((1, "train.join", 9), (2, "train.join", 7.5), (2, "query.share", 1.25), (3, "query.share", "2e-01"))
+    (logs / "serverapp.log").write_text("other words\n" + "".join(line.format(*row) for row in rows))
+    assert phase_seconds(tmp_path, lambda number: number > 1) == {"train.join": [7.5], "query.share": [1.25, 0.2]}
