@@ -72,7 +72,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "scale": Benchmark("scale", "benchmark_scale", "how costs grow with devices, items and numbers that train"),
         "secure-sum": Benchmark("secure_sum", "secure_sum", "the private sum beside flwr's SecAgg+ and one AES pass"),
         "server": Benchmark(
-            "server", "benchmark_server", "what idle devices cost a server, in processes of its own", takes_devices=True
+            "server", "benchmark_server", "what devices cost a server, idle and in a round", takes_devices=True
         ),
     }
 )
