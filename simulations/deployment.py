@@ -25,13 +25,21 @@ class Unexpected(Exception):
 
 
 class Deployment:
-    """Commands and processes of one federation, all of them started and ended here."""
+    """Commands and processes of one federation, all of them started and ended here.
+
+    Attributes:
+        folder: of all of it.
+        server: folder of the server.
+        port: of its gateway.
+        command_seconds: that a command may take.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.server = folder / "server"
         self.port = free_port()
         self._marker = f"HUSHREC_DEPLOYMENT={folder}"
+        self.command_seconds = 300.0
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -57,7 +65,7 @@ class Deployment:
             [str(_BIN / f"hushrec-{command}"), *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=self.command_seconds,
             env=self._environment(environment),
             check=False,
         )

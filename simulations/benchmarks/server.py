@@ -37,6 +37,7 @@ _SETTINGS = (
     "sum.dropout_share=0.3",
     "sum.phase_seconds=600.0",
 )
+_ROUND_SECONDS = 1800.0
 _FEW_ROUNDS = 3  # of eight devices; the first is not counted
 _ALONE_SECONDS = 10.0
 _SETTLING_SECONDS = 120.0  # a device looks after itself twice when it begins, and asks more often
@@ -128,6 +129,7 @@ def _start(there: Deployment, link_port: int, devices: int) -> Home:
 def _sums(there: Deployment, home: Home, devices: int, rounds: int) -> list[dict[str, Any]]:
     """Rounds with so many devices, and what became of their sums."""
     there.wait(lambda: _online(home) >= devices, _STARTING_SECONDS, "devices to connect")
+    there.command_seconds = _ROUND_SECONDS
     done = there.json("server", "rounds", there.server, "--count", rounds)["sums"][-rounds:]
     short = [row for row in done if row["answered"] < devices]
     if short:
