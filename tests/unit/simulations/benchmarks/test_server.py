@@ -47,11 +47,13 @@ def test_without_devices_there_is_nothing_to_measure() -> None:
 def test_phases_after_the_work_are_told_apart_from_it_and_the_round_of_300_by_its_name() -> None:
     few = {"train.join": [9.0, 9.0], "query.share": [1.0, 3.0], "query.mask": [2.0, 2.0]}
     every = {"train.join": [20.0], "query.share": [30.0]}
-    found = round_figures(300, {"seconds": 70.5}, few, every)
+    found = round_figures(300, {"seconds": 70.5, "answered": 300}, few, every)
     assert (found["round_300_seconds"], found["round_seconds"], found["phase_8_seconds"]) == (70.5, 70.5, 2.0)
     assert found["phases"][1] == {"phase": "query.share", "seconds, 8 devices": 2.0, "seconds, 300 devices": 30.0}
-    assert round_figures(20, {"seconds": 5.0}, {}, every)["round_300_seconds"] is None
-    assert round_figures(20, {"seconds": 5.0}, {}, every)["phase_8_seconds"] is None
+    for devices, answered in ((20, 20), (300, 299)):
+        found = round_figures(devices, {"seconds": 5.0, "answered": answered}, {}, every)
+        assert (found["round_seconds"], found["round_answered"]) == (5.0, answered)
+        assert (found["round_300_seconds"], found["phase_8_seconds"]) == (None, None)
 
 
 def test_phases_are_read_from_the_logs_round_by_round(tmp_path) -> None:
