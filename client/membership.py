@@ -1,6 +1,8 @@
 """What joining pinned: whom this device trusts, who it is there, and the terms its person agreed to. All is public."""
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -97,8 +99,7 @@ class Membership(BaseModel):
             Misconfigured, Corrupt: as `load`.
             NotYet: another process is at it.
         """
-        busy = f"{path}: another process of this device is changing it; try again"
-        with exclusive(path.parent / "run" / "membership.lock", busy, _LOCK_SECONDS):
+        with changing_membership(path):
             changed = cls.load(path).model_copy(update=values)
             changed.save(path)
         return changed
@@ -163,6 +164,18 @@ class Membership(BaseModel):
     def gateway(self, identity: Identity) -> GatewayClient:
         """The server, asked as this device."""
         return GatewayClient(self.url, self.authority, identity)
+
+
+@contextmanager
+def changing_membership(path: Path) -> Iterator[None]:
+    """Be the one process that changes membership.json, or puts it aside.
+
+    Raises:
+        NotYet: another process is at it.
+    """
+    busy = f"{path}: another process of this device is changing it; try again"
+    with exclusive(path.parent / "run" / "membership.lock", busy, _LOCK_SECONDS):
+        yield
 
 
 def parse_terms(text: str) -> FederationFile:

@@ -6,7 +6,7 @@ Both are decided and looked at without the log, so that a refusal for their sake
 import os
 
 from client.home import Home
-from client.membership import Membership
+from client.membership import Membership, changing_membership
 from shared.errors import Refused, StorageFailed
 from shared.files import write_atomically
 from shared.locks import exclusive
@@ -49,13 +49,15 @@ def leave_federation(home: Home) -> Membership:
     with exclusive(home.up_lock, f"{home.directory}: this device is up; stop it first, then leave"):
         if home.left.exists() and not home.membership.exists():
             return Membership.load(home.left)
-        membership = Membership.load(home.membership)
-        try:
-            os.replace(home.membership, home.left)
-        except OSError as error:
-            raise StorageFailed(
-                f"{home.membership}: could not be put aside ({error.strerror}); mend who may write there"
-            ) from None
+        with changing_membership(home.membership):
+            membership = Membership.load(home.membership)
+            try:
+                os.replace(home.membership, home.left)
+                home.offered_terms.unlink(missing_ok=True)
+            except OSError as error:
+                raise StorageFailed(
+                    f"{home.membership}: could not be put aside ({error.strerror}); mend who may write there"
+                ) from None
     return membership
 
 

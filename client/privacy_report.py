@@ -97,7 +97,7 @@ def _promised(home: Home) -> dict[str, Any] | None:
 
 
 def _offered(home: Home) -> tuple[TermChange, ...]:
-    if not home.offered_terms.exists():
+    if not (home.offered_terms.exists() and home.membership.exists()):
         return ()
     from client.terms import offered_changes  # here, as above
 

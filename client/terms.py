@@ -70,6 +70,7 @@ def settle_terms(home: Home, policy: Policy, federation: FederationFile, sequenc
     membership = Membership.load(home.membership)  # as it is now: the person may have accepted other terms since
     changes = changes_to_accept(membership.agreed(), federation)
     if changes:
+        home.offered_terms.unlink(missing_ok=True)  # an earlier offer is none any more
         _check_amendable(membership, federation)
         if not policy.accept_changed_terms:
             offer = OfferedTerms(sequence=sequence, terms=write_toml(federation))
@@ -106,10 +107,10 @@ def accept_offered_terms(home: Home, expected: tuple[TermChange, ...]) -> Member
         NotYet: nothing is offered, or other terms than the person has read.
         Refused: the policy forbids them, or a federation cannot go on under them.
     """
-    offer = OfferedTerms.load(home.offered_terms)
-    if offer is None or offered_changes(home) != expected:
+    offer, membership = OfferedTerms.load(home.offered_terms), Membership.load(home.membership)
+    federation = None if offer is None else parse_terms(offer.terms)
+    if offer is None or federation is None or changes_to_accept(membership.agreed(), federation) != expected:
         raise NotYet("terms: expected those that were shown to be on offer still, got others; look at them again")
-    federation, membership = parse_terms(offer.terms), Membership.load(home.membership)
     home.policy().check_federation(federation)
     _check_amendable(membership, federation)
     membership = Membership.change(home.membership, terms=offer.terms)

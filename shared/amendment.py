@@ -36,6 +36,8 @@ FIXED: Mapping[str, str] = {
     "model": _SHAPE,
     "interest": _SHAPE,
     "sum.mode": _PROMISE,
+    "sum.corrupt_share": _PROMISE,
+    "evaluation.negatives": "what evaluations found before could not be compared",
     "privacy.level": _PROMISE,
     "privacy.local_noise": _PROMISE,
     "privacy.period_days": _PROMISE,
@@ -93,12 +95,14 @@ def check_amendable(before: FederationFile, after: FederationFile) -> None:
     """See that a federation can go on under other terms.
 
     Raises:
-        Misconfigured: a key differs that stays as long as the federation lives, or the adapters would begin or cease to
-            be trained.
+        Misconfigured: a key differs that stays as long as the federation lives, the optimizer would be another one, or
+            the adapters would begin or cease to be trained.
     """
     changes = (*term_changes(before, after), *changes_to_accept(before, after))
     for change in changes:
         why = FIXED.get(change.key) or FIXED.get(change.key.partition(".")[0])
+        if change.key == "optimizer" and change.before["name"] != change.after["name"]:
+            why = "what the optimiser remembers means something else to another one"
         if change.key == "training.groups" and ("adapters" in change.before) != ("adapters" in change.after):
             why = _SHAPE
         if why:

@@ -11,7 +11,7 @@ from client.cli.tables import plain, print_terms
 from client.cli.terminal import Yes, ask
 from client.home import Home
 from shared.cli import Debug, Json, exit_on_error, print_json
-from shared.errors import Corrupt, HushrecError, NotYet
+from shared.errors import HushrecError, NotYet
 
 
 def pause(directory: Directory, as_json: Json = False, debug: Debug = False) -> None:
@@ -37,7 +37,7 @@ def leave(directory: Directory, yes: Yes = False, as_json: Json = False, debug: 
         membership, untold = leave_federation(home), ""
         try:
             tell_server(home, membership)
-        except (NotYet, Corrupt) as reason:
+        except HushrecError as reason:  # it has left, whatever keeps the server from hearing of it
             untold = plain(str(reason))
         if as_json:
             facts = {"federation": membership.federation, "device": membership.device, "told": not untold}
@@ -96,7 +96,7 @@ def _look_at_server(home: Home) -> None:
         try:
             Releases(home, membership, gateway).update()
         except HushrecError as reason:  # the device looks again by itself
-            if reason.code != "terms-changed":
+            if reason.code != "terms-changed" or not home.offered_terms.exists():
                 print(f"the newest release was not taken: {plain(str(reason))}", file=sys.stderr)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from client.home import Home
+from client.membership import Membership
 from client.policy import reading
 from client.secagg import RoundRequest
 from client.supernode.fork_server import ForkServer
@@ -124,6 +125,8 @@ class RoundProxy:
             )
         policy = reading(self._home.answering_policy)
         policy.check_federation(federation)
+        # The person may have agreed to other terms since, whose release is not here yet: those count.
+        Membership.load(self._home.membership).check_terms(federation)
         if request.task not in policy.tasks:
             raise Refused(
                 f"policy: tasks: allows {', '.join(policy.tasks) or 'none'}, got {request.task}", code="policy"

@@ -111,7 +111,7 @@ def amend(
     Of what people are asked about, each device goes on under the old terms until its person accepts the new ones.
     """
     with exit_on_error(PROGRAM, debug):
-        from server.releases import prepare_amendment, publish_amendment
+        from server.training import prepare_amendment, publish_amendment
 
         home = Home.open(directory)
         amendment = prepare_amendment(home, settings or ())

@@ -10,7 +10,7 @@ import numpy as np
 from server.aggregation import read_sum, request_digest, sum_file_name
 from server.home import Home
 from server.releases import Releases
-from server.training import SUMS, TrainingState, advance, continue_under, optimizer_for
+from server.training import SUMS, TrainingState, advance, optimizer_for
 from shared.errors import Corrupt
 from shared.federation import FederationFile, read_federation
 from shared.model import Layout, Vector, build_model
@@ -72,7 +72,7 @@ def replay(
                 f"{path}: expected a sum under terms that were published, got {recorded.federation[:12]}; it is of "
                 "another training"
             )
-        optimizer, state = optimizer_for(federation), continue_under(federation, state)
+        optimizer = optimizer_for(federation)
         dimension = layout.select(federation.trained_groups).size
         terms = derive_round_parameters(federation, "update", number, dimension, bytes(32), b"", state.clip_norm)
         if recorded.question != request_digest(terms.configuration, state.vector.tobytes()):

@@ -12,6 +12,7 @@ from server.gateway.responses import HttpError
 from server.home import Home
 from server.logs import log_line
 from server.registry import DeviceRow, Registry
+from server.releases import terms_path
 from shared.enrolment import (
     JoinAnswer,
     JoinRequest,
@@ -178,10 +179,10 @@ class Enrolment:
         return self.receipt(member)
 
     def _terms(self) -> str:
-        return self._home.federation_path.read_text(encoding="utf-8")
+        return terms_path(self._home).read_text(encoding="utf-8")
 
     def _sign_offer(self) -> tuple[str, bytes]:
-        """The terms as they stand in the federation file now, and what is offered to those who join."""
+        """The terms that count now, and what is offered to those who join."""
         terms, operator_key = self._terms(), self._home.operator_key()
         offer = Offer(
             federation=terms,

@@ -1,14 +1,6 @@
-"""What a server has published: the chain on disk, the releases it names, going back, and other terms."""
+"""What a server has published: the chain on disk, the releases it names, and going back."""
 
-from server.releases.amending import Amendment, prepare_amendment, publish_amendment
 from server.releases.chain_file import chain_content, unfinished
-from server.releases.releases import Releases
+from server.releases.releases import AMENDED, Releases, terms_path
 
-__all__ = [
-    "Amendment",
-    "Releases",
-    "chain_content",
-    "prepare_amendment",
-    "publish_amendment",
-    "unfinished",
-]
+__all__ = ["AMENDED", "Releases", "chain_content", "terms_path", "unfinished"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.release import Release
 
 _NAME = re.compile("[0-9a-f]{8,64}")
+AMENDED = "amended"  # how the words begin that say why a release under other terms was made
 
 
 class Releases:
@@ -69,14 +70,14 @@ class Releases:
         return links[0].release
 
     def newest(self) -> Publication:
-        """The publication of the release that was made last, whether or not it counts now.
+        """The publication of the release that was made last, whether or not it counts now; amended ones are none.
 
         Raises:
             NotYet: there is none.
             Corrupt: the chain is damaged.
         """
         self.start()
-        first = {link.release: link for link in reversed(self.all())}
+        first = {link.release: link for link in reversed(self.all()) if not link.why.startswith(AMENDED)}
         return max(first.values(), key=lambda link: link.sequence)
 
     def load(self, digest: str) -> "Release":
@@ -220,6 +221,18 @@ class Releases:
         previous = links[-1] if links else None
         link = Publication.after(previous, release, federation, files, int(self._now()), why, supersedes)
         return link.sign(self._key)
+
+
+def terms_path(home: Home) -> Path:
+    """The federation file that counts: of the newest release; before there is one, the server's own.
+
+    Raises:
+        Corrupt: the chain's last line is no publication.
+    """
+    lines = home.chain.read_bytes().rpartition(b"\n")[0].splitlines() if home.chain.is_file() else []
+    if not lines:
+        return home.federation_path
+    return home.releases / Publication.decode(lines[-1]).release / "federation.toml"
 
 
 def _latest(links: Links, release: str) -> Publication | None:

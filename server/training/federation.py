@@ -36,7 +36,6 @@ from server.training.round import (
     RoundReport,
     TrainingState,
     advance,
-    continue_under,
     joined_sums,
     report_of,
     request_for,
@@ -164,8 +163,7 @@ class Federation:
             start = TrainingState(0, vector.copy(), self._optimizer.init(layout), file.clipping.update_norm)
             self._at = Checkpoint(identity, start)
         elif resume:
-            at = load_checkpoint(self._path, identity, earlier_terms)
-            self._at = replace(at, state=continue_under(file, at.state))
+            self._at = load_checkpoint(self._path, identity, earlier_terms)
             if self._at.statistics is not None:
                 self._release = publish(self._at.statistics)
             log_line("resumed", round=self.round_number, federation=identity.federation[:12])
@@ -198,8 +196,12 @@ class Federation:
     @property
     def stopped(self) -> bool:
         """Whether evaluations have ended the training: `evaluation.patience` in a row found it clearly worse."""
-        kept, patience = self._at.kept, self.file.evaluation.patience
-        return kept is not None and 0 < patience <= kept.worse
+        return 0 < self.file.evaluation.patience <= self.worse
+
+    @property
+    def worse(self) -> int:
+        """Evaluations in a row that were clearly worse than the best before."""
+        return 0 if self._at.kept is None else self._at.kept.worse
 
     @property
     def reports(self) -> tuple[RoundReport, ...]:

@@ -40,14 +40,14 @@ class TrainingProgress(BaseModel):
     Attributes:
         round: rounds done or skipped since release zero.
         skipped: of these, those without a sum.
-        stopped: whether evaluations have ended the training.
+        worse: evaluations in a row that were clearly worse than the best before.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     round: Rounds = 0
     skipped: Rounds = 0
-    stopped: bool = False
+    worse: Annotated[int, Field(ge=0)] = 0
 
 
 def submit_job(home: Home, count: int) -> TrainingJob:
@@ -69,12 +69,13 @@ def submit_job(home: Home, count: int) -> TrainingJob:
             f"{home.directory}: expected a release to start from, got none; "
             "make release zero with `hushrec-server catalogue`"
         )
-    if read_progress(home).stopped:
+    worse, patience = read_progress(home).worse, home.federation().evaluation.patience
+    if 0 < patience <= worse:
         raise Misconfigured(
             f"{home.training}: expected a training that goes on, got one that stopped after round "
-            f"{read_progress(home).round}: {home.federation().evaluation.patience} evaluations in a row were clearly "
-            "worse than the best before (evaluation.patience). What was best is released; to train otherwise, make a "
-            "new server with `hushrec-server init`"
+            f"{read_progress(home).round}: {worse} evaluations in a row were clearly worse than the best before, and "
+            f"evaluation.patience is {patience}. What was best is released; to go on all the same: hushrec-server "
+            f"amend {home.directory} --set evaluation.patience={worse + 1} --publish"
         )
     pending = pending_job(home)
     with home.registry() as registry:  # what devices answered and this server has lost is not asked again

@@ -29,7 +29,7 @@ Row = dict[str, str | int | float]
 
 
 def write_progress(
-    home: Home, reports: Sequence["RoundReport"], round_number: int, rounds: int, release: str, stopped: bool
+    home: Home, reports: Sequence["RoundReport"], round_number: int, rounds: int, release: str, worse: int
 ) -> None:
     """Write training/progress.json and training/rounds.csv.
 
@@ -39,7 +39,7 @@ def write_progress(
         round_number: rounds done, skipped ones included.
         rounds: how many there are in all.
         release: digest of the one that devices work under.
-        stopped: whether evaluations have ended the training.
+        worse: evaluations in a row that were clearly worse than the best before.
 
     Raises:
         Misconfigured: a file cannot be written.
@@ -56,7 +56,7 @@ def write_progress(
         "rounds": rounds,
         "skipped": sum(report.skipped for report in reports if report.task == "update"),
         "release": release,
-        "stopped": stopped,
+        "worse": worse,
         "last": rows[-1] if rows else None,
     }
     write_atomically(home.training / "progress.json", json.dumps(progress, ensure_ascii=False).encode())

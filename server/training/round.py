@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -139,13 +139,6 @@ def request_for(
         # A device counts from its own answer: the first to answer must still hold what the next phase needs.
         federation.sum.phase_seconds / 2,
     )
-
-
-def continue_under(federation: FederationFile, state: TrainingState) -> TrainingState:
-    """The state as a training goes on from it under these terms, which may be others than those before it."""
-    if federation.clipping.adaptive_quantile:
-        return state
-    return replace(state, clip_norm=federation.clipping.update_norm)
 
 
 def advance(

@@ -23,7 +23,7 @@ from shared.model import GlobalModel, build_model
 from shared.release import Release, model_of, next_release
 
 SUMS = "sums"
-_POPULARITY = "popularity"
+POPULARITY = "popularity"
 
 
 def run_training(home: Home, grid: Grid, until: int, clock: Clock | None = None) -> None:
@@ -101,15 +101,15 @@ class _TrainingRunner:
 
     def _release(self, statistics: ItemStatistics | None) -> str:
         """The release that devices work under, which has popularity once it was counted: see `Federation`."""
-        if statistics is not None and all(link.why != _POPULARITY for link in self._releases.all()):
+        if statistics is not None and all(link.why != POPULARITY for link in self._releases.all()):
             counted = self._head.with_statistics(statistics)
-            link = self._releases.publish(counted, _POPULARITY, self._number)
+            link = self._releases.publish(counted, POPULARITY, self._number)
             self._number, self._digest = link.sequence, link.release
         return self._digest
 
     def _write_journal(self) -> None:
         done, (_, head) = self._federation, _head(self._releases)
-        write_progress(self._home, done.reports, done.round_number, done.file.training.rounds, head, done.stopped)
+        write_progress(self._home, done.reports, done.round_number, done.file.training.rounds, head, done.worse)
 
 
 def _head(releases: Releases) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from shared.errors import Corrupt, Misconfigured, Refused
@@ -15,7 +15,7 @@ from shared.privacy.events import (
     privacy_event_from_fields,
     privacy_event_to_fields,
 )
-from shared.tasks import TASKS
+from shared.tasks import Task
 
 
 class Ledger:
@@ -56,8 +56,9 @@ class Ledger:
             charged[event] = charged.get(event, 0) + 1
         later = Ledger(self.budget, charged)
         for level in LEVELS:
-            if any(event.level == level for event in events):
-                later._check(level)
+            charged_now = {event.task for event in events if event.level == level}
+            if charged_now:
+                later._check(level, charged_now)
         return later
 
     def epsilon(self, level: Level) -> float:
@@ -89,7 +90,11 @@ class Ledger:
     def _of(self, level: Level) -> dict[PrivacyEvent, int]:
         return {event: count for event, count in self._charged.items() if event.level == level}
 
-    def _check(self, level: Level) -> None:
+    def _check(self, level: Level, tasks: Collection[Task]) -> None:
+        """See that a level keeps its budget, and these tasks their shares of it.
+
+        What other tasks have spent may be more than a share that was made smaller since: it is in the level's epsilon.
+        """
         allowed, delta = self.budget.of(level)
         epsilon = self.epsilon(level)
         if epsilon > allowed or not allowed:
@@ -100,7 +105,7 @@ class Ledger:
             )
         if level == "user" and self.budget.shares is not None:
             whole = rho_for(allowed, delta)
-            for task in TASKS:
+            for task in tasks:
                 rho = math.fsum(
                     event.rho * count
                     for event, count in self._charged.items()

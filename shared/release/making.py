@@ -24,6 +24,7 @@ from shared.model import (
     predicted_log_popularity,
 )
 from shared.release.int8 import on_grid
+from shared.release.model_card import amended_card
 from shared.release.release import Release, index_groups, with_card
 
 
@@ -133,7 +134,7 @@ def candidate_release(release: Release, model: GlobalModel, vector: Vector) -> R
 
 def amended_release(release: Release, federation: FederationFile) -> Release:
     """The same release under other terms, which have to leave the shape of its parameters as it is."""
-    return with_card(replace(release, federation=federation))
+    return replace(release, federation=federation, card=amended_card(release.card, federation))
 
 
 def adapter_change(release: Release, model: GlobalModel, vector: Vector) -> Vector:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from shared.charges import adds_local_noise
 from shared.federation import FederationFile
 
+_PROMISED, _CHANGED, _EARLIER = "## What was promised", "## Terms from here on", "## Earlier terms"
 _EVENT = "one window of events"
 _USER = "everything one person ever did"
 
@@ -33,13 +34,41 @@ def write_card(
     parts = [
         f"# {federation.name}, after round {round_number} of {federation.training.rounds}",
         _about(federation, items, round_number),
-        "## What was promised\n\n" + "\n".join(f"* {line}" for line in _promises(federation)),
+        f"{_PROMISED}\n\n{_promises_listed(federation)}",
         "## How well it ranks\n\n" + _measured(federation, metrics, measured_round or round_number, round_number),
     ]
     if concept_names:
         numbered = [f"{number}. {name}" for number, name in enumerate(concept_names, start=1)]
         parts.append("## Concepts\n\n" + "\n".join(numbered))
     return "\n\n".join(parts) + "\n"
+
+
+def amended_card(card: str, federation: FederationFile) -> str:
+    """The card of a release whose terms are others from now on: what it learnt was promised by those before."""
+    before, _, _ = card.partition(f"\n{_CHANGED}")
+    return f"{before}\n{_CHANGED}\n\n{_promises_listed(federation)}\n"
+
+
+def earlier_terms(card: str) -> str:
+    """What a later card has to go on saying: promises of terms that were changed since, and "" where none were.
+
+    Args:
+        card: of the release before it.
+    """
+    earlier = _section(card, _EARLIER)
+    if _CHANGED in card:
+        said = f"Some of what it learnt was promised by these:\n\n{_section(card, _PROMISED)}"
+        earlier = f"{earlier}\n\n{said}" if earlier else said
+    return f"\n{_EARLIER}\n\n{earlier}\n" if earlier else ""
+
+
+def _section(card: str, heading: str) -> str:
+    _, _, rest = card.partition(f"{heading}\n\n")
+    return rest.partition("\n## ")[0].strip()
+
+
+def _promises_listed(federation: FederationFile) -> str:
+    return "\n".join(f"* {line}" for line in _promises(federation))
 
 
 def _about(federation: FederationFile, items: int, round_number: int) -> str:

@@ -21,7 +21,7 @@ from shared.files import write_atomically
 from shared.item_statistics import ItemStatistics
 from shared.model import AdapterInputs, Vector, Whitening, log_popularity, predicted_log_popularity, rename
 from shared.release.int8 import int8_dequantise, int8_quantise
-from shared.release.model_card import write_card
+from shared.release.model_card import earlier_terms, write_card
 
 _FORMAT = 4
 _PINNED = {"card.md", "catalogue.jsonl", "federation.toml", "index.safetensors", "model.safetensors"}
@@ -202,7 +202,7 @@ def with_card(
     """The release with a card of what it is."""
     items, names = len(release.catalogue), release.concept_names
     card = write_card(release.federation, items, names, release.round_number, metrics or {}, measured_round)
-    return replace(release, card=card)
+    return replace(release, card=card + earlier_terms(release.card))
 
 
 def index_groups(federation: FederationFile, columns: int) -> list[int]:

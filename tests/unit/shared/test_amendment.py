@@ -49,15 +49,36 @@ def test_a_smaller_company_is_asked_about_and_a_larger_one_is_not():
         "model.dense_scale=3.0",
         "interest.hidden=8",
         "windows.events=16",
+        "sum.mode=ideal",
+        "sum.corrupt_share=0.05",
+        "evaluation.negatives=98",
+        "optimizer.name=fedavgm",
+        "privacy.period_days=30",
         "privacy.level=user",
         "privacy.local_noise=off",
         'training.groups=["dense"]',
     ],
 )
 def test_what_stays_as_long_as_the_federation_lives_is_named(setting):
-    key = setting.partition("=")[0]
+    key = setting.partition("=")[0].replace("optimizer.name", "optimizer")
     with pytest.raises(Misconfigured, match=rf"^{key}: expected .* as long as this federation lives, got .*: "):
         check_amendable(file(), file(setting))
+
+
+def test_of_nothing_else_is_a_server_free_to_decide():
+    """Whoever adds a key here decides for people: each was weighed."""
+    assert {
+        "evaluation.clients",
+        "evaluation.every_rounds",
+        "evaluation.patience",
+        "optimizer",
+        "round.deadline_seconds",
+        "round.minimum_answers",
+        "round.over_selection",
+        "round.straggler_seconds",
+        "training.clients_per_round",
+        "training.rounds",
+    } == FREE
 
 
 def test_noise_of_a_device_s_own_that_comes_or_goes_by_itself_never_does():

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from server.cli import app
 from server.doctor.replay import check_replay
-from server.releases import prepare_amendment, publish_amendment
-from server.training import read_rounds
+from server.releases import terms_path
+from server.training import prepare_amendment, publish_amendment, read_rounds
 from shared.errors import Misconfigured, NotYet
-from shared.federation import read_federation
+from shared.federation import read_federation, write_toml
 from tests.integration.federation.training.test_runner import Operated, device, operate, operated
 
 __all__ = ["operated"]  # the fixture
@@ -130,18 +130,71 @@ def test_what_would_break_the_training_or_a_promise_is_refused_and_nothing_is_wr
         ("windows.events=5", "promised"),
         ("privacy.local_noise=off", "promised"),
         ("name=another", "joined"),
+        ("sum.corrupt_share=0.05", "promised"),
     ):
         with pytest.raises(Misconfigured, match=rf"^{setting.partition('=')[0]}: expected .*{words}"):
             prepare_amendment(operated.home, [setting])
     assert (operated.home.federation_path.read_bytes(), operated.releases.all()) == (file, links)
 
 
-def test_a_second_publisher_is_noticed(operated):
+def test_a_second_publisher_is_noticed_before_anything_is_written(operated):
     operated.train(1)
     amendment = prepare_amendment(operated.home, ["training.rounds=9"])
     operated.train(2)
-    with pytest.raises(NotYet, match="published meanwhile"):
+    file = operated.home.federation_path.read_bytes()
+    with pytest.raises(NotYet, match="got a newer one; look again"):
         publish_amendment(operated.home, amendment)
+    assert operated.home.federation_path.read_bytes() == file
+    operated.train(3)
+
+
+@pytest.mark.parametrize("kept", ["update-2", "update-2-2", "evaluation-2", "statistics-0"])
+def test_what_devices_have_answered_is_not_asked_again_under_other_terms(operated, kept):
+    """A sum that is recorded, and from which training has not gone on, when the server is ended between the two."""
+    sums = operated.home.training / "sums"
+    if kept.startswith("statistics"):
+        sums.mkdir()
+    else:
+        operated.train(1)
+    (sums / f"{kept}.safetensors").write_bytes(b"a sum")
+    amendment = prepare_amendment(operated.home, ["training.rounds=9"])
+    with pytest.raises(NotYet, match=rf"got {kept}.safetensors, which waits for it"):
+        publish_amendment(operated.home, amendment)
+    (sums / f"{kept}.safetensors").unlink()
+    publish_amendment(operated.home, amendment)
+
+
+def test_the_terms_that_count_are_those_of_the_newest_release(operated):
+    operated.home.federation_path.write_text("a draft")
+    assert terms_path(operated.home).read_bytes() == write_toml(operated.file).encode()
+    operated.home.chain.unlink()
+    assert terms_path(operated.home) == operated.home.federation_path
+
+
+def test_a_card_goes_on_telling_what_was_promised_to_those_who_taught_it(operated):
+    operated.train(2)
+    amend(operated, "training.rounds=6", "round.minimum_answers=3")
+    amended = operated.releases.load(operated.releases.head().release).card
+    assert "## Terms from here on" in amended
+    assert amended.index("## What was promised") < amended.index("## Terms from here on")
+    operated.train(4)
+    amend(operated, "training.rounds=8")
+    operated.train(6)
+    card = operated.releases.load(operated.releases.head().release).card
+    assert "## Terms from here on" not in card
+    assert card.count("## Earlier terms") == 1
+    assert card.count("Some of what it learnt was promised by these:") == 2
+
+
+def test_an_abandoned_release_does_not_come_back_by_an_amendment(operated):
+    operated.train(1)
+    good = operated.releases.all()[-1].release
+    operated.train(2)
+    operated.releases.rollback(good)
+    amend(operated, "training.rounds=9")
+    operated.train(2)
+    assert operated.whys()[-1] == "amended: training.rounds"
+    assert vectors(operated)[-1] == operated.releases.load(good).vector.tobytes()
 
 
 def test_a_release_of_the_terms_before_counts_again_only_once_its_terms_do(operated):
@@ -153,8 +206,11 @@ def test_a_release_of_the_terms_before_counts_again_only_once_its_terms_do(opera
     terms = operated.home.releases / old.release / "federation.toml"
     operated.home.federation_path.write_bytes(terms.read_bytes())
     amend(operated)
-    assert (operated.releases.head().release, operated.releases.head().sequence) == (old.release, old.sequence + 2)
     assert operated.home.federation() == read_federation(terms)
+    assert operated.releases.rollback(old.release).sequence == old.sequence + 3
+    amend(operated, "training.rounds=9")  # a release that was published before counts once more
+    assert operated.releases.head().sequence == old.sequence + 4
+    assert operated.releases.head().release == operated.releases.all()[old.sequence].release
 
 
 def test_terms_are_shown_before_they_are_published(operated):

@@ -79,6 +79,15 @@ def test_all_else_stays_as_it_was_agreed(device, care):
     assert renewed.model_copy(update={"certificate": device.membership.certificate}) == device.membership
 
 
+def test_terms_that_were_accepted_meanwhile_stay_accepted(device, care):
+    accepted = device.membership.terms + "# and what was accepted since\n"
+    Membership.change(device.home.membership, terms=accepted)
+    device.now += 300 * DAY
+    care.run_once()
+    assert device.renewals() == 1
+    assert Membership.load(device.home.membership).terms == accepted
+
+
 @pytest.mark.parametrize("evil", ["another registry", "an earlier end", "garbage"])
 def test_a_certificate_that_is_none_leaves_the_one_before(device, care, evil):
     device.now += 300 * DAY

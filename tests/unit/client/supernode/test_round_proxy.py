@@ -13,6 +13,7 @@ from client.supernode.round_proxy import RoundProxy
 from client.workers import Ended
 from shared.errors import Corrupt, Misconfigured, NotYet, Refused
 from shared.federation import read_federation, write_toml
+from tests.unit.client.test_budget_guard import membership
 
 FEDERATION = read_federation(
     settings=[
@@ -60,6 +61,7 @@ class Setting:
         self.home = create_home(folder / "device", keyring=False)
         place = self.home.releases / RELEASE
         place.mkdir()
+        membership(FEDERATION).save(self.home.membership)
         (place / "federation.toml").write_text(write_toml(FEDERATION))
         self.children: list[Child] = []
         self.next: dict[str, object] = {}
@@ -143,6 +145,15 @@ def test_a_round_that_cannot_be_answered_starts_no_child(device, changed, error,
     device.home.rounds.write_text(json.dumps({"update": 3}))
     with pytest.raises(error, match=words):
         device.advertise(**changed)
+    assert device.children == []
+
+
+def test_what_was_agreed_to_last_counts_before_its_release_is_here(device):
+    tighter = read_federation(settings=["round.minimum_answers=60", "privacy.user_epsilon=7.0"])
+    membership(tighter).save(device.home.membership)
+    with pytest.raises(Refused, match=r"terms: privacy.user_epsilon: expected 7.0, as was agreed to, got 8") as refused:
+        device.advertise()
+    assert refused.value.code == "terms-changed"
     assert device.children == []
 
 

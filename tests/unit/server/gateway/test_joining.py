@@ -143,15 +143,19 @@ def test_a_member_leaves_at_its_own_wish_and_a_stranger_makes_nobody_leave(house
     assert listed.devices == {member.identity.device}
 
 
-def test_whoever_joins_after_an_amendment_is_offered_the_new_terms(house: House) -> None:
+def test_whoever_joins_is_offered_the_terms_that_count_and_no_draft(house: House, tmp_path, monkeypatch) -> None:
     key = house.home.operator_key().public_key().public_bytes_raw()
 
     def terms() -> str:
         return SignedOffer.decode(offered(house, house.code()).body).verify(key).federation
 
     before = terms()
-    house.home.federation_path.write_text(before.replace("minimum_answers = 50", "minimum_answers = 60"))
-    assert terms() == house.home.federation_path.read_text() != before
+    published = tmp_path / "published.toml"
+    published.write_text(before.replace("minimum_answers = 50", "minimum_answers = 60"))
+    monkeypatch.setattr("server.gateway.joining.terms_path", lambda home: published)
+    assert terms() == published.read_text() != before
+    house.home.federation_path.write_text("")  # half an edit
+    assert terms() == published.read_text()
 
 
 def test_a_member_has_the_operators_word_on_its_answers_and_a_stranger_has_not(house: House, member: Person) -> None:

@@ -93,9 +93,12 @@ def test_an_order_counts_from_what_devices_have_answered_where_the_training_was_
 
 def test_a_training_that_evaluations_ended_takes_no_further_order(home: Home) -> None:
     with instance_lock(home):
-        write_progress(home, [], 4, 10, "a release", stopped=True)
-        with pytest.raises(Misconfigured, match=r"stopped after round 4: 2 evaluations in a row.*hushrec-server init"):
+        write_progress(home, [], 4, 10, "a release", worse=2)
+        with pytest.raises(Misconfigured, match=r"stopped after round 4: 2 evaluations in a row.*patience=3 --publish"):
             submit_job(home, 1)
+        text = home.federation_path.read_text()
+        home.federation_path.write_text(text.replace("\npatience = 2", "\npatience = 3"))
+        assert submit_job(home, 1).until == 5
 
 
 def test_following_tells_each_round_and_ends_with_the_order(home: Home) -> None:

@@ -192,6 +192,19 @@ def test_a_task_stays_within_its_share(start):
     assert ledger.content() == {UPDATE: 6, COUNT: 1}
 
 
+def test_a_share_that_was_made_smaller_than_what_its_task_has_spent_holds_up_no_other_task(start):
+    epsilon = composed_epsilon({SummedGaussian("update", 1.001): 1}, DELTA)
+    ledger = start(LedgerBudget(epsilon, shares={"update": 0.75, "statistics": 0.25}))
+    ledger.charge(COUNT)
+    spent = dict(ledger.content())
+    later = Ledger(LedgerBudget(epsilon, shares={"update": 0.9, "statistics": 0.1}), spent)
+    later.charge(UPDATE)
+    with pytest.raises(Refused, match="task 'statistics'"):
+        later.charge(COUNT)
+    with pytest.raises(Refused, match="user-level budget: epsilon"):  # all tasks together keep to the whole
+        Ledger(LedgerBudget(composed_epsilon(spent, DELTA), shares={"update": 1.0}), spent).charge(UPDATE)
+
+
 @settings(max_examples=50)
 @given(st.floats(0.1, 20), st.integers(1, 500))
 def test_the_planned_participations_fit_and_one_more_does_not(epsilon, times):

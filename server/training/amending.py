@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.home import Home
-from server.releases.releases import Releases
+from server.releases import AMENDED, Releases, terms_path
+from server.training.jobs import read_progress
+from server.training.runner import POPULARITY, SUMS
 from shared.amendment import TermChange, changes_to_accept, check_amendable, term_changes
 from shared.errors import NotYet
 from shared.federation import FederationFile, read_federation, write_toml
@@ -50,7 +52,7 @@ def prepare_amendment(home: Home, settings: Sequence[str] = ()) -> Amendment:
             f"{home.directory}: expected a release whose terms are to change, got none; as long as there is none, "
             f"change {home.federation_path} itself"
         )
-    counting = read_federation(home.releases / link.release / "federation.toml")
+    counting = read_federation(terms_path(home))
     wanted = read_federation(home.federation_path, settings)
     check_amendable(counting, wanted)
     return Amendment(wanted, term_changes(counting, wanted), changes_to_accept(counting, wanted), link.sequence)
@@ -63,16 +65,33 @@ def publish_amendment(home: Home, amendment: Amendment) -> int:
         the number of the publication.
 
     Raises:
-        NotYet: another release was published meanwhile.
+        NotYet: another release was published meanwhile; or a sum is recorded that training has not gone on from, which
+            it would ask for once more under other terms, and devices answer a round once.
         Misconfigured: something cannot be written.
         Corrupt: the chain or the release is damaged.
     """
     from shared.release import amended_release  # torch comes with it, and other commands list releases without
 
     releases = Releases(home)
-    head = releases.load(releases.all()[-1].release)
+    last = releases.all()[-1]
+    if last.sequence != amendment.after:
+        raise NotYet("amend: expected the publication that was looked at to count still, got a newer one; look again")
+    _check_nothing_recorded(home, releases)
+    head = releases.load(last.release)
     if read_federation(home.federation_path) != amendment.federation:
         write_atomically(home.federation_path, write_toml(amendment.federation).encode())
     following = amended_release(head, amendment.federation)
     changed = ", ".join(change.key for change in amendment.changes)
-    return releases.publish(following, f"amended: {changed}", amendment.after, again=True).sequence
+    return releases.publish(following, f"{AMENDED}: {changed}", amendment.after, again=True).sequence
+
+
+def _check_nothing_recorded(home: Home, releases: Releases) -> None:
+    done, sums = read_progress(home).round, home.training / SUMS
+    waiting = [*sums.glob(f"*-{done + 1}.safetensors"), *sums.glob(f"*-{done + 1}-*.safetensors")]
+    if all(link.why != POPULARITY for link in releases.all()):
+        waiting += sums.glob("statistics-0*.safetensors")
+    if waiting:
+        raise NotYet(
+            f"amend: expected a training that has gone on from all its sums, got {min(waiting).name}, which waits for "
+            "it; let the round come to its end (a server that is up does so by itself), then amend"
+        )
