@@ -20,7 +20,7 @@ from simulations.machine import machine_facts
 from simulations.measuring import beside_openly, measure_run
 from simulations.options import DEFAULT_DATA, AcceleratorName, Aggregation, Engine, Language, Privacy, Which
 from simulations.processors import processors
-from simulations.report import Progress, RunResult, write_report
+from simulations.report import Progress, RunResult, language_of, write_report
 from simulations.settings import facts_of, resolve
 from simulations.tracking import Tracking
 
@@ -142,7 +142,7 @@ def simulate(
                 cost={"seconds": time.perf_counter() - started, **result.cost},
                 federation_toml=write_toml(settings),
                 versions=machine_facts(),
-                language=language or _language_of(spec),
+                language=language or language_of(spec),
                 out=folder.root,
             )
             if trained.untrained is not None:
@@ -166,11 +166,6 @@ def _identity(
         "accelerator": accelerator.type,
         **content,
     }
-
-
-def _language_of(spec: str) -> Language:
-    """The language of a data set that says which it is in."""
-    return "zh" if spec.startswith("demo-zh") or spec.endswith("language=zh") else "en"
 
 
 def _processes(devices: int, masked: bool) -> int:

@@ -110,10 +110,10 @@ def run(
         refuse_missing_data(data)
         folder = out or fresh_folder(data)
         with resumable(folder):
-            from simulations.report import Progress, print_result
+            from simulations.report import Progress, language_of, print_result
             from simulations.run import simulate
 
-            with Progress.on_terminal() as progress:
+            with Progress.on_terminal(language or language_of(data)) as progress:
                 result = simulate(
                     data=data,
                     federation=federation,

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from simulations.report.archive import WRITTEN, read_result, redraw, write_comparison, write_report
     from simulations.report.concept_places import map_concepts
     from simulations.report.example_people import describe_people, follow_person
+    from simulations.report.language import language_of
     from simulations.report.notes import Note
     from simulations.report.parts import (
         ConceptMap,
@@ -30,6 +31,7 @@ __getattr__, __dir__ = lazy_exports(
         "simulations.report.archive": ("WRITTEN", "read_result", "redraw", "write_comparison", "write_report"),
         "simulations.report.concept_places": ("map_concepts",),
         "simulations.report.example_people": ("describe_people", "follow_person"),
+        "simulations.report.language": ("language_of",),
         "simulations.report.notes": ("Note",),
         "simulations.report.parts": (
             "ConceptMap", "ConceptPlace", "CurvePoint", "ExampleEvent", "ExamplePerson", "ExampleReason",
@@ -44,6 +46,6 @@ __getattr__, __dir__ = lazy_exports(
 __all__ = [
     "WRITTEN", "ConceptMap", "ConceptPlace", "CurvePoint", "ExampleEvent", "ExamplePerson", "ExampleReason",
     "ExampleRecommendation", "FairnessGroup", "Journey", "Note", "Progress", "RunResult", "Stage", "describe_people",
-    "follow_person", "headline", "map_concepts", "plain_values", "print_record", "print_result", "read_result",
-    "redraw", "write_comparison", "write_report",
+    "follow_person", "headline", "language_of", "map_concepts", "plain_values", "print_record", "print_result",
+    "read_result", "redraw", "write_comparison", "write_report",
 ]  # fmt: skip

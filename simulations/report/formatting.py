@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.privacy import LARGEST_PROMISE
+from simulations.report.language import Words
 
 DASH = "–"
 
@@ -61,11 +62,11 @@ def rounded_up(value: float) -> str:
     return f"{math.ceil(round(value * 100, 6)) / 100:.2f}"
 
 
-def privacy_in_short(promise: Mapping[str, Any]) -> str:
+def privacy_in_short(promise: Mapping[str, Any], words: Words) -> str:
     """One line on one level of privacy."""
     if promise["epsilon"] is None:
-        return "no promise"
-    return f"epsilon {epsilon(promise['epsilon'])} at delta {promise['delta']:.0e}"
+        return words("terminal_no_promise")
+    return words("terminal_promise", epsilon=epsilon(promise["epsilon"]), delta=f"{promise['delta']:.0e}")
 
 
 def percent(share: float) -> str:

@@ -10,6 +10,11 @@ from simulations.options import Language
 _SEPARATORS = {"en": ", ", "zh": "、"}
 
 
+def language_of(spec: str) -> Language:
+    """The language of a data set that says which it is in."""
+    return "zh" if spec.startswith("demo-zh") or spec.endswith("language=zh") else "en"
+
+
 class Words:
     """The sentences of one language, by key.
 

@@ -14,6 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from simulations.options import Language
+from simulations.report.language import Words
+
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -37,8 +40,10 @@ class _Bar(Stage):
 class _Lines(Stage):
     """A line now and then: seldom enough for a log, often enough to see that something goes on."""
 
-    def __init__(self, name: str, total: int | None, write: Callable[[str], None], clock: Callable[[], float]) -> None:
-        self._name, self._total, self._write, self._clock = name, total, write, clock
+    def __init__(
+        self, name: str, total: int | None, write: Callable[[str], None], clock: Callable[[], float], words: Words
+    ) -> None:
+        self._name, self._total, self._write, self._clock, self._words = name, total, write, clock, words
         self._done, self._detail = 0, ""
         self._started = self._written = clock()
         write(f"{name} ...")
@@ -48,14 +53,18 @@ class _Lines(Stage):
         self._detail = detail or self._detail
         if self._clock() - self._written >= _SECONDS_BETWEEN_LINES:
             self._written = self._clock()
-            self._write(f"{self._name}: {self._counted()} {self._detail}".rstrip())
+            self._write(self._words("stage_at", name=self._name, done=self._counted(), detail=self._detail).rstrip())
 
     def end(self) -> None:
         seconds = self._clock() - self._started
-        self._write(f"{self._name}: done in {seconds:.1f} s {self._detail}".rstrip())
+        self._write(
+            self._words("stage_done_in", name=self._name, seconds=f"{seconds:.1f}", detail=self._detail).rstrip()
+        )
 
     def _counted(self) -> str:
-        return f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
+        if self._total is None:
+            return f"{self._done:,}"
+        return self._words("stage_of_total", done=f"{self._done:,}", total=f"{self._total:,}")
 
 
 class Progress:
@@ -70,9 +79,10 @@ class Progress:
         console: Console | None = None,
         write: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        language: Language = "en",
     ) -> None:
         """Show stages as bars on a console, or write them as lines; neither where neither is given."""
-        self._write, self._clock = write, clock
+        self._write, self._clock, self._words = write, clock, Words(language)
         self._bars = None
         if console is not None:
             self._bars = Bars(
@@ -85,10 +95,12 @@ class Progress:
             )
 
     @classmethod
-    def on_terminal(cls) -> "Progress":
+    def on_terminal(cls, language: Language = "en") -> "Progress":
         """Bars on standard error if that is a terminal, else lines there."""
         console = Console(stderr=True)
-        return cls(console) if console.is_terminal else cls(write=_to_standard_error)
+        if console.is_terminal:
+            return cls(console, language=language)
+        return cls(write=_to_standard_error, language=language)
 
     def __enter__(self) -> Self:
         if self._bars is not None:
@@ -104,13 +116,14 @@ class Progress:
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         """Show a stage until the block ends; without `total` it only pulses."""
+        name = self._words.named("stage", name)
         if self._bars is not None:
             task = self._bars.add_task(name, total=total, detail="")
             yield _Bar(self._bars, task)
             if total is None:
                 self._bars.update(task, total=1, completed=1)
         elif self._write is not None:
-            lines = _Lines(name, total, self._write, self._clock)
+            lines = _Lines(name, total, self._write, self._clock, self._words)
             yield lines
             lines.end()
         else:

@@ -1,13 +1,19 @@
 """Tables, words and progress in the terminal."""
 
 import io
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from simulations.report import Progress, print_record, print_result
 from simulations.report.formatting import cell, epsilon, format_spent, milliseconds, privacy_in_short, size
+from simulations.report.language import Words
 from tests.support.sample import sample
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ def test_sizes_times_and_losses_have_units() -> None:
     assert [format_spent(95.53), format_spent(150), format_spent(None)] == ["95.5 s", "2 min 30 s", "–"]
     assert [milliseconds(2.345), milliseconds(21.3), milliseconds(None)] == ["2.35 ms", "21 ms", "–"]
     assert [epsilon(3.141), epsilon(1.1), epsilon(8.0)] == ["3.15", "1.10", "8.00"]
-    assert privacy_in_short({"epsilon": None, "delta": None}) == "no promise"
+    assert privacy_in_short({"epsilon": None, "delta": None}, Words("en")) == "no promise"
 
 
 def test_the_result_is_printed_with_its_baselines_cost_and_report() -> None:
@@ -44,6 +50,38 @@ def test_the_result_is_printed_with_its_baselines_cost_and_report() -> None:
     assert "cost: 95.5 s in all on cuda, 21 ms and 240.0 kB sent per device and round" in shown
     assert "runs/demo-1/report.html" in shown
     assert "alert" not in shown, "no text of a person"
+
+
+def test_the_result_of_a_chinese_run_is_printed_in_chinese() -> None:
+    console = Console(file=io.StringIO(), width=250)
+    print_result(replace(sample(accelerator="cuda"), language="zh"), console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    for words in (
+        "热门程度",
+        "对 99 个 ndcg@10",
+        "隐私（事件级）：epsilon 3.15",
+        "隐私（用户级）：没有承诺",
+        "共 95.5 s",
+        "报告：",
+    ):
+        assert words in shown
+    for words in ("privacy", "sampled", "popularity", "cost", "device"):
+        assert words not in shown.replace("runs/demo-1", "")
+
+
+def test_every_stage_of_a_run_has_a_name_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    places = [
+        *ROOT.glob("simulations/engine/*.py"),
+        ROOT / "simulations" / "run.py",
+        ROOT / "simulations" / "measuring.py",
+    ]
+    names = {name for place in places for name in re.findall(r'\.stage\("([^"]+)"', place.read_text(encoding="utf-8"))}
+    assert len(names) > 7
+    words = Words("zh")
+    assert {name for name in names if words.named("stage", name) == name} == set()
+    with Progress.on_terminal("zh") as progress, progress.stage("loading"):
+        pass
+    assert re.fullmatch(r"读取数据 \.\.\.\n读取数据：完成，用时 [0-9.]+ 秒\n", capsys.readouterr().err)
 
 
 def test_a_record_is_printed_with_its_rows_and_its_other_figures_and_no_markup() -> None:
