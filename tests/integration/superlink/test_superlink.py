@@ -101,7 +101,7 @@ def test_a_superlink_with_four_supernodes_gives_the_numbers_of_the_grid_in_this_
     )
     here = checkpoint_in(tmp_path / "here", release)
     assert here is not None
-    assert [report.task for report in here.reports] == ["statistics", "update", "evaluation", "evaluation"]
+    assert [report.task for report in here.reports] == ["statistics", "evaluation", "update", "evaluation"]
     assert all(report.selected == report.answered == DEVICES and not report.skipped for report in here.reports)
     assert not np.array_equal(here.state.vector, release.vector)
     assert here.reports[-1].metrics
