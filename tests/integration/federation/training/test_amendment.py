@@ -12,6 +12,7 @@ from server.cli import app
 from server.doctor.replay import check_replay
 from server.releases import terms_path
 from server.training import prepare_amendment, publish_amendment, read_rounds
+from server.training.checkpoint import TrainingId, load_checkpoint
 from shared.errors import Misconfigured, NotYet
 from shared.federation import read_federation, write_toml
 from tests.integration.federation.training.test_runner import Operated, device, operate, operated
@@ -101,6 +102,16 @@ def test_the_server_s_own_step_is_taken_under_the_new_terms_and_replayed_so(oper
     operated.train(4)
     assert operated.releases.load(operated.releases.head().release).vector.tobytes() != before
     assert check_replay(operated.home) == ""
+
+
+def test_a_checkpoint_goes_on_under_terms_that_came_after_its_own_and_under_no_others(operated):
+    operated.train(1)
+    path, zero = operated.home.training / "checkpoint.safetensors", operated.releases.start()
+    later = TrainingId("ab" * 32, zero, 0, operated.layout.size)
+    for earlier in ((), {"cd" * 32}):
+        with pytest.raises(Misconfigured, match="belongs to another training"):
+            load_checkpoint(path, later, earlier)
+    assert load_checkpoint(path, later, {"cd" * 32, operated.file.digest()}).identity == later
 
 
 def test_broken_off_between_file_and_publication_it_is_done_again(operated, monkeypatch):

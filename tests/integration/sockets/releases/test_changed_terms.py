@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 from client.cli.commands import app
 from client.enrolment import enroll, prepare
 from client.home import create_home
-from client.membership import Membership
+from client.membership import Membership, changing_membership
 from client.privacy_report import spent_privacy
 from client.releases import Releases
 from client.terms import OfferedTerms, accept_offered_terms, offered_changes
 from shared.errors import Corrupt, NotYet, Refused
-from shared.federation import read_federation
+from shared.federation import read_federation, write_toml
 from tests.integration.sockets.releases.conftest import NOW, TERMS
 
 SECOND, THIRD = (*TERMS, "windows.negatives=99"), (*TERMS, "windows.negatives=99", "privacy.user_epsilon=7.0")
@@ -52,6 +52,7 @@ def test_three_devices_live_on_three_versions_and_nobody_goes_beyond_what_was_ac
     publisher.publish(b"two", terms(*SECOND))
     assert [look(home) for home in homes] == [1, 1, 2]
     accept_offered_terms(once, offered_changes(once))
+    assert not once.offered_terms.exists()
     assert [look(home) for home in homes] == [1, 2, 2]
     publisher.publish(b"three", terms(*THIRD))
     assert [look(home) for home in homes] == [1, 2, 3]
@@ -111,6 +112,20 @@ def test_a_yes_is_to_what_was_read_and_to_nothing_else(home, releases, publisher
         {"key": "privacy.user_epsilon", "before": 8.0, "after": 7.0},
         {"key": "windows.negatives", "before": 128, "after": 99},
     ]
+
+
+def test_an_offer_that_somebody_put_there_is_taken_no_further_than_a_federation_can_go(home):
+    others = terms(*TERMS, "windows.events=4")
+    home.offered_terms.write_text(OfferedTerms(sequence=2, terms=write_toml(others)).model_dump_json())
+    with pytest.raises(Refused, match=r"^terms: windows.events: expected 32, as long as this federation lives"):
+        accept_offered_terms(home, offered_changes(home))
+    assert Membership.load(home.membership).agreed() == terms(*TERMS)
+
+
+def test_one_process_at_a_time_changes_the_membership(home):
+    with changing_membership(home.membership), pytest.raises(NotYet, match="another process of this device"):
+        Membership.change(home.membership, server="another")
+    assert Membership.change(home.membership, server="another") == Membership.load(home.membership)
 
 
 def test_a_damaged_offer_is_named(home):
