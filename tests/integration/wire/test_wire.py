@@ -257,6 +257,8 @@ def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
         return made
 
     def words(contribution: Any, *rest: Any) -> np.ndarray:
+        units.clear()  # what was computed for a report's picture is no device's
+        noises.clear()
         result = encode_contribution(contribution, *rest)
         recording.contributions.append(
             {
@@ -266,7 +268,6 @@ def _overhear(patch: pytest.MonkeyPatch, recording: Recording) -> None:
                 "words": result.copy(),  # masks are added to it in place
             }
         )
-        noises.clear()
         return result
 
     patch.setattr(client.secagg.encode, "quantise_rows", quantised)

@@ -222,9 +222,9 @@ def test_alerts_come_and_go(console):
         assert codes(console) == ["flower-away", "no-release"]
         console.nodes.here = frozenset(range(60))
         assert codes(console) == ["no-release"]
-        write_progress(console.home, [report(1, False), report(2, True), report(3, True)], 3, 100, "", False)
+        write_progress(console.home, [report(1, False), report(2, True), report(3, True)], 3, 100, "", 0)
         assert codes(console) == ["no-sum", "no-release"]
-        write_progress(console.home, [report(3, True), report(4, False)], 4, 100, "", False)
+        write_progress(console.home, [report(3, True), report(4, False)], 4, 100, "", 0)
         assert codes(console) == ["no-release"]
         parts = [{"name": "gateway", "pid": 1, "restarts": 3}]
         console.home.status.write_text(json.dumps({"parts": parts, "serverapp": None}))
@@ -247,7 +247,7 @@ def busy(console: Console) -> Console:
     """A server in the middle of a round, with an evaluation behind it."""
     figures = {"ndcg@10": 0.31, "ndcg@10 deviation": 0.01, "auc": 0.9, "auc deviation": 0.4}
     reports = [report(1, False), report(1, False, "evaluation", metrics=figures), report(2, True)]
-    write_progress(console.home, reports, 2, 100, "", False)
+    write_progress(console.home, reports, 2, 100, "", 0)
     PhaseReport(console.home, lambda: NOW)(Phase("update", 3, "query.mask", 60, None))
     join(console.home)
     return console
