@@ -52,7 +52,7 @@ class Enrolment:
         """
         self._home, self._registry, self._control, self._clock = home, registry, control, clock
         self.authority = sign_authority(home.operator_key(), home.authority_path.read_text(encoding="ascii")).encode()
-        self._joining = threading.Lock()
+        self._joining, self._offering = threading.Lock(), threading.Lock()
         self._offered = self._sign_offer()
         self._revocations = home.revocation_list(registry)
 
@@ -65,7 +65,7 @@ class Enrolment:
         request = _decoded(OfferRequest.decode, body)
         if not self._registry.offerable(request.code, self._clock()):
             raise HttpError(403)
-        with self._joining:
+        with self._offering:
             if self._offered[0] != self._terms():  # the operator has changed them since
                 self._offered = self._sign_offer()
             return self._offered[1]

@@ -1,7 +1,8 @@
 """Layouts that others publish, as recipes: which files, which columns, how times are written, and what an event is.
 
-One row of `PUBLISHED_LAYOUTS` is a layout; `published.py` reads them all. Each says where the layout is described, as
-it stood there when it was written down here; none of the data is part of Hushrec, and each has terms of its own.
+One row of `PUBLISHED_LAYOUTS` is a layout; `published.py` reads them all. Each names the page that describes it. Those
+of Goodreads and Steam were written down from what is generally known of them and not held against their pages. None of
+the data is part of Hushrec, and each has terms of its own.
 """
 
 from collections.abc import Mapping
